@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+
+export interface BenchOptions {
+  /** Measured steps of each trainer in each block. */
+  steps: number;
+  blocks: number;
+  warmup: number;
+  dtype: 'fp32' | 'bf16';
+  /** Losses of TRL's SFTTrainer to measure beside ours; empty for none. */
+  peers: ('chunked_nll' | 'nll')[];
+  loss: 'adaptive' | 'ce';
+  threads: number;
+  python: string | undefined;
+  note: string;
+}
+
+export const usage = `npm run bench:step -- [--steps 5] [--blocks 6] [--warmup 3] [--dtype fp32|bf16] [--loss adaptive|ce]
+                       [--peers trl|trl-nll|trl,trl-nll|none] [--threads 2] [--python PATH] [--note TEXT]`;
+
+const peerLosses = { trl: 'chunked_nll', 'trl-nll': 'nll' } as const;
+
+function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {
+  if ((choices as readonly string[]).includes(value)) return value as Choice;
+  throw new Error(`Expected ${flag} to be one of ${choices.join(', ')} but received "${value}".\n${usage}`);
+}
+
+function whole(flag: string, value: string, least: number): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new Error(
+    `Expected ${flag} to be a whole number, ${least} or more, but received "${value}".\n${usage}`,
+  );
+}
+
+/** The command line of the step benchmark. */
+export function readOptions(args: string[]): BenchOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      steps: { type: 'string', default: '5' },
+      blocks: { type: 'string', default: '6' },
+      warmup: { type: 'string', default: '3' },
+      dtype: { type: 'string', default: 'fp32' },
+      peers: { type: 'string', default: 'trl' },
+      loss: { type: 'string', default: 'adaptive' },
+      threads: { type: 'string', default: '2' },
+      python: { type: 'string' },
+      note: { type: 'string', default: '' },
+    },
+  });
+  const peers = values.peers === 'none' ? [] : values.peers.split(',');
+  return {
+    steps: whole('--steps', values.steps, 1),
+    blocks: whole('--blocks', values.blocks, 1),
+    warmup: whole('--warmup', values.warmup, 1),
+    dtype: oneOf('--dtype', values.dtype, ['fp32', 'bf16']),
+    peers: peers.map((peer) => peerLosses[oneOf('--peers', peer, ['trl', 'trl-nll'])]),
+    loss: oneOf('--loss', values.loss, ['adaptive', 'ce']),
+    threads: whole('--threads', values.threads, 1),
+    python: values.python,
+    note: values.note,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * This library as a peer of the step benchmark: it trains when told to and reports every step. Started by
+ * step.bench.ts; the protocol is described in peer.ts.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
+import type { TrainingEvent } from '../../src/tracking/training-event.js';
+import type { BenchRow } from './bench-rows.js';
+
+function say(message: object): void {
+  process.stdout.write(`@bench ${JSON.stringify(message)}\n`);
+}
+
+/** The most memory this process ever held, of which Linux keeps the record. */
+function peakBytes(): number {
+  try {
+    const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
+    if (found) return Number(found[1]) * 1024;
+  } catch {
+    // not Linux
+  }
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** Lets a step begin only while steps are ordered; the time spent waiting belongs to no step. */
+class Gate {
+  private readonly orders = createInterface(process.stdin)[Symbol.asyncIterator]();
+  private ordered = 0;
+  private since = 0;
+
+  /** The trainer waits for its trackers, so holding an event back holds the next step back. */
+  async onEvent(event: TrainingEvent): Promise<void> {
+    if (event.type === 'start') await this.wait();
+    if (event.type !== 'step') return;
+    const now = performance.now();
+    const { step, loss, gradNorm } = event;
+    say({ step, seconds: (now - this.since) / 1000, loss, gradNorm });
+    this.since = now;
+    if (--this.ordered > 0) return;
+    say({ block: true, peakBytes: peakBytes() });
+    await this.wait();
+  }
+
+  async close(): Promise<void> {}
+
+  private async wait(): Promise<void> {
+    const { value, done } = await this.orders.next();
+    const order = done ? {} : (JSON.parse(value) as { run?: number });
+    // The model is of no use to anyone; leave without the trainer's closing work.
+    if (order.run === undefined) process.exit(0);
+    this.ordered = order.run;
+    this.since = performance.now();
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: '' },
+    tokenizer: { type: 'string', default: '' },
+    rows: { type: 'string', default: '' },
+    loss: { type: 'string', default: 'adaptive' },
+    steps: { type: 'string', default: '1' },
+    'batch-size': { type: 'string', default: '4' },
+    'learning-rate': { type: 'string', default: '1e-4' },
+    threads: { type: 'string', default: '2' },
+    bf16: { type: 'boolean', default: false },
+  },
+});
+const styles = ['ideas', 'attention', 'both', 'misc'] as const;
+const rows = JSON.parse(await readFile(values.rows, 'utf8')) as BenchRow[];
+const model = await CausalLM.fromPretrained(values.model);
+const trainer = new AdaptiveTrainer({
+  model,
+  tokenizer: await Tokenizer.fromPretrained(values.tokenizer),
+  trainDataset: rows.map((row, i) => ({ ...row, learningStyle: styles[i % styles.length] ?? 'misc' })),
+  args: {
+    batchSize: Number(values['batch-size']),
+    gradientAccumulationSteps: 1,
+    maxSteps: Number(values.steps),
+    shuffle: false,
+    learningRate: Number(values['learning-rate']),
+    lrSchedulerType: 'constant',
+    warmupSteps: 0,
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+    optimizer: 'adamw',
+    fp16: false,
+    bf16: values.bf16,
+    gradientCheckpointing: true,
+    threads: Number(values.threads),
+    evalStrategy: 'no',
+    saveStrategy: 'no',
+    useWandb: false,
+  },
+  adaptiveLoss: { loss: values.loss as 'adaptive' | 'ce' },
+  trackers: [new Gate()],
+});
+const versions = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const libtorch = JSON.parse(await readFile(new URL('../../libtorch.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+say({
+  ready: true,
+  versions: { 'adaptive-trainer': versions.version, libtorch: libtorch.version, node: process.versions.node },
+  threads: Number(values.threads),
+});
+await trainer.train();
+process.exit(0);

@@ -1,0 +1,42 @@
+// Entry of the Node addon: what `require` gives is typed in src/native/addon.ts.
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <napi.h>
+#include <torch/version.h>
+
+#include "addon/adaptive_loss_binding.h"
+#include "addon/arguments.h"
+#include "addon/engine.h"
+#include "addon/model_binding.h"
+
+namespace adaptive::addon {
+namespace {
+
+/// setThreads(n): threads of each operator, at least 1. Resolves to the number in force; 0 asks without
+/// changing.
+Napi::Value setThreads(const Napi::CallbackInfo& info) {
+  const int64_t wanted = integerAt(objectArgument(info, 0), "threads");
+  return Engine::run(info.Env(), [wanted]() -> ToJs {
+    // OpenMP keeps the number per calling thread, so it is set on the thread that computes.
+    if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
+    const int threads = at::get_num_threads();
+    return [threads](Napi::Env env) { return Napi::Number::New(env, threads); };
+  });
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  Engine::attach(env);
+  exports.Set("libtorch", TORCH_VERSION);
+  exports.Set("cpuCapability", at::get_cpu_capability());
+  exports.Set("setThreads", Napi::Function::New(env, setThreads));
+  exports.Set("adaptiveLoss", Napi::Function::New(env, adaptiveLoss));
+  exports.Set("createModel", Napi::Function::New(env, createModel));
+  return exports;
+}
+
+}  // namespace
+}  // namespace adaptive::addon
+
+// The macro wants a plain function at global scope.
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return adaptive::addon::init(env, exports); }
+NODE_API_MODULE(adaptive_trainer, Init)

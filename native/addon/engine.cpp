@@ -1,0 +1,153 @@
+#include "addon/engine.h"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "addon/errors.h"
+
+namespace adaptive::addon {
+namespace {
+
+/// Process-wide: every environment (worker threads have their own) feeds the same thread.
+class Thread {
+ public:
+  static Thread& instance() {
+    static Thread* thread = new Thread();  // never destroyed: no order of static destructors to get wrong
+    return *thread;
+  }
+
+  void enter() {
+    std::lock_guard lock(mutex_);
+    if (users_++ == 0) {
+      stopping_ = false;
+      thread_ = std::thread([this] { loop(); });
+    }
+  }
+
+  /// The last environment to go waits for the task that runs, so that libtorch is at rest when the process
+  /// exits.
+  void leave() {
+    std::unique_lock lock(mutex_);
+    if (--users_ > 0) return;
+    stopping_ = true;
+    wake_.notify_all();
+    std::thread finished = std::move(thread_);
+    lock.unlock();
+    finished.join();
+  }
+
+  void push(std::function<void()> task) {
+    {
+      std::lock_guard lock(mutex_);
+      tasks_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+  }
+
+ private:
+  void loop() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+      if (stopping_) {
+        tasks_.clear();
+        return;
+      }
+      const auto task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      task();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  std::thread thread_;
+  int users_ = 0;
+  bool stopping_ = false;
+};
+
+/// One environment's way back from the engine thread.
+struct Port {
+  explicit Port(Napi::Env env)
+      : back(Napi::ThreadSafeFunction::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}),
+                                           "adaptive-trainer", 0, 1)) {
+    back.Unref(env);
+  }
+  Napi::ThreadSafeFunction back;
+  int pending = 0;  // touched on the JavaScript thread only
+  std::mutex mutex;
+  bool closed = false;  // once the environment goes away, `back` must not be called any more
+};
+
+struct Job {
+  Job(Napi::Env env, std::shared_ptr<Port> port)
+      : deferred(Napi::Promise::Deferred::New(env)), port(std::move(port)) {}
+  Napi::Promise::Deferred deferred;
+  std::shared_ptr<Port> port;
+  ToJs result;
+  std::optional<Failure> failure;
+};
+
+void finish(Napi::Env env, Job& job) {
+  // A pending promise keeps the process alive; an idle engine does not.
+  if (--job.port->pending == 0) job.port->back.Unref(env);
+  Napi::HandleScope scope(env);
+  if (job.failure) {
+    job.deferred.Reject(toJsError(env, *job.failure));
+    return;
+  }
+  try {
+    job.deferred.Resolve(job.result(env));
+  } catch (const Napi::Error& error) {
+    job.deferred.Reject(error.Value());
+  } catch (...) {
+    job.deferred.Reject(toJsError(env, currentFailure()));
+  }
+}
+
+}  // namespace
+
+void Engine::attach(Napi::Env env) {
+  const auto port = std::make_shared<Port>(env);
+  env.SetInstanceData<std::shared_ptr<Port>>(new std::shared_ptr<Port>(port));
+  Thread::instance().enter();
+  env.AddCleanupHook([port] {
+    {
+      std::lock_guard lock(port->mutex);
+      port->closed = true;
+    }
+    Thread::instance().leave();
+  });
+}
+
+Napi::Promise Engine::run(Napi::Env env, std::function<ToJs()> work) {
+  const std::shared_ptr<Port> port = *env.GetInstanceData<std::shared_ptr<Port>>();
+  auto job = std::make_unique<Job>(env, port);
+  const Napi::Promise promise = job->deferred.Promise();
+  if (port->pending++ == 0) port->back.Ref(env);
+  // std::function wants something copyable; the job itself moves on by pointer and comes back to be freed in
+  // finish.
+  Thread::instance().push([raw = job.release(), work = std::move(work)]() mutable {
+    try {
+      raw->result = work();
+    } catch (...) {
+      raw->failure = currentFailure();
+    }
+    work = nullptr;  // frees tensors on this thread
+    // Of a closed environment nobody waits; its deferred must not be touched off its thread, so the job is
+    // left.
+    std::lock_guard lock(raw->port->mutex);
+    if (raw->port->closed) return;
+    raw->port->back.BlockingCall(raw, [](Napi::Env env, Napi::Function, Job* done) {
+      const std::unique_ptr<Job> owned(done);
+      if (env != nullptr) finish(env, *owned);
+    });
+  });
+  return promise;
+}
+
+}  // namespace adaptive::addon

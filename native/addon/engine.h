@@ -1,0 +1,25 @@
+// The one thread that calls libtorch. libuv's workers would each start an OpenMP team of their own, and
+// tensors of one model must not be touched by two threads; a queue of one solves both and leaves the event
+// loop free.
+#pragma once
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+
+namespace adaptive::addon {
+
+/// What a task brings back to JavaScript: a function that builds the value, run on the JavaScript thread.
+using ToJs = std::function<Napi::Value(Napi::Env)>;
+
+class Engine {
+ public:
+  /// The engine as seen from one JavaScript environment. Called once from the addon's initialisation.
+  static void attach(Napi::Env env);
+
+  /// Queues `work` and returns a promise of what it brings back. `work` runs on the engine thread and must
+  /// not touch V8; it owns what it uses. Exceptions become rejections with a `code` (errors.h).
+  static Napi::Promise run(Napi::Env env, std::function<ToJs()> work);
+};
+
+}  // namespace adaptive::addon

@@ -1,0 +1,365 @@
+#include "addon/model_binding.h"
+
+#include <ATen/ATen.h>
+
+#include "addon/adaptive_loss_binding.h"
+#include "addon/arguments.h"
+#include "addon/engine.h"
+#include "addon/model_state.h"
+#include "core/error.h"
+#include "core/model/load_weights.h"
+#include "core/model/sampler.h"
+#include "core/optim/gradient_norm.h"
+
+namespace adaptive::addon {
+namespace {
+
+DecoderConfig configFrom(const Napi::Object& from) {
+  DecoderConfig config;
+  config.vocabSize = integerAt(from, "vocabSize");
+  config.hiddenSize = integerAt(from, "hiddenSize");
+  config.intermediateSize = integerAt(from, "intermediateSize");
+  config.layers = integerAt(from, "layers");
+  config.heads = integerAt(from, "heads");
+  config.kvHeads = integerAt(from, "kvHeads");
+  config.headDim = integerAt(from, "headDim");
+  config.normEps = numberAt(from, "normEps");
+  config.tiedHead = booleanAt(from, "tiedHead");
+  config.qkvBias = booleanAt(from, "qkvBias");
+  config.outputBias = booleanAt(from, "outputBias");
+  config.mlpBias = booleanAt(from, "mlpBias");
+  const Napi::Object rope = objectAt(from, "rope");
+  config.rope = {stringAt(rope, "type"),
+                 numberAt(rope, "theta"),
+                 numberAt(rope, "factor"),
+                 numberAt(rope, "lowFrequencyFactor"),
+                 numberAt(rope, "highFrequencyFactor"),
+                 numberAt(rope, "originalMaxPositions")};
+  return config;
+}
+
+FlatBatch flatBatchFrom(const Napi::Object& from) {
+  return {arrayAt<int32_t, int64_t>(from, "inputIds"), arrayAt<int32_t, int64_t>(from, "cuSeqlens")};
+}
+
+MicroBatch microBatchFrom(const Napi::Object& from) {
+  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from)};
+}
+
+StoredTensor storedFrom(const Napi::Object& from) {
+  StoredTensor tensor{
+      stringAt(from, "name"), stringAt(from, "dtype"), {}, integerAt(from, "begin"), integerAt(from, "end")};
+  const auto shape = objectAt(from, "shape").As<Napi::Array>();
+  for (uint32_t i = 0; i < shape.Length(); i++) tensor.shape.push_back(shape.Get(i).ToNumber().Int64Value());
+  return tensor;
+}
+
+std::vector<WeightFile> filesFrom(const Napi::Object& request) {
+  std::vector<WeightFile> files;
+  const auto list = objectAt(request, "files").As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const auto entry = list.Get(i).As<Napi::Object>();
+    WeightFile file{stringAt(entry, "path"), {}};
+    const auto tensors = objectAt(entry, "tensors").As<Napi::Array>();
+    for (uint32_t t = 0; t < tensors.Length(); t++)
+      file.tensors.push_back(storedFrom(tensors.Get(t).As<Napi::Object>()));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+at::ScalarType computeTypeFrom(const Napi::Object& from) {
+  const std::string name = stringAt(from, "computeType");
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  throw Napi::TypeError::New(from.Env(), "Expected computeType float32 or bfloat16, found " + name + ".");
+}
+
+at::ScalarType storageType(const std::string& name) {
+  if (name == "F32") return at::kFloat;
+  if (name == "BF16") return at::kBFloat16;
+  if (name == "F16") return at::kHalf;
+  fail("INVALID_INPUT", "Expected storage type F32, BF16 or F16, found ", name, ".");
+}
+
+LossRequest lossFrom(const Napi::Object& from) {
+  LossRequest loss;
+  loss.crossEntropy = booleanAt(from, "crossEntropy");
+  loss.topK = integerAt(from, "topK");
+  loss.scale = numberAt(from, "scale");
+  loss.bias = biasFrom(objectAt(from, "state"));
+  return loss;
+}
+
+Napi::Value toJs(Napi::Env env, const LossReport& report) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("loss", report.loss);
+  out.Set("terms", addon::toJs(env, report.terms));
+  out.Set("sums", addon::toJs(env, report.sums));
+  out.Set("state", addon::toJs(env, report.bias));
+  return out;
+}
+
+ToJs nothing() {
+  return [](Napi::Env env) { return env.Undefined(); };
+}
+
+}  // namespace
+
+/// The JavaScript handle of a ModelState. Tasks hold the state itself, so that garbage collection or
+/// dispose() while one runs is harmless.
+class Model : public Napi::ObjectWrap<Model> {
+ public:
+  explicit Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
+    if (info.Length() < 1 || !info[0].IsExternal())
+      throw Napi::TypeError::New(info.Env(), "Use createModel().");
+    state_ = *info[0].As<Napi::External<std::shared_ptr<ModelState>>>().Data();
+  }
+
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "Model",
+        {InstanceMethod<&Model::parameters>("parameters"), InstanceMethod<&Model::load>("load"),
+         InstanceMethod<&Model::configure>("configure"), InstanceMethod<&Model::logits>("logits"),
+         InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
+         InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
+         InstanceMethod<&Model::forward>("forward"), InstanceMethod<&Model::backward>("backward"),
+         InstanceMethod<&Model::evaluate>("evaluate"),
+         InstanceMethod<&Model::createOptimizer>("createOptimizer"),
+         InstanceMethod<&Model::optimizerStep>("optimizerStep"),
+         InstanceMethod<&Model::clearGradients>("clearGradients"), InstanceMethod<&Model::save>("save"),
+         InstanceMethod<&Model::startGeneration>("startGeneration"),
+         InstanceMethod<&Model::nextToken>("nextToken"), InstanceMethod<&Model::dispose>("dispose")});
+  }
+
+ private:
+  /// Runs work(state) on the engine thread; refuses after dispose().
+  template <class Work>
+  Napi::Value run(Napi::Env env, Work work) {
+    if (!state_) throw Napi::Error::New(env, "This model has been disposed.");
+    return Engine::run(env, [state = state_, work = std::move(work)]() mutable { return work(*state); });
+  }
+
+  Napi::Value parameters(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) -> ToJs {
+      std::vector<ParameterPart> parts;
+      for (const Parameter* p : state.decoder.parameters())
+        parts.insert(parts.end(), p->parts().begin(), p->parts().end());
+      return [parts](Napi::Env env) {
+        Napi::Array list = Napi::Array::New(env, parts.size());
+        for (uint32_t i = 0; i < parts.size(); i++) {
+          Napi::Object entry = Napi::Object::New(env);
+          Napi::Array shape = Napi::Array::New(env);
+          for (uint32_t d = 0; d < parts[i].shape.size(); d++)
+            shape.Set(d, static_cast<double>(parts[i].shape[d]));
+          entry.Set("name", parts[i].name);
+          entry.Set("shape", shape);
+          list.Set(i, entry);
+        }
+        return list;
+      };
+    });
+  }
+
+  Napi::Value load(const Napi::CallbackInfo& info) {
+    // V8 sees a small handle; it must know what hangs on it to collect in time.
+    if (state_) adjustMemory(info.Env(), state_->bytes());
+    return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
+      loadWeights(state.decoder, files);
+      return nothing();
+    });
+  }
+
+  Napi::Value configure(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    return run(info.Env(), [type = computeTypeFrom(from),
+                            on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
+      state.decoder.setCheckpointing(on);
+      if (state.decoder.computeType() != type) state.decoder.setComputeType(type);
+      return nothing();
+    });
+  }
+
+  Napi::Value logits(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [batch = flatBatchFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+      at::NoGradGuard noGrad;
+      const at::Tensor logits = state.decoder.logits(state.decoder.hiddenStates(batch)).contiguous();
+      return [logits](Napi::Env env) {
+        return toTypedArray(env, logits.const_data_ptr<float>(), logits.numel());
+      };
+    });
+  }
+
+  Napi::Value lossAndGradients(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [batch = flatBatchFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+      const GradientReport report = lossAndGradientsOf(state, batch);
+      return [report](Napi::Env env) {
+        Napi::Object gradients = Napi::Object::New(env);
+        for (const auto& [name, tensor] : report.gradients) {
+          gradients.Set(name, toTypedArray(env, tensor.const_data_ptr<float>(), tensor.numel()));
+        }
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("loss", report.loss);
+        out.Set("gradients", gradients);
+        return out;
+      };
+    });
+  }
+
+  Napi::Value trainMicroBatch(const Napi::CallbackInfo& info) {
+    return run(info.Env(),
+               [batch = microBatchFrom(objectArgument(info, 0)),
+                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 TrainingPass pass(state.decoder, batch, /*training=*/true);
+                 std::vector<float> weights;
+                 const LossReport report = reportOf(pass, loss, &weights);
+                 checkFinite(report, pass);
+                 pass.backward(weights);
+                 return [report](Napi::Env env) { return toJs(env, report); };
+               });
+  }
+
+  Napi::Value forward(const Napi::CallbackInfo& info) {
+    return run(info.Env(),
+               [batch = microBatchFrom(objectArgument(info, 0)),
+                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 state.pending.emplace(state.decoder, batch, /*training=*/true);
+                 const LossReport report = reportOf(*state.pending, loss, &state.pendingWeights);
+                 checkFinite(report, *state.pending);
+                 return [report, tokens = state.pending->tokens(),
+                         statistics = state.pending->statistics()](Napi::Env env) {
+                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   out.Set("tokens", addon::toJs(env, tokens, statistics));
+                   return out;
+                 };
+               });
+  }
+
+  /// weights: ∂loss/∂nll of each labelled token of the last forward(); without it, those of the loss asked
+  /// for there.
+  Napi::Value backward(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    std::optional<std::vector<float>> given;
+    if (!from.Get("weights").IsUndefined()) given = arrayAt<float>(from, "weights");
+    return run(info.Env(), [given](ModelState& state) {
+      backwardOf(state, given);
+      return nothing();
+    });
+  }
+
+  Napi::Value evaluate(const Napi::CallbackInfo& info) {
+    return run(info.Env(),
+               [batch = microBatchFrom(objectArgument(info, 0)),
+                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 const TrainingPass pass(state.decoder, batch, /*training=*/false);
+                 const LossReport report = reportOf(pass, loss, nullptr);
+                 return [report, tokens = pass.tokens(), statistics = pass.statistics()](Napi::Env env) {
+                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   out.Set("tokens", addon::toJs(env, tokens, statistics));
+                   return out;
+                 };
+               });
+  }
+
+  Napi::Value createOptimizer(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    const OptimizerOptions options = {numberAt(from, "beta1"), numberAt(from, "beta2"), numberAt(from, "eps"),
+                                      numberAt(from, "weightDecay")};
+    return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
+      state.decoder.clearGradients();
+      state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);
+      return nothing();
+    });
+  }
+
+  Napi::Value optimizerStep(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    return run(info.Env(),
+               [rate = numberAt(from, "learningRate"),
+                maxNorm = numberAt(from, "maxGradNorm")](ModelState& state) -> ToJs {
+                 const double norm = stepOptimizer(state, rate, maxNorm);
+                 return [norm](Napi::Env env) { return Napi::Number::New(env, norm); };
+               });
+  }
+
+  Napi::Value clearGradients(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) {
+      state.pending.reset();
+      state.decoder.clearGradients();
+      return nothing();
+    });
+  }
+
+  Napi::Value save(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    std::vector<std::string> names;
+    const auto list = objectAt(from, "names").As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++) names.push_back(list.Get(i).ToString().Utf8Value());
+    return run(info.Env(), [path = stringAt(from, "path"), header = stringAt(from, "header"),
+                            dtype = stringAt(from, "dtype"), names](ModelState& state) {
+      saveWeights(state.decoder, path, header, names, storageType(dtype));
+      return nothing();
+    });
+  }
+
+  Napi::Value startGeneration(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    const SamplingOptions options = {numberAt(from, "temperature"), integerAt(from, "topK"),
+                                     numberAt(from, "topP"), static_cast<uint64_t>(integerAt(from, "seed"))};
+    return run(info.Env(),
+               [prompt = arrayAt<int32_t, int64_t>(from, "promptIds"), options](ModelState& state) -> ToJs {
+                 const auto generation =
+                     std::make_shared<Generation>(state.decoder.config().layers, prompt, options);
+                 return [generation](Napi::Env env) {
+                   return Napi::External<std::shared_ptr<Generation>>::New(
+                       env, new std::shared_ptr<Generation>(generation),
+                       [](Napi::Env, std::shared_ptr<Generation>* p) { delete p; });
+                 };
+               });
+  }
+
+  Napi::Value nextToken(const Napi::CallbackInfo& info) {
+    if (info.Length() < 1 || !info[0].IsExternal())
+      throw Napi::TypeError::New(info.Env(), "Expected a generation.");
+    const auto generation = *info[0].As<Napi::External<std::shared_ptr<Generation>>>().Data();
+    return run(info.Env(), [generation](ModelState& state) -> ToJs {
+      const int64_t token = generation->next(state.decoder);
+      return [token](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(token)); };
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    if (state_) {
+      adjustMemory(info.Env(), -reported_);
+      // The tensors go on the engine thread, after whatever still runs.
+      Engine::run(info.Env(), [state = std::move(state_)]() mutable {
+        state.reset();
+        return nothing();
+      });
+      state_.reset();
+    }
+    return info.Env().Undefined();
+  }
+
+  void adjustMemory(Napi::Env env, int64_t bytes) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+    reported_ += bytes;
+  }
+
+  std::shared_ptr<ModelState> state_;
+  int64_t reported_ = 0;
+};
+
+Napi::Value createModel(const Napi::CallbackInfo& info) {
+  const DecoderConfig config = configFrom(objectArgument(info, 0));
+  return Engine::run(info.Env(), [config]() -> ToJs {
+    const auto state = std::make_shared<ModelState>(config);
+    return [state](Napi::Env env) {
+      auto shared = state;
+      // A class per model: one kept for all would have to be kept per environment.
+      return Model::define(env).New({Napi::External<std::shared_ptr<ModelState>>::New(env, &shared)});
+    };
+  });
+}
+
+}  // namespace adaptive::addon

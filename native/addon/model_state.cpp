@@ -1,0 +1,130 @@
+#include "addon/model_state.h"
+
+#include <ATen/ATen.h>
+
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/io/stored_tensor.h"
+#include "core/model/load_weights.h"
+#include "core/optim/gradient_norm.h"
+
+namespace adaptive::addon {
+
+int64_t ModelState::bytes() const {
+  int64_t total = 0;
+  for (const Parameter* parameter : decoder.parameters())
+    total += static_cast<int64_t>(parameter->master().nbytes());
+  return total;
+}
+
+LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights) {
+  LossReport report;
+  report.sums = adaptiveSums(pass.statistics(), pass.tokens(), request.topK);
+  report.terms = adaptiveTerms(report.sums, request.bias);
+  report.bias = request.bias;
+  if (request.crossEntropy) {
+    report.loss = report.terms.common;
+    if (weights) {
+      const double share = report.sums.total > 0 ? request.scale / static_cast<double>(report.sums.total) : 0;
+      weights->assign(2 * report.sums.total, 0.f);
+      for (int64_t i = 0; i < report.sums.total; i++) (*weights)[2 * i] = static_cast<float>(share);
+    }
+    return report;
+  }
+  report.loss = report.terms.loss;
+  report.bias = steppedBias(request.bias, report.terms, report.sums);
+  if (weights) {
+    *weights = adaptiveWeights(pass.statistics(), pass.tokens(), request.topK, report.sums, request.bias,
+                               request.scale);
+  }
+  return report;
+}
+
+void checkFinite(const LossReport& report, const TrainingPass& pass) {
+  if (std::isfinite(report.loss)) return;
+  const auto& nll = pass.statistics().nll;
+  for (size_t i = 0; i < nll.size(); i++) {
+    if (std::isfinite(nll[i])) continue;
+    fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ": the logits of row ",
+         pass.tokens().rows[i],
+         " of the micro-batch are not finite. A lower learningRate or maxGradNorm usually helps.");
+  }
+  fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ".");
+}
+
+void backwardOf(ModelState& state, const std::optional<std::vector<float>>& onNll) {
+  if (!state.pending) fail("INVALID_INPUT", "Expected forward() before backward().");
+  std::vector<float> weights = state.pendingWeights;
+  if (onNll) {
+    const auto expected = static_cast<size_t>(state.pending->tokens().size());
+    if (onNll->size() != expected) {
+      fail("INVALID_INPUT", "Expected one weight per labelled token (", expected, "), found ", onNll->size(),
+           ".");
+    }
+    weights.assign(2 * expected, 0.f);
+    for (size_t i = 0; i < expected; i++) weights[2 * i] = (*onNll)[i];
+  }
+  state.pending->backward(weights);
+  state.pending.reset();
+}
+
+GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
+  checkFlatBatch(batch, state.decoder.config().vocabSize);
+  const std::vector<int32_t> labels(batch.ids.begin(), batch.ids.end());
+  const std::vector<LearningStyle> styles(batch.cuSeqlens.size() - 1, LearningStyle::Misc);
+  state.pending.reset();
+  state.decoder.clearGradients();
+  TrainingPass pass(state.decoder, {batch, labels, styles}, /*training=*/true);
+  if (pass.tokens().size() == 0) fail("INVALID_INPUT", "Expected a row of at least two tokens, found none.");
+  std::vector<float> weights;
+  GradientReport report;
+  report.loss = reportOf(pass, {.crossEntropy = true, .bias = {}}, &weights).loss;
+  pass.backward(weights);
+  for (Parameter* parameter : state.decoder.parameters()) {
+    const at::Tensor gradient = parameter->gradientToAddTo();
+    for (const auto& part : parameter->parts()) {
+      report.gradients.emplace_back(part.name, Parameter::rowsOf(gradient, part).clone());
+    }
+  }
+  state.decoder.clearGradients();
+  return report;
+}
+
+double stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
+  if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before optimizerStep().");
+  const auto parameters = state.decoder.parameters();
+  const double norm = gradientNorm(parameters);
+  if (!std::isfinite(norm)) {
+    state.decoder.clearGradients();
+    fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
+         ". A lower learningRate usually helps.");
+  }
+  state.optimizer->step(learningRate, clippingScale(norm, maxNorm));
+  state.decoder.refreshCompute();
+  state.decoder.clearGradients();
+  return norm;
+}
+
+void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype) {
+  std::unordered_map<std::string, at::Tensor> weights;
+  for (auto& [name, tensor] : namedWeights(decoder)) weights.emplace(name, tensor);
+  std::vector<at::Tensor> tensors;
+  for (const std::string& name : names) {
+    const auto found = weights.find(name);
+    if (found == weights.end()) fail("INVALID_INPUT", "Expected the name of a weight, found ", name, ".");
+    tensors.push_back(found->second);
+  }
+  writeSafetensors(path, header, tensors, dtype);
+}
+
+int64_t Generation::next(Decoder& decoder) {
+  const at::Tensor hidden = decoder.hiddenStates(pendingIds_, cache_);
+  const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
+  const int64_t token = sampler_.next(logits);
+  pendingIds_ = {token};
+  return token;
+}
+
+}  // namespace adaptive::addon

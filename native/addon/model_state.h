@@ -1,0 +1,76 @@
+// What stands behind one JavaScript model, and the steps of training it. Everything here runs on the engine
+// thread.
+#pragma once
+#include <optional>
+
+#include "core/loss/adaptive_loss.h"
+#include "core/model/decoder.h"
+#include "core/model/sampler.h"
+#include "core/optim/optimizer.h"
+#include "core/train/training_pass.h"
+
+namespace adaptive::addon {
+
+struct ModelState {
+  explicit ModelState(const DecoderConfig& config) : decoder(config) {}
+  Decoder decoder;
+  std::unique_ptr<Optimizer> optimizer;
+  std::optional<TrainingPass> pending;  ///< between forward() and backward()
+  std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
+  int64_t bytes() const;
+};
+
+struct LossRequest {
+  bool crossEntropy = false;
+  int64_t topK = 8;
+  double scale = 1;  ///< the micro-batch's share of its accumulation window
+  AdaptiveBias bias = {};
+};
+
+struct LossReport {
+  double loss = 0;
+  AdaptiveTerms terms;
+  AdaptiveSums sums;
+  AdaptiveBias bias;  ///< after its step
+};
+
+/// The loss of a pass; `weights` receives what backward() takes, unless it is null.
+LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights);
+
+/// Errors: LOSS_NOT_FINITE naming the first row whose logits are not.
+void checkFinite(const LossReport& report, const TrainingPass& pass);
+
+/// Finishes what forward() began. `onNll`: ∂loss/∂nll of each labelled token; absent: the weights of the
+/// configured loss. Errors: INVALID_INPUT without a forward() or for another number of weights.
+void backwardOf(ModelState& state, const std::optional<std::vector<float>>& onNll);
+
+struct GradientReport {
+  double loss = 0;
+  std::vector<std::pair<std::string, at::Tensor>> gradients;
+};
+
+/// Mean next-token cross-entropy over all rows and the gradient of every weight. Forgets gathered gradients.
+GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch);
+
+/// Clips, steps, recasts the compute weights, clears the gradients. Returns the norm before clipping.
+/// Errors: LOSS_NOT_FINITE when the norm is not; weights are then unchanged and the gradients cleared.
+double stepOptimizer(ModelState& state, double learningRate, double maxNorm);
+
+/// Writes the named weights, cast to `dtype`, as a safetensors file.
+void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype);
+
+/// One sequence being generated.
+class Generation {
+ public:
+  Generation(int64_t layers, std::vector<int64_t> prompt, SamplingOptions options)
+      : cache_(layers), pendingIds_(std::move(prompt)), sampler_(options) {}
+  int64_t next(Decoder& decoder);
+
+ private:
+  KvCache cache_;
+  std::vector<int64_t> pendingIds_;  ///< not yet in the cache: the prompt, later the last token
+  Sampler sampler_;
+};
+
+}  // namespace adaptive::addon

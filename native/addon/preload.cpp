@@ -1,0 +1,47 @@
+// Loads shared libraries by absolute path into the whole process, so that an addon loaded afterwards finds
+// them whatever its run path says. A prebuilt addon was linked on another machine and its run path is worth
+// nothing here; a dynamic loader takes a library that is already loaded under the wanted name.
+#include <napi.h>
+
+#include <string>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+namespace {
+
+void LoadLibraryByPath(const Napi::Env& env, const std::string& path) {
+#ifdef _WIN32
+  if (LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH) == nullptr) {
+    throw Napi::Error::New(env, path + ": Windows error " + std::to_string(GetLastError()));
+  }
+#else
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    throw Napi::Error::New(env, dlerror());
+  }
+#endif
+}
+
+// preload(paths: string[]): loads them in the order given and keeps them for the life of the process.
+void Preload(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() != 1 || !info[0].IsArray()) {
+    throw Napi::TypeError::New(env, "Expected an array of paths for preload(paths).");
+  }
+  const Napi::Array paths = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < paths.Length(); ++i) {
+    LoadLibraryByPath(env, paths.Get(i).ToString().Utf8Value());
+  }
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("preload", Napi::Function::New(env, Preload));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(adaptive_trainer_preload, Init)

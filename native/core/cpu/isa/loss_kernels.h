@@ -1,0 +1,88 @@
+#pragma once
+#include <limits>
+
+#include "core/cpu/isa/vec.h"
+#include "core/cpu/kernels.h"
+
+namespace adaptive::cpu {
+namespace CPU_CAPABILITY {
+
+/// Max of the row and, in the same sweep, how many entries are greater than `threshold`.
+template <class T>
+inline float maxAndRank(const T* logits, int64_t vocab, float threshold, int32_t* rank) {
+  const float lowest = -std::numeric_limits<float>::infinity();
+  Vec best(lowest), greater(0.f);
+  const Vec bound(threshold), one(1.f);
+  forVectors(0, vocab, [&](int64_t i, int64_t n) {
+    const Vec z = firstLanes(loadPart(logits + i, n), n, lowest);
+    best = at::vec::maximum(best, z);  // propagates NaN
+    greater = greater + ((z > bound) & one);
+  });
+  float lanes[kVec];
+  best.store(lanes);
+  float max = lanes[0];
+  for (float lane : lanes) max = (lane > max || lane != lane) ? lane : max;
+  *rank = static_cast<int32_t>(sum(greater));
+  return max;
+}
+
+template <class T>
+inline int32_t firstIndexOf(const T* logits, int64_t vocab, float value) {
+  for (int64_t i = 0; i < vocab; i++) {
+    if (toFloat(logits[i]) == value) return static_cast<int32_t>(i);
+  }
+  return -1;
+}
+
+template <class T>
+void tokenStatistics(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out) {
+  const float labelLogit = toFloat(logits[label]);
+  const float max = maxAndRank(logits, vocab, labelLogit, &out->rank);
+  out->max = max;
+  out->argmax = firstIndexOf(logits, vocab, max);
+  if (out->argmax < 0 || !std::isfinite(max)) {
+    out->nll = out->topNll = out->entropy = std::numeric_limits<float>::quiet_NaN();
+    return;
+  }
+  // The first choice is left out of the sum and comes back through log1p, so that a confident token keeps its
+  // digits: a tail of 1e-12 would vanish beside 1.
+  double tail = 0, weighted = 0;
+  const Vec shift(max);
+  const auto accumulate = [&](int64_t begin, int64_t end) {
+    Vec sums(0.f), moments(0.f);
+    forVectors(begin, end, [&](int64_t i, int64_t n) {
+      const Vec z = loadPart(logits + i, n) - shift;
+      const Vec e = firstLanes(z.exp(), n, 0.f);
+      sums = sums + e;
+      moments = at::vec::fmadd(e, firstLanes(z, n, 0.f), moments);
+    });
+    tail += sum(sums);
+    weighted += sum(moments);
+  };
+  accumulate(0, out->argmax);
+  accumulate(out->argmax + 1, vocab);
+  const double topNll = std::log1p(tail);
+  out->topNll = static_cast<float>(topNll);
+  out->nll = static_cast<float>(topNll + (static_cast<double>(max) - labelLogit));
+  out->entropy = static_cast<float>(topNll - weighted / (1.0 + tail));
+}
+
+template <class T>
+void lossGradient(T* logits, int64_t vocab, const TokenGradientRow& token) {
+  const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll);
+  forVectors(0, vocab, [&](int64_t i, int64_t n) {
+    // Subtracting the two parts of logsumexp one after the other keeps the precision of a tiny topNll.
+    storePart(logits + i, scale * ((loadPart(logits + i, n) - max) - topNll).exp(), n);
+  });
+  // softmax − 1 at the first choice as expm1: exact when the token is (nearly) certain.
+  const float missing = std::expm1(-token.topNll);
+  if (token.label == token.argmax) {
+    logits[token.argmax] = static_cast<T>((token.a + token.b) * missing);
+  } else {
+    logits[token.label] = static_cast<T>(toFloat(logits[token.label]) - token.a);
+    logits[token.argmax] = static_cast<T>(token.a * std::exp(-token.topNll) + token.b * missing);
+  }
+}
+
+}  // namespace CPU_CAPABILITY
+}  // namespace adaptive::cpu

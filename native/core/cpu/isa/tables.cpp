@@ -1,0 +1,27 @@
+// Compiled once per instruction set, with CPU_CAPABILITY naming it.
+#include "core/cpu/tables.h"
+
+#include "core/cpu/isa/attention_kernels.h"
+#include "core/cpu/isa/block_kernels.h"
+#include "core/cpu/isa/loss_kernels.h"
+#include "core/cpu/isa/norm_kernels.h"
+
+namespace adaptive::cpu::CPU_CAPABILITY {
+
+template <class T>
+const Kernels<T>& table() {
+  static const Kernels<T> kernels = {&rmsNormForward<T>, &rmsNormBackward<T>, &rotate<T>,
+                                     &swigluForward<T>,  &swigluBackward<T>,  &tokenStatistics<T>,
+                                     &lossGradient<T>};
+  return kernels;
+}
+
+template const Kernels<float>& table<float>();
+template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
+
+const AttentionKernels& attentionTable() {
+  static const AttentionKernels kernels = {&softmaxForward, &softmaxFromLse, &softmaxBackward};
+  return kernels;
+}
+
+}  // namespace adaptive::cpu::CPU_CAPABILITY

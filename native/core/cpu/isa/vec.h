@@ -1,0 +1,88 @@
+// One vector of floats loaded from, or stored to, float or BFloat16 memory. Included only by files that are
+// compiled once per instruction set.
+#pragma once
+#include <ATen/cpu/vec/vec.h>
+#include <c10/util/BFloat16.h>
+
+#include <cstring>
+
+namespace adaptive::cpu {
+namespace CPU_CAPABILITY {
+
+using Vec = at::vec::Vectorized<float>;
+constexpr int64_t kVec = Vec::size();
+
+inline Vec load(const float* p) { return Vec::loadu(p); }
+inline Vec load(const float* p, int64_t n) { return Vec::loadu(p, n); }
+inline void store(float* p, const Vec& v) { v.store(p); }
+inline void store(float* p, const Vec& v, int64_t n) { v.store(p, static_cast<int>(n)); }
+
+inline float toFloat(float v) { return v; }
+inline float toFloat(c10::BFloat16 v) { return static_cast<float>(v); }
+
+// The two loops below have a constant trip count, so they become a handful of vector instructions.
+inline Vec load(const c10::BFloat16* p) {
+  uint32_t bits[kVec];
+  for (int64_t i = 0; i < kVec; i++) bits[i] = static_cast<uint32_t>(p[i].x) << 16;
+  return Vec::loadu(bits);
+}
+inline Vec load(const c10::BFloat16* p, int64_t n) {
+  c10::BFloat16 padded[kVec] = {};
+  std::memcpy(static_cast<void*>(padded), p, n * sizeof(c10::BFloat16));
+  return load(padded);
+}
+inline void store(c10::BFloat16* p, const Vec& v) {
+  uint32_t bits[kVec];
+  float values[kVec];
+  v.store(values);
+  std::memcpy(bits, values, sizeof bits);
+  for (int64_t i = 0; i < kVec; i++) {
+    // Round to nearest, ties to even; a NaN stays one.
+    const uint32_t rounded = (bits[i] + 0x7fffu + ((bits[i] >> 16) & 1u)) >> 16;
+    const bool nan = (bits[i] & 0x7fffffffu) > 0x7f800000u;
+    p[i].x = static_cast<uint16_t>(nan ? 0x7fc0u : rounded);
+  }
+}
+inline void store(c10::BFloat16* p, const Vec& v, int64_t n) {
+  c10::BFloat16 padded[kVec];
+  store(padded, v);
+  std::memcpy(static_cast<void*>(p), padded, n * sizeof(c10::BFloat16));
+}
+
+/// f(offset, count): every full vector of [begin, end) with count == kVec, then the rest.
+template <class F>
+inline void forVectors(int64_t begin, int64_t end, const F& f) {
+  int64_t i = begin;
+  for (; i + kVec <= end; i += kVec) f(i, kVec);
+  if (i < end) f(i, end - i);
+}
+
+template <class T>
+inline Vec loadPart(const T* p, int64_t n) {
+  return n == kVec ? load(p) : load(p, n);
+}
+template <class T>
+inline void storePart(T* p, const Vec& v, int64_t n) {
+  if (n == kVec) {
+    store(p, v);
+  } else {
+    store(p, v, n);
+  }
+}
+
+inline double sum(const Vec& v) {
+  float lanes[kVec];
+  v.store(lanes);
+  double total = 0;
+  for (float lane : lanes) total += lane;
+  return total;
+}
+
+/// v where lane < n, `fill` elsewhere.
+inline Vec firstLanes(const Vec& v, int64_t n, float fill) {
+  if (n == kVec) return v;
+  return Vec::set(Vec(fill), v, n);
+}
+
+}  // namespace CPU_CAPABILITY
+}  // namespace adaptive::cpu

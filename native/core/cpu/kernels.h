@@ -1,0 +1,71 @@
+// The elementwise and reduction kernels of the CPU: plain pointers, one call per range of rows, no threads of
+// their own (the caller splits the rows with at::parallel_for). Every function exists once per instruction
+// set (DEFAULT, AVX2, AVX512); `kernels()` picks the table that libtorch itself runs with.
+#pragma once
+#include <c10/util/BFloat16.h>
+
+#include <cstdint>
+
+namespace adaptive::cpu {
+
+/// What is known of one labelled token after the statistics pass.
+struct TokenStatisticsRow {
+  float nll;       ///< logsumexp(z) - z[label]
+  float topNll;    ///< logsumexp(z) - max(z), as log1p of the tail: exact also when it is 1e-12
+  float max;       ///< max(z)
+  float entropy;   ///< of softmax(z), in nats
+  int32_t rank;    ///< how many logits are greater than z[label]
+  int32_t argmax;  ///< the first index of max(z); -1 when a logit is NaN
+};
+
+/// What ∂loss/∂z of one token is made of: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax).
+struct TokenGradientRow {
+  float a;
+  float b;
+  float max;
+  float topNll;
+  int32_t label;
+  int32_t argmax;
+};
+
+/// T is the type of activations: float or BFloat16. Residual stream, norm weights and statistics are float.
+template <class T>
+struct Kernels {
+  /// y[r] = x[r] · rstd[r] · weight; rstd[r] = 1/√(mean(x²)+eps). x is float.
+  void (*rmsNormForward)(const float* x, const float* weight, T* y, float* rstd, int64_t rows, int64_t width,
+                         float eps);
+  /// dx[r] of the above (written), dWeight (added to; one buffer per caller).
+  void (*rmsNormBackward)(const T* dy, const float* x, const float* weight, const float* rstd, float* dx,
+                          float* dWeight, int64_t rows, int64_t width);
+  /// Rotates, in place, the first `rotary` entries of each of `heads` heads of `headDim`; half-split pairs as
+  /// Hugging Face. cos and sin are [rows, rotary/2]; sign −1 rotates back.
+  void (*rotate)(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride, int64_t heads,
+                 int64_t headDim, int64_t rotary, float sign);
+  /// y = silu(gate) · up, where each row of gateUp is [gate | up].
+  void (*swigluForward)(const T* gateUp, T* y, int64_t rows, int64_t width);
+  void (*swigluBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width);
+  void (*tokenStatistics)(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out);
+  /// Turns one row of logits into its gradient, in place.
+  void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
+};
+
+/// Softmax kernels of attention; scores are always float.
+struct AttentionKernels {
+  /// Row i of scores holds `keys` raw products, of which [first(i), last(i)) may be seen, with
+  /// last(i) = min(keys, firstLast + i) and first(i) = max(0, last(i) − window) (window 0: no bound). In
+  /// place: softmax of scale·score over what is seen, 0 elsewhere; lse[i] = log of the sum.
+  void (*softmaxForward)(float* scores, float* lse, int64_t rows, int64_t keys, int64_t firstLast,
+                         int64_t window, float scale);
+  /// The same from a known lse (the recomputation of the backward pass).
+  void (*softmaxFromLse)(float* scores, const float* lse, int64_t rows, int64_t keys, int64_t firstLast,
+                         int64_t window, float scale);
+  /// dScores = scale · p · (dP − delta[i]), written over dP.
+  void (*softmaxBackward)(const float* p, float* dP, const float* delta, int64_t rows, int64_t keys,
+                          float scale);
+};
+
+template <class T>
+const Kernels<T>& kernels();
+const AttentionKernels& attentionKernels();
+
+}  // namespace adaptive::cpu

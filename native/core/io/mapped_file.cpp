@@ -1,0 +1,59 @@
+#include "core/io/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.h"
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+namespace adaptive {
+
+#ifdef _WIN32
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  file_ = CreateFileA(path.c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr, OPEN_EXISTING,
+                      FILE_ATTRIBUTE_NORMAL, nullptr);
+  LARGE_INTEGER size{};
+  if (file_ == INVALID_HANDLE_VALUE || !GetFileSizeEx(file_, &size))
+    fail("IO_FAILED", "Cannot open ", path, ".");
+  size_ = size.QuadPart;
+  if (size_ == 0) return;
+  mapping_ = CreateFileMappingA(file_, nullptr, PAGE_READONLY, 0, 0, nullptr);
+  data_ = mapping_ ? static_cast<const char*>(MapViewOfFile(mapping_, FILE_MAP_READ, 0, 0, 0)) : nullptr;
+  if (!data_) fail("IO_FAILED", "Cannot map ", path, " into memory.");
+}
+
+MappedFile::~MappedFile() {
+  if (data_) UnmapViewOfFile(data_);
+  if (mapping_) CloseHandle(mapping_);
+  if (file_) CloseHandle(file_);
+}
+#else
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) fail("IO_FAILED", "Cannot open ", path, ": ", std::strerror(errno), ".");
+  struct stat info {};
+  void* mapped = MAP_FAILED;
+  if (::fstat(file, &info) == 0) {
+    size_ = info.st_size;
+    mapped = size_ > 0 ? ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0) : nullptr;
+  }
+  const int error = errno;
+  ::close(file);
+  if (mapped == MAP_FAILED)
+    fail("IO_FAILED", "Cannot map ", path, " into memory: ", std::strerror(error), ".");
+  data_ = static_cast<const char*>(mapped);
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<char*>(data_), size_);
+}
+#endif
+
+}  // namespace adaptive

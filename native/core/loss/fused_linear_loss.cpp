@@ -1,0 +1,83 @@
+#include "core/loss/fused_linear_loss.h"
+
+#include <ATen/ATen.h>
+
+#include "core/available_memory.h"
+#include "core/ops.h"
+
+namespace adaptive {
+namespace {
+
+constexpr int64_t kLargestBudget = int64_t{1} << 30;
+
+/// Tokens per chunk, spread evenly so that no small remainder is left.
+int64_t chunkTokens(int64_t tokens, int64_t bytesPerToken, const ChunkOptions& options) {
+  if (tokens == 0) return 1;
+  if (options.tokens > 0) return std::min(options.tokens, tokens);
+  const int64_t budget =
+      options.budget > 0 ? options.budget : std::min(kLargestBudget, availableMemory() / 8);
+  const int64_t largest = std::max<int64_t>(1, budget / bytesPerToken);
+  const int64_t chunks = (tokens + largest - 1) / largest;
+  return (tokens + chunks - 1) / chunks;
+}
+
+template <class T>
+std::vector<T> column(const at::Tensor& table, int64_t index) {
+  std::vector<T> out(table.size(0));
+  const T* data = table.const_data_ptr<T>();
+  for (size_t i = 0; i < out.size(); i++) out[i] = data[i * table.size(1) + index];
+  return out;
+}
+
+}  // namespace
+
+FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
+                                 bool keepsLogits, ChunkOptions options)
+    : hidden_(std::move(hidden)), weight_(std::move(weight)), labels_(at::tensor(labels, at::kInt)) {
+  at::NoGradGuard noGrad;
+  const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
+  chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
+  buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
+  floats_ = at::empty({tokens, 4}, hidden_.options().dtype(at::kFloat));
+  ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
+  for (int64_t first = 0; first < tokens; first += chunk_) {
+    const int64_t count = std::min(chunk_, tokens - first);
+    const auto [floats, ints] = ops::tokenStatistics(logitsOf(first, count), labels_.narrow(0, first, count));
+    floats_.narrow(0, first, count).copy_(floats);
+    ints_.narrow(0, first, count).copy_(ints);
+  }
+  kept_ = keepsLogits && chunk_ >= tokens;
+  if (!keepsLogits) buffer_ = at::Tensor();
+  const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
+  statistics_ = {column<float>(floats, 0), column<float>(floats, 1), column<float>(floats, 3),
+                 column<int32_t>(ints, 0), column<int32_t>(ints, 1)};
+}
+
+at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
+  at::Tensor logits = buffer_.narrow(0, 0, count);
+  at::mm_out(logits, hidden_.narrow(0, first, count), weight_.t());
+  return logits;
+}
+
+at::Tensor FusedLinearLoss::backward(
+    const std::vector<float>& weights,
+    const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient) {
+  at::NoGradGuard noGrad;
+  const int64_t tokens = hidden_.size(0);
+  const at::Tensor table = at::tensor(weights, at::kFloat).view({tokens, 2}).to(hidden_.device());
+  at::Tensor gradHidden = at::empty_like(hidden_);
+  for (int64_t first = 0; first < tokens; first += chunk_) {
+    const int64_t count = std::min(chunk_, tokens - first);
+    const at::Tensor logits = kept_ ? buffer_ : logitsOf(first, count),
+                     chunk = hidden_.narrow(0, first, count);
+    ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
+                       ints_.narrow(0, first, count), table.narrow(0, first, count));
+    at::Tensor target = gradHidden.narrow(0, first, count);
+    at::mm_out(target, logits, weight_);
+    addWeightGradient(logits, chunk);
+  }
+  buffer_ = at::Tensor();
+  return gradHidden;
+}
+
+}  // namespace adaptive

@@ -1,0 +1,87 @@
+#include "core/model/parameter.h"
+
+#include <ATen/ATen.h>
+
+namespace adaptive {
+namespace {
+
+/// Large bfloat16 weight gradients are formed a slab of rows at a time, so that the low-precision temporary
+/// stays small.
+constexpr int64_t kSlabRows = 4096;
+
+}  // namespace
+
+Parameter::Parameter(std::vector<ParameterPart> parts, bool isNorm)
+    : parts_(std::move(parts)), isNorm_(isNorm) {
+  int64_t rows = 0;
+  for (auto& part : parts_) {
+    part.firstRow = rows;
+    rows += part.shape[0];
+  }
+  auto shape = parts_[0].shape;
+  shape[0] = rows;
+  master_ = at::empty(shape, at::kFloat);
+  compute_ = master_;
+}
+
+at::Tensor Parameter::rowsOf(const at::Tensor& tensor, const ParameterPart& part) {
+  return tensor.narrow(0, part.firstRow, part.shape[0]);
+}
+
+at::Tensor& Parameter::gradientToAddTo() {
+  if (!gradient_.defined()) {
+    gradient_ = at::zeros_like(master_);
+  } else if (!hasGradient_) {
+    gradient_.zero_();
+  }
+  hasGradient_ = true;
+  return gradient_;
+}
+
+void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
+  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  const bool first = !hasGradient_;
+  hasGradient_ = true;
+  if (dy.scalar_type() == at::kFloat) {
+    // The first product of a window overwrites: no pass to clear, none to add.
+    gradient_.addmm_(dy.t(), x, /*beta=*/first ? 0 : 1);
+    return;
+  }
+  for (int64_t row = 0; row < gradient_.size(0); row += kSlabRows) {
+    const int64_t count = std::min(kSlabRows, gradient_.size(0) - row);
+    const at::Tensor product = at::mm(dy.narrow(1, row, count).t(), x);
+    at::Tensor target = gradient_.narrow(0, row, count);
+    if (first) {
+      target.copy_(product);
+    } else {
+      target.add_(product);
+    }
+  }
+}
+
+void Parameter::accumulate(const at::Tensor& dWeight) {
+  if (hasGradient_) {
+    gradient_.add_(dWeight);
+    return;
+  }
+  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  gradient_.copy_(dWeight);
+  hasGradient_ = true;
+}
+
+void Parameter::dropGradient() {
+  gradient_ = at::Tensor();
+  hasGradient_ = false;
+}
+
+void Parameter::refreshCompute(at::ScalarType dtype) {
+  if (isNorm_ || dtype == at::kFloat) {
+    compute_ = master_;
+  } else if (compute_.is_same(master_) || compute_.scalar_type() != dtype) {
+    compute_ = master_.to(dtype);
+  } else {
+    compute_.copy_(master_);
+  }
+}
+
+}  // namespace adaptive

@@ -1,0 +1,56 @@
+// One weight of the decoder in the layout that the engine computes with, and the Hugging Face tensors it is
+// made of.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace adaptive {
+
+/// A Hugging Face tensor: rows [firstRow, firstRow + shape[0]) of a Parameter.
+struct ParameterPart {
+  std::string name;
+  std::vector<int64_t> shape;
+  int64_t firstRow = 0;
+};
+
+/// Weights of layers that read the same input (q, k, v; gate, up) stand below each other in one matrix, so
+/// that one product serves them all. The float32 master is what the optimizer moves; `compute()` is what the
+/// layers multiply with. Gradients are float32 and gather over micro-batches, written by the layers' own
+/// backward (no autograd leaf, no temporary).
+class Parameter {
+ public:
+  Parameter(std::vector<ParameterPart> parts, bool isNorm);
+
+  const at::Tensor& master() const { return master_; }
+  const at::Tensor& compute() const { return compute_; }
+  /// Defined after the first accumulate() since clearGradient().
+  at::Tensor gradient() const { return hasGradient_ ? gradient_ : at::Tensor(); }
+  const std::vector<ParameterPart>& parts() const { return parts_; }
+  /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
+  bool decays() const { return master_.dim() > 1; }
+
+  /// The rows of `tensor` (master or gradient) that `part` names.
+  static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);
+
+  /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in].
+  void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
+  /// gradient += dWeight.
+  void accumulate(const at::Tensor& dWeight);
+  /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
+  at::Tensor& gradientToAddTo();
+  void clearGradient() { hasGradient_ = false; }
+  void dropGradient();
+
+  /// Casts once, after an optimizer step or a change of dtype. Norm weights stay float32.
+  void refreshCompute(at::ScalarType dtype);
+
+ private:
+  std::vector<ParameterPart> parts_;
+  bool isNorm_;
+  at::Tensor master_, compute_, gradient_;
+  bool hasGradient_ = false;
+};
+
+}  // namespace adaptive

@@ -1,0 +1,25 @@
+#include "core/model/sampler.h"
+
+#include <ATen/ATen.h>
+
+namespace adaptive {
+
+int64_t Sampler::next(const at::Tensor& logits) {
+  if (options_.temperature <= 0) return logits.argmax().item<int64_t>();
+  const int64_t vocab = logits.size(0);
+  const int64_t kept = options_.topK > 0 ? std::min(options_.topK, vocab) : vocab;
+  // Sorted by falling probability, so that top-p is a prefix.
+  const auto [values, ids] = at::topk(logits / options_.temperature, kept);
+  const at::Tensor cumulative = at::softmax(values, 0, at::kDouble).cumsum(0);
+  const double* sums = cumulative.const_data_ptr<double>();
+  int64_t count = 1;
+  while (count < kept && sums[count - 1] < options_.topP) count++;
+  // Inverse transform sampling on 53 random bits: the same sequence on every platform, which
+  // std::*_distribution is not.
+  const double uniform = static_cast<double>(random_() >> 11) * 0x1.0p-53 * sums[count - 1];
+  int64_t chosen = 0;
+  while (chosen < count - 1 && sums[chosen] <= uniform) chosen++;
+  return ids.const_data_ptr<int64_t>()[chosen];
+}
+
+}  // namespace adaptive

@@ -1,0 +1,36 @@
+#include "core/train/training_pass.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/error.h"
+
+namespace adaptive {
+
+TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training) : decoder_(decoder) {
+  checkFlatBatch(batch.tokens, decoder.config().vocabSize);
+  if (batch.labels.size() != batch.tokens.ids.size() ||
+      batch.styles.size() + 1 != batch.tokens.cuSeqlens.size()) {
+    fail("INVALID_INPUT", "Expected one label per token (", batch.tokens.ids.size(),
+         ") and one style per row (", batch.tokens.cuSeqlens.size() - 1, "), found ", batch.labels.size(),
+         " labels and ", batch.styles.size(), " styles.");
+  }
+  tokens_ =
+      labelledTokens(batch.labels, batch.tokens.cuSeqlens, batch.styles, {}, decoder.config().vocabSize);
+  at::AutoGradMode record(training);
+  const at::Tensor hidden = decoder.hiddenStates(batch.tokens);
+  selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
+  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, /*keepsLogits=*/training);
+}
+
+void TrainingPass::backward(const std::vector<float>& weights) {
+  if (tokens_.size() == 0) return;
+  Parameter& head = decoder_.head();
+  const at::Tensor gradHidden =
+      loss_->backward(weights, [&head](const at::Tensor& dLogits, const at::Tensor& hidden) {
+        head.accumulateOuter(dLogits, hidden);
+      });
+  torch::autograd::backward({selected_}, {gradHidden});
+  selected_ = at::Tensor();
+}
+
+}  // namespace adaptive

@@ -1,0 +1,231 @@
+"""Tiny random Llama and Qwen2 models with the flags that the golden models leave at their defaults.
+
+Each folder holds a saved model and what transformers (eager attention, float32, one row at a time) computes
+with it, in the format of test/fixtures/models. The script first recomputes one golden model and stops if it
+does not get the stored figures.
+
+Run:  python scripts/oracles/models.py [--golden test/fixtures/models] [--out test/fixtures/extra/models]
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+REPO = Path(__file__).resolve().parents[2]
+transformers.utils.logging.disable_progress_bar()
+LENGTHS = [17, 1, 11, 22]
+OPTIMIZER = {
+    "name": "adamw",
+    "lr": 0.001,
+    "betas": [0.9, 0.999],
+    "eps": 1e-08,
+    "weightDecay": 0,
+    "maxGradNorm": 1.0,
+    "schedule": "constant",
+}
+COMMON = {
+    "vocab_size": 97,
+    "hidden_size": 32,
+    "intermediate_size": 56,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "rms_norm_eps": 1e-6,
+    "pad_token_id": None,
+}
+# Keys of an old config.json, from before rope_parameters, dtype and layer_types; None takes a key out.
+OLD_LLAMA = {
+    "rope_parameters": None,
+    "rope_theta": 500000.0,
+    "rope_scaling": {
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+        "rope_type": "llama3",
+    },
+    "head_dim": None,
+    "dtype": None,
+    "torch_dtype": "float32",
+    "mlp_bias": None,
+    "attention_bias": None,
+    "transformers_version": "4.43.0",
+}
+OLD_QWEN2 = {
+    "rope_parameters": None,
+    "rope_theta": 1000000.0,
+    "layer_types": None,
+    "dtype": None,
+    "torch_dtype": "float32",
+    "attention_dropout": 0.0,
+    "transformers_version": "4.40.1",
+}
+LINEAR = {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}
+# name: model type, config, how it is stored, changes to config.json after saving
+MODELS = {
+    "llama-biases": ("llama", {"attention_bias": True, "mlp_bias": True, "num_key_value_heads": 4}, {}, {}),
+    "llama-linear-rope": ("llama", {"rope_parameters": LINEAR, "tie_word_embeddings": True}, {}, {}),
+    "llama-head-dim": ("llama", {"head_dim": 12, "num_key_value_heads": 1}, {}, {}),
+    "llama-bf16": ("llama", {"tie_word_embeddings": True, "num_hidden_layers": 3}, {"dtype": "bfloat16"}, {}),
+    "llama-fp16-sharded": ("llama", {"rms_norm_eps": 1e-5}, {"dtype": "float16", "max_shard_size": "16KB"}, {}),
+    "llama-old-config": ("llama", {"rope_parameters": {**OLD_LLAMA["rope_scaling"], "rope_theta": 500000.0}}, {}, OLD_LLAMA),
+    "llama-old-linear": (
+        "llama",
+        {"rope_parameters": {**LINEAR, "factor": 4.0}, "attention_bias": True},
+        {},
+        {"rope_parameters": None, "rope_scaling": {"type": "linear", "factor": 4.0}, "head_dim": None},
+    ),
+    "qwen2-untied": (
+        "qwen2",
+        {"use_sliding_window": False, "sliding_window": 4, "max_window_layers": 1, "num_key_value_heads": 1, "tie_word_embeddings": False},
+        {},
+        {},
+    ),
+    "qwen2-sharded": (
+        "qwen2",
+        {"num_key_value_heads": 4, "tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        {"dtype": "bfloat16", "max_shard_size": "12KB"},
+        {},
+    ),
+    "qwen2-old-config": (
+        "qwen2",
+        {"tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
+        {},
+        OLD_QWEN2,
+    ),
+}
+
+
+def make(model_type, changes, seed):
+    """A model whose norms and biases are random too, so that one left out shows in the logits."""
+    config = transformers.AutoConfig.for_model(model_type, **{**COMMON, **changes})
+    torch.manual_seed(seed)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(0, 0.3)
+            elif parameter.dim() == 1:
+                parameter.normal_(1, 0.2)
+            else:
+                parameter.normal_(0, 0.15)
+    return model
+
+
+def save(model, folder, dtype="float32", max_shard_size="5GB", changes=()):
+    shutil.rmtree(folder, ignore_errors=True)
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=max_shard_size)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    for key, value in dict(changes).items():
+        config[key] = value
+        if value is None:
+            del config[key]
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def load(folder):
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
+def loss_of(model, rows):
+    """The mean next-token loss over all labels of all rows; a row of one token has none."""
+    total = sum(
+        torch.nn.functional.cross_entropy(model(row[None]).logits[0, :-1], row[1:], reduction="sum")
+        for row in rows
+        if len(row) > 1
+    )
+    return total / sum(len(row) - 1 for row in rows)
+
+
+def expected(folder, rows):
+    """What transformers makes of a saved model: the tensors and the figures to expect."""
+    model = load(folder)
+    with torch.no_grad():
+        logits = torch.cat([model(row[None]).logits[0] for row in rows])
+    loss = loss_of(model, rows)
+    loss.backward()
+    tensors = {"inputIds": torch.cat(rows), "logits": logits}
+    tensors.update({f"grad.{name}": parameter.grad.clone() for name, parameter in model.named_parameters()})
+    losses, norms = train(model, rows)
+    figures = {
+        "modelType": model.config.model_type,
+        "lengths": [len(row) for row in rows],
+        "loss": loss.item(),
+        "trainLosses": losses,
+        "gradNorms": norms,
+        "optimizer": OPTIMIZER,
+        "transformers": transformers.__version__,
+        "torch": torch.__version__,
+    }
+    return tensors, figures
+
+
+def train(model, rows):
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=OPTIMIZER["lr"], betas=OPTIMIZER["betas"], eps=OPTIMIZER["eps"], weight_decay=0
+    )
+    losses, norms = [], []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = loss_of(model, rows)
+        loss.backward()
+        losses.append(loss.item())
+        norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), OPTIMIZER["maxGradNorm"]).item())
+        optimizer.step()
+    with torch.no_grad():
+        losses.append(loss_of(model, rows).item())
+    return losses, norms
+
+
+def worst_gap(tensors, figures, folder):
+    stored = load_file(folder / "expected.safetensors")
+    known = json.loads((folder / "expected.json").read_text())
+    if stored.keys() != tensors.keys():
+        sys.exit(f"{folder}: other tensors: {sorted(stored.keys() ^ tensors.keys())}")
+    gaps = [(tensors[name] - stored[name]).abs().max().item() for name in stored]
+    gaps += [abs(a - b) for key in ("trainLosses", "gradNorms") for a, b in zip(figures[key], known[key])]
+    return max(gaps)
+
+
+def verify(golden):
+    """Stops unless the golden folder's own figures come out."""
+    rows = list(load_file(golden / "expected.safetensors")["inputIds"].split(json.loads((golden / "expected.json").read_text())["lengths"]))
+    gap = worst_gap(*expected(golden, rows), golden)
+    if gap > 2e-5:
+        sys.exit(f"{golden}: recomputed figures depart by {gap}")
+    print(f"{golden.name}: golden figures recomputed, largest difference {gap:.1e}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--golden", type=Path, default=REPO / "test/fixtures/models")
+    parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/extra/models")
+    options = parser.parse_args()
+    for name in ("llama", "qwen2"):
+        if (options.golden / name).is_dir():
+            verify(options.golden / name)
+    for seed, (name, (model_type, config, storage, changes)) in enumerate(MODELS.items(), start=100):
+        folder = options.out / name
+        model = make(model_type, config, seed)
+        save(model, folder, changes=changes, **storage)
+        read, meant = load(folder).config.rope_parameters, model.config.rope_parameters
+        if {key: read.get(key) for key in meant} != meant:
+            sys.exit(f"{name}: transformers reads another rope from the old-style config than the model was made with")
+        generator = torch.Generator().manual_seed(seed)
+        rows = [torch.randint(0, COMMON["vocab_size"], (length,), generator=generator) for length in LENGTHS]
+        tensors, figures = expected(folder, rows)
+        save_file(tensors, folder / "expected.safetensors")
+        (folder / "expected.json").write_text(json.dumps(figures, indent=1) + "\n")
+        print(f"{name}: loss {figures['loss']:.4f} -> {figures['trainLosses'][-1]:.4f}, |grad| {figures['gradNorms'][0]:.3f}")
+
+
+if __name__ == "__main__":
+    main()

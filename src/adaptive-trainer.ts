@@ -1,0 +1,428 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/train-adaptively-options.js';
+import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
+import { parseTrainerConfig } from './config/parse-trainer-config.js';
+import { shuffledIndices } from './data/seeded-random.js';
+import type { DatasetReport } from './data/mixed-datasets.js';
+import type { TrainingRow } from './data/training-row.js';
+import { AdaptiveTrainerError } from './errors.js';
+import { adaptiveState } from './loss/adaptive-state.js';
+import { lossStatistics } from './loss/loss-statistics.js';
+import type { CausalLM } from './model/causal-lm.js';
+import type { AdaptiveState, LossRequest } from './native/addon.js';
+import { engineCall } from './native/engine-call.js';
+import { loadAddon } from './native/load-addon.js';
+import type { Tokenizer } from './tokenizer/tokenizer.js';
+import type { Tracker } from './tracking/tracker.js';
+import type {
+  AdaptiveEvent,
+  DatasetsEvent,
+  EndEvent,
+  EvaluateEvent,
+  LogEvent,
+  SaveEvent,
+  StartEvent,
+  StepEvent,
+  TrainingEvent,
+  WarningEvent,
+} from './tracking/training-event.js';
+import { checkRow } from './trainer/check-rows.js';
+import { chunked } from './trainer/chunked.js';
+import { Evaluation } from './trainer/evaluation.js';
+import { learningRate } from './trainer/learning-rate.js';
+import { labelledTokens, microBatch } from './trainer/micro-batch.js';
+import { rotateCheckpoints } from './trainer/rotate-checkpoints.js';
+import { planRun, type RunPlan } from './trainer/run-plan.js';
+import { StepLog, addStatistics } from './trainer/step-log.js';
+import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
+import { hookOf, type TrainerCallback } from './trainer/trainer-callback.js';
+import { trainMicroBatch } from './trainer/train-micro-batch.js';
+
+export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;
+
+export interface AdaptiveTrainerOptions {
+  model: CausalLM;
+  /** Saved beside the model. */
+  tokenizer?: Tokenizer;
+  /** An array, or an async iterable that is gone through once per epoch (then `args.maxSteps` is needed). */
+  trainDataset: TrainingRows;
+  evalDataset?: TrainingRows;
+  /** The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. */
+  args?: TrainingConfigInput & AdaptiveLossConfigInput;
+  adaptiveLoss?: AdaptiveLossConfigInput;
+  /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
+  outputDir?: string;
+  /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */
+  datasetReport?: DatasetReport[];
+  callbacks?: readonly TrainerCallback[];
+  trackers?: readonly Tracker[];
+  /** Aborting ends the run after the step it is in; `train` then rejects with ABORTED. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Trains a model on rows of token ids. Made to be extended: override `tokenWeights` for another loss, `learningRate` for
+ * another schedule, `trainBatches` for another order, and the `on…` methods to watch.
+ *
+ * @example
+ * const trainer = new AdaptiveTrainer({ model, tokenizer, trainDataset, args: { learningRate: 1e-4, bf16: true } });
+ * await trainer.train();
+ * await trainer.saveModel('./out');
+ */
+export class AdaptiveTrainer {
+  readonly model: CausalLM;
+  readonly args: TrainingConfig;
+  readonly adaptiveLoss: AdaptiveLossConfig;
+  /** α and β as they stand. */
+  adaptiveState: AdaptiveState = adaptiveState();
+  private readonly configWarnings: readonly { code: string; message: string }[];
+  private log = new StepLog();
+  private plan: RunPlan = { totalSteps: 0, stepsPerEpoch: undefined };
+  private step = 0;
+  private stopping = false;
+
+  /**
+   * @throws AdaptiveTrainerError CONFIG_INVALID for faults of `args`, all at once; DATASET_INVALID for the first row that
+   * cannot be trained on; INVALID_INPUT for a topK above the vocabulary
+   */
+  constructor(private readonly options: AdaptiveTrainerOptions) {
+    const { args, adaptiveLoss, warnings } = parseTrainerConfig(options);
+    this.model = options.model;
+    this.args = args;
+    this.adaptiveLoss = adaptiveLoss;
+    this.configWarnings = warnings;
+    const { topK } = adaptiveLoss;
+    if (topK > this.model.vocabSize) {
+      const message = `Expected topK of at most the vocabulary (${this.model.vocabSize}), found ${topK}.`;
+      throw new AdaptiveTrainerError('INVALID_INPUT', message, {
+        details: { topK, vocabSize: this.model.vocabSize },
+      });
+    }
+    this.checkRows(options.trainDataset, 'trainDataset');
+    if (options.evalDataset !== undefined) this.checkRows(options.evalDataset, 'evalDataset');
+  }
+  /** Runs to the end of the last epoch or `maxSteps`. @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, … */
+  async train(): Promise<EndEvent> {
+    const started = performance.now();
+    const { evalDataset, trainDataset, trackers = [] } = this.options;
+    this.plan = planRun(lengthOf(trainDataset), this.args);
+    try {
+      await this.prepare();
+      if (this.args.evalOnStart && evalDataset !== undefined) await this.evaluate();
+      await this.runEpochs();
+      if (this.log.hasRecent) await this.emit(this.log.takeLog());
+      const path = await this.saveFinalModel();
+      const end = this.endEvent(path, (performance.now() - started) / 1000);
+      await this.emit(end);
+      return end;
+    } finally {
+      // Whatever ended the run, the model can be trained again.
+      await this.model.call((native) => native.clearGradients()).catch(() => {});
+      for (const tracker of trackers) await tracker.close();
+    }
+  }
+
+  /** Ends the run after the step it is in, as if it had been the last one. */
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** Loss, accuracy and token shares on `evalDataset`. Moves neither weights nor α and β. */
+  async evaluate(): Promise<EvaluateEvent> {
+    const { evalDataset } = this.options;
+    if (evalDataset === undefined) {
+      throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected an evalDataset to evaluate on, found none.');
+    }
+    const started = performance.now();
+    const evaluation = new Evaluation(this.adaptiveLoss.topK);
+    let lossSum = 0;
+    let index = 0;
+    for await (const rows of chunked(evalDataset, this.args.evalBatchSize)) {
+      for (const row of rows) checkRow(row, index++, 'evalDataset', this.model.vocabSize);
+      const report = await this.model.call((native) =>
+        native.evaluate({ ...microBatch(rows), ...this.lossRequest(1) }),
+      );
+      evaluation.add(rows, report.tokens);
+      lossSum += report.loss * report.sums.total;
+    }
+    const metrics = evaluation.metrics();
+    const event: EvaluateEvent = {
+      ...{ type: 'evaluate', step: this.step, epoch: this.epoch, ...metrics },
+      ...(this.adaptiveLoss.loss === 'adaptive'
+        ? { adaptiveLoss: lossSum / Math.max(1, metrics.labelledTokens) }
+        : {}),
+      seconds: (performance.now() - started) / 1000,
+      bySource: evaluation.bySource(),
+      byStyle: evaluation.byStyle(),
+    };
+    await this.emit(event);
+    return event;
+  }
+
+  /** Writes the model, and the tokenizer where one was given, in Hugging Face's layout. */
+  async saveModel(dir: string): Promise<void> {
+    await this.model.savePretrained(dir);
+    if (this.options.tokenizer === undefined) return;
+    this.options.tokenizer.paddingSide = this.args.paddingSide;
+    await this.options.tokenizer.savePretrained(dir);
+  }
+
+  /**
+   * Override for any loss of the form Σ wₜ·nllₜ: the weight of each labelled token of a micro-batch. undefined (default)
+   * takes the configured loss. The weights of a window's micro-batches are scaled by their share of its labelled tokens.
+   */
+  protected tokenWeights(_statistics: TokenStatisticsArrays, _batch: TokenBatch): Float32Array | undefined {
+    return undefined;
+  }
+
+  /** Override for another schedule. The learning rate of optimizer step `step`, counted from 0. */
+  protected learningRate(step: number): number {
+    const { lrSchedulerType: type, learningRate: rate, warmupSteps, minLrRate } = this.args;
+    return learningRate(step, {
+      type,
+      learningRate: rate,
+      warmupSteps,
+      minLrRate,
+      totalSteps: this.plan.totalSteps,
+    });
+  }
+
+  /** Override for another order. The micro-batches of one epoch, counted from 0. */
+  protected trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
+    const { trainDataset } = this.options;
+    const { batchSize, shuffle, seed } = this.args;
+    if (!isArray(trainDataset) || !shuffle) return chunked(trainDataset, batchSize);
+    const order = shuffledIndices(trainDataset.length, (seed + epoch) >>> 0);
+    return chunked(
+      Array.from(order, (index) => trainDataset[index]!),
+      batchSize,
+    );
+  }
+
+  // To override: each sees its event before the callbacks and trackers do, and is awaited.
+  protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
+  protected onStart(_event: StartEvent): void | Promise<void> {}
+  protected onStepEnd(_event: StepEvent): void | Promise<void> {}
+  protected onLog(_event: LogEvent): void | Promise<void> {}
+  protected onAdaptive(_event: AdaptiveEvent): void | Promise<void> {}
+  protected onEvaluate(_event: EvaluateEvent): void | Promise<void> {}
+  protected onSave(_event: SaveEvent): void | Promise<void> {}
+  protected onWarning(_event: WarningEvent): void | Promise<void> {}
+  protected onEnd(_event: EndEvent): void | Promise<void> {}
+
+  private async prepare(): Promise<void> {
+    const { args, configWarnings, model } = this;
+    const { outputDir, trainDataset, evalDataset } = this.options;
+    this.step = 0;
+    this.stopping = false;
+    this.log = new StepLog();
+    this.adaptiveState = adaptiveState();
+    if (outputDir !== undefined) await mkdir(outputDir, { recursive: true });
+    const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
+    const computeType = args.fp16 || args.bf16 ? 'bfloat16' : 'float32';
+    await model.configure(computeType, args.gradientCheckpointing);
+    const name = args.optimizer.endsWith('8bit') ? 'adamw_8bit' : 'adamw';
+    const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = args;
+    await model.call((native) => native.createOptimizer({ name, beta1, beta2, eps, weightDecay }));
+    if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
+    await this.emit({
+      ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
+      ...{ trainRows: lengthOf(trainDataset) ?? 0, evalRows: evalDataset ? (lengthOf(evalDataset) ?? 0) : 0 },
+      ...(isArray(trainDataset)
+        ? { tokensPerEpoch: trainDataset.reduce((n, row) => n + row.inputIds.length, 0) }
+        : {}),
+      ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+    });
+    for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
+    if (args.fp16) {
+      const message =
+        'float16 has no fast path on a CPU: fp16 computes in bfloat16. Set bf16: true to say so yourself.';
+      await this.emit({ type: 'warning', code: 'FP16_COMPUTES_IN_BF16', message });
+    }
+    if (outputDir === undefined && args.saveStrategy === 'steps' && this.plan.totalSteps >= args.saveSteps) {
+      const message = 'No checkpoints are written: the trainer was given no outputDir.';
+      await this.emit({ type: 'warning', code: 'NO_CHECKPOINTS', message });
+    }
+  }
+
+  private async runEpochs(): Promise<void> {
+    const { totalSteps } = this.plan;
+    for (let epoch = 0; this.step < totalSteps && !this.stopping; epoch++) {
+      const stepsBefore = this.step;
+      for await (const window of chunked(this.trainBatches(epoch), this.args.gradientAccumulationSteps)) {
+        this.checkAborted();
+        await this.afterStep(await this.runStep(window));
+        if (this.step >= totalSteps || this.stopping) break;
+      }
+      if (this.step === stepsBefore) {
+        throw new AdaptiveTrainerError(
+          'DATASET_INVALID',
+          `Expected micro-batches in epoch ${epoch}, found none.`,
+        );
+      }
+      if (this.stopping) break;
+      if (this.args.evalStrategy === 'epoch' && this.options.evalDataset !== undefined) await this.evaluate();
+      if (this.args.saveStrategy === 'epoch') await this.saveCheckpoint();
+    }
+    this.checkAborted();
+  }
+
+  /** One optimizer step over a window of micro-batches. */
+  private async runStep(window: TrainingRow[][]): Promise<StepEvent> {
+    const started = performance.now();
+    if (this.options.trainDataset !== undefined && !isArray(this.options.trainDataset)) {
+      window.flat().forEach((row, i) => checkRow(row, i, `step ${this.step + 1}`, this.model.vocabSize));
+    }
+    const counts = window.map(labelledTokens);
+    const labelled = counts.reduce((sum, count) => sum + count, 0);
+    const used = this.adaptiveState;
+    let loss = 0;
+    let statistics: StepEvent['statistics'] | undefined;
+    for (const [i, rows] of window.entries()) {
+      // Each micro-batch counts by its share of the window's labelled tokens, so that a window is one large batch.
+      const share = counts[i]! / labelled;
+      const state = this.adaptiveState;
+      const report = await this.inStep(() =>
+        trainMicroBatch(this.model, microBatch(rows), this.lossRequest(share), this.weightsOverride()),
+      );
+      this.adaptiveState = report.state;
+      loss += share * report.loss;
+      statistics = addStatistics(statistics, lossStatistics(report.sums, state));
+    }
+    const rate = this.learningRate(this.step);
+    const gradNorm = await this.inStep(() =>
+      this.model.call((native) =>
+        native.optimizerStep({ learningRate: rate, maxGradNorm: this.args.maxGradNorm }),
+      ),
+    );
+    this.step++;
+    const tokens = window.flat().reduce((sum, row) => sum + row.inputIds.length, 0);
+    const secondsPerStep = (performance.now() - started) / 1000;
+    return {
+      ...{ type: 'step', step: this.step, epoch: this.epoch, loss, gradNorm, learningRate: rate },
+      ...{ tokens, labelledTokens: labelled, tokensPerSecond: tokens / secondsPerStep },
+      ...{ alpha: used.alpha, beta: used.beta, statistics: statistics!, secondsPerStep },
+      etaSeconds: this.log.etaSeconds(secondsPerStep, this.plan.totalSteps - this.step),
+    };
+  }
+
+  private async afterStep(event: StepEvent): Promise<void> {
+    const { args } = this;
+    const due = (every: number) => event.step % every === 0;
+    this.log.add(event);
+    await this.emit(event);
+    if (due(args.loggingSteps)) await this.emit(this.log.takeLog());
+    if (due(this.adaptiveLoss.adaptiveLogSteps)) await this.emit(this.log.adaptive(event));
+    if (args.evalStrategy === 'steps' && due(args.evalSteps) && this.options.evalDataset !== undefined) {
+      await this.evaluate();
+    }
+    if (args.saveStrategy === 'steps' && due(args.saveSteps)) await this.saveCheckpoint();
+  }
+
+  /** A folder that appears whole or not at all. */
+  private async saveCheckpoint(): Promise<void> {
+    const { outputDir } = this.options;
+    if (outputDir === undefined) return;
+    const path = join(outputDir, `checkpoint-${this.step}`);
+    const temporary = `${path}.tmp`;
+    await rm(temporary, { recursive: true, force: true });
+    await this.saveModel(temporary);
+    await rm(path, { recursive: true, force: true });
+    await rename(temporary, path);
+    await rotateCheckpoints(outputDir, this.args.saveTotalLimit);
+    await this.emit({ type: 'save', step: this.step, path });
+  }
+
+  /** Returns its folder; empty where there is no outputDir. */
+  private async saveFinalModel(): Promise<string> {
+    const { outputDir } = this.options;
+    if (outputDir === undefined) return '';
+    const path = join(outputDir, 'final_model');
+    await this.saveModel(path);
+    await this.emit({ type: 'save', step: this.step, path });
+    return path;
+  }
+
+  private async emit(event: TrainingEvent): Promise<void> {
+    const { callbacks = [], trackers = [] } = this.options;
+    const hook = hookOf[event.type];
+    // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
+    const own = this[hook] as
+      ((event: TrainingEvent, trainer: AdaptiveTrainer) => void | Promise<void>) | undefined;
+    await own?.call(this, event, this);
+    for (const callback of callbacks) await (callback[hook] as typeof own)?.call(callback, event, this);
+    for (const tracker of trackers) await tracker.onEvent(event);
+  }
+
+  /** Epochs done, as a fraction; whole epochs of a stream are not known. */
+  private get epoch(): number {
+    return this.plan.stepsPerEpoch === undefined ? 0 : this.step / this.plan.stepsPerEpoch;
+  }
+
+  private plannedEpochs(): number {
+    const { totalSteps, stepsPerEpoch } = this.plan;
+    return stepsPerEpoch === undefined ? 1 : totalSteps / stepsPerEpoch;
+  }
+
+  private lossRequest(scale: number): LossRequest {
+    const { loss, topK } = this.adaptiveLoss;
+    return { crossEntropy: loss === 'ce', topK, scale, state: this.adaptiveState };
+  }
+
+  private weightsOverride() {
+    if (this.tokenWeights === AdaptiveTrainer.prototype.tokenWeights) return undefined;
+    return (statistics: TokenStatisticsArrays, batch: TokenBatch) => this.tokenWeights(statistics, batch);
+  }
+
+  /** Says in which step a number went wrong. */
+  private async inStep<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!AdaptiveTrainerError.isInstance(cause, 'LOSS_NOT_FINITE')) throw cause;
+      const step = this.step + 1;
+      throw new AdaptiveTrainerError(cause.code, `Step ${step}: ${cause.message}`, {
+        cause,
+        details: { step },
+      });
+    }
+  }
+
+  private checkAborted(): void {
+    const { signal } = this.options;
+    if (!signal?.aborted) return;
+    throw new AdaptiveTrainerError(
+      'ABORTED',
+      `The run was aborted after step ${this.step} of ${this.plan.totalSteps}.`,
+      {
+        cause: signal.reason,
+        details: { step: this.step },
+      },
+    );
+  }
+
+  private checkRows(rows: TrainingRows, name: string): void {
+    if (!isArray(rows)) return;
+    if (rows.length === 0)
+      throw new AdaptiveTrainerError('DATASET_INVALID', `Expected rows in ${name}, found none.`);
+    rows.forEach((row, index) => checkRow(row, index, name, this.model.vocabSize));
+  }
+
+  private endEvent(path: string, seconds: number): EndEvent {
+    const { meanLoss: loss, tokens, labelledTokens: labelled, tokensPerSecond } = this.log;
+    return {
+      ...{ type: 'end', path, steps: this.step, epochs: this.epoch, seconds },
+      ...{ loss, tokens, labelledTokens: labelled, tokensPerSecond },
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  }
+}
+
+function isArray(rows: TrainingRows): rows is readonly TrainingRow[] {
+  return Array.isArray(rows);
+}
+
+function lengthOf(rows: TrainingRows): number | undefined {
+  return isArray(rows) ? rows.length : undefined;
+}

@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { locateJsonError } from '../data/locate-json-error.js';
+import { AdaptiveTrainerError } from '../errors.js';
+
+/**
+ * Reads a configuration file.
+ * @throws AdaptiveTrainerError IO_FAILED where it cannot be read; CONFIG_INVALID where it is no JSON, with
+ *   `details.line` and `details.column`, both counted from 1
+ */
+export async function readConfigFile(file: string): Promise<unknown> {
+  const full = path.resolve(file);
+  let text: string;
+  try {
+    text = await readFile(full, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const found = missing ? 'there is none' : `it cannot be read: ${(error as Error).message}`;
+    throw new AdaptiveTrainerError('IO_FAILED', `Expected a configuration file at ${full}, but ${found}.`, {
+      details: { file: full },
+      cause: error,
+    });
+  }
+  return parseJson(text.replace(/^\uFEFF/, ''), full);
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const offset = locateJsonError(text) ?? text.length;
+    const before = text.slice(0, offset).split('\n');
+    const [line, column] = [before.length, before.at(-1)!.length + 1];
+    throw new AdaptiveTrainerError(
+      'CONFIG_INVALID',
+      `Expected JSON in ${file} but found ${found(text, offset)} at line ${line}, column ${column}.${hint(text, offset)}`,
+      { details: { file, line, column }, cause: error },
+    );
+  }
+}
+
+function found(text: string, offset: number): string {
+  if (text.trim() === '') return 'an empty file';
+  if (offset >= text.length) return 'the end of the file';
+  return (
+    /^(?:"[^"\n]*"?|[\w.+-]+|\/\/|\/\*|\S)/u.exec(text.slice(offset))?.[0] ??
+    'a line break or tab inside a string'
+  );
+}
+
+function hint(text: string, offset: number): string {
+  const rest = text.slice(offset);
+  const previous = text.slice(0, offset).trimEnd().at(-1) ?? '';
+  if (rest === '') return '';
+  if (/^(None|True|False)\b/.test(rest)) return ' JSON writes null, true and false.';
+  if (rest.startsWith("'")) return ' JSON takes double quotes only.';
+  if (/^(NaN|-?Infinity)\b/.test(rest)) return ' JSON has no such number.';
+  if (/^(\/\/|\/\*|#)/.test(rest)) return ' JSON has no comments.';
+  if (previous === ',' && /^[}\]]/.test(rest)) return ' The comma before it is one too many.';
+  return /["\w}\]]/.test(previous) && rest.startsWith('"') ? ' A comma before it may be missing.' : '';
+}

@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises';
+import { suggest } from '../config/suggest.js';
+import { UsageError } from './usage-error.js';
+
+const help = `Usage: adaptive-trainer <command>
+
+Fine-tunes Hugging Face causal language models with an adaptive loss.
+
+Commands:
+  train <config.json> [--json]   train as the configuration says
+  validate <config.json>         check a configuration without training
+  setup [--force]                fetch libtorch, which training needs, unless it is there
+
+Options:
+  -h, --help                     this text, or after a command the help of that command
+  -v, --version                  the version of adaptive-trainer
+
+Paths in a configuration are relative to the current directory. DEBUG=adaptive-trainer prints the stack of errors.
+Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.`;
+
+// Imported only when asked for, so that `--help` and `validate` load no native code.
+const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
+  train: async () => (await import('./train.js')).runTrain,
+  validate: async () => (await import('./validate.js')).runValidate,
+  setup: async () => (await import('./setup.js')).runSetup,
+};
+
+/**
+ * The command line without the program's name. Resolves to the exit status.
+ * @throws UsageError, or whatever the command throws
+ */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined) throw new UsageError('Expected a command but received none.', help);
+  if (name === '--help' || name === '-h' || name === 'help') {
+    console.log(help);
+    return 0;
+  }
+  if (name === '--version' || name === '-v') {
+    console.log(await version());
+    return 0;
+  }
+  if (!Object.hasOwn(commands, name)) {
+    const near = suggest(name, Object.keys(commands));
+    const hint = near === undefined ? '' : ` Did you mean ${JSON.stringify(near)}?`;
+    throw new UsageError(`Expected a command but received ${JSON.stringify(name)}.${hint}`, help);
+  }
+  const run = await commands[name]!();
+  return run(rest);
+}
+
+async function version(): Promise<string> {
+  // src/cli and dist/cli lie equally deep in the package.
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,105 @@
+import type { TrainAdaptivelyOptions } from '../config/train-adaptively-options.js';
+import { AdaptiveTrainerError } from '../errors.js';
+import { ProgressBar } from '../report/progress-bar.js';
+import { renderSummary } from '../report/summary.js';
+import { redactSecrets } from '../tracking/redact-secrets.js';
+import type { EndEvent, EvaluateEvent, TrainingEvent } from '../tracking/training-event.js';
+import { parseCommand } from './parse-command.js';
+import { readConfigFile } from './read-config-file.js';
+
+const help = `Usage: adaptive-trainer train <config.json> [--json]
+
+Trains as the configuration says and prints the folder of the finished model. The configuration holds the arguments
+of trainAdaptively, in camelCase or in the snake_case of the Python package. Paths in it (the model, datasets, the
+output folder) are relative to the current directory, not to the configuration.
+
+  --json   print every event of the run as one line of JSON on standard output, and no progress bar
+
+Ctrl-C stops the run after the step it is in; a second Ctrl-C stops it at once.`;
+
+const interrupted = 130;
+
+interface Training {
+  trainAdaptively(
+    options: TrainAdaptivelyOptions,
+    hooks: { onEvent: (event: TrainingEvent) => void; signal: AbortSignal },
+  ): Promise<string>;
+}
+
+/**
+ * `adaptive-trainer train <config.json> [--json]`. Resolves to the exit status.
+ * @param load gives what trains. Default: this library, loaded only once the configuration could be read
+ */
+export async function runTrain(
+  argv: readonly string[],
+  load: () => Promise<Training> = () => import('../train-adaptively.js'),
+): Promise<number> {
+  const { flags, file } = parseCommand(argv, ['json'], help);
+  if (flags.help) {
+    console.log(help);
+    return 0;
+  }
+  const config = await readConfigFile(file);
+  const { trainAdaptively } = await load();
+  const view = flags.json ? jsonView() : personView();
+  const { signal, release } = abortOnSignals();
+  try {
+    // No type can promise what a file holds; trainAdaptively checks all of it.
+    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { onEvent: view.onEvent, signal });
+    await view.close();
+    if (!flags.json) console.log(model);
+    return 0;
+  } catch (error) {
+    await view.close();
+    if (!signal.aborted || !AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
+    console.error(error.message);
+    return interrupted;
+  } finally {
+    release();
+  }
+}
+
+interface View {
+  onEvent: (event: TrainingEvent) => void;
+  close: () => Promise<void>;
+}
+
+function jsonView(): View {
+  return {
+    onEvent: (event) => void process.stdout.write(`${redactSecrets(JSON.stringify(event))}\n`),
+    close: async () => {},
+  };
+}
+
+function personView(): View {
+  const bar = new ProgressBar();
+  let evaluation: EvaluateEvent | undefined;
+  let end: EndEvent | undefined;
+  return {
+    onEvent(event) {
+      if (event.type === 'evaluate') evaluation = event;
+      if (event.type === 'end') end = event;
+      bar.onEvent(event);
+    },
+    async close() {
+      await bar.close();
+      if (end !== undefined) console.error(`\n${renderSummary(end, evaluation)}\n`);
+    },
+  };
+}
+
+function abortOnSignals(): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(interrupted);
+    console.error('\nStopping after this step. Press Ctrl-C again to stop at once.');
+    controller.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  const release = () => {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  };
+  return { signal: controller.signal, release };
+}

@@ -1,0 +1,10 @@
+import { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
+import { trainingConfigSchema } from './training-config.js';
+import { uploadConfigSchema } from './upload-config.js';
+
+/** The camelCase keys of each group of a configuration. */
+export const configGroups = {
+  trainingConfig: Object.keys(trainingConfigSchema.shape),
+  adaptiveLossConfig: Object.keys(adaptiveLossConfigSchema.shape),
+  uploadConfig: Object.keys(uploadConfigSchema.shape),
+};

@@ -1,0 +1,47 @@
+import { distance } from 'fastest-levenshtein';
+
+// Names other trainers use for what is a key here.
+const otherNames = new Map([
+  ['perdevicetrainbatchsize', 'batchSize'],
+  ['perdeviceevalbatchsize', 'evalBatchSize'],
+  ['numtrainepochs', 'numEpochs'],
+  ['epochs', 'numEpochs'],
+  ['lr', 'learningRate'],
+  ['optim', 'optimizer'],
+  ['lrscheduler', 'lrSchedulerType'],
+  ['evaluationstrategy', 'evalStrategy'],
+  ['reportto', 'useWandb'],
+  ['maxlength', 'maxLengthToken'],
+  ['maxseqlength', 'maxLengthToken'],
+  ['attnimplementation', 'attnImpl'],
+  ['usecpu', 'device'],
+  ['model', 'modelName'],
+  ['modelnameorpath', 'modelName'],
+  ['datasets', 'datasetsConfig'],
+  ['dataset', 'datasetsConfig'],
+  ['hubmodelid', 'huggingfaceRepo'],
+]);
+
+/**
+ * The known name that an unknown one was most likely meant to be, or undefined where none is near.
+ * Case, underscores and hyphens do not count as differences.
+ */
+export function suggest(unknown: string, known: readonly string[]): string | undefined {
+  const wanted = plain(unknown);
+  const other = otherNames.get(wanted);
+  if (other !== undefined && known.includes(other)) return other;
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(wanted.length / 3)) + 1; // farther than this it is another word
+  for (const name of known) {
+    const difference = distance(wanted, plain(name));
+    if (difference < bestDistance && difference < name.length - 1) {
+      best = name;
+      bestDistance = difference;
+    }
+  }
+  return best;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[_-]/g, '');
+}

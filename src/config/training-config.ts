@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { field } from './field.js';
+
+const stepsOrAll = '-1 or a whole number, 1 or more';
+const deviceName = '"auto", "cpu", "cuda" or "cuda:<index>"';
+
+/**
+ * How to train: `trainingConfig` of the one-call API, `args` of the trainer. Every key is optional and may also be
+ * written in snake_case (`max_length_token`). A step is one update of the weights: `gradientAccumulationSteps`
+ * micro-batches of `batchSize` rows.
+ */
+export const trainingConfigSchema = z.object({
+  /** Name of the run in reports. Default `my_adaptive_run`. */
+  runName: field.text().default('my_adaptive_run'),
+  /** Weights & Biases project. Recorded; nothing is sent there yet. Default `my-adaptive-experiments`. */
+  wandbProject: field.text().default('my-adaptive-experiments'),
+  /** Weights & Biases user or team. Recorded; nothing is sent there yet. Default null. */
+  wandbEntity: field.text().nullable().default(null),
+  /** Report to Weights & Biases. `auto` (default) and false report to `metrics.jsonl` alone; true is not available yet. */
+  useWandb: z
+    .union([z.literal('auto'), z.literal(false)], { error: '"auto", true or false' })
+    .default('auto'),
+
+  /** Longest row in tokens; longer ones are dropped and counted. Default 4096. */
+  maxLengthToken: field.wholeNumber(2).default(4096),
+  /** Recorded in the saved tokenizer; nothing is padded here, so it changes no number. Default `left`. */
+  paddingSide: field.oneOf('left', 'right').default('left'),
+
+  /** Rows of a training micro-batch. Default 4. */
+  batchSize: field.wholeNumber(1).default(4),
+  /** Rows of an evaluation batch. Default: `batchSize`. */
+  evalBatchSize: field.wholeNumber(1).nullable().default(null),
+  /** Micro-batches per step. Default 16. */
+  gradientAccumulationSteps: field.wholeNumber(1).default(16),
+  /** Most tokens the engine computes at once; a larger micro-batch is cut up, with the same result. Default null: no limit. */
+  maxTokensPerBatch: field.wholeNumber(1).nullable().default(null),
+  /** Train on the rows in a new random order each epoch, or in the order given. Default true. */
+  shuffle: field.flag().default(true),
+
+  /** Highest learning rate, reached after the warm-up. Default 2e-5. */
+  learningRate: field.number(0).default(2e-5),
+  /** Decoupled weight decay of AdamW, per step and unit of learning rate. Default 0.01. */
+  weightDecay: field.number(0).default(0.01),
+  /** Steps over which the learning rate rises from 0. Default 10. */
+  warmupSteps: field.wholeNumber(0).default(10),
+  /** How the learning rate moves after the warm-up. Default `cosine`. */
+  lrSchedulerType: field
+    .oneOf('cosine', 'linear', 'constant', 'constant_with_warmup', 'cosine_with_min_lr')
+    .default('cosine'),
+  /** For `cosine_with_min_lr`, which needs it: the lowest rate as a share of `learningRate`, 0 to 1. Default null. */
+  minLrRate: field.number(0, 1).nullable().default(null),
+
+  /** Passes over the training rows; a fraction ends inside one. Default 3. */
+  numEpochs: field.numberAbove(0).default(3),
+  /** Steps to take whatever `numEpochs` says; −1 (default) leaves it to `numEpochs`. */
+  maxSteps: z
+    .number({ error: stepsOrAll })
+    .refine((steps) => steps === -1 || (Number.isSafeInteger(steps) && steps >= 1), { error: stepsOrAll })
+    .default(-1),
+  /** Seed of the row order and of dropout, 0 to 2³² − 1. Default 42. */
+  seed: field.wholeNumber(0, 2 ** 32 - 1).default(42),
+
+  /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
+  attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
+  /** Mixed precision in float16, computed in bfloat16 on a CPU. Default true, or false where `bf16` is true. */
+  fp16: field.flag().optional(),
+  /** Mixed precision in bfloat16. With `fp16` and `bf16` both false it trains in float32. Default false. */
+  bf16: field.flag().default(false),
+  /** Recompute each block in the backward pass instead of keeping its activations. Default true. */
+  gradientCheckpointing: field.flag().default(true),
+  /** Accepted for the Python package's sake: the fused kernels are always on here, with true or false. Default false. */
+  useLigerKernel: field.flag().default(false),
+
+  /** AdamW with 8-bit state (`paged_adamw_8bit`, the default, or `adamw_8bit`) or float32 state (the three others). */
+  optimizer: field
+    .oneOf('adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit')
+    .default('paged_adamw_8bit'),
+  /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */
+  betas: z
+    .tuple([field.number(0, 1, { below: true }), field.number(0, 1, { below: true })], {
+      error: 'two numbers from 0 to less than 1',
+    })
+    .nullable()
+    .default(null),
+  /** Decay rate of Adam's mean of gradients. Default 0.9. */
+  adamBeta1: field.number(0, 1, { below: true }).default(0.9),
+  /** Decay rate of Adam's mean of squared gradients. Default 0.999. */
+  adamBeta2: field.number(0, 1, { below: true }).default(0.999),
+  /** Added to Adam's denominator. Default 1e-8. */
+  adamEpsilon: field.number(0).default(1e-8),
+  /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
+  maxGradNorm: field.number(0).default(1),
+
+  /** Steps between two reports. Default 10. */
+  loggingSteps: field.wholeNumber(1).default(10),
+  /** When to evaluate: never, every `evalSteps` steps or after every epoch. Default `steps`. */
+  evalStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
+  /** Steps between two evaluations; null takes `loggingSteps`. Default 200. */
+  evalSteps: field.wholeNumber(1).nullable().default(200),
+  /** Evaluate once before the first step. Default false. */
+  evalOnStart: field.flag().default(false),
+  /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
+  saveStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
+  /** Steps between two checkpoints. Default 300. */
+  saveSteps: field.wholeNumber(1).default(300),
+  /** Checkpoints to keep, the oldest are deleted; null keeps all. Default 5. */
+  saveTotalLimit: field.wholeNumber(1).nullable().default(5),
+  /** Checkpoint to go on from. Only null and false until it is available. Default null. */
+  resumeFromCheckpoint: z.literal(false, { error: 'a path, true, false or null' }).nullable().default(null),
+
+  /** Where to compute: `cpu`, `cuda`, `cuda:1`…, or `auto` (default) for the best there is. */
+  device: z
+    .string({ error: deviceName })
+    .regex(/^(auto|cpu|cuda(:\d+)?)$/, { error: deviceName })
+    .default('auto'),
+  /** Threads of the engine. Default null: one per core. */
+  threads: field.wholeNumber(1).nullable().default(null),
+  /** Rank of this process on its machine: −1 (default, from the environment) or 0. Several processes are not available yet. */
+  localRank: z.union([z.literal(-1), z.literal(0)], { error: '-1 or 0' }).default(-1),
+});

@@ -1,0 +1,214 @@
+import type {
+  DataProcessingFunction,
+  DatasetsConfig,
+  DatasetsConfigInput,
+} from '../config/datasets-config.js';
+import { AdaptiveTrainerError } from '../errors.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { DatasetEntry, DatasetPlan } from './dataset-plan.js';
+import type { DatasetSource } from './dataset-source.js';
+import { divideRows } from './divide-rows.js';
+import { EventLoopPacer } from './event-loop-pacer.js';
+import type { LearningStyle } from './learning-style.js';
+import type { DatasetReport, MixedDatasets, MixProgress } from './mixed-datasets.js';
+import { openDataset } from './open-dataset.js';
+import { planDatasets, type DatasetTables } from './plan-datasets.js';
+import { readSplit, type EncodedRow, type ReadContext, type SplitRows } from './read-split.js';
+import { sampleToChat } from './sample-to-chat.js';
+import { shuffledIndices } from './seeded-random.js';
+import { throwTogether } from './throw-together.js';
+import type { TrainingRow } from './training-row.js';
+
+type OneFunction = DataProcessingFunction | null | undefined;
+
+/** `datasetsConfig`, in which rows in memory may stand in place of a path. */
+export type MixerDatasetsConfig = { [Style in LearningStyle]?: readonly DatasetEntry[] | null } & {
+  [Style in Capitalize<LearningStyle> as `dataProcessingFunction${Style}`]?: OneFunction;
+} & { [key: `data_processing_function_${string}` | `dataProcessingFunction_${string}`]: OneFunction } & {
+  dataProcessingFunction?: OneFunction;
+  data_processing_function?: OneFunction;
+};
+
+export interface DatasetMixerOptions extends DatasetTables {
+  datasetsConfig: MixerDatasetsConfig | DatasetsConfigInput | DatasetsConfig;
+  tokenizer: Tokenizer;
+  /** Rows with more tokens are left out and counted. Default 4096. */
+  maxLengthToken?: number;
+  /** For the order of the mixed training rows. Default 42. Which rows are held out or trimmed does not depend on it. */
+  seed?: number;
+  /** Train the header of assistant turns too, as the Python package does. Default false. */
+  trainOnHeader?: boolean;
+  /** Default: `process.emitWarning`. */
+  onWarning?: (message: string) => void;
+  /** Told every few dozen milliseconds of work, and at the end of each split. */
+  onProgress?: (progress: MixProgress) => void;
+}
+
+/**
+ * Reads datasets, turns their rows into chats and tokens, and mixes them into one training and one evaluation set.
+ *
+ * @example
+ * const mixer = new DatasetMixer({ tokenizer, datasetsConfig: { ideas: ['./recipes.jsonl:|:500'] } });
+ * const { train, eval: evaluation, report } = await mixer.build();
+ */
+export class DatasetMixer {
+  private readonly context: ReadContext;
+  private readonly onWarning: (message: string) => void;
+
+  /** @throws AdaptiveTrainerError `INVALID_INPUT` for a number out of range */
+  constructor(private readonly options: DatasetMixerOptions) {
+    const { tokenizer, maxLengthToken = 4096, seed = 42, trainOnHeader = false, onProgress } = options;
+    checkWhole('maxLengthToken', maxLengthToken, 2); // one token has none before it to be predicted from
+    checkWhole('seed', seed, 0);
+    this.onWarning =
+      options.onWarning ?? ((message) => process.emitWarning(message, 'AdaptiveTrainerWarning'));
+    const chat = { trainOnHeader, onWarning: this.onWarning };
+    this.context = {
+      tokenizer,
+      maxLengthToken,
+      chat,
+      pacer: new EventLoopPacer(),
+      onProgress: onProgress ?? (() => {}),
+    };
+  }
+
+  /**
+   * Does the work. Timers and I/O of the process go on meanwhile.
+   *
+   * @throws AdaptiveTrainerError `CONFIG_INVALID` for a configuration with faults (all in `details.faults`),
+   * `DATASET_NOT_FOUND`, `NOT_AVAILABLE` for datasets of the Hub, `DATASET_INVALID` for rows and files that cannot be
+   * used or when none is left to train on, `CHAT_TEMPLATE_FAILED`
+   */
+  async build(): Promise<MixedDatasets> {
+    const plans = planDatasets(this.options.datasetsConfig, this.options, this.onWarning);
+    const sources = await this.open(plans);
+    const train: TrainingRow[] = [];
+    const evaluation: TrainingRow[] = [];
+    const report: DatasetReport[] = [];
+    const empty: AdaptiveTrainerError[] = [];
+    for (const [plan, source] of sources) {
+      const rows = await readSplit(plan, 'train', source.train(), this.context);
+      const validation = source.eval && (await readSplit(plan, 'eval', source.eval(), this.context));
+      if (rows.rows.length === 0) {
+        empty.push(this.nothingLeft(plan, rows));
+        continue;
+      }
+      const divided = divideRows(rows.rows, validation?.rows, plan.limit);
+      this.warnOfEval(plan, rows, validation);
+      report.push(makeReport(plan, divided, [rows, validation]));
+      for (const row of divided.train) train.push(trainingRow(row));
+      for (const row of divided.eval) evaluation.push(trainingRow(row));
+    }
+    throwTogether(empty);
+    const order = shuffledIndices(train.length, this.options.seed ?? 42);
+    return { train: Array.from(order, (index) => train[index] as TrainingRow), eval: evaluation, report };
+  }
+
+  /** Finds all datasets, and looks at the first row of each, before the long work on any begins. */
+  private async open(plans: readonly DatasetPlan[]): Promise<Map<DatasetPlan, DatasetSource>> {
+    const sources = new Map<DatasetPlan, DatasetSource>();
+    const errors: AdaptiveTrainerError[] = [];
+    for (const plan of plans) {
+      try {
+        const source = await openDataset(plan, this.onWarning);
+        // A user's function may count its calls or have other effects, so it is not tried out.
+        if (plan.process === null) await tryFirstRow(plan, source);
+        sources.set(plan, source);
+      } catch (error) {
+        if (!AdaptiveTrainerError.isInstance(error)) throw error;
+        errors.push(error);
+      }
+    }
+    throwTogether(errors);
+    return sources;
+  }
+
+  private nothingLeft(plan: DatasetPlan, rows: SplitRows): AdaptiveTrainerError {
+    const { maxLengthToken } = this.context;
+    const { read, tooLong, noTrainedToken, skipped, shortestTooLong } = rows;
+    const advice = [
+      tooLong > 0 && `raise maxLengthToken (max_length_token), ${shortestTooLong} for the shortest row`,
+      noTrainedToken > 0 && 'give rows an assistant answer',
+      skipped > 0 && 'let the processing function return more rows',
+      read === 0 && 'give it rows',
+    ].filter((line) => line !== false);
+    return new AdaptiveTrainerError(
+      'DATASET_INVALID',
+      `Expected rows to train on in dataset "${plan.name}" (${plan.path}) but none is left: of ${read} read, ${tooLong} ` +
+        `have more than ${maxLengthToken} tokens, ${noTrainedToken} have no token to train, and ${skipped} were skipped ` +
+        `by the processing function. To change that: ${advice.join('; ')}; or remove the dataset.`,
+      {
+        details: {
+          dataset: plan.name,
+          style: plan.style,
+          read,
+          tooLong,
+          noTrainedToken,
+          skipped,
+          maxLengthToken,
+        },
+      },
+    );
+  }
+
+  private warnOfEval(plan: DatasetPlan, rows: SplitRows, validation: SplitRows | undefined): void {
+    const count = rows.rows.length;
+    const subject = `Dataset "${plan.name}" (${plan.path})`;
+    if (validation === undefined && count === 1) {
+      this.onWarning(`${subject} has one usable row and no validation split, so nothing of it is evaluated.`);
+    } else if (validation === undefined && count < 20) {
+      this.onWarning(
+        `${subject} has ${count} usable rows and no validation split; one is held out, so its evaluation says little.`,
+      );
+    } else if (validation !== undefined && validation.read > 0 && validation.rows.length === 0) {
+      this.onWarning(
+        `${subject}: none of the ${validation.read} validation rows is usable, so nothing of it is evaluated.`,
+      );
+    }
+  }
+}
+
+async function tryFirstRow(plan: DatasetPlan, source: DatasetSource): Promise<void> {
+  for await (const sample of source.train()) {
+    await sampleToChat(plan, sample);
+    return;
+  }
+}
+
+function makeReport(
+  plan: DatasetPlan,
+  divided: { train: EncodedRow[]; eval: EncodedRow[]; isTrimmed: boolean },
+  parts: (SplitRows | undefined)[],
+): DatasetReport {
+  const sum = (count: (part: SplitRows) => number) =>
+    parts.reduce((total, part) => total + (part === undefined ? 0 : count(part)), 0);
+  const source = parts[1] === undefined ? 'held out' : 'split';
+  return {
+    name: plan.name,
+    style: plan.style,
+    train: divided.train.length,
+    eval: divided.eval.length,
+    droppedTooLong: sum((part) => part.tooLong),
+    droppedNoTrainedToken: sum((part) => part.noTrainedToken),
+    skippedByFunction: sum((part) => part.skipped),
+    trimmedTo: divided.isTrimmed ? plan.limit : null,
+    evalFrom: divided.eval.length === 0 ? 'none' : source,
+    tokens: divided.train.reduce((total, row) => total + row.inputIds.length, 0),
+    trainedTokens: divided.train.reduce((total, row) => total + row.trainedTokens, 0),
+    systemPrompt: plan.systemPrompt,
+  };
+}
+
+function trainingRow({ inputIds, labels, learningStyle, source }: EncodedRow): TrainingRow {
+  return source === undefined
+    ? { inputIds, labels, learningStyle }
+    : { inputIds, labels, learningStyle, source };
+}
+
+function checkWhole(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new AdaptiveTrainerError(
+    'INVALID_INPUT',
+    `Expected ${name} to be a whole number, ${least} or more, but received ${value}.`,
+  );
+}

@@ -1,0 +1,41 @@
+import type { DataProcessingFunction } from '../config/datasets-config.js';
+import type { LearningStyle } from './learning-style.js';
+
+/** Rows given in memory in place of a path. */
+export interface InMemoryDataset {
+  /** For the report, and to look up settings; `name:|:K` works here too. */
+  name: string;
+  train: readonly unknown[];
+  /** Absent: 5% of `train` is held out. Empty: nothing is evaluated. */
+  eval?: readonly unknown[] | null;
+}
+
+/** A path, a path with `:|:K`, or rows in memory. */
+export type DatasetEntry = string | InMemoryDataset;
+
+/** Where in a dataset on disk the rows are. */
+export interface DatasetLocation {
+  dataDir: string | null;
+  trainSplit: string;
+  valSplit: string;
+  dataFiles: Record<string, readonly string[]> | null;
+}
+
+/** Everything the configuration says about one dataset, looked up once. */
+export interface DatasetPlan {
+  /** Without `:|:K`. */
+  name: string;
+  style: LearningStyle;
+  /** Where in the configuration it stands: `ideas[0]`. */
+  path: string;
+  /** Rows in memory, or undefined for a dataset on disk, which `name` then points to. */
+  memory: InMemoryDataset | undefined;
+  location: DatasetLocation;
+  /** K: how many training rows to keep. */
+  limit: number | null;
+  /** Null: the built-in recognition of columns. */
+  process: DataProcessingFunction | null;
+  contextMode: string | boolean;
+  /** Empty: none. */
+  systemPrompt: string;
+}

@@ -1,0 +1,15 @@
+/** One row of a dataset and where it stands. */
+export interface Sample {
+  value: unknown;
+  /** 0-based, over all files of the split. */
+  index: number;
+  /** `row 12 (rows.jsonl line 13)` */
+  where: string;
+}
+
+/** The rows of one dataset; each call reads them from the start. */
+export interface DatasetSource {
+  train: () => AsyncIterable<Sample>;
+  /** Undefined: there is no validation split, so rows of `train` are to be held out. */
+  eval: (() => AsyncIterable<Sample>) | undefined;
+}

@@ -1,0 +1,28 @@
+// The public surface. What is not named here may change without notice.
+export { trainAdaptively, type TrainAdaptivelyHooks } from './train-adaptively.js';
+export { AdaptiveTrainer, type AdaptiveTrainerOptions, type TrainingRows } from './adaptive-trainer.js';
+export type { TrainerCallback } from './trainer/trainer-callback.js';
+export type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
+export { DatasetMixer, type DatasetMixerOptions } from './data/dataset-mixer.js';
+export type { DatasetReport, MixedDatasets } from './data/mixed-datasets.js';
+export { learningStyles, type LearningStyle } from './data/learning-style.js';
+export type { TrainingRow } from './data/training-row.js';
+export { CausalLM, type FromPretrainedOptions } from './model/causal-lm.js';
+export { Generation, type GenerateOptions } from './model/generation.js';
+export type { SaveOptions } from './model/save-pretrained.js';
+export { Tokenizer } from './tokenizer/tokenizer.js';
+export type { ChatMessage } from './tokenizer/chat-message.js';
+export { encodeChat } from './tokenizer/encode-chat.js';
+export { adaptiveLoss, type AdaptiveLossOptions, type AdaptiveLossResult } from './loss/adaptive-loss.js';
+export type { AdaptiveState } from './native/addon.js';
+export { parseConfig } from './config/parse-config.js';
+export type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
+export type { AdaptiveLossConfig, ParsedConfig, TrainingConfig } from './config/parsed-config.js';
+export type { DataProcessingFunction, DatasetsConfigInput } from './config/datasets-config.js';
+export type { Tracker } from './tracking/tracker.js';
+export { JsonlTracker } from './tracking/jsonl-tracker.js';
+export type * from './tracking/training-event.js';
+export { ProgressBar } from './report/progress-bar.js';
+export { renderTable } from './report/table.js';
+export { setupLibtorch } from './native/libtorch/setup-libtorch.js';
+export { AdaptiveTrainerError, type ErrorCode } from './errors.js';

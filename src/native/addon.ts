@@ -1,0 +1,183 @@
+// The addon as TypeScript sees it (native/addon). Inputs are checked by the callers in src/; the addon checks again what
+// could otherwise crash. Rejections carry a `code`: call through engineCall().
+
+export interface FlatBatch {
+  /** All rows joined, without padding. */
+  inputIds: Int32Array;
+  /** Where each row begins, and the total at the end: [rows + 1]. */
+  cuSeqlens: Int32Array;
+}
+
+export interface MicroBatch extends FlatBatch {
+  /** Lined up with inputIds; -100 is not trained. */
+  labels: Int32Array;
+  /** One code per row: the index into learningStyles. */
+  styles: Uint8Array;
+}
+
+/** α and β of the adaptive loss with their Adam moments. */
+export interface AdaptiveState {
+  alpha: number;
+  beta: number;
+  alphaMoment1: number;
+  alphaMoment2: number;
+  betaMoment1: number;
+  betaMoment2: number;
+  step: number;
+}
+
+export interface LossRequest {
+  crossEntropy: boolean;
+  topK: number;
+  /** The micro-batch's share of the labelled tokens of its accumulation window. */
+  scale: number;
+  state: AdaptiveState;
+}
+
+export interface AdaptiveTerms {
+  self: number;
+  common: number;
+  ideas: number;
+  attention: number;
+  factor: number;
+  loss: number;
+}
+
+export interface AdaptiveSums {
+  total: number;
+  correct: number;
+  inTopK: number;
+  trained: number;
+  /** Sum over the labelled tokens, nats. */
+  nll: number;
+}
+
+/** One entry per labelled token, in order. */
+export interface TokenArrays {
+  /** Index into the flat batch of the token whose hidden state predicts. */
+  positions: Int32Array;
+  labels: Int32Array;
+  rows: Int32Array;
+  nll: Float32Array;
+  topNll: Float32Array;
+  entropy: Float32Array;
+  rank: Int32Array;
+  predicted: Int32Array;
+}
+
+export interface LossReport {
+  loss: number;
+  terms: AdaptiveTerms;
+  sums: AdaptiveSums;
+  /** After the step of α and β. */
+  state: AdaptiveState;
+}
+
+export interface DecoderConfig {
+  vocabSize: number;
+  hiddenSize: number;
+  intermediateSize: number;
+  layers: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  normEps: number;
+  tiedHead: boolean;
+  qkvBias: boolean;
+  outputBias: boolean;
+  mlpBias: boolean;
+  rope: {
+    type: 'default' | 'linear' | 'llama3';
+    theta: number;
+    factor: number;
+    lowFrequencyFactor: number;
+    highFrequencyFactor: number;
+    originalMaxPositions: number;
+  };
+}
+
+export interface StoredTensor {
+  name: string;
+  dtype: string;
+  shape: number[];
+  /** Byte range in the file. */
+  begin: number;
+  end: number;
+}
+
+export type ComputeType = 'float32' | 'bfloat16';
+export type StorageType = 'F32' | 'BF16' | 'F16';
+
+export interface NativeModel {
+  parameters(): Promise<{ name: string; shape: number[] }[]>;
+  load(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
+  configure(options: { computeType: ComputeType; gradientCheckpointing: boolean }): Promise<void>;
+  logits(batch: FlatBatch): Promise<Float32Array>;
+  lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
+  trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport>;
+  /** Forward and statistics; the graph is kept for backward(). */
+  forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
+  /** weights: ∂loss/∂nll per labelled token of the last forward(). Default: those of its LossRequest. */
+  backward(request: { weights?: Float32Array }): Promise<void>;
+  evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
+  createOptimizer(options: {
+    name: 'adamw' | 'adamw_8bit';
+    beta1: number;
+    beta2: number;
+    eps: number;
+    weightDecay: number;
+  }): Promise<void>;
+  /** Clip, step, clear. Resolves to the gradient norm before clipping. */
+  optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<number>;
+  clearGradients(): Promise<void>;
+  save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
+  startGeneration(options: {
+    promptIds: Int32Array;
+    temperature: number;
+    topK: number;
+    topP: number;
+    seed: number;
+  }): Promise<NativeGeneration>;
+  nextToken(generation: NativeGeneration): Promise<number>;
+  dispose(): void;
+}
+
+declare const generation: unique symbol;
+/** Handle of one sequence being generated. */
+export interface NativeGeneration {
+  readonly [generation]: true;
+}
+
+export interface NativeAddon {
+  /** Version of the libtorch it was built against. */
+  readonly libtorch: string;
+  /** Instruction set in use: DEFAULT, AVX2 or AVX512. */
+  readonly cpuCapability: string;
+  /** Threads of each operator; 0 asks without changing. */
+  setThreads(options: { threads: number }): Promise<number>;
+  createModel(config: DecoderConfig): Promise<NativeModel>;
+  adaptiveLoss(request: {
+    hidden: Float32Array;
+    weight: Float32Array;
+    labels: Int32Array;
+    demarcationIds: Int32Array;
+    styles: Uint8Array;
+    rows: number;
+    seq: number;
+    hiddenSize: number;
+    vocabSize: number;
+    topK: number;
+    /** 0: as many as fit the memory that is free. */
+    chunkTokens: number;
+    bfloat16: boolean;
+    training: boolean;
+    state: AdaptiveState;
+  }): Promise<{
+    terms: AdaptiveTerms;
+    sums: AdaptiveSums;
+    state: AdaptiveState;
+    tokens: TokenArrays;
+    gradHidden?: Float32Array;
+    gradWeight?: Float32Array;
+  }>;
+}

@@ -1,0 +1,108 @@
+import path from 'node:path';
+import { AdaptiveTrainerError } from '../../errors.js';
+import { cachedLibtorchDir } from './cached-libtorch-dir.js';
+import { inspectLibtorch } from './inspect-libtorch.js';
+import { libtorchPin } from './libtorch-pin.js';
+import { pythonTorch } from './python-torch.js';
+import type { ErrorCode } from '../../errors.js';
+import type { Inspection } from './inspect-libtorch.js';
+import type { Libtorch } from './libtorch.js';
+import type { PythonTorch } from './python-torch.js';
+
+/** One place that was looked at, in order. */
+export interface TriedPlace {
+  readonly place: string;
+  readonly found: string;
+}
+
+/** What a search depends on; tests and the setup command give their own. */
+export interface FindOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Asks Python for its torch; a subprocess unless given. */
+  readonly python?: () => PythonTorch;
+  /** Told of things worth knowing that are no errors, such as a skipped version check. */
+  readonly onNote?: (note: string) => void;
+}
+
+const variables = ['ADAPTIVE_TRAINER_LIBTORCH', 'LIBTORCH'] as const;
+const setupCommand = 'npx adaptive-trainer setup';
+
+/**
+ * Finds libtorch: `ADAPTIVE_TRAINER_LIBTORCH`, `LIBTORCH`, this project's cache, the active Python's torch, in this
+ * order. Synchronous, because the addon is loaded on first use of the library and everything waits for it anyway.
+ * @throws AdaptiveTrainerError LIBTORCH_NOT_FOUND, LIBTORCH_WRONG_VERSION or LIBTORCH_BROKEN, listing every place.
+ */
+export function findLibtorch(options: FindOptions = {}): Libtorch {
+  const env = options.env ?? process.env;
+  const tried: TriedPlace[] = [];
+  const faults: Inspection['kind'][] = [];
+
+  const look = (place: string, root: string, source: Libtorch['source']): Libtorch | undefined => {
+    const inspection = inspectLibtorch(root, source, env);
+    if (inspection.kind === 'usable') {
+      if (inspection.note !== undefined) options.onNote?.(inspection.note);
+      return inspection.libtorch;
+    }
+    tried.push({ place: `${place} (${root})`, found: inspection.found });
+    faults.push(inspection.kind);
+    return undefined;
+  };
+
+  for (const name of variables) {
+    const value = env[name];
+    if (!value) {
+      tried.push({ place: name, found: 'not set' });
+      continue;
+    }
+    const libtorch = look(name, path.resolve(value), name);
+    // An explicit wish that cannot be met is an error; using another libtorch instead would hide it.
+    if (libtorch === undefined) throw failure(faults, tried, name);
+    return libtorch;
+  }
+  const cached = look('cache', cachedLibtorchDir(env), 'cache');
+  if (cached) return cached;
+  const python = (options.python ?? pythonTorch)();
+  const ofPython = python.root === undefined ? undefined : look('Python', python.root, 'python');
+  if (ofPython) return ofPython;
+  if (python.root === undefined) tried.push({ place: 'Python', found: python.tried.join('; ') });
+  throw failure(faults, tried);
+}
+
+function failure(
+  faults: readonly Inspection['kind'][],
+  tried: readonly TriedPlace[],
+  variable?: string,
+): AdaptiveTrainerError {
+  const broken = faults.includes('broken');
+  const code: ErrorCode = broken
+    ? 'LIBTORCH_BROKEN'
+    : faults.includes('wrong-version')
+      ? 'LIBTORCH_WRONG_VERSION'
+      : 'LIBTORCH_NOT_FOUND';
+  const range = `${libtorchPin.oldest} ≤ version < ${libtorchPin.newestBelow}`;
+  const heading = variable
+    ? `Expected libtorch (${range}) in the folder that ${variable} names, but it cannot be used.`
+    : `Expected libtorch (${range}) on this machine, but none can be used.`;
+  const list = tried.map(({ place, found }) => `  - ${place}: ${found}`).join('\n');
+  return new AdaptiveTrainerError(
+    code,
+    `${heading} Looked in this order:\n${list}\n${advice(code, variable)}`,
+    {
+      details: { tried, expected: range, fix: setupCommand },
+    },
+  );
+}
+
+function advice(code: ErrorCode, variable?: string): string {
+  const lines: string[] = [];
+  if (variable) {
+    lines.push(`Point ${variable} at a folder that holds lib/ and include/ (a site-packages/torch will do),`);
+    lines.push(`or unset it and run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version}.`);
+  } else {
+    lines.push(`Run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version} for this project.`);
+  }
+  if (code === 'LIBTORCH_WRONG_VERSION') {
+    lines.push('To try the wrong version at your own risk, set ADAPTIVE_TRAINER_SKIP_VERSION_CHECK=1.');
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isPlainObject } from '../config/is-plain-object.js';
+import { AdaptiveTrainerError } from '../errors.js';
+
+/** What a folder of a Hugging Face model says about its tokenizer, read but not interpreted. */
+export interface TokenizerFiles {
+  tokenizer: Record<string, unknown>;
+  config: Record<string, unknown>;
+  /** The text of tokenizer_config.json, to write it back without touching what was not changed. */
+  configText: string;
+  specialTokensMap: Record<string, unknown>;
+  /** `model_type` of config.json, where there is one. */
+  modelType: string | undefined;
+  chatTemplate: { source: string; origin: string } | undefined;
+}
+
+/**
+ * Reads the tokenizer's files of a folder.
+ *
+ * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when tokenizer.json or tokenizer_config.json is missing, or a file
+ * is not what it should be
+ */
+export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
+  const tokenizerText = await read(dir, 'tokenizer.json');
+  const configText = await read(dir, 'tokenizer_config.json');
+  if (tokenizerText === undefined) throw missing(dir, 'tokenizer.json');
+  if (configText === undefined) throw missing(dir, 'tokenizer_config.json');
+  const config = parse(dir, 'tokenizer_config.json', configText);
+  const mapText = await read(dir, 'special_tokens_map.json');
+  const modelText = await read(dir, 'config.json');
+  const modelType = modelText === undefined ? undefined : parse(dir, 'config.json', modelText)['model_type'];
+  return {
+    tokenizer: checkShape(dir, parse(dir, 'tokenizer.json', tokenizerText)),
+    config,
+    configText,
+    specialTokensMap: mapText === undefined ? {} : parse(dir, 'special_tokens_map.json', mapText),
+    modelType: typeof modelType === 'string' ? modelType : undefined,
+    chatTemplate: await findChatTemplate(dir, config),
+  };
+}
+
+/** A template in a file of its own goes before one in tokenizer_config.json, as in transformers. */
+async function findChatTemplate(
+  dir: string,
+  config: Record<string, unknown>,
+): Promise<TokenizerFiles['chatTemplate']> {
+  const jinja = await read(dir, 'chat_template.jinja');
+  if (jinja !== undefined) return { source: jinja, origin: join(dir, 'chat_template.jinja') };
+  const json = await read(dir, 'chat_template.json');
+  const inJson = json === undefined ? undefined : parse(dir, 'chat_template.json', json)['chat_template'];
+  for (const [file, value] of [
+    ['chat_template.json', inJson],
+    ['tokenizer_config.json', config['chat_template']],
+  ] as const) {
+    if (value === undefined || value === null) continue;
+    const source = pickTemplate(value);
+    if (source !== undefined) return { source, origin: join(dir, file) };
+    throw invalid(
+      dir,
+      file,
+      'a chat_template that is a string, or a list of { name, template } with one named "default"',
+    );
+  }
+  return undefined;
+}
+
+/** Models with several templates list them by name; `default` is the one for chats. */
+function pickTemplate(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) {
+    const named = value.filter(isPlainObject).find((entry) => entry['name'] === 'default');
+    return typeof named?.['template'] === 'string' ? named['template'] : undefined;
+  }
+  return isPlainObject(value) && typeof value['default'] === 'string' ? value['default'] : undefined;
+}
+
+function checkShape(dir: string, tokenizer: Record<string, unknown>): Record<string, unknown> {
+  if (!isPlainObject(tokenizer['model'])) throw invalid(dir, 'tokenizer.json', 'an object "model"');
+  const added = tokenizer['added_tokens'] ?? [];
+  const isToken = (value: unknown) =>
+    isPlainObject(value) && Number.isSafeInteger(value['id']) && typeof value['content'] === 'string';
+  if (!Array.isArray(added) || !added.every(isToken)) {
+    throw invalid(dir, 'tokenizer.json', '"added_tokens": a list of { id, content, … }');
+  }
+  const parts = ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'].map((key) => [
+    key,
+    tokenizer[key] ?? null,
+  ]);
+  return { ...tokenizer, ...Object.fromEntries(parts), added_tokens: added };
+}
+
+/** The text of a file, or undefined where there is none. */
+async function read(dir: string, name: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(dir, name), 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new AdaptiveTrainerError('IO_FAILED', `Could not read ${join(dir, name)}: ${String(cause)}`, {
+      details: { path: join(dir, name) },
+      cause,
+    });
+  }
+}
+
+function parse(dir: string, name: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(dir, name, 'valid JSON', cause);
+  }
+  if (!isPlainObject(value)) throw invalid(dir, name, 'a JSON object');
+  return value;
+}
+
+function missing(dir: string, name: string): AdaptiveTrainerError {
+  return new AdaptiveTrainerError(
+    'TOKENIZER_INVALID',
+    `Expected ${name} in ${dir} but found no such file. A model folder needs tokenizer.json and tokenizer_config.json; ` +
+      `from a model that has only vocab.json, merges.txt or tokenizer.model, transformers makes them: ` +
+      `AutoTokenizer.from_pretrained(dir).save_pretrained(dir).`,
+    { details: { path: join(dir, name) } },
+  );
+}
+
+function invalid(dir: string, name: string, expected: string, cause?: unknown): AdaptiveTrainerError {
+  const found = cause instanceof Error ? `: ${cause.message}` : '';
+  return new AdaptiveTrainerError(
+    'TOKENIZER_INVALID',
+    `Expected ${expected} in ${join(dir, name)} but found something else${found}. Download the model's files again.`,
+    { details: { path: join(dir, name), expected }, cause },
+  );
+}

@@ -1,0 +1,210 @@
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Tokenizer as Encoder } from '@huggingface/tokenizers';
+import { AdaptiveTrainerError } from '../errors.js';
+import type { ChatMessage } from './chat-message.js';
+import { ChatTemplate } from './chat-template.js';
+import { specialTokens } from './special-tokens.js';
+import { TokenAlphabet } from './token-alphabet.js';
+import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { withPaddingSide } from './with-padding-side.js';
+
+// Every file that a transformers tokenizer may consist of.
+const ownFiles = [
+  ...[
+    'tokenizer.json',
+    'special_tokens_map.json',
+    'added_tokens.json',
+    'chat_template.jinja',
+    'chat_template.json',
+  ],
+  ...['vocab.json', 'merges.txt', 'vocab.txt', 'tokenizer.model', 'spiece.model'],
+];
+
+/**
+ * A Hugging Face tokenizer: text to token ids and back, and chats to text, with the results of transformers.
+ *
+ * @example
+ * const tokenizer = await Tokenizer.fromPretrained('./models/Qwen3-0.6B');
+ * const text = tokenizer.renderChat([{ role: 'user', content: 'Hi' }], { addGenerationPrompt: true });
+ * const ids = tokenizer.encode(text);
+ */
+export class Tokenizer {
+  /** What each token id stands for in the text, in bytes; used to find which tokens cover an answer. */
+  readonly alphabet: TokenAlphabet;
+  private readonly special: Record<string, string>;
+  private template: ChatTemplate | undefined;
+  private templateChanged = false;
+  private side: 'left' | 'right';
+
+  private constructor(
+    /** The folder it was read from. */
+    readonly dir: string,
+    private readonly encoder: Encoder,
+    private readonly files: TokenizerFiles,
+  ) {
+    this.special = specialTokens(files, (token) => encoder.token_to_id(token) !== undefined);
+    this.alphabet = new TokenAlphabet(encoder, files.tokenizer);
+    this.side = files.config['padding_side'] === 'left' ? 'left' : 'right';
+    const found = files.chatTemplate;
+    if (found !== undefined) this.template = new ChatTemplate(found.source, found.origin, this.special);
+  }
+
+  /**
+   * Opens the tokenizer in a folder with a model's files: tokenizer.json, tokenizer_config.json and, where there is
+   * one, the chat template.
+   *
+   * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when a file is missing, malformed or of a kind not supported
+   */
+  static async fromPretrained(dir: string): Promise<Tokenizer> {
+    const path = resolve(dir);
+    const files = await readTokenizerFiles(path);
+    try {
+      return new Tokenizer(path, new Encoder(files.tokenizer, files.config), files);
+    } catch (cause) {
+      throw new AdaptiveTrainerError(
+        'TOKENIZER_INVALID',
+        `Expected a tokenizer that @huggingface/tokenizers can run in ${join(path, 'tokenizer.json')} but it was refused: ` +
+          `${cause instanceof Error ? cause.message : String(cause)}. Download the model's files again.`,
+        { details: { path: join(path, 'tokenizer.json') }, cause },
+      );
+    }
+  }
+
+  /** Token ids of a text. `addSpecialTokens` (default false) adds what the tokenizer puts around a text, such as `<s>`. */
+  encode(text: string, { addSpecialTokens = false }: { addSpecialTokens?: boolean } = {}): number[] {
+    const { ids } = this.encoder.encode(text, { add_special_tokens: addSpecialTokens });
+    const unknown = ids.findIndex((id: number) => !Number.isSafeInteger(id));
+    if (unknown < 0) return ids;
+    throw new AdaptiveTrainerError(
+      'TOKENIZER_INVALID',
+      `Expected every piece of the text to be in the vocabulary of ${this.dir} but piece ${unknown} is not, and the ` +
+        `tokenizer has no unknown token. The files belong to different tokenizers; download them again.`,
+      { details: { path: this.dir, position: unknown } },
+    );
+  }
+
+  /** Text of token ids. `skipSpecialTokens` (default true) leaves `<s>`, `<|im_end|>` and the like out. */
+  decode(ids: ArrayLike<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
+    if (ids.length === 0) return '';
+    return this.encoder.decode(Array.from(ids), {
+      skip_special_tokens: skipSpecialTokens,
+      clean_up_tokenization_spaces: false, // it deletes spaces before punctuation, so text would not come back
+    });
+  }
+
+  /**
+   * The text of a chat by the model's chat template. `addGenerationPrompt` (default false) ends it with the header of
+   * an assistant turn.
+   *
+   * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when there is no template or it refuses the messages
+   */
+  renderChat(
+    messages: readonly ChatMessage[],
+    { addGenerationPrompt = false }: { addGenerationPrompt?: boolean } = {},
+  ): string {
+    if (this.template === undefined) {
+      throw new AdaptiveTrainerError(
+        'CHAT_TEMPLATE_FAILED',
+        `Expected a chat template in ${this.dir} (chat_template.jinja, chat_template.json or "chat_template" in ` +
+          `tokenizer_config.json) but found none, so a chat cannot be turned into text. Base models often have none: ` +
+          `use the instruct model's tokenizer, or set tokenizer.chatTemplate.`,
+        { details: { path: this.dir } },
+      );
+    }
+    return this.template.render(messages, addGenerationPrompt);
+  }
+
+  /** The Jinja text of the chat template; null where the tokenizer has none. */
+  get chatTemplate(): string | null {
+    return this.template?.source ?? null;
+  }
+
+  /** Replaces the chat template; `savePretrained` then writes it as chat_template.jinja. */
+  set chatTemplate(source: string) {
+    this.template = new ChatTemplate(source, 'tokenizer.chatTemplate', this.special);
+    this.templateChanged = true;
+  }
+
+  /** One more than the highest token id, added tokens included: the rows an embedding needs. */
+  get vocabSize(): number {
+    return this.alphabet.size;
+  }
+
+  /** Id of the token that ends a text or a turn; null where the tokenizer names none. */
+  get eosTokenId(): number | null {
+    return this.idOf('eos_token');
+  }
+
+  get bosTokenId(): number | null {
+    return this.idOf('bos_token');
+  }
+
+  /** Id of the padding token; null where the tokenizer names none. Nothing here pads, and nothing is masked by id. */
+  get padTokenId(): number | null {
+    return this.idOf('pad_token');
+  }
+
+  /** The side recorded in tokenizer_config.json, `right` where it says nothing. It changes no number of a training. */
+  get paddingSide(): 'left' | 'right' {
+    return this.side;
+  }
+
+  set paddingSide(side: 'left' | 'right') {
+    if (side !== 'left' && side !== 'right') {
+      throw new AdaptiveTrainerError(
+        'INVALID_INPUT',
+        `Expected paddingSide "left" or "right" but received ${side}.`,
+      );
+    }
+    this.side = side;
+  }
+
+  /** Id of a token given by its text in the vocabulary; undefined where it is not in it. */
+  tokenToId(token: string): number | undefined {
+    return this.encoder.token_to_id(token);
+  }
+
+  /**
+   * Writes the tokenizer into a folder (made if needed) so that transformers opens it: its files as they are, but for
+   * a changed `paddingSide` or `chatTemplate`. Saving into its own folder is allowed.
+   *
+   * @throws AdaptiveTrainerError `IO_FAILED` when a file cannot be read or written
+   */
+  async savePretrained(dir: string): Promise<void> {
+    const target = resolve(dir);
+    try {
+      await mkdir(target, { recursive: true });
+      if (target !== this.dir) {
+        const present = new Set(await readdir(this.dir));
+        for (const name of ownFiles) {
+          if (present.has(name)) await copyFile(join(this.dir, name), join(target, name));
+        }
+      }
+      await writeFile(join(target, 'tokenizer_config.json'), this.configText());
+      if (this.templateChanged && this.template !== undefined) {
+        await writeFile(join(target, 'chat_template.jinja'), this.template.source);
+      }
+    } catch (cause) {
+      throw new AdaptiveTrainerError(
+        'IO_FAILED',
+        `Could not save the tokenizer to ${target}: ${String(cause)}`,
+        {
+          details: { path: target },
+          cause,
+        },
+      );
+    }
+  }
+
+  private configText(): string {
+    const { config, configText } = this.files;
+    const recorded = config['padding_side'] ?? 'right';
+    return this.side === recorded ? configText : withPaddingSide(configText, this.side);
+  }
+
+  private idOf(name: string): number | null {
+    const token = this.special[name];
+    return token === undefined ? null : (this.encoder.token_to_id(token) ?? null);
+  }
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../src/cli/read-config-file.js';
+import { AdaptiveTrainerError } from '../../src/errors.js';
+
+let folder: string;
+let file: string;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'config-file-'));
+  file = path.join(folder, 'config.json');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const failure = async (place: string) => {
+  const error: unknown = await readConfigFile(place).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!AdaptiveTrainerError.isInstance(error))
+    throw new Error(`Expected an error of the library, found ${String(error)}`);
+  return error;
+};
+
+describe('readConfigFile', () => {
+  it('reads JSON, also with a byte order mark', async () => {
+    await writeFile(file, '\uFEFF{"a": [1, null]}');
+    expect(await readConfigFile(file)).toEqual({ a: [1, null] });
+  });
+
+  it.each([
+    ['', 1, 1, 'an empty file'],
+    ['{"a": 1', 1, 8, 'the end of the file'],
+    ['{"a": 1,\n "b": 2,}', 2, 9, '} .*The comma before it is one too many'],
+    ['{"a": 1\n "b": 2}', 2, 2, '"b" .*A comma before it may be missing'],
+    ["{'a': 1}", 1, 2, "' .*double quotes only"],
+    ['{"a": True}', 1, 7, 'True .*null, true and false'],
+    ['{"a": NaN}', 1, 7, 'NaN .*no such number'],
+    ['{"a": 1} // x', 1, 10, '// .*no comments'],
+    ['{\r\n"ä": [1,\r\n2 3]}', 3, 3, '3 '],
+    ['{"a": "x\n"}', 1, 9, 'a line break or tab inside a string'],
+  ])('finds the fault in %j', async (text, line, column, words) => {
+    await writeFile(file, text);
+    const error = await failure(file);
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.details).toMatchObject({ file, line, column });
+    expect(error.message).toMatch(new RegExp(`but found ${words}`));
+    expect(error.message).toContain(`at line ${line}, column ${column}.`);
+  });
+
+  it('tells of a file that is not there or is a folder', async () => {
+    expect(await failure(path.join(folder, 'none.json'))).toMatchObject({ code: 'IO_FAILED' });
+    expect((await failure(folder)).message).toContain('it cannot be read: EISDIR');
+  });
+});

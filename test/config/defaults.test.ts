@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/parse-config.js';
+import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
+import { snakeCase } from '../../src/config/snake-case.js';
+
+const least = { modelName: 'model', outputDir: 'out', datasetsConfig: { ideas: ['rows.jsonl'] } };
+const parse = (trainingConfig: unknown) => parseConfig({ ...least, trainingConfig }, {}).trainingConfig;
+
+// The table of DESIGN.md, §5, key by key.
+const seedDefaults = {
+  run_name: 'my_adaptive_run',
+  wandb_project: 'my-adaptive-experiments',
+  wandb_entity: null,
+  use_wandb: 'auto',
+  max_length_token: 4096,
+  padding_side: 'left',
+  batch_size: 4,
+  eval_batch_size: 4,
+  gradient_accumulation_steps: 16,
+  learning_rate: 2e-5,
+  weight_decay: 0.01,
+  warmup_steps: 10,
+  lr_scheduler_type: 'cosine',
+  num_epochs: 3,
+  max_steps: -1,
+  seed: 42,
+  attn_impl: null,
+  fp16: true,
+  bf16: false,
+  gradient_checkpointing: true,
+  use_liger_kernel: false,
+  optimizer: 'paged_adamw_8bit',
+  max_grad_norm: 1.0,
+  logging_steps: 10,
+  eval_strategy: 'steps',
+  eval_steps: 200,
+  eval_on_start: false,
+  save_strategy: 'steps',
+  save_steps: 300,
+  save_total_limit: 5,
+  local_rank: -1,
+  resume_from_checkpoint: null,
+};
+const ownDefaults = {
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  adam_epsilon: 1e-8,
+  min_lr_rate: null,
+  shuffle: true,
+  max_tokens_per_batch: null,
+  device: 'auto',
+  threads: null,
+};
+
+describe('defaults', () => {
+  it('are those of the design, and there is no key without one', () => {
+    const config = parse(undefined);
+    const spelled = Object.fromEntries(Object.entries(config).map(([key, value]) => [snakeCase(key), value]));
+    expect(spelled).toEqual({ ...seedDefaults, ...ownDefaults });
+  });
+
+  it('of the loss are those of the design', () => {
+    expect(parseConfig(least, {}).adaptiveLossConfig).toEqual({
+      topK: 8,
+      adaptiveLogSteps: 100,
+      loss: 'adaptive',
+      initialConfidence: null,
+      finalConfidence: null,
+      curriculumEpochs: null,
+      maxKlDivergence: null,
+    });
+  });
+
+  it('of the upload are those of the Python package', () => {
+    expect(parseConfig(least, {}).uploadConfig).toEqual({
+      isPrivateRepo: false,
+      commitMessage: 'Upload fine-tuned model with adaptive-select loss',
+    });
+  });
+
+  it('leave no key undefined', () => {
+    const walk = (value: unknown): void => {
+      expect(value).not.toBeUndefined();
+      if (typeof value === 'object' && value !== null) Object.values(value).forEach(walk);
+    };
+    walk(parseConfig(least, {}));
+  });
+
+  it('evaluate in batches of the training size', () => {
+    expect(parse({ batchSize: 7 }).evalBatchSize).toBe(7);
+    expect(parse({ batchSize: 7, evalBatchSize: 2 }).evalBatchSize).toBe(2);
+    expect(parse({ batchSize: 7, evalBatchSize: null }).evalBatchSize).toBe(7);
+  });
+
+  it('evaluate as often as they log where evalSteps is null', () => {
+    expect(parse({ evalSteps: null, loggingSteps: 25 }).evalSteps).toBe(25);
+  });
+
+  it('turn fp16 off where bf16 is asked for', () => {
+    expect(parse({ bf16: true })).toMatchObject({ bf16: true, fp16: false });
+    expect(parse({ bf16: false })).toMatchObject({ bf16: false, fp16: true });
+    expect(parse({ fp16: false })).toMatchObject({ bf16: false, fp16: false });
+  });
+
+  it('take both Adam rates from betas', () => {
+    const config = parse({ betas: [0.8, 0.95] });
+    expect(config).toMatchObject({ adamBeta1: 0.8, adamBeta2: 0.95 });
+    expect(config).not.toHaveProperty('betas');
+  });
+
+  it('serve the trainer class too', () => {
+    const { args, adaptiveLoss } = parseTrainerConfig(
+      { args: { batch_size: 2 }, adaptiveLoss: { topK: 3 } },
+      {},
+    );
+    expect(args).toEqual({ ...parse(undefined), batchSize: 2, evalBatchSize: 2 });
+    expect(adaptiveLoss.topK).toBe(3);
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/parse-config.js';
+import { configFaults } from './config-faults.js';
+
+const least = { modelName: 'm', outputDir: 'o', datasetsConfig: { ideas: ['a'] } };
+
+function expectNotAvailable(input: object, path: string, env: NodeJS.ProcessEnv = {}): void {
+  const faults = configFaults({ ...least, ...input }, env);
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatchObject({ path, code: 'NOT_AVAILABLE' });
+  expect(faults[0]!.message).toMatch(/^expected .*, received .*not available yet/);
+}
+
+describe('not available yet', () => {
+  it.each([
+    ['optimizer', 'sgd'],
+    ['optimizer', 'adafactor'],
+    ['optimizer', 'lion'],
+    ['lrSchedulerType', 'wsd'],
+    ['lrSchedulerType', 'polynomial'],
+    ['attnImpl', 'flash_attention_2'],
+    ['useWandb', true],
+    ['resumeFromCheckpoint', 'out/checkpoint-3'],
+    ['resumeFromCheckpoint', true],
+    ['localRank', 1],
+    ['saveStrategy', 'best'],
+  ])('trainingConfig.%s = %j', (key, value) => {
+    expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
+  });
+
+  it.each([
+    ['loss', 'dft'],
+    ['loss', 'eaft'],
+    ['initial_confidence', 0.7],
+    ['final_confidence', 0.9],
+    ['curriculum_epochs', 1],
+    ['max_kl_divergence', 0.2],
+  ])('adaptive_loss_config.%s = %j', (key, value) => {
+    expectNotAvailable({ adaptive_loss_config: { [key]: value } }, `adaptive_loss_config.${key}`);
+  });
+
+  it('uploads with HF_TOKEN', () => {
+    expectNotAvailable({ huggingfaceRepo: 'me/model' }, 'huggingfaceRepo', { HF_TOKEN: 'hf_x' });
+  });
+
+  it('several processes', () => {
+    expectNotAvailable({}, 'trainingConfig.localRank', { WORLD_SIZE: '2' });
+  });
+});
+
+describe('available', () => {
+  it.each([
+    ['optimizer', ['adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit']],
+    ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup']],
+    ['attnImpl', [null, 'sdpa', 'eager']],
+    ['useWandb', ['auto', false]],
+    ['resumeFromCheckpoint', [null, false]],
+    ['localRank', [-1, 0]],
+    ['evalStrategy', ['no', 'steps', 'epoch']],
+    ['saveStrategy', ['no', 'steps', 'epoch']],
+    ['useLigerKernel', [true, false]],
+    ['saveTotalLimit', [null, 1]],
+    ['device', ['auto', 'cpu', 'cuda', 'cuda:1']],
+  ])('trainingConfig.%s: %j', (key, values) => {
+    for (const value of values) {
+      const { trainingConfig } = parseConfig({ ...least, trainingConfig: { [key]: value } }, {});
+      expect(trainingConfig).toHaveProperty(key, value);
+    }
+  });
+
+  it('adaptiveLossConfig.loss: adaptive and ce', () => {
+    for (const loss of ['adaptive', 'ce']) {
+      expect(parseConfig({ ...least, adaptiveLossConfig: { loss } }, {}).adaptiveLossConfig.loss).toBe(loss);
+    }
+  });
+});
+
+describe('warnings', () => {
+  const codes = (input: object, env: NodeJS.ProcessEnv) =>
+    parseConfig({ ...least, ...input }, env).warnings.map(({ code }) => code);
+
+  it('say that nothing goes to Weights & Biases although there is a key', () => {
+    expect(codes({}, { WANDB_API_KEY: 'x' })).toEqual(['WANDB_NOT_AVAILABLE']);
+    expect(codes({ trainingConfig: { useWandb: false } }, { WANDB_API_KEY: 'x' })).toEqual([]);
+  });
+
+  it('say that an upload configuration has no effect without a repository', () => {
+    expect(codes({ uploadConfig: { isPrivateRepo: true } }, {})).toEqual(['UPLOAD_CONFIG_UNUSED']);
+  });
+
+  it('say that nothing is uploaded without HF_TOKEN', () => {
+    expect(codes({ huggingfaceRepo: 'me/model', uploadConfig: {} }, { HF_TOKEN: '' })).toEqual([
+      'NOTHING_UPLOADED',
+    ]);
+    expect(codes({ huggingfaceRepo: null }, { HF_TOKEN: 'hf_x' })).toEqual([]);
+  });
+});
