@@ -51,12 +51,7 @@ function startOurs(options: BenchOptions, shared: string[]): Peer {
 
 async function startTrl(options: BenchOptions, shared: string[], loss: string): Promise<Peer> {
   const python = await pythonEnv(join(root, 'build', 'bench-venv'), options.python);
-  const own = [
-    '--tokenizer',
-    join(root, 'examples', 'seed-lm'),
-    '--out',
-    join(root, 'build', 'bench-out', 'trl'),
-  ];
+  const own = ['--out', join(root, 'build', 'bench-out', 'trl'), '--loss', loss];
   return new Peer(`TRL ${loss}`, python, [join(here, 'trl_peer.py'), ...shared, ...own], {
     OMP_NUM_THREADS: String(options.threads),
     TOKENIZERS_PARALLELISM: 'false',
@@ -183,4 +178,9 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
