@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/train-adaptively-options.js';
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
@@ -27,15 +27,18 @@ import type {
   TrainingEvent,
   WarningEvent,
 } from './tracking/training-event.js';
+import { Checkpoints } from './trainer/checkpoint/checkpoints.js';
+import { fingerprint } from './trainer/checkpoint/fingerprint.js';
+import type { Fingerprint } from './trainer/checkpoint/run-state.js';
 import { checkRow } from './trainer/check-rows.js';
 import { chunked } from './trainer/chunked.js';
 import { Evaluation } from './trainer/evaluation.js';
 import { learningRate } from './trainer/learning-rate.js';
 import { labelledTokens, microBatch } from './trainer/micro-batch.js';
-import { rotateCheckpoints } from './trainer/rotate-checkpoints.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
 import { StepLog, addStatistics } from './trainer/step-log.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
+import { ioError } from './write-durably.js';
 import { hookOf, type TrainerCallback } from './trainer/trainer-callback.js';
 import { trainMicroBatch } from './trainer/train-micro-batch.js';
 
@@ -77,10 +80,14 @@ export class AdaptiveTrainer {
   /** α and β as they stand. */
   adaptiveState: AdaptiveState = adaptiveState();
   private readonly configWarnings: readonly { code: string; message: string }[];
+  private checkpoints: Checkpoints;
   private log = new StepLog();
   private plan: RunPlan = { totalSteps: 0, stepsPerEpoch: undefined };
   private step = 0;
+  private epochIndex = 0;
+  private windowsDone = 0;
   private stopping = false;
+  private hashedRun: Fingerprint | undefined;
 
   /**
    * @throws AdaptiveTrainerError CONFIG_INVALID for faults of `args`, all at once; DATASET_INVALID for the first row that
@@ -99,17 +106,23 @@ export class AdaptiveTrainer {
         details: { topK, vocabSize: this.model.vocabSize },
       });
     }
+    this.checkpoints = this.newCheckpoints();
     this.checkRows(options.trainDataset, 'trainDataset');
     if (options.evalDataset !== undefined) this.checkRows(options.evalDataset, 'evalDataset');
   }
-  /** Runs to the end of the last epoch or `maxSteps`. @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, … */
-  async train(): Promise<EndEvent> {
+
+  /**
+   * Runs to the end of the last epoch or `maxSteps`.
+   * @param options.resumeFromCheckpoint a checkpoint's folder, or true for the newest in outputDir; default: that of `args`
+   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, …
+   */
+  async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
     const { evalDataset, trainDataset, trackers = [] } = this.options;
     this.plan = planRun(lengthOf(trainDataset), this.args);
     try {
-      await this.prepare();
-      if (this.args.evalOnStart && evalDataset !== undefined) await this.evaluate();
+      await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
+      if (this.args.evalOnStart && this.step === 0 && evalDataset !== undefined) await this.evaluate();
       await this.runEpochs();
       if (this.log.hasRecent) await this.emit(this.log.takeLog());
       const path = await this.saveFinalModel();
@@ -211,20 +224,21 @@ export class AdaptiveTrainer {
   protected onWarning(_event: WarningEvent): void | Promise<void> {}
   protected onEnd(_event: EndEvent): void | Promise<void> {}
 
-  private async prepare(): Promise<void> {
+  private async prepare(resumeFrom: boolean | string | null): Promise<void> {
     const { args, configWarnings, model } = this;
     const { outputDir, trainDataset, evalDataset } = this.options;
-    this.step = 0;
-    this.stopping = false;
-    this.log = new StepLog();
-    this.adaptiveState = adaptiveState();
-    if (outputDir !== undefined) await mkdir(outputDir, { recursive: true });
+    if (outputDir !== undefined) {
+      await mkdir(outputDir, { recursive: true }).catch((cause: unknown) => {
+        throw ioError(outputDir, cause);
+      });
+    }
     const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
     const computeType = args.fp16 || args.bf16 ? 'bfloat16' : 'float32';
     await model.configure(computeType, args.gradientCheckpointing);
     const name = args.optimizer.endsWith('8bit') ? 'adamw_8bit' : 'adamw';
     const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = args;
     await model.call((native) => native.createOptimizer({ name, beta1, beta2, eps, weightDecay }));
+    await this.restore(resumeFrom);
     if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
     await this.emit({
       ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
@@ -246,26 +260,45 @@ export class AdaptiveTrainer {
     }
   }
 
+  /** From the checkpoint that is resumed, or from the start. */
+  private async restore(resumeFrom: boolean | string | null): Promise<void> {
+    this.checkpoints = this.newCheckpoints();
+    const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
+    this.step = state?.step ?? 0;
+    this.epochIndex = state?.epochIndex ?? 0;
+    this.windowsDone = state?.windowsDone ?? 0;
+    this.adaptiveState = adaptiveState(state?.adaptiveState);
+    this.log = new StepLog(state?.log);
+    this.stopping = false;
+  }
+
   private async runEpochs(): Promise<void> {
     const { totalSteps } = this.plan;
-    for (let epoch = 0; this.step < totalSteps && !this.stopping; epoch++) {
-      const stepsBefore = this.step;
-      for await (const window of chunked(this.trainBatches(epoch), this.args.gradientAccumulationSteps)) {
-        this.checkAborted();
-        await this.afterStep(await this.runStep(window));
+    for (; this.step < totalSteps && !this.stopping; this.epochIndex++, this.windowsDone = 0) {
+      let windows = 0;
+      for await (const window of chunked(
+        this.trainBatches(this.epochIndex),
+        this.args.gradientAccumulationSteps,
+      )) {
+        // Of the epoch that a checkpoint lies in, what was done before it is passed over.
+        if (windows++ < this.windowsDone) continue;
+        await this.checkAborted();
+        const event = await this.runStep(window);
+        this.windowsDone++;
+        await this.afterStep(event);
         if (this.step >= totalSteps || this.stopping) break;
       }
-      if (this.step === stepsBefore) {
+      if (windows === 0) {
         throw new AdaptiveTrainerError(
           'DATASET_INVALID',
-          `Expected micro-batches in epoch ${epoch}, found none.`,
+          `Expected micro-batches in epoch ${this.epochIndex}, found none.`,
         );
       }
       if (this.stopping) break;
       if (this.args.evalStrategy === 'epoch' && this.options.evalDataset !== undefined) await this.evaluate();
       if (this.args.saveStrategy === 'epoch') await this.saveCheckpoint();
     }
-    this.checkAborted();
+    await this.checkAborted();
   }
 
   /** One optimizer step over a window of micro-batches. */
@@ -320,18 +353,38 @@ export class AdaptiveTrainer {
     if (args.saveStrategy === 'steps' && due(args.saveSteps)) await this.saveCheckpoint();
   }
 
-  /** A folder that appears whole or not at all. */
-  private async saveCheckpoint(): Promise<void> {
-    const { outputDir } = this.options;
-    if (outputDir === undefined) return;
-    const path = join(outputDir, `checkpoint-${this.step}`);
-    const temporary = `${path}.tmp`;
-    await rm(temporary, { recursive: true, force: true });
-    await this.saveModel(temporary);
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
-    await rotateCheckpoints(outputDir, this.args.saveTotalLimit);
-    await this.emit({ type: 'save', step: this.step, path });
+  private async saveCheckpoint(): Promise<string | undefined> {
+    const { step, epochIndex, windowsDone } = this;
+    const state = { step, epochIndex, windowsDone, adaptiveState: this.adaptiveState, log: this.log.state };
+    return this.checkpoints.save(
+      { ...state, fingerprint: this.fingerprint() },
+      this.epoch,
+      this.plan.totalSteps,
+    );
+  }
+
+  private newCheckpoints(): Checkpoints {
+    const { model, args, options } = this;
+    const saveModel = (dir: string) => this.saveModel(dir);
+    return new Checkpoints({
+      model,
+      args,
+      outputDir: options.outputDir,
+      saveModel,
+      emit: (event) => this.emit(event),
+    });
+  }
+
+  private fingerprint(): Fingerprint {
+    const rows = this.options.trainDataset;
+    // Hashing every row once is enough: they do not change during a run.
+    this.hashedRun ??= fingerprint(
+      this.model,
+      isArray(rows) ? rows : undefined,
+      this.args,
+      this.adaptiveLoss,
+    );
+    return this.hashedRun;
   }
 
   /** Returns its folder; empty where there is no outputDir. */
@@ -346,6 +399,7 @@ export class AdaptiveTrainer {
 
   private async emit(event: TrainingEvent): Promise<void> {
     const { callbacks = [], trackers = [] } = this.options;
+    this.checkpoints.record(event);
     const hook = hookOf[event.type];
     // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
     const own = this[hook] as
@@ -389,16 +443,18 @@ export class AdaptiveTrainer {
     }
   }
 
-  private checkAborted(): void {
+  private async checkAborted(): Promise<void> {
     const { signal } = this.options;
     if (!signal?.aborted) return;
+    const checkpoint = this.step > 0 ? await this.saveCheckpoint() : undefined;
+    const saved =
+      checkpoint === undefined
+        ? ''
+        : ` Its state is in ${checkpoint}: resume with resumeFromCheckpoint: true.`;
     throw new AdaptiveTrainerError(
       'ABORTED',
-      `The run was aborted after step ${this.step} of ${this.plan.totalSteps}.`,
-      {
-        cause: signal.reason,
-        details: { step: this.step },
-      },
+      `The run was aborted after step ${this.step} of ${this.plan.totalSteps}.${saved}`,
+      { cause: signal.reason, details: { step: this.step, checkpoint } },
     );
   }
 
@@ -410,7 +466,8 @@ export class AdaptiveTrainer {
   }
 
   private endEvent(path: string, seconds: number): EndEvent {
-    const { meanLoss: loss, tokens, labelledTokens: labelled, tokensPerSecond } = this.log;
+    const { meanLoss: loss, tokensPerSecond } = this.log;
+    const { tokens, labelledTokens: labelled } = this.log.state;
     return {
       ...{ type: 'end', path, steps: this.step, epochs: this.epoch, seconds },
       ...{ loss, tokens, labelledTokens: labelled, tokensPerSecond },

@@ -129,6 +129,14 @@ export interface NativeModel {
   }): Promise<void>;
   /** Clip, step, clear. Resolves to the gradient norm before clipping. */
   optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<number>;
+  /** What has to survive a restart, in the order that saveOptimizer writes. */
+  optimizerState(): Promise<{ steps: number; tensors: { name: string; shape: number[]; dtype: string }[] }>;
+  saveOptimizer(request: { path: string; header: string }): Promise<void>;
+  /** files: the one that saveOptimizer wrote. */
+  loadOptimizer(request: {
+    steps: number;
+    files: { path: string; tensors: StoredTensor[] }[];
+  }): Promise<void>;
   clearGradients(): Promise<void>;
   save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
   startGeneration(options: {
