@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/train-adaptively-options.js';
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
+import { describeValue } from './config/describe-value.js';
 import { parseTrainerConfig } from './config/parse-trainer-config.js';
 import { shuffledIndices } from './data/seeded-random.js';
 import type { DatasetReport } from './data/mixed-datasets.js';
@@ -304,9 +305,13 @@ export class AdaptiveTrainer {
   /** One optimizer step over a window of micro-batches. */
   private async runStep(window: TrainingRow[][]): Promise<StepEvent> {
     const started = performance.now();
-    if (this.options.trainDataset !== undefined && !isArray(this.options.trainDataset)) {
-      window.flat().forEach((row, i) => checkRow(row, i, `step ${this.step + 1}`, this.model.vocabSize));
+    // Rows of an array have been checked, but trainBatches may be overridden and a stream brings any.
+    const rows = window.flat();
+    if (rows.length === 0) {
+      const message = `Expected at least one row in the micro-batches of step ${this.step + 1}, found none.`;
+      throw new AdaptiveTrainerError('DATASET_INVALID', message);
     }
+    rows.forEach((row, i) => checkRow(row, i, `step ${this.step + 1}`, this.model.vocabSize));
     const counts = window.map(labelledTokens);
     const labelled = counts.reduce((sum, count) => sum + count, 0);
     const used = this.adaptiveState;
@@ -459,7 +464,13 @@ export class AdaptiveTrainer {
   }
 
   private checkRows(rows: TrainingRows, name: string): void {
-    if (!isArray(rows)) return;
+    if (!isArray(rows)) {
+      if (typeof rows === 'object' && rows !== null && Symbol.asyncIterator in rows) return;
+      throw new AdaptiveTrainerError(
+        'DATASET_INVALID',
+        `Expected an array or an async iterable of rows for ${name}, found ${describeValue(rows)}.`,
+      );
+    }
     if (rows.length === 0)
       throw new AdaptiveTrainerError('DATASET_INVALID', `Expected rows in ${name}, found none.`);
     rows.forEach((row, index) => checkRow(row, index, name, this.model.vocabSize));

@@ -3,7 +3,9 @@ import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
 import { atMostEvery } from './hub/at-most-every.js';
+import { downloadDataset } from './hub/download-dataset.js';
 import type { HubEvent } from './hub/hub-event.js';
+import type { HubProgress } from './hub/hub-progress.js';
 import { publishModel } from './hub/publish-model.js';
 import { RunRecord } from './hub/run-record.js';
 import { CausalLM } from './model/causal-lm.js';
@@ -45,19 +47,21 @@ export async function trainAdaptively(
   for (const { code, message } of config.warnings) warn(code)(message);
 
   const onHub = hooks.onHub ?? (hooks.onEvent === undefined ? hubPrinter() : () => {});
-  const modelDir = await modelFolder(config.modelName, {
-    onProgress: atMostEvery(
+  const fromHub = {
+    onProgress: atMostEvery<HubProgress>(
       250,
       (progress) => onHub({ type: 'download', ...progress }),
       ({ received, total }) => received === total,
     ),
     ...{ onWarning: warn('HUB'), signal: hooks.signal },
-  });
+  };
+  const modelDir = await modelFolder(config.modelName, fromHub);
   const tokenizer = await Tokenizer.fromPretrained(modelDir);
   const { systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, datasetsConfig } = config;
   const mixer = new DatasetMixer({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
     ...{ maxLengthToken: args.maxLengthToken, seed: args.seed, onWarning: warn('DATASET') },
+    fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
   });
   const { train, eval: evaluation, report } = await mixer.build();
   hooks.signal?.throwIfAborted();

@@ -16,6 +16,11 @@ namespace {
 /// changing.
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
   const int64_t wanted = integerAt(objectArgument(info, 0), "threads");
+  // OpenMP ends the process when the system refuses it a thread.
+  constexpr int64_t most = 1024;
+  if (wanted < 0 || wanted > most)
+    throw Napi::TypeError::New(info.Env(),
+                               "Expected 1 to 1024 threads, found " + std::to_string(wanted) + ".");
   return Engine::run(info.Env(), [wanted]() -> ToJs {
     // OpenMP keeps the number per calling thread, so it is set on the thread that computes.
     if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));

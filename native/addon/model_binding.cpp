@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <limits>
+
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
 #include "addon/engine.h"
+#include "addon/errors.h"
 #include "addon/model_state.h"
 #include "core/error.h"
 #include "core/model/load_weights.h"
@@ -13,6 +16,21 @@
 
 namespace adaptive::addon {
 namespace {
+
+/// src/model/read-decoder-config.ts has the words for the user; here it is kept from dividing by zero and
+/// from building layers until the memory is gone.
+void checkSizes(Napi::Env env, const DecoderConfig& c) {
+  constexpr int64_t largest = std::numeric_limits<int32_t>::max(), mostLayers = 10000;
+  for (const int64_t size : {c.vocabSize, c.hiddenSize, c.intermediateSize, c.heads, c.kvHeads, c.headDim}) {
+    if (size < 1 || size > largest)
+      throw Napi::TypeError::New(env,
+                                 "Expected sizes from 1 to 2147483647, found " + std::to_string(size) + ".");
+  }
+  if (c.layers < 1 || c.layers > mostLayers)
+    throw Napi::TypeError::New(env, "Expected 1 to 10000 layers, found " + std::to_string(c.layers) + ".");
+  if (c.heads % c.kvHeads != 0 || c.headDim % 2 != 0)
+    throw Napi::TypeError::New(env, "Expected kvHeads that divide heads, and an even headDim.");
+}
 
 DecoderConfig configFrom(const Napi::Object& from) {
   DecoderConfig config;
@@ -35,6 +53,7 @@ DecoderConfig configFrom(const Napi::Object& from) {
                  numberAt(rope, "lowFrequencyFactor"),
                  numberAt(rope, "highFrequencyFactor"),
                  numberAt(rope, "originalMaxPositions")};
+  checkSizes(from.Env(), config);
   return config;
 }
 
@@ -148,7 +167,7 @@ class Model : public Napi::ObjectWrap<Model> {
   /// Runs work(state) on the engine thread; refuses after dispose().
   template <class Work>
   Napi::Value run(Napi::Env env, Work work) {
-    if (!state_) throw Napi::Error::New(env, "This model has been disposed.");
+    if (!state_) throw Napi::Error(env, toJsError(env, {"DISPOSED", "This model has been disposed."}));
     return Engine::run(env, [state = state_, work = std::move(work)]() mutable { return work(*state); });
   }
 

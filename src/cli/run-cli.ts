@@ -7,7 +7,8 @@ const help = `Usage: adaptive-trainer <command>
 Fine-tunes Hugging Face causal language models with an adaptive loss.
 
 Commands:
-  train <config.json> [--json]   train as the configuration says
+  train <config.json> [--resume] [--json]
+                                 train as the configuration says
   validate <config.json>         check a configuration without training
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   setup [--force]                fetch libtorch, which training needs, unless it is there

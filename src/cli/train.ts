@@ -1,3 +1,4 @@
+import { isPlainObject } from '../config/is-plain-object.js';
 import type { TrainAdaptivelyOptions } from '../config/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { HubEvent } from '../hub/hub-event.js';
@@ -9,15 +10,16 @@ import type { EndEvent, EvaluateEvent, TrainingEvent } from '../tracking/trainin
 import { parseCommand } from './parse-command.js';
 import { readConfigFile } from './read-config-file.js';
 
-const help = `Usage: adaptive-trainer train <config.json> [--json]
+const help = `Usage: adaptive-trainer train <config.json> [--resume] [--json]
 
 Trains as the configuration says and prints the folder of the finished model. The configuration holds the arguments
 of trainAdaptively, in camelCase or in the snake_case of the Python package. Paths in it (the model, datasets, the
 output folder) are relative to the current directory, not to the configuration.
 
-  --json   print every event of the run as one line of JSON on standard output, and no progress bar
+  --resume  go on from the newest whole checkpoint in the output folder
+  --json    print every event of the run as one line of JSON on standard output, and no progress bar
 
-Ctrl-C stops the run after the step it is in; a second Ctrl-C stops it at once.`;
+Ctrl-C stops the run after the step it is in and saves a checkpoint; a second Ctrl-C stops it at once.`;
 
 const interrupted = 130;
 
@@ -40,12 +42,12 @@ export async function runTrain(
   argv: readonly string[],
   load: () => Promise<Training> = () => import('../train-adaptively.js'),
 ): Promise<number> {
-  const { flags, file } = parseCommand(argv, ['json'], help);
+  const { flags, file } = parseCommand(argv, ['json', 'resume'], help);
   if (flags.help) {
     console.log(help);
     return 0;
   }
-  const config = await readConfigFile(file);
+  const config = withResume(await readConfigFile(file), flags.resume);
   const { trainAdaptively } = await load();
   const view = flags.json ? jsonView() : personView();
   const { signal, release } = abortOnSignals();
@@ -60,10 +62,21 @@ export async function runTrain(
     await view.close();
     if (!signal.aborted || !AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
     console.error(error.message);
+    if (error.details['checkpoint'] !== undefined)
+      console.error(`To go on: adaptive-trainer train ${file} --resume`);
     return interrupted;
   } finally {
     release();
   }
+}
+
+/** The configuration with `resumeFromCheckpoint: true`, in the spelling it uses. */
+function withResume(config: unknown, resume: boolean): unknown {
+  if (!resume || !isPlainObject(config)) return config;
+  const group = 'training_config' in config ? 'training_config' : 'trainingConfig';
+  const training = config[group];
+  const key = group === 'training_config' ? 'resume_from_checkpoint' : 'resumeFromCheckpoint';
+  return { ...config, [group]: { ...(isPlainObject(training) ? training : {}), [key]: true } };
 }
 
 interface View {

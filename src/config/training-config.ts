@@ -119,7 +119,7 @@ export const trainingConfigSchema = z.object({
     .regex(/^(auto|cpu|cuda(:\d+)?)$/, { error: deviceName })
     .default('auto'),
   /** Threads of the engine. Default null: one per core. */
-  threads: field.wholeNumber(1).nullable().default(null),
+  threads: field.wholeNumber(1, 1024).nullable().default(null),
   /** Rank of this process on its machine: −1 (default, from the environment) or 0. Several processes are not available yet. */
   localRank: z.union([z.literal(-1), z.literal(0)], { error: '-1 or 0' }).default(-1),
 });

@@ -54,7 +54,12 @@ async function faultsOfDatasets(
     if (plan.memory !== undefined) continue;
     const at = plan.path.replace(/^datasetsConfig/, spell);
     try {
-      await locateDataset({ ...plan, path: at }, onNote);
+      await locateDataset({ ...plan, path: at }, onNote, async (id) => {
+        onNote(
+          `${at}: there is no ${path.resolve(id)}, so ${JSON.stringify(id)} is taken for a name on the Hub, which was not checked`,
+        );
+        return { train: [], eval: undefined };
+      });
     } catch (error) {
       if (!AdaptiveTrainerError.isInstance(error)) throw error;
       const code = error.code === 'NOT_AVAILABLE' ? 'NOT_AVAILABLE' : 'INVALID';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { HubRepo } from './hub-repo.js';
+import { isHubName } from './is-hub-name.js';
 
 /** Where the files of one repository lie in the cache: the layout of Python's huggingface_hub. */
 export interface CacheLayout {
@@ -18,9 +19,16 @@ export interface CacheLayout {
 
 /**
  * The layout for a repository.
- * @throws AdaptiveTrainerError INVALID_INPUT for a revision that is no name of one
+ * @throws AdaptiveTrainerError INVALID_INPUT for a repository or a revision that is no name of one
  */
 export function cacheLayout(cacheDir: string, { type, name }: HubRepo): CacheLayout {
+  if (!isHubName(name)) {
+    throw new AdaptiveTrainerError(
+      'INVALID_INPUT',
+      `Expected the name of a ${type} on the Hub, owner/name, but received ${JSON.stringify(name)}.`,
+      { details: { repo: name } },
+    );
+  }
   const root = join(cacheDir, [`${type}s`, ...name.split('/')].join('--'));
   return {
     root,

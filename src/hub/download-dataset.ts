@@ -97,6 +97,8 @@ async function convertedFiles(
   const only = byConfig.size === 1 ? [...byConfig.keys()][0] : 'default';
   const splits = byConfig.get(configName ?? only!);
   if (splits === undefined) throw noFiles(open, location, own.paths, [...byConfig.keys()]);
+  // So that without network it is known again that the dataset's own files do not serve.
+  await own.fetch([]);
   return { snapshot, splits: withoutPartial(splits, open) };
 }
 

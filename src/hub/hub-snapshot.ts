@@ -86,8 +86,8 @@ export class HubSnapshot {
       : (await readFile(layout.ref(revision), 'utf8').catch(() => '')).trim();
     const listing = new CachedListing(layout, commit);
     const present = isCommit(commit) ? await listing.present() : [];
-    if (present.length === 0) throw notCached(options, revision, layout.root);
-    const kept = await listing.read();
+    const kept = isCommit(commit) ? await listing.read() : undefined;
+    if (kept === undefined && present.length === 0) throw notCached(options, revision, layout.root);
     const paths = kept === undefined ? present : kept.map(({ path }) => path);
     return new HubSnapshot(options, layout, revision, commit, paths, undefined);
   }

@@ -115,12 +115,24 @@ function check(options: AdaptiveLossOptions): void {
   expectInput(dtype === 'float32' || dtype === 'bfloat16', 'dtype', '"float32" or "bfloat16"', dtype);
   expectFloats('hidden', options.hidden, rows * seq * hiddenSize, `rows·seq·hiddenSize`);
   expectFloats('weight', options.weight, vocabSize * hiddenSize, `vocabSize·hiddenSize`);
+  expectWholeNumbers('labels', options.labels);
+  expectWholeNumbers('demarcationIds', options.demarcationIds ?? []);
+  for (const [name, value] of Object.entries(adaptiveState(options.state))) {
+    const holds = name === 'step' ? Number.isSafeInteger(value) && value >= 0 : Number.isFinite(value);
+    expectInput(
+      holds,
+      `state.${name}`,
+      name === 'step' ? 'a whole number, 0 or more' : 'a finite number',
+      value,
+    );
+  }
   expectInput(
     options.labels.length === rows * seq,
     'labels',
     `rows·seq = ${rows * seq} values`,
     options.labels.length,
   );
+  expectInput(Array.isArray(styles), 'styles', 'an array of learning styles', styles);
   expectInput(styles.length === rows, 'styles', `one learning style per row (${rows})`, styles.length);
   styles.forEach((style, row) =>
     expectInput(
@@ -128,6 +140,19 @@ function check(options: AdaptiveLossOptions): void {
       `styles[${row}]`,
       `one of ${learningStyles.join(', ')}`,
       style,
+    ),
+  );
+}
+
+function expectWholeNumbers(name: string, values: unknown): void {
+  if (values instanceof Int32Array) return;
+  expectInput(Array.isArray(values), name, 'an Int32Array or an array of whole numbers', values);
+  (values as unknown[]).forEach((value, i) =>
+    expectInput(
+      Number.isInteger(value) && Math.abs(value as number) < 2 ** 31,
+      `${name}[${i}]`,
+      'a whole number',
+      value,
     ),
   );
 }

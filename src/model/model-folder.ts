@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
+import { expectInput } from '../expect-input.js';
 import { downloadModel, type DownloadModelOptions } from '../hub/download-model.js';
 import { isHubName } from '../hub/is-hub-name.js';
 
@@ -9,6 +10,7 @@ import { isHubName } from '../hub/is-hub-name.js';
  * @throws AdaptiveTrainerError MODEL_NOT_FOUND for a path where there is none; what `downloadModel` throws for a name
  */
 export async function modelFolder(dirOrHubId: string, options: DownloadModelOptions = {}): Promise<string> {
+  expectInput(typeof dirOrHubId === 'string', 'the model', 'the path of a folder', dirOrHubId);
   const dir = resolve(dirOrHubId);
   if (existsSync(dir) && statSync(dir).isDirectory()) return dir;
   if (!isHubName(dirOrHubId)) {

@@ -6,6 +6,10 @@ import type { DecoderConfig } from '../native/addon.js';
 type Json = Record<string, unknown>;
 type Fault = (expected: string, key: string, found: unknown) => void;
 
+// A configuration that lies must not make the engine build layers until the memory is gone.
+const mostLayers = 10_000;
+const mostOfASize = 2 ** 31 - 1;
+
 /** What a family adds to the shape all of them share. */
 interface Family {
   qkvBias: (config: Json) => boolean;
@@ -42,7 +46,7 @@ export function readDecoderConfig(config: Json, path: string): DecoderConfig {
   const faults: string[] = [];
   const fault: Fault = (expected, key, found) =>
     faults.push(`${key}: expected ${expected}, found ${describeValue(found)}`);
-  const size = (key: string, fallback?: number) => sizeAt(config, key, fallback, fault);
+  const size = (key: string, fallback?: number, most?: number) => sizeAt(config, key, fallback, most, fault);
 
   const hiddenSize = size('hidden_size');
   const heads = size('num_attention_heads');
@@ -50,7 +54,7 @@ export function readDecoderConfig(config: Json, path: string): DecoderConfig {
     vocabSize: size('vocab_size'),
     hiddenSize,
     intermediateSize: size('intermediate_size'),
-    layers: size('num_hidden_layers'),
+    layers: size('num_hidden_layers', undefined, mostLayers),
     heads,
     kvHeads: size('num_key_value_heads', heads),
     headDim: size('head_dim', Math.floor(hiddenSize / heads)),
@@ -63,6 +67,13 @@ export function readDecoderConfig(config: Json, path: string): DecoderConfig {
   };
   if (decoder.heads % decoder.kvHeads !== 0) {
     fault(`a divisor of num_attention_heads (${heads})`, 'num_key_value_heads', decoder.kvHeads);
+  }
+  if (config['head_dim'] == null && hiddenSize % heads !== 0) {
+    fault(
+      `a divisor of hidden_size (${hiddenSize}), since there is no head_dim`,
+      'num_attention_heads',
+      heads,
+    );
   }
   if (decoder.headDim % 2 !== 0) fault('an even number', 'head_dim', decoder.headDim);
   const activation = config['hidden_act'] ?? 'silu';
@@ -104,10 +115,17 @@ function unsupported(path: string, expected: string, found: string): AdaptiveTra
   });
 }
 
-function sizeAt(config: Json, key: string, fallback: number | undefined, fault: Fault): number {
+function sizeAt(
+  config: Json,
+  key: string,
+  fallback: number | undefined,
+  most = mostOfASize,
+  fault: Fault,
+): number {
   const value = config[key] ?? fallback;
-  if (Number.isSafeInteger(value) && (value as number) >= 1) return value as number;
-  fault('a whole number, 1 or more', key, value);
+  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most)
+    return value as number;
+  fault(`a whole number from 1 to ${most}`, key, value);
   return 1;
 }
 

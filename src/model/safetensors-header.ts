@@ -31,7 +31,8 @@ export interface SafetensorsHeader {
  * Reads and checks the header of a safetensors file (https://github.com/huggingface/safetensors#format): sizes add up,
  * and every range lies inside the file, fits its shape and overlaps no other.
  *
- * @throws AdaptiveTrainerError SAFETENSORS_INVALID naming the file and what is wrong; MODEL_NOT_FOUND without the file
+ * @throws AdaptiveTrainerError SAFETENSORS_INVALID naming the file and what is wrong; MODEL_NOT_FOUND without the file;
+ * IO_FAILED where it cannot be read
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   const file = await openFile(path);
@@ -80,7 +81,16 @@ async function readExactly(
   path: string,
 ): Promise<Buffer> {
   const buffer = Buffer.alloc(length);
-  const { bytesRead } = await file.read(buffer, 0, length, position);
+  const { bytesRead } = await file.read(buffer, 0, length, position).catch((cause: unknown) => {
+    throw new AdaptiveTrainerError(
+      'IO_FAILED',
+      `Cannot read the weights ${path}: ${(cause as Error).message}.`,
+      {
+        cause,
+        details: { path },
+      },
+    );
+  });
   if (bytesRead !== length) throw invalid(path, `${length} bytes at ${position}`, `${bytesRead}`);
   return buffer;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageType } from '../native/addon.js';
+import { expectInput } from '../expect-input.js';
 import { ioError, writeDurably } from '../write-durably.js';
 import { safetensorsHeader } from './safetensors-header.js';
 import type { CausalLM } from './causal-lm.js';
@@ -22,6 +23,7 @@ export async function savePretrained(
   dir: string,
   { dtype = 'float32' }: SaveOptions,
 ): Promise<void> {
+  expectInput(Object.hasOwn(storageTypes, dtype), 'dtype', Object.keys(storageTypes).join(' or '), dtype);
   await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
     throw ioError(dir, cause);
   });

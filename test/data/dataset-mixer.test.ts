@@ -604,6 +604,7 @@ test('timers keep firing, and progress is told', async () => {
   const started = performance.now();
   await build({
     datasetsConfig: { ideas: [{ ...memory(rows), eval: [] }] },
+    cacheDir: null,
     onProgress: (one) => void progress.push(one),
   });
   clearInterval(timer);

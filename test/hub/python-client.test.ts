@@ -3,8 +3,10 @@ import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { downloadModel } from '../../src/hub/download-model.js';
+import { datasetLayouts } from './dataset-layouts.js';
 import { hubTest, token } from './hub-test.js';
 import { needsPython, python, runPython } from './python-client.js';
+import { publishDataset } from './publish-dataset.js';
 import { tinyModel } from './tiny-model.js';
 
 const test = hubTest();
@@ -88,5 +90,22 @@ describe.skipIf(python === undefined)(`the official client (${needsPython})`, ()
       expect(urls.filter((url) => url.endsWith(step))).toHaveLength(1);
     }
     expect(urls.filter((url) => /^PUT \/[0-9a-f]{64}$/.test(url))).toHaveLength(1);
+  });
+
+  it('load_dataset reads the files that we find, for every layout', async () => {
+    const asked = datasetLayouts.map((layout, index) => {
+      publishDataset(test, `me/rows${index}`, layout);
+      return [`me/rows${index}`, layout.python ?? {}];
+    });
+    const theirs = await runPython<Record<string, { file: string }[]>[]>(test, [
+      'datasets',
+      JSON.stringify(asked),
+    ]);
+    const found = theirs.map((splits) =>
+      Object.fromEntries(
+        Object.entries(splits).map(([split, rows]) => [split, rows.map(({ file }) => file).sort()]),
+      ),
+    );
+    expect(found).toEqual(datasetLayouts.map(({ expected }) => expected));
   });
 });

@@ -52,7 +52,12 @@ describe('the engine and the life of a process', () => {
   });
 
   it('stays alive until a call that nobody awaits has finished', async () => {
-    expect(await outcome('pending', big)).toEqual({ status: 0, signal: null, said: ['finished'], stderr: '' });
+    expect(await outcome('pending', big)).toEqual({
+      status: 0,
+      signal: null,
+      said: ['finished'],
+      stderr: '',
+    });
   });
 
   it('ends with an uncaught error during training as Node does', async () => {

@@ -43,7 +43,10 @@ describe('batch × accumulation', () => {
   it('reports the mean cross-entropy over the labelled tokens of the window', async () => {
     const rows = trainingRows(8, tinyConfig.vocab_size, 3);
     const [step] = await trainRun(dir, { trainDataset: rows, args: { ...cuts[2], loss: 'ce' } });
-    const expected = rows.reduce((sum, row) => sum + row.labels.slice(1).filter((id) => id !== -100).length, 0);
+    const expected = rows.reduce(
+      (sum, row) => sum + row.labels.slice(1).filter((id) => id !== -100).length,
+      0,
+    );
     expect(step!.labelledTokens).toBe(expected);
     expect(step!.statistics.total_tokens).toBe(expected);
     expect(step!.tokens).toBe(rows.reduce((sum, row) => sum + row.inputIds.length, 0));

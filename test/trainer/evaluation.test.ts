@@ -27,7 +27,8 @@ async function evalRows(): Promise<TrainingRow[]> {
     for (let t = 0; t < row.inputIds.length; t++, position++) {
       const z = [...data.subarray(position * model.vocabSize, (position + 1) * model.vocabSize)];
       const order = z.map((_, id) => id).sort((a, b) => z[b]! - z[a]!);
-      if (t + 1 < labels.length && labels[t + 1] !== -100 && position % 2) labels[t + 1] = order[position % 8]!;
+      if (t + 1 < labels.length && labels[t + 1] !== -100 && position % 2)
+        labels[t + 1] = order[position % 8]!;
     }
     return { ...row, labels };
   });
@@ -63,7 +64,10 @@ async function bruteForce(rows: readonly TrainingRow[]): Promise<Metrics> {
   };
 }
 
-function expectMetrics(actual: Metrics & { perplexity: number; outsideTopKShare: number }, expected: Metrics) {
+function expectMetrics(
+  actual: Metrics & { perplexity: number; outsideTopKShare: number },
+  expected: Metrics,
+) {
   expect(actual.rows).toBe(expected.rows);
   expect(actual.labelledTokens).toBe(expected.labelledTokens);
   expect(Math.abs(actual.loss / expected.loss - 1)).toBeLessThan(1e-6);
@@ -89,7 +93,10 @@ describe('evaluate', () => {
       expectMetrics(actual.bySource[source]!, await bruteForce(rows.filter((row) => row.source === source)));
     }
     for (const style of ['misc', 'ideas', 'attention', 'both'] as const) {
-      expectMetrics(actual.byStyle[style]!, await bruteForce(rows.filter((row) => row.learningStyle === style)));
+      expectMetrics(
+        actual.byStyle[style]!,
+        await bruteForce(rows.filter((row) => row.learningStyle === style)),
+      );
     }
   });
 
@@ -117,14 +124,21 @@ describe('evaluate', () => {
     });
     expect(losses(watched)).toEqual(losses(alone));
     expect(gradNorms(watched)).toEqual(gradNorms(alone));
-    expect(watched.map(({ alpha, beta }) => [alpha, beta])).toEqual(alone.map(({ alpha, beta }) => [alpha, beta]));
+    expect(watched.map(({ alpha, beta }) => [alpha, beta])).toEqual(
+      alone.map(({ alpha, beta }) => [alpha, beta]),
+    );
   });
 
   it('sees the weights as they stand', async () => {
     const trainDataset = trainingRows(8, tinyConfig.vocab_size);
     const own = await CausalLM.fromPretrained(dir);
     const trainer = new AdaptiveTrainer({
-      ...{ model: own, trainDataset, evalDataset: trainDataset, args: { ...plainArgs, numEpochs: 10, bf16: true } },
+      ...{
+        model: own,
+        trainDataset,
+        evalDataset: trainDataset,
+        args: { ...plainArgs, numEpochs: 10, bf16: true },
+      },
     });
     const before = await trainer.evaluate();
     await trainer.train();
@@ -135,7 +149,11 @@ describe('evaluate', () => {
   });
 
   it('without an evalDataset is an error', async () => {
-    const trainer = new AdaptiveTrainer({ model, trainDataset: trainingRows(4, tinyConfig.vocab_size), args: plainArgs });
+    const trainer = new AdaptiveTrainer({
+      model,
+      trainDataset: trainingRows(4, tinyConfig.vocab_size),
+      args: plainArgs,
+    });
     await errorOf(() => trainer.evaluate(), 'INVALID_INPUT');
   });
 });

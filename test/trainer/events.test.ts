@@ -32,7 +32,8 @@ function watching(see: (event: TrainingEvent) => void): TrainerCallback {
 
 async function eventsOf(options: Omit<RunOptions, 'trainDataset'>): Promise<string[]> {
   const seen: string[] = [];
-  const see = (event: TrainingEvent) => void seen.push('step' in event ? `${event.type} ${event.step}` : event.type);
+  const see = (event: TrainingEvent) =>
+    void seen.push('step' in event ? `${event.type} ${event.step}` : event.type);
   await trainRun(dir, {
     trainDataset,
     ...options,
@@ -52,7 +53,13 @@ const streamed = (rows: readonly TrainingRow[]): AsyncIterable<TrainingRow> => (
 
 describe('events of a run', () => {
   it('come in order: start, steps with what is due after each, end', async () => {
-    const args = { evalStrategy: 'steps', evalSteps: 2, evalOnStart: true, loggingSteps: 2, adaptiveLogSteps: 4 } as const;
+    const args = {
+      evalStrategy: 'steps',
+      evalSteps: 2,
+      evalOnStart: true,
+      loggingSteps: 2,
+      adaptiveLogSteps: 4,
+    } as const;
     expect(await eventsOf({ evalDataset, args })).toEqual([
       ...['start', 'evaluate 0', 'step 1', 'step 2', 'log 2', 'evaluate 2'],
       ...['step 3', 'step 4', 'log 4', 'adaptive 4', 'evaluate 4', 'step 5', 'log 5', 'end'],
@@ -61,7 +68,13 @@ describe('events of a run', () => {
 
   it('evaluate and save after each epoch where told so', async () => {
     const outputDir = join(tempDir(), 'run');
-    const args = { evalStrategy: 'epoch', saveStrategy: 'epoch', numEpochs: 2, batchSize: 10, loggingSteps: 100 } as const;
+    const args = {
+      evalStrategy: 'epoch',
+      saveStrategy: 'epoch',
+      numEpochs: 2,
+      batchSize: 10,
+      loggingSteps: 100,
+    } as const;
     expect(await eventsOf({ evalDataset, args, outputDir })).toEqual([
       ...['start', 'step 1', 'step 2', 'evaluate 2', 'save 2', 'step 3', 'step 4', 'evaluate 4', 'save 4'],
       ...['log 4', 'save 4', 'end'],
@@ -146,13 +159,19 @@ describe('streamed rows', () => {
   });
 
   it('need maxSteps', async () => {
-    const error = await errorOf(() => trainRun(dir, { trainDataset: streamed(trainDataset) }), 'INVALID_INPUT');
+    const error = await errorOf(
+      () => trainRun(dir, { trainDataset: streamed(trainDataset) }),
+      'INVALID_INPUT',
+    );
     expect(error.message).toContain('maxSteps');
   });
 
   it('that run dry are an error that names the epoch', async () => {
     const once = stream(trainDataset);
-    const error = await errorOf(() => trainRun(dir, { trainDataset: once, args: { maxSteps: 8 } }), 'DATASET_INVALID');
+    const error = await errorOf(
+      () => trainRun(dir, { trainDataset: once, args: { maxSteps: 8 } }),
+      'DATASET_INVALID',
+    );
     expect(error.message).toContain('epoch 1');
   });
 
@@ -187,7 +206,10 @@ describe('streamed rows', () => {
 });
 
 describe('ending a run early', () => {
-  function stoppable(extra: Partial<AdaptiveTrainerOptions>, atStep: (step: number, trainer: AdaptiveTrainer) => void) {
+  function stoppable(
+    extra: Partial<AdaptiveTrainerOptions>,
+    atStep: (step: number, trainer: AdaptiveTrainer) => void,
+  ) {
     const steps: number[] = [];
     const trainer = new AdaptiveTrainer({
       model,

@@ -50,9 +50,27 @@ describe('tokenWeights', () => {
   it.each(['adaptive', 'ce'] as const)('of undefined is the configured loss (%s)', async (loss) => {
     const args = { loss, batchSize: 3, gradientAccumulationSteps: 2 };
     const plain = await trainRun(dir, { trainDataset, args });
-    const overridden = await trainRun(dir, { trainDataset, args }, weighing(() => undefined));
-    expect(overridden.map(({ loss, gradNorm, alpha, beta, statistics }) => ({ loss, gradNorm, alpha, beta, statistics }))).toEqual(
-      plain.map(({ loss, gradNorm, alpha, beta, statistics }) => ({ loss, gradNorm, alpha, beta, statistics })),
+    const overridden = await trainRun(
+      dir,
+      { trainDataset, args },
+      weighing(() => undefined),
+    );
+    expect(
+      overridden.map(({ loss, gradNorm, alpha, beta, statistics }) => ({
+        loss,
+        gradNorm,
+        alpha,
+        beta,
+        statistics,
+      })),
+    ).toEqual(
+      plain.map(({ loss, gradNorm, alpha, beta, statistics }) => ({
+        loss,
+        gradNorm,
+        alpha,
+        beta,
+        statistics,
+      })),
     );
   });
 
@@ -64,7 +82,11 @@ describe('tokenWeights', () => {
   });
 
   it('of zero trains nothing', async () => {
-    const steps = await trainRun(dir, { trainDataset }, weighing(({ nll }) => new Float32Array(nll.length)));
+    const steps = await trainRun(
+      dir,
+      { trainDataset },
+      weighing(({ nll }) => new Float32Array(nll.length)),
+    );
     expect(losses(steps)).toEqual(steps.map(() => 0));
     expect(gradNorms(steps)).toEqual(steps.map(() => 0));
   });
@@ -76,7 +98,9 @@ describe('tokenWeights', () => {
     await trainRun(dir, { trainDataset: rows }, watching);
     const { statistics, batch } = seen[0]!;
     const labels = rows.flatMap((row, r) =>
-      [...row.labels].slice(1).flatMap((label) => (label === -100 ? [] : [{ label, r, style: row.learningStyle }])),
+      [...row.labels]
+        .slice(1)
+        .flatMap((label) => (label === -100 ? [] : [{ label, r, style: row.learningStyle }])),
     );
     expect([...batch.labels]).toEqual(labels.map(({ label }) => label));
     expect([...batch.rows]).toEqual(labels.map(({ r }) => r));
@@ -173,11 +197,16 @@ describe('learningRate', () => {
 
 describe('trainBatches', () => {
   it('may be overridden, with an array or an async iterable', async () => {
-    const expected = await trainRun(dir, { trainDataset: [...trainDataset].reverse(), args: { numEpochs: 2 } });
+    const expected = await trainRun(dir, {
+      trainDataset: [...trainDataset].reverse(),
+      args: { numEpochs: 2 },
+    });
     const epochs: number[] = [];
     const backwards = (async: boolean) =>
       class extends AdaptiveTrainer {
-        protected override trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
+        protected override trainBatches(
+          epoch: number,
+        ): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
           epochs.push(epoch);
           const rows = [...trainDataset].reverse();
           const batches = Array.from({ length: 6 }, (_, i) => rows.slice(4 * i, 4 * i + 4));
@@ -206,9 +235,11 @@ describe('trainBatches', () => {
       },
     );
     expect(steps.map((step) => step.tokens)).toEqual(
-      [[0, 1], [1, 8], [8, 10]].map(([from, to]) =>
-        trainDataset.slice(from, to).reduce((sum, row) => sum + row.inputIds.length, 0),
-      ),
+      [
+        [0, 1],
+        [1, 8],
+        [8, 10],
+      ].map(([from, to]) => trainDataset.slice(from, to).reduce((sum, row) => sum + row.inputIds.length, 0)),
     );
   });
 

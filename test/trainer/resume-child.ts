@@ -16,7 +16,7 @@ const trainer = new AdaptiveTrainer({
   evalDataset: rows.slice(0, 4),
   outputDir,
   args: {
-    ...{ batchSize: 2, gradientAccumulationSteps: 3, numEpochs: 30, learningRate: 1e-3, warmupSteps: 5 },
+    ...{ batchSize: 2, gradientAccumulationSteps: 3, numEpochs: 12, learningRate: 1e-3, warmupSteps: 5 },
     ...{
       optimizer: 'adamw_8bit',
       bf16: true,

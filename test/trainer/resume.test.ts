@@ -63,13 +63,12 @@ function readLosses(path: string): Map<number, string> {
 describe('resuming', () => {
   it('is exact to the byte after kill -9 at 20 random moments', { timeout: 400_000 }, async () => {
     const [whole, broken] = [newFolder(), newFolder()];
-    const started = performance.now();
     await runChild(whole);
     const random = seededRandom(7);
     let kills = 0;
-    // One to eight steps on, then up to 60 ms: in a step, an evaluation or a save (one every third step).
+    // One to four steps on, then up to 60 ms: in a step, an evaluation or a save (one every third step).
     for (; kills < 20; kills++) {
-      const kill = { steps: 1 + Math.floor(random() * 8), milliseconds: random() * 60 };
+      const kill = { steps: 1 + Math.floor(random() * 4), milliseconds: random() * 60 };
       if (await runChild(broken, kill)) break;
     }
     await runChild(broken);
@@ -78,7 +77,7 @@ describe('resuming', () => {
     const actual = readLosses(join(broken, 'losses.jsonl'));
     expect(actual.size).toBe(expected.size);
     for (const [step, line] of expected) expect(actual.get(step)).toBe(line);
-    for (const file of ['final_model/model.safetensors', 'checkpoint-120/optimizer.safetensors']) {
+    for (const file of ['final_model/model.safetensors', 'checkpoint-48/optimizer.safetensors']) {
       const [a, b] = [whole, broken].map((folder) => readFileSync(join(folder, 'out', file)));
       expect(a!.equals(b!), file).toBe(true);
     }

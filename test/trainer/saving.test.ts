@@ -41,7 +41,12 @@ describe('a saved model', () => {
   it('is float32 also when it was trained in bfloat16: nothing of the weights is lost', async () => {
     const out = join(tempDir(), 'run');
     const model = await CausalLM.fromPretrained(dir);
-    const trainer = new AdaptiveTrainer({ model, trainDataset, outputDir: out, args: { ...plainArgs, bf16: true, learningRate: 1e-5 } });
+    const trainer = new AdaptiveTrainer({
+      model,
+      trainDataset,
+      outputDir: out,
+      args: { ...plainArgs, bf16: true, learningRate: 1e-5 },
+    });
     const { path } = await trainer.train();
     const [before, after] = [dir, path].map((folder) => readSafetensors(join(folder, 'model.safetensors')));
     // A learning rate of 1e-5 over 6 steps would vanish in bfloat16 (3 digits).
@@ -60,10 +65,14 @@ describe('a saved model', () => {
     await model.savePretrained(out, { dtype });
     const file = readFileSync(join(out, 'model.safetensors'));
     expect(file.toString('latin1', 8, 400)).toContain(`"${name}"`);
-    expect((JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { dtype: string }).dtype).toBe(dtype);
+    expect((JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as { dtype: string }).dtype).toBe(
+      dtype,
+    );
     const again = await CausalLM.fromPretrained(out);
     await again.savePretrained(join(out, 'again'));
-    const [exact, rounded] = [dir, join(out, 'again')].map((folder) => readSafetensors(join(folder, 'model.safetensors')));
+    const [exact, rounded] = [dir, join(out, 'again')].map((folder) =>
+      readSafetensors(join(folder, 'model.safetensors')),
+    );
     for (const key of Object.keys(exact!)) {
       exact![key]!.data.forEach((value, i) => {
         const gap = Math.abs(Number(rounded![key]!.data[i]) - Number(value));
@@ -109,15 +118,24 @@ describe('checkpoints', () => {
     const args = { saveStrategy: 'steps', saveSteps: 1, saveTotalLimit: 2, batchSize: 2 } as const;
     await trainRun(dir, { trainDataset, outputDir, args });
     expect(readdirSync(outputDir).sort()).toEqual(['checkpoint-11', 'checkpoint-12', 'final_model']);
-    expect(await logitsOf(join(outputDir, 'checkpoint-12'))).toEqual(await logitsOf(join(outputDir, 'final_model')));
-    expect(await logitsOf(join(outputDir, 'checkpoint-11'))).not.toEqual(await logitsOf(join(outputDir, 'final_model')));
+    expect(await logitsOf(join(outputDir, 'checkpoint-12'))).toEqual(
+      await logitsOf(join(outputDir, 'final_model')),
+    );
+    expect(await logitsOf(join(outputDir, 'checkpoint-11'))).not.toEqual(
+      await logitsOf(join(outputDir, 'final_model')),
+    );
   });
 
   it('are all kept where saveTotalLimit is null', async () => {
     const outputDir = join(tempDir(), 'run');
     const args = { saveStrategy: 'steps', saveSteps: 2, saveTotalLimit: null } as const;
     await trainRun(dir, { trainDataset, outputDir, args });
-    expect(readdirSync(outputDir).sort()).toEqual(['checkpoint-2', 'checkpoint-4', 'checkpoint-6', 'final_model']);
+    expect(readdirSync(outputDir).sort()).toEqual([
+      'checkpoint-2',
+      'checkpoint-4',
+      'checkpoint-6',
+      'final_model',
+    ]);
   });
 
   it('appear whole: under their name there is never half of one', async () => {
@@ -128,7 +146,8 @@ describe('checkpoints', () => {
       if (!/^checkpoint-\d+$/.test(name ?? '')) return;
       try {
         const files = readdirSync(join(outputDir, name!));
-        if (!files.includes('model.safetensors') || !files.includes('config.json')) partial.push(`${name}: ${files.join(' ')}`);
+        if (!files.includes('model.safetensors') || !files.includes('config.json'))
+          partial.push(`${name}: ${files.join(' ')}`);
       } catch {
         // Gone again: rotated away.
       }

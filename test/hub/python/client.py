@@ -2,7 +2,7 @@
 
 client.py download <repo> [pattern...]
 client.py upload <folder> <repo> <message>
-client.py dataset <repo> [keyword=value...]
+client.py datasets <[[repo, keywords], ...] as JSON>
 """
 
 import json
@@ -30,12 +30,13 @@ elif command == "upload":
     api.create_repo(repo, private=True)
     info = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
     print(json.dumps({"oid": info.oid, "files": sorted(api.list_repo_files(repo))}))
-elif command == "dataset":
+elif command == "datasets":
     from datasets import load_dataset
 
-    repo, *keywords = arguments
-    options = dict(keyword.split("=", 1) for keyword in keywords)
-    splits = load_dataset(repo, **{key: json.loads(value) for key, value in options.items()})
-    print(json.dumps({split: rows.to_list() for split, rows in splits.items()}))
+    results = []
+    for repo, keywords in json.loads(arguments[0]):
+        splits = load_dataset(repo, **keywords)
+        results.append({split: rows.to_list() for split, rows in splits.items()})
+    print(json.dumps(results))
 else:
     sys.exit(__doc__)

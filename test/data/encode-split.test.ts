@@ -1,0 +1,241 @@
+import { readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { chatChunks } from '../../src/data/chat-chunks.js';
+import { DatasetMixer, type DatasetMixerOptions } from '../../src/data/dataset-mixer.js';
+import { EventLoopPacer } from '../../src/data/event-loop-pacer.js';
+import type { MixedDatasets, MixProgress } from '../../src/data/mixed-datasets.js';
+import { openDataset } from '../../src/data/open-dataset.js';
+import { planDatasets } from '../../src/data/plan-datasets.js';
+import { AdaptiveTrainerError } from '../../src/errors.js';
+import { encodeChat } from '../../src/tokenizer/encode-chat.js';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
+import { assistant, copySeed, openTokenizer, system, user } from '../tokenizer/open-tokenizer.js';
+import { collect } from './collect.js';
+import { questions, writeFiles } from './write-files.js';
+
+// More rows than are tokenized on the main thread, so that all of this goes through worker threads and the cache.
+const many = 2600;
+const tokenizer = await openTokenizer('seed');
+
+interface Built extends MixedDatasets {
+  warnings: string[];
+  isCached: boolean;
+}
+
+async function build(options: Omit<DatasetMixerOptions, 'tokenizer'>, own = tokenizer): Promise<Built> {
+  const warnings: string[] = [];
+  const progress: MixProgress[] = [];
+  const mixed = await new DatasetMixer({
+    tokenizer: own,
+    onWarning: (message) => void warnings.push(message),
+    onProgress: (one) => void progress.push(one),
+    ...options,
+  }).build();
+  return { ...mixed, warnings, isCached: progress.some((one) => one.isCached) };
+}
+
+const idsOf = (mixed: MixedDatasets) => mixed.train.map((row) => [...row.inputIds].join(' ')).sort();
+
+describe('many rows', () => {
+  let file: string;
+  let cacheDir: string;
+  let first: Built;
+  beforeAll(async () => {
+    file = join(await writeFiles({ 'rows.jsonl': questions(many) }), 'rows.jsonl');
+    cacheDir = join(await writeFiles({}), 'tokens');
+    first = await build({ datasetsConfig: { ideas: [file] }, cacheDir });
+  });
+  const again = (change: Partial<DatasetMixerOptions> = {}, own = tokenizer) =>
+    build({ datasetsConfig: { ideas: [file] }, cacheDir, ...change }, own);
+
+  test('come out of the threads as they do on the main thread', () => {
+    expect(first.isCached).toBe(false);
+    expect([first.train.length, first.eval.length]).toEqual([many * 0.95, many * 0.05]);
+    const wanted = new Map(
+      questions(many).map(({ question, answer }) => {
+        const { inputIds, labels } = encodeChat(tokenizer, [user(question), assistant(answer)]);
+        return [inputIds.join(' '), labels.join(' ')];
+      }),
+    );
+    for (const row of [...first.train, ...first.eval]) {
+      expect(wanted.get([...row.inputIds].join(' '))).toBe([...row.labels].join(' '));
+    }
+    expect(new Set(idsOf(first)).size).toBe(first.train.length);
+    expect(first.report[0]).toMatchObject({
+      tokens: first.train.reduce((sum, row) => sum + row.inputIds.length, 0),
+    });
+  });
+
+  test('are the same from the cache, whatever the seed of the order', async () => {
+    const second = await again();
+    expect(second.isCached).toBe(true);
+    expect(second.train).toEqual(first.train);
+    expect(second.eval).toEqual(first.eval);
+    expect(second.report).toEqual(first.report);
+    const other = await again({ seed: 7 });
+    expect(other.isCached).toBe(true);
+    expect(idsOf(other)).toEqual(idsOf(first));
+    expect(other.train).not.toEqual(first.train);
+  });
+
+  test('are tokenized again when anything that decides their tokens is another', async () => {
+    const changed = await Tokenizer.fromPretrained(tokenizer.dir);
+    changed.chatTemplate = `{# changed #}${changed.chatTemplate}`;
+    expect((await again({}, changed)).isCached).toBe(false);
+    const copied = await Tokenizer.fromPretrained(
+      await copySeed({ 'config.json': await readFile(join(tokenizer.dir, 'config.json'), 'utf8') }),
+    );
+    expect((await again({}, copied)).isCached).toBe(true); // another folder with the same files
+    expect((await again({ maxLengthToken: 4095 })).isCached).toBe(false);
+    expect((await again({ trainOnHeader: true })).isCached).toBe(false);
+    expect((await again({ systemPrompts: { ideas: 'Be brief.' } })).isCached).toBe(false);
+    const settings = { datasetsKwargs: { [file]: { context_mode: true } } };
+    expect((await again(settings)).isCached).toBe(false);
+    const copy = join(await writeFiles({ 'other.jsonl': await readFile(file) }), 'other.jsonl');
+    expect((await build({ datasetsConfig: { both: [copy] }, cacheDir })).isCached).toBe(true); // the same rows
+    await writeFile(copy, (await readFile(file, 'utf8')).replace('q7?', 'q-7?'));
+    expect((await build({ datasetsConfig: { ideas: [copy] }, cacheDir })).isCached).toBe(false);
+  });
+
+  test.each([
+    [
+      'with one byte changed',
+      async (path: string) => {
+        const bytes = await readFile(path);
+        bytes[1000]! ^= 1;
+        await writeFile(path, bytes);
+      },
+    ],
+    ['cut short', async (path: string) => truncate(path, 5000)],
+    ['empty', async (path: string) => truncate(path, 0)],
+    ['of nonsense', async (path: string) => writeFile(path, Buffer.alloc(50_000, 0xff))],
+  ])('a cache entry %s is made anew', async (_, damage) => {
+    const own = join(await writeFiles({}), 'tokens');
+    const options = { datasetsConfig: { ideas: [file] }, cacheDir: own };
+    await build(options);
+    const [name, ...others] = await readdir(own);
+    expect(others).toEqual([]); // nothing half-written is left
+    await damage(join(own, name!));
+    const repaired = await build(options);
+    expect(repaired.isCached).toBe(false);
+    expect(repaired.train).toEqual(first.train);
+    expect((await build(options)).isCached).toBe(true);
+  });
+
+  test('entries that were not used for long go, and what a broken run left', async () => {
+    const own = join(
+      await writeFiles({ 'tokens/old.tokens': '', 'tokens/x.tokens.1.tmp': '', 'tokens/new.tokens': '' }),
+      'tokens',
+    );
+    const ago = (days: number) => new Date(Date.now() - days * 86_400_000);
+    await utimes(join(own, 'old.tokens'), ago(31), ago(31));
+    await utimes(join(own, 'x.tokens.1.tmp'), ago(2), ago(2));
+    await utimes(join(own, 'new.tokens'), ago(29), ago(29));
+    await build({ datasetsConfig: { ideas: [file] }, cacheDir: own });
+    const left = await readdir(own);
+    expect(left).toContain('new.tokens');
+    expect(left.filter((name) => /old|tmp/.test(name))).toEqual([]);
+    expect(left).toHaveLength(2);
+  });
+
+  test('need no cache, nor a place for one', async () => {
+    const without = await again({ cacheDir: null });
+    expect([without.isCached, idsOf(without)]).toEqual([false, idsOf(first)]);
+    const inFile = await again({ cacheDir: join(file, 'tokens') });
+    expect([inFile.isCached, idsOf(inFile)]).toEqual([false, idsOf(first)]);
+  });
+});
+
+describe('processing functions', () => {
+  test('run once a row on the main thread; what they return decides about the cache', async () => {
+    const cacheDir = join(await writeFiles({}), 'tokens');
+    const rows = { name: 'mine', train: questions(many), eval: [] };
+    const run = async (suffix: string) => {
+      const process = vi.fn(async (sample: { question: string; answer: string }) =>
+        sample.question === 'q3?' ? null : ([sample.question, sample.answer + suffix] as const),
+      );
+      const built = await build({
+        datasetsConfig: { ideas: [rows], dataProcessingFunction: process },
+        cacheDir,
+      });
+      expect(process).toHaveBeenCalledTimes(many);
+      expect(built.report[0]).toMatchObject({ train: many - 1, skippedByFunction: 1 });
+      return built;
+    };
+    const first = await run('');
+    const second = await run('');
+    const other = await run('!');
+    expect([first.isCached, second.isCached, other.isCached]).toEqual([false, true, false]);
+    expect(second.train).toEqual(first.train);
+    expect(tokenizer.decode(other.train[0]!.inputIds)).toContain('!!');
+  });
+});
+
+describe('rows at fault', () => {
+  test('a template that throws in a thread names dataset and row', async () => {
+    const gemma = await openTokenizer('gemma3');
+    const good = { messages: [user('x'), assistant('y')] };
+    const train = Array.from({ length: many }, (_, index) =>
+      index === 2500 ? { messages: [user('x'), user('x'), assistant('y')] } : good,
+    );
+    const mixing = build({ datasetsConfig: { ideas: [{ name: 'mine', train }] }, cacheDir: null }, gemma);
+    await expect(mixing).rejects.toThrow(
+      expect.objectContaining({
+        code: 'CHAT_TEMPLATE_FAILED',
+        message: expect.stringMatching(/Dataset "mine" .*row 2500 of train: .*roles must alternate/s),
+        details: expect.objectContaining({ row: 2500 }),
+      }),
+    );
+  });
+
+  test('a column that is missing in row 70,000 is named with its line', async () => {
+    const lines = Array.from({ length: 70_000 }, () => '{"question":"q","answer":"a"}');
+    const file = join(
+      await writeFiles({ 'rows.jsonl': [...lines, '{"question":"q","anwser":"a"}'].join('\n') }),
+      'rows.jsonl',
+    );
+    const [plan] = planDatasets({ ideas: [file] }, {}, () => {});
+    const { train } = await openDataset(plan!, () => {});
+    const error: unknown = await collect(chatChunks(plan!, train(), new EventLoopPacer())).catch(
+      (cause: unknown) => cause,
+    );
+    expect(AdaptiveTrainerError.isInstance(error, 'DATASET_INVALID')).toBe(true);
+    expect((error as Error).message).toMatch(
+      /row 70000 \(.*rows\.jsonl line 70001\) could not be read.*columns are: question, anwser/s,
+    );
+  });
+
+  test('every row too long', async () => {
+    const mixing = build({
+      datasetsConfig: { ideas: [{ name: 'mine', train: questions(many) }] },
+      cacheDir: null,
+      maxLengthToken: 5,
+    });
+    await expect(mixing).rejects.toThrow(
+      expect.objectContaining({
+        code: 'DATASET_INVALID',
+        message: expect.stringMatching(
+          /of 2600 read, 2600 have more than 5 tokens.*raise maxLengthToken.* \d+ for the shortest/,
+        ),
+      }),
+    );
+  });
+});
+
+test('a folded system prompt is said once, and again when the tokens come from the cache', async () => {
+  const template =
+    "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" +
+    '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+  const own = await Tokenizer.fromPretrained(await copySeed({ 'chat_template.jinja': template }));
+  const cacheDir = join(await writeFiles({}), 'tokens');
+  const train = questions(many).map(({ question, answer }) => ({
+    messages: [system('Be brief.'), user(question), assistant(answer)],
+  }));
+  for (const isCached of [false, true]) {
+    const built = await build({ datasetsConfig: { ideas: [{ name: 'mine', train }] }, cacheDir }, own);
+    expect(built.isCached).toBe(isCached);
+    expect(built.warnings).toEqual([expect.stringMatching(/refuses the system role/)]);
+    expect(own.decode(built.train[0]!.inputIds)).toMatch(/^user\nBe brief\.\n\nq\d+\?/);
+  }
+});

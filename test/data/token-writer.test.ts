@@ -1,0 +1,57 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { openTokenFile } from '../../src/data/token-file.js';
+import { tokenWord } from '../../src/data/token-word.js';
+import { TokenWriter } from '../../src/data/token-writer.js';
+import { writeFiles } from './write-files.js';
+
+// 18 chunks of a million tokens: 72 MB, more than is kept in memory.
+const chunk = (number: number) => ({
+  words: new Uint32Array(1_000_000).fill(tokenWord.of(number, number % 2 === 0)),
+  lengths: Uint32Array.of(300_000, 700_000),
+  trained: Uint32Array.of(1, 2),
+  ...{ tooLong: 0, shortestTooLong: Infinity, noTrainedToken: 0 },
+});
+
+describe('more tokens than are kept in memory', () => {
+  test('are read from a file, which the cache finds again', async () => {
+    const path = join(await writeFiles({}), 'deep', 'x.tokens');
+    const writer = new TokenWriter(path);
+    for (let number = 0; number < 18; number++) await writer.append(chunk(number));
+    const rows = await writer.finish({ said: 'é' });
+    const found = await openTokenFile(path);
+    expect(found?.note).toEqual({ said: 'é' });
+    for (const one of [rows, found!.rows]) {
+      expect(one.length).toBe(36);
+      const { inputIds, labels } = one.row(35);
+      expect([inputIds.length, inputIds[0], inputIds.at(-1), labels[0]]).toEqual([700_000, 17, 17, -100]);
+      expect(one.row(32).labels[299_999]).toBe(16);
+    }
+  });
+
+  test('need no name on the disk without a cache', async () => {
+    const ours = async () =>
+      (await readdir(tmpdir())).filter((name) => name.startsWith(`adaptive-trainer-tokens-${process.pid}`));
+    const writer = new TokenWriter(undefined);
+    for (let number = 0; number < 18; number++) await writer.append(chunk(number));
+    expect(await ours()).toHaveLength(1);
+    const rows = await writer.finish(null);
+    expect(rows.row(3).inputIds[5]).toBe(1);
+    if (process.platform !== 'win32') expect(await ours()).toEqual([]);
+    const dropped = new TokenWriter(undefined);
+    for (let number = 0; number < 18; number++) await dropped.append(chunk(number));
+    await dropped.discard();
+    expect(await ours()).toEqual([]);
+  });
+});
+
+test('the largest token id', () => {
+  const word = tokenWord.of(2 ** 31 - 1, true);
+  expect([tokenWord.id(word), tokenWord.label(word), tokenWord.label(tokenWord.of(5, false))]).toEqual([
+    2 ** 31 - 1,
+    2 ** 31 - 1,
+    -100,
+  ]);
+});
