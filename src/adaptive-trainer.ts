@@ -4,7 +4,6 @@ import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/trai
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
 import { describeValue } from './config/describe-value.js';
 import { parseTrainerConfig } from './config/parse-trainer-config.js';
-import { shuffledIndices } from './data/seeded-random.js';
 import type { DatasetReport } from './data/mixed-datasets.js';
 import type { TrainingRow } from './data/training-row.js';
 import { AdaptiveTrainerError } from './errors.js';
@@ -41,6 +40,7 @@ import { StepLog, addStatistics } from './trainer/step-log.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
 import { ioError } from './write-durably.js';
 import { hookOf, type TrainerCallback } from './trainer/trainer-callback.js';
+import { trainBatches } from './trainer/train-batches.js';
 import { trainMicroBatch } from './trainer/train-micro-batch.js';
 
 export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;
@@ -205,13 +205,8 @@ export class AdaptiveTrainer {
   /** Override for another order. The micro-batches of one epoch, counted from 0. */
   protected trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
     const { trainDataset } = this.options;
-    const { batchSize, shuffle, seed } = this.args;
-    if (!isArray(trainDataset) || !shuffle) return chunked(trainDataset, batchSize);
-    const order = shuffledIndices(trainDataset.length, (seed + epoch) >>> 0);
-    return chunked(
-      Array.from(order, (index) => trainDataset[index]!),
-      batchSize,
-    );
+    if (!isArray(trainDataset)) return chunked(trainDataset, this.args.batchSize);
+    return trainBatches(trainDataset, this.args, { epoch, position: 0 });
   }
 
   // To override: each sees its event before the callbacks and trackers do, and is awaited.

@@ -33,7 +33,9 @@ export function beforeAfter(
 ): string {
   const table = lines.map(({ name, value, show, better }) => {
     const change = after[value] - before[value];
-    const verdict = change === 0 ? 'same' : change > 0 === (better === 'more') ? 'better' : 'worse';
+    // What looks the same in the table is called the same.
+    const same = show(before[value]) === show(after[value]);
+    const verdict = same ? 'same' : change > 0 === (better === 'more') ? 'better' : 'worse';
     return `  ${name.padEnd(30)}${show(before[value]).padStart(8)}  →${show(after[value]).padStart(8)}   ${verdict}`;
   });
   const samples = answers.flatMap(({ question, expected, before, after }) => [

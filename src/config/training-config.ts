@@ -32,8 +32,21 @@ export const trainingConfigSchema = z.object({
   evalBatchSize: field.wholeNumber(1).nullable().default(null),
   /** Micro-batches per step. Default 16. */
   gradientAccumulationSteps: field.wholeNumber(1).default(16),
-  /** Most tokens the engine computes at once; a larger micro-batch is cut up, with the same result. Default null: no limit. */
+  /** Most tokens of a training micro-batch, which then takes as many rows as fit, in place of `batchSize`. Default null. */
   maxTokensPerBatch: field.wholeNumber(1).nullable().default(null),
+  /** How datasets are mixed: every row once (`concat`), or drawn by chance (`interleave`). Default `concat`. */
+  mixing: field.oneOf('concat', 'interleave').default('concat'),
+  /** For `interleave`: how likely each dataset is to be drawn from, by its name; scaled to sum to 1. Default null: equally. */
+  mixingProbabilities: z
+    .record(z.string(), field.numberAbove(0), {
+      error: 'an object with a number greater than 0 by dataset name',
+    })
+    .nullable()
+    .default(null),
+  /** For `interleave`: stop when one dataset is used up, or when all are, the small ones repeated. Default `first_exhausted`. */
+  mixingStop: field.oneOf('first_exhausted', 'all_exhausted').default('first_exhausted'),
+  /** Chat template in place of the model's own: `llama`, `phi`, `qwen`, `smollm`, `chatml` or Jinja text. Default null. */
+  chatTemplate: field.text().nullable().default(null),
   /** Train on the rows in a new random order each epoch, or in the order given. Default true. */
   shuffle: field.flag().default(true),
 

@@ -125,7 +125,8 @@ export class Tokenizer {
         'CHAT_TEMPLATE_FAILED',
         `Expected a chat template in ${this.dir} (chat_template.jinja, chat_template.json or "chat_template" in ` +
           `tokenizer_config.json) but found none, so a chat cannot be turned into text. Base models often have none: ` +
-          `use the instruct model's tokenizer, or set tokenizer.chatTemplate.`,
+          `use the instruct model's tokenizer, set chatTemplate (llama, phi, qwen, smollm, chatml or Jinja text), or ` +
+          `tokenizer.chatTemplate.`,
         { details: { path: this.dir } },
       );
     }
@@ -141,6 +142,11 @@ export class Tokenizer {
   set chatTemplate(source: string) {
     this.template = new ChatTemplate(source, 'tokenizer.chatTemplate', this.special);
     this.templateChanged = true;
+  }
+
+  /** `model_type` of the model's config.json, where there is one. */
+  get modelType(): string | undefined {
+    return this.files.modelType;
   }
 
   /** One more than the highest token id, added tokens included: the rows an embedding needs. */

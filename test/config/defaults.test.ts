@@ -48,6 +48,10 @@ const ownDefaults = {
   min_lr_rate: null,
   shuffle: true,
   max_tokens_per_batch: null,
+  mixing: 'concat',
+  mixing_probabilities: null,
+  mixing_stop: 'first_exhausted',
+  chat_template: null,
   device: 'auto',
   threads: null,
 };

@@ -90,4 +90,24 @@ describe('warnings', () => {
     ).toEqual(['NOTHING_UPLOADED']);
     expect(codes({ huggingfaceRepo: null }, { HF_TOKEN: 'hf_x' })).toEqual([]);
   });
+
+  it('say nothing of an upload that has a token and a name', () => {
+    expect(codes({ huggingfaceRepo: 'me/model' }, { HF_TOKEN: 'hf_x' })).toEqual([]);
+    expect(codes({ huggingfaceRepo: 'model' }, { HF_TOKEN: 'hf_x' })).toEqual([]);
+  });
+});
+
+describe('huggingfaceRepo', () => {
+  it.each(['a/b/c', '../b', 'a b/c', 'https://huggingface.co/a/b'])(
+    '%j names no repository',
+    (huggingfaceRepo) => {
+      expect(configFaults({ ...least, huggingfaceRepo }, { HF_TOKEN: 'hf_x' })).toEqual([
+        {
+          path: 'huggingfaceRepo',
+          code: 'INVALID',
+          message: `expected the name of a repository on the Hub, "owner/name", received the string ${JSON.stringify(huggingfaceRepo)}`,
+        },
+      ]);
+    },
+  );
 });

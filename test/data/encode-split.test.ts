@@ -1,4 +1,4 @@
-import { readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { chatChunks } from '../../src/data/chat-chunks.js';
@@ -79,69 +79,19 @@ describe('many rows', () => {
     expect(other.train).not.toEqual(first.train);
   });
 
-  test('are tokenized again when anything that decides their tokens is another', async () => {
-    const changed = await Tokenizer.fromPretrained(tokenizer.dir);
-    changed.chatTemplate = `{# changed #}${changed.chatTemplate}`;
-    expect((await again({}, changed)).isCached).toBe(false);
-    const copied = await Tokenizer.fromPretrained(
-      await copySeed({ 'config.json': await readFile(join(tokenizer.dir, 'config.json'), 'utf8') }),
-    );
-    expect((await again({}, copied)).isCached).toBe(true); // another folder with the same files
-    expect((await again({ maxLengthToken: 4095 })).isCached).toBe(false);
-    expect((await again({ trainOnHeader: true })).isCached).toBe(false);
-    expect((await again({ systemPrompts: { ideas: 'Be brief.' } })).isCached).toBe(false);
-    const settings = { datasetsKwargs: { [file]: { context_mode: true } } };
-    expect((await again(settings)).isCached).toBe(false);
-    const copy = join(await writeFiles({ 'other.jsonl': await readFile(file) }), 'other.jsonl');
-    expect((await build({ datasetsConfig: { both: [copy] }, cacheDir })).isCached).toBe(true); // the same rows
-    await writeFile(copy, (await readFile(file, 'utf8')).replace('q7?', 'q-7?'));
-    expect((await build({ datasetsConfig: { ideas: [copy] }, cacheDir })).isCached).toBe(false);
-  });
-
-  test.each([
-    [
-      'with one byte changed',
-      async (path: string) => {
-        const bytes = await readFile(path);
-        bytes[1000]! ^= 1;
-        await writeFile(path, bytes);
-      },
-    ],
-    ['cut short', async (path: string) => truncate(path, 5000)],
-    ['empty', async (path: string) => truncate(path, 0)],
-    ['of nonsense', async (path: string) => writeFile(path, Buffer.alloc(50_000, 0xff))],
-  ])('a cache entry %s is made anew', async (_, damage) => {
-    const own = join(await writeFiles({}), 'tokens');
-    const options = { datasetsConfig: { ideas: [file] }, cacheDir: own };
-    await build(options);
-    const [name, ...others] = await readdir(own);
-    expect(others).toEqual([]); // nothing half-written is left
-    await damage(join(own, name!));
-    const repaired = await build(options);
+  test('are made anew where the cache entry is damaged, and nothing half-written is left', async () => {
+    const [name, ...others] = await readdir(cacheDir);
+    expect(others).toEqual([]);
+    const bytes = await readFile(join(cacheDir, name!));
+    bytes[1000]! ^= 1;
+    await writeFile(join(cacheDir, name!), bytes);
+    const repaired = await again();
     expect(repaired.isCached).toBe(false);
     expect(repaired.train).toEqual(first.train);
-    expect((await build(options)).isCached).toBe(true);
+    expect((await again()).isCached).toBe(true);
   });
 
-  test('entries that were not used for long go, and what a broken run left', async () => {
-    const own = join(
-      await writeFiles({ 'tokens/old.tokens': '', 'tokens/x.tokens.1.tmp': '', 'tokens/new.tokens': '' }),
-      'tokens',
-    );
-    const ago = (days: number) => new Date(Date.now() - days * 86_400_000);
-    await utimes(join(own, 'old.tokens'), ago(31), ago(31));
-    await utimes(join(own, 'x.tokens.1.tmp'), ago(2), ago(2));
-    await utimes(join(own, 'new.tokens'), ago(29), ago(29));
-    await build({ datasetsConfig: { ideas: [file] }, cacheDir: own });
-    const left = await readdir(own);
-    expect(left).toContain('new.tokens');
-    expect(left.filter((name) => /old|tmp/.test(name))).toEqual([]);
-    expect(left).toHaveLength(2);
-  });
-
-  test('need no cache, nor a place for one', async () => {
-    const without = await again({ cacheDir: null });
-    expect([without.isCached, idsOf(without)]).toEqual([false, idsOf(first)]);
+  test('need no place for a cache', async () => {
     const inFile = await again({ cacheDir: join(file, 'tokens') });
     expect([inFile.isCached, idsOf(inFile)]).toEqual([false, idsOf(first)]);
   });
@@ -174,16 +124,14 @@ describe('processing functions', () => {
 
 describe('rows at fault', () => {
   test('a template that throws in a thread names dataset and row', async () => {
-    const gemma = await openTokenizer('gemma3');
-    const good = { messages: [user('x'), assistant('y')] };
-    const train = Array.from({ length: many }, (_, index) =>
-      index === 2500 ? { messages: [user('x'), user('x'), assistant('y')] } : good,
-    );
-    const mixing = build({ datasetsConfig: { ideas: [{ name: 'mine', train }] }, cacheDir: null }, gemma);
+    const own = await Tokenizer.fromPretrained(await copySeed({}));
+    own.chatTemplate = `{% if messages[0].content == 'q2500?' %}{{ raise_exception('not that one') }}{% endif %}${own.chatTemplate}`;
+    const train = questions(many);
+    const mixing = build({ datasetsConfig: { ideas: [{ name: 'mine', train }] }, cacheDir: null }, own);
     await expect(mixing).rejects.toThrow(
       expect.objectContaining({
         code: 'CHAT_TEMPLATE_FAILED',
-        message: expect.stringMatching(/Dataset "mine" .*row 2500 of train: .*roles must alternate/s),
+        message: expect.stringMatching(/Dataset "mine" .*row 2500 of train: .*not that one/s),
         details: expect.objectContaining({ row: 2500 }),
       }),
     );
@@ -203,22 +151,6 @@ describe('rows at fault', () => {
     expect(AdaptiveTrainerError.isInstance(error, 'DATASET_INVALID')).toBe(true);
     expect((error as Error).message).toMatch(
       /row 70000 \(.*rows\.jsonl line 70001\) could not be read.*columns are: question, anwser/s,
-    );
-  });
-
-  test('every row too long', async () => {
-    const mixing = build({
-      datasetsConfig: { ideas: [{ name: 'mine', train: questions(many) }] },
-      cacheDir: null,
-      maxLengthToken: 5,
-    });
-    await expect(mixing).rejects.toThrow(
-      expect.objectContaining({
-        code: 'DATASET_INVALID',
-        message: expect.stringMatching(
-          /of 2600 read, 2600 have more than 5 tokens.*raise maxLengthToken.* \d+ for the shortest/,
-        ),
-      }),
     );
   });
 });

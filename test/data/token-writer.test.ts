@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
@@ -46,6 +46,39 @@ describe('more tokens than are kept in memory', () => {
     expect(await ours()).toEqual([]);
   });
 });
+
+describe('a file of tokens', () => {
+  test.each([
+    ['with one byte changed', async (path: string) => flip(path, 1000)],
+    ['with one byte of its index changed', async (path: string) => flip(path, -60)],
+    ['cut short', async (path: string) => truncate(path, 5000)],
+    ['empty', async (path: string) => truncate(path, 0)],
+    ['of nonsense', async (path: string) => writeFile(path, Buffer.alloc(50_000, 0xff))],
+  ])('%s is not taken', async (_, damage) => {
+    const path = join(await writeFiles({}), 'x.tokens');
+    const writer = new TokenWriter(path);
+    await writer.append({
+      ...chunk(3),
+      words: new Uint32Array(20_000),
+      lengths: Uint32Array.of(20_000),
+      trained: Uint32Array.of(9),
+    });
+    await writer.finish({ read: 1 });
+    expect((await openTokenFile(path))?.note).toEqual({ read: 1 });
+    await damage(path);
+    expect(await openTokenFile(path)).toBeUndefined();
+  });
+
+  test('that is not there', async () => {
+    expect(await openTokenFile('/no/such/file.tokens')).toBeUndefined();
+  });
+});
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[at < 0 ? bytes.length + at : at]! ^= 1;
+  await writeFile(path, bytes);
+}
 
 test('the largest token id', () => {
   const word = tokenWord.of(2 ** 31 - 1, true);
