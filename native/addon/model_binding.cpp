@@ -4,6 +4,7 @@
 
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
+#include "addon/decoder_config_binding.h"
 #include "addon/engine.h"
 #include "addon/model_state.h"
 #include "core/error.h"
@@ -13,30 +14,6 @@
 
 namespace adaptive::addon {
 namespace {
-
-DecoderConfig configFrom(const Napi::Object& from) {
-  DecoderConfig config;
-  config.vocabSize = integerAt(from, "vocabSize");
-  config.hiddenSize = integerAt(from, "hiddenSize");
-  config.intermediateSize = integerAt(from, "intermediateSize");
-  config.layers = integerAt(from, "layers");
-  config.heads = integerAt(from, "heads");
-  config.kvHeads = integerAt(from, "kvHeads");
-  config.headDim = integerAt(from, "headDim");
-  config.normEps = numberAt(from, "normEps");
-  config.tiedHead = booleanAt(from, "tiedHead");
-  config.qkvBias = booleanAt(from, "qkvBias");
-  config.outputBias = booleanAt(from, "outputBias");
-  config.mlpBias = booleanAt(from, "mlpBias");
-  const Napi::Object rope = objectAt(from, "rope");
-  config.rope = {stringAt(rope, "type"),
-                 numberAt(rope, "theta"),
-                 numberAt(rope, "factor"),
-                 numberAt(rope, "lowFrequencyFactor"),
-                 numberAt(rope, "highFrequencyFactor"),
-                 numberAt(rope, "originalMaxPositions")};
-  return config;
-}
 
 FlatBatch flatBatchFrom(const Napi::Object& from) {
   return {arrayAt<int32_t, int64_t>(from, "inputIds"), arrayAt<int32_t, int64_t>(from, "cuSeqlens")};
@@ -309,7 +286,7 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(),
                [prompt = arrayAt<int32_t, int64_t>(from, "promptIds"), options](ModelState& state) -> ToJs {
                  const auto generation =
-                     std::make_shared<Generation>(state.decoder.config().layers, prompt, options);
+                     std::make_shared<Generation>(state.decoder.config().layers(), prompt, options);
                  return [generation](Napi::Env env) {
                    return Napi::External<std::shared_ptr<Generation>>::New(
                        env, new std::shared_ptr<Generation>(generation),
@@ -351,7 +328,7 @@ class Model : public Napi::ObjectWrap<Model> {
 };
 
 Napi::Value createModel(const Napi::CallbackInfo& info) {
-  const DecoderConfig config = configFrom(objectArgument(info, 0));
+  const DecoderConfig config = decoderConfigFrom(objectArgument(info, 0));
   return Engine::run(info.Env(), [config]() -> ToJs {
     const auto state = std::make_shared<ModelState>(config);
     return [state](Napi::Env env) {

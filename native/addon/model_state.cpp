@@ -84,7 +84,8 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
   for (Parameter* parameter : state.decoder.parameters()) {
     const at::Tensor gradient = parameter->gradientToAddTo();
     for (const auto& part : parameter->parts()) {
-      report.gradients.emplace_back(part.name, Parameter::rowsOf(gradient, part).clone());
+      report.gradients.emplace_back(part.name,
+                                    Parameter::asStored(gradient, part).clone(at::MemoryFormat::Contiguous));
     }
   }
   state.decoder.clearGradients();
@@ -120,7 +121,8 @@ void saveWeights(const Decoder& decoder, const std::string& path, const std::str
 }
 
 int64_t Generation::next(Decoder& decoder) {
-  const at::Tensor hidden = decoder.hiddenStates(pendingIds_, cache_);
+  const FlatBatch batch = {pendingIds_, {0, static_cast<int64_t>(pendingIds_.size())}};
+  const at::Tensor hidden = decoder.hiddenStates(batch, {&cache_});
   const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
   const int64_t token = sampler_.next(logits);
   pendingIds_ = {token};
