@@ -6,6 +6,7 @@
 
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
+#include "addon/decoder_config_binding.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
 #include "addon/model_state.h"
@@ -16,46 +17,6 @@
 
 namespace adaptive::addon {
 namespace {
-
-/// src/model/read-decoder-config.ts has the words for the user; here it is kept from dividing by zero and
-/// from building layers until the memory is gone.
-void checkSizes(Napi::Env env, const DecoderConfig& c) {
-  constexpr int64_t largest = std::numeric_limits<int32_t>::max(), mostLayers = 10000;
-  for (const int64_t size : {c.vocabSize, c.hiddenSize, c.intermediateSize, c.heads, c.kvHeads, c.headDim}) {
-    if (size < 1 || size > largest)
-      throw Napi::TypeError::New(env,
-                                 "Expected sizes from 1 to 2147483647, found " + std::to_string(size) + ".");
-  }
-  if (c.layers < 1 || c.layers > mostLayers)
-    throw Napi::TypeError::New(env, "Expected 1 to 10000 layers, found " + std::to_string(c.layers) + ".");
-  if (c.heads % c.kvHeads != 0 || c.headDim % 2 != 0)
-    throw Napi::TypeError::New(env, "Expected kvHeads that divide heads, and an even headDim.");
-}
-
-DecoderConfig configFrom(const Napi::Object& from) {
-  DecoderConfig config;
-  config.vocabSize = integerAt(from, "vocabSize");
-  config.hiddenSize = integerAt(from, "hiddenSize");
-  config.intermediateSize = integerAt(from, "intermediateSize");
-  config.layers = integerAt(from, "layers");
-  config.heads = integerAt(from, "heads");
-  config.kvHeads = integerAt(from, "kvHeads");
-  config.headDim = integerAt(from, "headDim");
-  config.normEps = numberAt(from, "normEps");
-  config.tiedHead = booleanAt(from, "tiedHead");
-  config.qkvBias = booleanAt(from, "qkvBias");
-  config.outputBias = booleanAt(from, "outputBias");
-  config.mlpBias = booleanAt(from, "mlpBias");
-  const Napi::Object rope = objectAt(from, "rope");
-  config.rope = {stringAt(rope, "type"),
-                 numberAt(rope, "theta"),
-                 numberAt(rope, "factor"),
-                 numberAt(rope, "lowFrequencyFactor"),
-                 numberAt(rope, "highFrequencyFactor"),
-                 numberAt(rope, "originalMaxPositions")};
-  checkSizes(from.Env(), config);
-  return config;
-}
 
 FlatBatch flatBatchFrom(const Napi::Object& from) {
   return {arrayAt<int32_t, int64_t>(from, "inputIds"), arrayAt<int32_t, int64_t>(from, "cuSeqlens")};
@@ -412,7 +373,7 @@ class Model : public Napi::ObjectWrap<Model> {
 };
 
 Napi::Value createModel(const Napi::CallbackInfo& info) {
-  const DecoderConfig config = configFrom(objectArgument(info, 0));
+  const DecoderConfig config = decoderConfigFrom(objectArgument(info, 0));
   return Engine::run(info.Env(), [config]() -> ToJs {
     const auto state = std::make_shared<ModelState>(config);
     return [state](Napi::Env env) {

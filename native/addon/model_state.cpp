@@ -95,7 +95,8 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
   for (Parameter* parameter : state.decoder.parameters()) {
     const at::Tensor gradient = parameter->gradientToAddTo();
     for (const auto& part : parameter->parts()) {
-      report.gradients.emplace_back(part.name, Parameter::rowsOf(gradient, part).clone());
+      report.gradients.emplace_back(part.name,
+                                    Parameter::asStored(gradient, part).clone(at::MemoryFormat::Contiguous));
     }
   }
   state.decoder.clearGradients();
@@ -169,7 +170,8 @@ int64_t Generation::next(ModelState& model) {
   if (model.number != model_)
     fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
   Decoder& decoder = model.decoder;
-  const at::Tensor hidden = decoder.hiddenStates(pendingIds_, cache_);
+  const FlatBatch batch = {pendingIds_, {0, static_cast<int64_t>(pendingIds_.size())}};
+  const at::Tensor hidden = decoder.hiddenStates(batch, {&cache_});
   const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
   const int64_t token = sampler_.next(logits);
   pendingIds_ = {token};

@@ -74,7 +74,7 @@ class Generation {
  public:
   Generation(const ModelState& model, std::vector<int64_t> prompt, SamplingOptions options)
       : model_(model.number),
-        cache_(model.decoder.config().layers),
+        cache_(model.decoder.config().layers()),
         pendingIds_(std::move(prompt)),
         sampler_(options) {}
   /// Errors: INVALID_INPUT for another model than the one it was begun with, whose cache would not fit.

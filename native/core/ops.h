@@ -4,42 +4,60 @@
 #pragma once
 #include <ATen/ATen.h>
 
+#include "core/activation.h"
+
 namespace adaptive::ops {
 
 using at::Tensor;
 
-/// x [tokens, width] float32, weight [width] float32 → (y in `dtype`, rstd [tokens] float32).
-std::tuple<Tensor, Tensor> rmsNorm(const Tensor& x, const Tensor& weight, double eps, at::ScalarType dtype);
+/// x [tokens, width] float32, weight [width] float32 → (y = x·rstd·(weight + offset) in `dtype`, rstd
+/// [tokens] float32).
+std::tuple<Tensor, Tensor> rmsNorm(const Tensor& x, const Tensor& weight, double eps, double offset,
+                                   at::ScalarType dtype);
 /// → dx float32; adds to dWeight when it is defined.
 Tensor rmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd,
-                       const std::optional<Tensor>& dWeight);
+                       double offset, const std::optional<Tensor>& dWeight);
+
+/// RMSNorm of the queries and the keys of qkv [tokens, (heads + 2·kvHeads)·headDim]; the values are copied. A
+/// weight of headDim entries norms each head by itself, one of heads·headDim all heads as one. → (like qkv,
+/// rstd float32 [tokens, norms of queries + norms of keys]).
+std::tuple<Tensor, Tensor> headNorm(const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
+                                    int64_t heads, int64_t kvHeads, double eps, double offset);
+/// Turns the gradient of headNorm's output into that of qkv, in place; adds to the weights' gradients.
+void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
+                       const Tensor& rstd, int64_t heads, int64_t kvHeads, double offset,
+                       const std::optional<Tensor>& dQWeight, const std::optional<Tensor>& dKWeight);
 
 /// Rotates, in place, the first `heads` heads of each row of x [tokens, ≥ heads·headDim]; cos, sin [tokens,
 /// rotary/2].
 void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back);
 
-/// gateUp [tokens, 2·width] → silu(gate)·up [tokens, width].
-Tensor swiglu(const Tensor& gateUp);
-Tensor swigluBackward(const Tensor& dy, const Tensor& gateUp);
+/// gateUp [tokens, 2·width] → activation(gate)·up [tokens, width].
+Tensor gatedActivation(const Tensor& gateUp, Activation activation);
+Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation);
 
 /// Causal attention of each row of a flat batch with itself.
-/// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int64 [rows + 1] on the CPU; window
-/// 0 = no bound. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
+/// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int64 [rows + 1] on the CPU; a query
+/// sees itself and the window − 1 keys before it (0: all); scores are scale·q·k, or c·tanh(scale·q·k/c) with
+/// softCap c > 0. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window);
+                                     int64_t kvHeads, double scale, int64_t window, double softCap);
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window);
+                         int64_t window, double softCap);
 /// Attention of the last q.size(0) positions of a cache of k.size(0): q [n, heads, headDim], k and v [keys,
 /// kvHeads, headDim].
-Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window);
+Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
+                       double softCap);
 
 /// logits [n, vocab], labels int32 [n] → float32 [n, 4] (nll, topNll, max, entropy) and int32 [n, 2] (rank,
 /// argmax).
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels);
+/// x = cap·tanh(x/cap), in place; x contiguous.
+void softCap_(Tensor x, double cap);
 /// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
-/// 2] (a, b).
+/// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
-                   const Tensor& weights);
+                   const Tensor& weights, double cap);
 
 }  // namespace adaptive::ops

@@ -1,4 +1,4 @@
-"""Tiny random Llama and Qwen2 models with the flags that the golden models leave at their defaults.
+"""Tiny random models of every family, with the flags that the golden models leave at their defaults.
 
 Each folder holds a saved model and what transformers (eager attention, float32, one row at a time) computes
 with it, in the format of test/fixtures/models. The script first recomputes one golden model and stops if it
@@ -8,6 +8,7 @@ Run:  python scripts/oracles/models.py [--golden test/fixtures/models] [--out te
 """
 
 import argparse
+import copy
 import json
 import shutil
 import sys
@@ -68,6 +69,65 @@ OLD_QWEN2 = {
     "transformers_version": "4.40.1",
 }
 LINEAR = {"rope_type": "linear", "factor": 2.5, "rope_theta": 10000.0}
+YARN_MSCALE = {
+    "rope_type": "yarn",
+    "factor": 8.0,
+    "original_max_position_embeddings": 16,
+    "rope_theta": 5000.0,
+    "beta_fast": 8.0,
+    "beta_slow": 2.0,
+    "mscale": 0.7,
+    "mscale_all_dim": 1.3,
+    "truncate": False,
+}
+LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "partial_rotary_factor": 0.75,
+    "short_factor": [1.0, 1.1, 1.3],
+    "long_factor": [1.5, 2.5, 4.0],
+}
+OLD_PHI3 = {
+    "rope_parameters": None,
+    "rope_theta": 10000.0,
+    "partial_rotary_factor": 0.75,
+    "rope_scaling": {"type": "longrope", "short_factor": LONGROPE["short_factor"], "long_factor": LONGROPE["long_factor"]},
+    "dtype": None,
+    "torch_dtype": "float32",
+}
+GEMMA = {"head_dim": 8, "query_pre_attn_scalar": 8, "pad_token_id": 0}
+GEMMA3_ROPE = {
+    "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+}
+# What a config.json from before transformers 5 leaves out, because it is the default.
+OLD_GEMMA2 = {
+    "rope_parameters": None,
+    "rope_theta": 10000.0,
+    "layer_types": None,
+    "tie_word_embeddings": None,
+    "dtype": None,
+    "torch_dtype": "bfloat16",
+    "hidden_act": "gelu_pytorch_tanh",
+}
+GPT2 = {
+    "n_embd": 32,
+    "n_head": 4,
+    "n_layer": 2,
+    "n_positions": 32,
+    "attn_pdrop": 0,
+    "embd_pdrop": 0,
+    "resid_pdrop": 0,
+    "hidden_size": None,
+    "intermediate_size": None,
+    "num_hidden_layers": None,
+    "num_attention_heads": None,
+    "num_key_value_heads": None,
+    "max_position_embeddings": None,
+    "rms_norm_eps": None,
+}
+# transformers keeps the frequencies of the longest row it has seen, so a second long row would depend on the first.
+ROWS = {"llama-dynamic": [11, 1, 22]}
 # name: model type, config, how it is stored, changes to config.json after saving
 MODELS = {
     "llama-biases": ("llama", {"attention_bias": True, "mlp_bias": True, "num_key_value_heads": 4}, {}, {}),
@@ -100,12 +160,33 @@ MODELS = {
         {},
         OLD_QWEN2,
     ),
+    "qwen2-window": ("qwen2", {"use_sliding_window": True, "sliding_window": 6, "max_window_layers": 1, "tie_word_embeddings": True}, {}, {}),
+    "llama-padding": ("llama", {"pad_token_id": 3, "hidden_act": "gelu"}, {}, {}),
+    "llama-yarn": ("llama", {"max_position_embeddings": 32, "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8, "rope_theta": 10000.0}}, {}, {}),
+    "llama-yarn-mscale": ("llama", {"rope_parameters": YARN_MSCALE}, {}, {}),
+    "llama-dynamic": ("llama", {"max_position_embeddings": 12, "rope_parameters": {"rope_type": "dynamic", "factor": 3.0, "rope_theta": 10000.0}}, {}, {}),
+    "mistral-window": ("mistral", {"sliding_window": 5, "head_dim": 12}, {}, {}),
+    "qwen3-bias": ("qwen3", {"attention_bias": True, "head_dim": 8, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 1}, {}, {}),
+    "phi3-partial": ("phi3", {"sliding_window": 7, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}}, {}, {}),
+    "phi3-longrope": ("phi3", {"max_position_embeddings": 48, "original_max_position_embeddings": 12, "rope_parameters": LONGROPE}, {}, {}),
+    "phi3-old-longrope": ("phi3", {"max_position_embeddings": 48, "original_max_position_embeddings": 12, "rope_parameters": LONGROPE, "num_key_value_heads": 4}, {}, OLD_PHI3),
+    "gemma2-caps": ("gemma2", {**GEMMA, "sliding_window": 5, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "query_pre_attn_scalar": 20, "attention_bias": True}, {}, {}),
+    "gemma2-old-config": ("gemma2", {**GEMMA, "sliding_window": 4, "num_hidden_layers": 3}, {"dtype": "bfloat16"}, OLD_GEMMA2),
+    "gemma3-linear": ("gemma3_text", {**GEMMA, "sliding_window": 4, "num_hidden_layers": 3, "final_logit_softcapping": 4.0, "tie_word_embeddings": False, "layer_types": ["full_attention", "sliding_attention", "sliding_attention"], "rope_parameters": GEMMA3_ROPE}, {}, {}),
+    "smollm3-window": ("smollm3", {"use_sliding_window": True, "sliding_window": 5, "no_rope_layer_interval": 2, "num_hidden_layers": 4, "tie_word_embeddings": False}, {}, {}),
+    "olmo2-tied": ("olmo2", {"attention_bias": True, "tie_word_embeddings": True, "num_key_value_heads": 1}, {}, {}),
+    "granite-tied": ("granite", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "attention_multiplier": 0.4, "embedding_multiplier": 6.0, "residual_multiplier": 0.25, "logits_scaling": 8.0}, {}, {}),
+    "gpt2-scaled": ("gpt2", {**GPT2, "scale_attn_by_inverse_layer_idx": True, "n_inner": 40, "activation_function": "gelu"}, {}, {}),
+    "gpt2-untied": ("gpt2", {**GPT2, "scale_attn_weights": False, "tie_word_embeddings": False}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
 }
 
 
 def make(model_type, changes, seed):
     """A model whose norms and biases are random too, so that one left out shows in the logits."""
-    config = transformers.AutoConfig.for_model(model_type, **{**COMMON, **changes})
+    merged = {**COMMON, **changes}
+    # GPT-2 has other names for these; None here takes a key out.
+    merged = {key: value for key, value in merged.items() if not (key in GPT2 and value is None)}
+    config = transformers.AutoConfig.for_model(model_type, **copy.deepcopy(merged))
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
@@ -113,7 +194,7 @@ def make(model_type, changes, seed):
             if name.endswith("bias"):
                 parameter.normal_(0, 0.3)
             elif parameter.dim() == 1:
-                parameter.normal_(1, 0.2)
+                parameter.normal_(0 if model_type.startswith("gemma") else 1, 0.2)
             else:
                 parameter.normal_(0, 0.15)
     return model
@@ -208,19 +289,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--golden", type=Path, default=REPO / "test/fixtures/models")
     parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/extra/models")
+    parser.add_argument("--only", help="models whose names contain this")
     options = parser.parse_args()
     for name in ("llama", "qwen2"):
         if (options.golden / name).is_dir():
             verify(options.golden / name)
     for seed, (name, (model_type, config, storage, changes)) in enumerate(MODELS.items(), start=100):
+        if options.only and options.only not in name:
+            continue
         folder = options.out / name
         model = make(model_type, config, seed)
         save(model, folder, changes=changes, **storage)
-        read, meant = load(folder).config.rope_parameters, model.config.rope_parameters
+        read, meant = (getattr(m.config, "rope_parameters", {}) for m in (load(folder), model))
         if {key: read.get(key) for key in meant} != meant:
             sys.exit(f"{name}: transformers reads another rope from the old-style config than the model was made with")
         generator = torch.Generator().manual_seed(seed)
-        rows = [torch.randint(0, COMMON["vocab_size"], (length,), generator=generator) for length in LENGTHS]
+        rows = [torch.randint(0, COMMON["vocab_size"], (length,), generator=generator) for length in ROWS.get(name, LENGTHS)]
         tensors, figures = expected(folder, rows)
         save_file(tensors, folder / "expected.safetensors")
         (folder / "expected.json").write_text(json.dumps(figures, indent=1) + "\n")

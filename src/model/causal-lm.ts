@@ -9,6 +9,7 @@ import { loadAddon } from '../native/load-addon.js';
 import { checkWeights } from './check-weights.js';
 import { findWeights } from './find-weights.js';
 import { flatBatch } from './flat-batch.js';
+import { fullWeightNames } from './full-weight-names.js';
 import { Generation, type GenerateOptions } from './generation.js';
 import { modelFolder } from './model-folder.js';
 import { readDecoderConfig } from './read-decoder-config.js';
@@ -26,6 +27,8 @@ export interface FromPretrainedOptions {
   revision?: string;
   /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
   hub?: Partial<HubSettings>;
+  /** Open a model whose config.json asks for dropout, and train it without. Default false: it is refused. */
+  ignoreDropout?: boolean;
 }
 
 /** A Hugging Face causal language model in the native engine. */
@@ -58,11 +61,12 @@ export class CausalLM {
     const { revision, hub } = options;
     const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
     const config = await readJsonFile(join(dir, 'config.json'), 'MODEL_CONFIG_INVALID');
-    const decoder = readDecoderConfig(config, join(dir, 'config.json'));
-    const files = await findWeights(dir);
+    const decoder = readDecoderConfig(config, join(dir, 'config.json'), options);
+    const stored = await findWeights(dir);
     const native = await engineCall(async () => loadAddon().createModel(decoder));
     try {
       const parameters = await engineCall(() => native.parameters());
+      const files = fullWeightNames(stored, parameters);
       checkWeights(parameters, files, decoder.tiedHead);
       await engineCall(() => native.load({ files }));
       const model = new CausalLM(

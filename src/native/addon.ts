@@ -73,27 +73,58 @@ export interface LossReport {
   state: AdaptiveState;
 }
 
+export interface RopeConfig {
+  type: 'default' | 'linear' | 'dynamic' | 'llama3' | 'yarn' | 'longrope';
+  theta: number;
+  /** Entries of a head that are rotated. */
+  dims: number;
+  factor: number;
+  /** Multiplies cos and sin. */
+  attentionFactor: number;
+  lowFrequencyFactor: number;
+  highFrequencyFactor: number;
+  betaFast: number;
+  betaSlow: number;
+  truncate: boolean;
+  originalMaxPositions: number;
+  /** longrope: [dims / 2]. */
+  shortFactors: Float64Array;
+  longFactors: Float64Array;
+}
+
+/** native/core/model/decoder_config.h says what each means. */
 export interface DecoderConfig {
+  names: 'llama' | 'qwen3' | 'phi3' | 'gemma2' | 'gemma3' | 'olmo2' | 'gpt2';
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
-  layers: number;
   heads: number;
   kvHeads: number;
   headDim: number;
+  /** Learned positions; 0: none. */
+  maxPositions: number;
+  /** -1: none. */
+  paddingId: number;
   normEps: number;
+  normOffset: number;
+  layerNorm: boolean;
+  headNormPerHead: boolean;
+  activation: 'silu' | 'gelu_tanh' | 'gelu' | 'relu';
+  gated: boolean;
   tiedHead: boolean;
   qkvBias: boolean;
   outputBias: boolean;
   mlpBias: boolean;
-  rope: {
-    type: 'default' | 'linear' | 'llama3';
-    theta: number;
-    factor: number;
-    lowFrequencyFactor: number;
-    highFrequencyFactor: number;
-    originalMaxPositions: number;
-  };
+  embeddingScale: number;
+  residualScale: number;
+  logitsScale: number;
+  /** 0: none. */
+  attentionCap: number;
+  /** 0: none. */
+  logitsCap: number;
+  ropes: RopeConfig[];
+  /** rope: index into ropes, -1: not rotated. window: 0: unbounded. */
+  layers: { rope: number; window: number; attentionScale: number }[];
 }
 
 export interface StoredTensor {

@@ -39,19 +39,29 @@ Heads splitHeads(const Tensor& qkv, int64_t heads, int64_t kvHeads) {
   return {all.narrow(1, 0, heads), all.narrow(1, heads, kvHeads), all.narrow(1, heads + kvHeads, kvHeads)};
 }
 
+struct Scoring {
+  float scale;
+  int64_t window;
+  float softCap;
+};
+
+Scoring scoringOf(double scale, int64_t window, double softCap) {
+  return {static_cast<float>(scale), window, static_cast<float>(softCap)};
+}
+
 struct Block {
   int64_t rowStart, head, begin, queries;
 };
 
-void attendBlock(const Heads& x, const Block& block, int64_t offset, double scale, int64_t window, Tensor out,
+void attendBlock(const Heads& x, const Block& block, int64_t offset, const Scoring& scoring, Tensor out,
                  float* lse) {
   const int64_t kvHead = block.head / (x.q.size(1) / x.k.size(1));
-  const KeyRange keys = keysOf(block.begin, block.queries, offset, window);
+  const KeyRange keys = keysOf(block.begin, block.queries, offset, scoring.window);
   const int64_t keyStart = block.rowStart + keys.first;
   const Tensor q = headRows(x.q, block.head, block.rowStart + block.begin, block.queries);
   Tensor scores = at::mm(q, headRows(x.k, kvHead, keyStart, keys.count).t());
   attentionKernels().softmaxForward(scores.data_ptr<float>(), lse, block.queries, keys.count, keys.firstLast,
-                                    window, static_cast<float>(scale));
+                                    scoring.window, scoring.scale, scoring.softCap);
   Tensor target = out.narrow(0, block.rowStart + block.begin, block.queries).select(1, block.head);
   const Tensor values = headRows(x.v, kvHead, keyStart, keys.count);
   if (target.scalar_type() == at::kFloat) {
@@ -63,8 +73,8 @@ void attendBlock(const Heads& x, const Block& block, int64_t offset, double scal
 
 /// Every block of every head of every row. `offset` keys come before a row's first query (a cache; 0 in
 /// training).
-void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t offset, double scale,
-               int64_t window, const Tensor& out, const Tensor& lse) {
+void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t offset, const Scoring& scoring,
+               const Tensor& out, const Tensor& lse) {
   std::vector<Block> blocks;
   for (size_t r = 0; r + 1 < cuSeqlens.size(); r++) {
     const int64_t length = cuSeqlens[r + 1] - cuSeqlens[r];
@@ -78,7 +88,7 @@ void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t of
     at::AutoDispatchBelowADInplaceOrView noAutograd;  // guards are per thread
     for (int64_t i = begin; i < end; i++) {
       const Block& block = blocks[i];
-      attendBlock(x, block, offset, scale, window, out,
+      attendBlock(x, block, offset, scoring, out,
                   lse.data_ptr<float>() + block.head * lse.size(1) + block.rowStart + block.begin);
     }
   });
@@ -86,7 +96,7 @@ void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t of
 
 /// The gradients of one row and one key/value head: dK and dV gather from every query head of the group.
 void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Tensor& dOut, const Tensor& lse,
-                    int64_t rowStart, int64_t length, int64_t kvHead, double scale, int64_t window) {
+                    int64_t rowStart, int64_t length, int64_t kvHead, const Scoring& scoring) {
   const int64_t group = x.q.size(1) / x.k.size(1);
   const Tensor k = headRows(x.k, kvHead, rowStart, length), v = headRows(x.v, kvHead, rowStart, length);
   Tensor dK = at::zeros_like(k, at::MemoryFormat::Contiguous),
@@ -94,19 +104,19 @@ void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Ten
   for (int64_t head = kvHead * group; head < (kvHead + 1) * group; head++) {
     for (int64_t begin = 0; begin < length; begin += kBlock) {
       const int64_t queries = std::min(kBlock, length - begin), first = rowStart + begin;
-      const KeyRange keys = keysOf(begin, queries, 0, window);
+      const KeyRange keys = keysOf(begin, queries, 0, scoring.window);
       const Tensor q = headRows(x.q, head, first, queries), g = headRows(dOut, head, first, queries);
       const Tensor kBlocks = k.narrow(0, keys.first, keys.count);
       const Tensor delta = (g * headRows(out, head, first, queries)).sum(1);
       Tensor p = at::mm(q, kBlocks.t());
-      attentionKernels().softmaxFromLse(p.data_ptr<float>(),
-                                        lse.const_data_ptr<float>() + head * lse.size(1) + first, queries,
-                                        keys.count, keys.firstLast, window, static_cast<float>(scale));
+      const float* sums = lse.const_data_ptr<float>() + head * lse.size(1) + first;
+      attentionKernels().softmaxFromLse(p.data_ptr<float>(), sums, queries, keys.count, keys.firstLast,
+                                        scoring.window, scoring.scale, scoring.softCap);
       Tensor dS = at::mm(g, v.narrow(0, keys.first, keys.count).t());
       dV.narrow(0, keys.first, keys.count).addmm_(p.t(), g);
       attentionKernels().softmaxBackward(p.const_data_ptr<float>(), dS.data_ptr<float>(),
-                                         delta.const_data_ptr<float>(), queries, keys.count,
-                                         static_cast<float>(scale));
+                                         delta.const_data_ptr<float>(), sums, queries, keys.count,
+                                         scoring.scale, scoring.softCap);
       d.q.narrow(0, first, queries).select(1, head).copy_(at::mm(dS, kBlocks));
       dK.narrow(0, keys.first, keys.count).addmm_(dS.t(), q);
     }
@@ -118,41 +128,44 @@ void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Ten
 }  // namespace
 
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window) {
+                                     int64_t kvHeads, double scale, int64_t window, double softCap) {
   const Heads x = splitHeads(qkv, heads, kvHeads);
   const int64_t tokens = qkv.size(0), headDim = x.q.size(2);
   Tensor out = at::empty({tokens, heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, tokens}, qkv.options().dtype(at::kFloat));
-  const Tensor outHeads = out.view({tokens, heads, headDim});
   const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
-  attendAll(x, {cu, cu + cuSeqlens.numel()}, 0, scale, window, out.view({tokens, heads, headDim}), lse);
+  attendAll(x, {cu, cu + cuSeqlens.numel()}, 0, scoringOf(scale, window, softCap),
+            out.view({tokens, heads, headDim}), lse);
   return {out, lse};
 }
 
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window) {
+                         int64_t window, double softCap) {
   Tensor dQkv = at::empty_like(qkv);
   const Heads x = splitHeads(qkv, heads, kvHeads), d = splitHeads(dQkv, heads, kvHeads);
   const std::vector<int64_t> shape = {qkv.size(0), heads, x.q.size(2)};
   const Tensor o = out.view(shape), g = dOut.contiguous().view(shape);
   const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
   const int64_t rows = cuSeqlens.numel() - 1;
+  const Scoring scoring = scoringOf(scale, window, softCap);
   at::parallel_for(0, rows * kvHeads, 1, [&](int64_t begin, int64_t end) {
     at::AutoDispatchBelowADInplaceOrView noAutograd;
     for (int64_t i = begin; i < end; i++) {
       const int64_t row = i / kvHeads;
-      attendBackward(x, d, o, g, lse, cu[row], cu[row + 1] - cu[row], i % kvHeads, scale, window);
+      attendBackward(x, d, o, g, lse, cu[row], cu[row + 1] - cu[row], i % kvHeads, scoring);
     }
   });
   return dQkv;
 }
 
-Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window) {
+Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
+                       double softCap) {
   const int64_t queries = q.size(0), heads = q.size(1), offset = k.size(0) - queries;
   Tensor out = at::empty({queries, heads * q.size(2)}, q.options());
   Tensor lse = at::empty({heads, queries}, q.options().dtype(at::kFloat));
-  attendAll({q, k, v}, {0, queries}, offset, scale, window, out.view({queries, heads, q.size(2)}), lse);
+  attendAll({q, k, v}, {0, queries}, offset, scoringOf(scale, window, softCap),
+            out.view({queries, heads, q.size(2)}), lse);
   return out;
 }
 

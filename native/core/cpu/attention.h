@@ -6,11 +6,12 @@ namespace adaptive::cpu {
 /// See ops.h. Scores exist for one block of queries of one head at a time, so memory grows with the length of
 /// the longest row, not its square.
 std::tuple<at::Tensor, at::Tensor> attention(const at::Tensor& qkv, const at::Tensor& cuSeqlens,
-                                             int64_t heads, int64_t kvHeads, double scale, int64_t window);
+                                             int64_t heads, int64_t kvHeads, double scale, int64_t window,
+                                             double softCap);
 at::Tensor attentionBackward(const at::Tensor& dOut, const at::Tensor& qkv, const at::Tensor& out,
                              const at::Tensor& lse, const at::Tensor& cuSeqlens, int64_t heads,
-                             int64_t kvHeads, double scale, int64_t window);
+                             int64_t kvHeads, double scale, int64_t window, double softCap);
 at::Tensor attentionCached(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
-                           int64_t window);
+                           int64_t window, double softCap);
 
 }  // namespace adaptive::cpu

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "core/activation.h"
+
 namespace adaptive::cpu {
 
 /// What is known of one labelled token after the statistics pass.
@@ -26,42 +28,55 @@ struct TokenGradientRow {
   float topNll;
   int32_t label;
   int32_t argmax;
+  float cap;  ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
 };
 
 /// T is the type of activations: float or BFloat16. Residual stream, norm weights and statistics are float.
 template <class T>
 struct Kernels {
-  /// y[r] = x[r] · rstd[r] · weight; rstd[r] = 1/√(mean(x²)+eps). x is float.
+  /// y[r] = x[r] · rstd[r] · (weight + offset); rstd[r] = 1/√(mean(x²)+eps). x is float.
   void (*rmsNormForward)(const float* x, const float* weight, T* y, float* rstd, int64_t rows, int64_t width,
-                         float eps);
+                         float eps, float offset);
   /// dx[r] of the above (written), dWeight (added to; one buffer per caller).
   void (*rmsNormBackward)(const T* dy, const float* x, const float* weight, const float* rstd, float* dx,
-                          float* dWeight, int64_t rows, int64_t width);
+                          float* dWeight, int64_t rows, int64_t width, float offset);
+  /// The same for `groups` neighbouring pieces of `width` of each row; rows are `stride` apart in x and y,
+  /// `rstdStride` apart in rstd.
+  void (*headNormForward)(const T* x, const float* weight, T* y, float* rstd, int64_t rows, int64_t stride,
+                          int64_t rstdStride, int64_t groups, int64_t width, float eps, float offset);
+  /// grad: dy, turned into dx in place.
+  void (*headNormBackward)(T* grad, const T* x, const float* weight, const float* rstd, float* dWeight,
+                           int64_t rows, int64_t stride, int64_t rstdStride, int64_t groups, int64_t width,
+                           float offset);
   /// Rotates, in place, the first `rotary` entries of each of `heads` heads of `headDim`; half-split pairs as
   /// Hugging Face. cos and sin are [rows, rotary/2]; sign −1 rotates back.
   void (*rotate)(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride, int64_t heads,
                  int64_t headDim, int64_t rotary, float sign);
-  /// y = silu(gate) · up, where each row of gateUp is [gate | up].
-  void (*swigluForward)(const T* gateUp, T* y, int64_t rows, int64_t width);
-  void (*swigluBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width);
+  /// y = activation(gate) · up, where each row of gateUp is [gate | up].
+  void (*gatedForward)(const T* gateUp, T* y, int64_t rows, int64_t width, Activation activation);
+  void (*gatedBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width,
+                        Activation activation);
   void (*tokenStatistics)(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out);
   /// Turns one row of logits into its gradient, in place.
   void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
+  /// x = cap·tanh(x/cap), in place.
+  void (*softCap)(T* x, int64_t count, float cap);
 };
 
 /// Softmax kernels of attention; scores are always float.
 struct AttentionKernels {
   /// Row i of scores holds `keys` raw products, of which [first(i), last(i)) may be seen, with
   /// last(i) = min(keys, firstLast + i) and first(i) = max(0, last(i) − window) (window 0: no bound). In
-  /// place: softmax of scale·score over what is seen, 0 elsewhere; lse[i] = log of the sum.
+  /// place: softmax of s = scale·score (cap > 0: of cap·tanh(s/cap)) over what is seen, 0 elsewhere; lse[i] =
+  /// log of the sum.
   void (*softmaxForward)(float* scores, float* lse, int64_t rows, int64_t keys, int64_t firstLast,
-                         int64_t window, float scale);
+                         int64_t window, float scale, float cap);
   /// The same from a known lse (the recomputation of the backward pass).
   void (*softmaxFromLse)(float* scores, const float* lse, int64_t rows, int64_t keys, int64_t firstLast,
-                         int64_t window, float scale);
-  /// dScores = scale · p · (dP − delta[i]), written over dP.
-  void (*softmaxBackward)(const float* p, float* dP, const float* delta, int64_t rows, int64_t keys,
-                          float scale);
+                         int64_t window, float scale, float cap);
+  /// dScores = scale · p · (dP − delta[i]), written over dP; with a cap, times the slope of tanh.
+  void (*softmaxBackward)(const float* p, float* dP, const float* delta, const float* lse, int64_t rows,
+                          int64_t keys, float scale, float cap);
 };
 
 template <class T>

@@ -32,9 +32,14 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
 }  // namespace
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                                 bool keepsLogits, ChunkOptions options)
-    : hidden_(std::move(hidden)), weight_(std::move(weight)), labels_(at::tensor(labels, at::kInt)) {
+                                 bool keepsLogits, ChunkOptions options, LogitOptions logits)
+    : hidden_(std::move(hidden)),
+      weight_(std::move(weight)),
+      labels_(at::tensor(labels, at::kInt)),
+      options_(logits) {
   at::NoGradGuard noGrad;
+  // A scale costs one pass over the hidden states instead of one over the logits.
+  if (options_.scale != 1) hidden_ = hidden_ * options_.scale;
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
   chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
   buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
@@ -56,6 +61,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   at::Tensor logits = buffer_.narrow(0, 0, count);
   at::mm_out(logits, hidden_.narrow(0, first, count), weight_.t());
+  if (options_.cap > 0) ops::softCap_(logits, options_.cap);
   return logits;
 }
 
@@ -71,12 +77,13 @@ at::Tensor FusedLinearLoss::backward(
     const at::Tensor logits = kept_ ? buffer_ : logitsOf(first, count),
                      chunk = hidden_.narrow(0, first, count);
     ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
-                       ints_.narrow(0, first, count), table.narrow(0, first, count));
+                       ints_.narrow(0, first, count), table.narrow(0, first, count), options_.cap);
     at::Tensor target = gradHidden.narrow(0, first, count);
     at::mm_out(target, logits, weight_);
     addWeightGradient(logits, chunk);
   }
   buffer_ = at::Tensor();
+  if (options_.scale != 1) gradHidden.mul_(options_.scale);
   return gradHidden;
 }
 

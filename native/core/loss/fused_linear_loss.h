@@ -17,17 +17,24 @@ struct ChunkOptions {
   int64_t budget = 0;
 };
 
+/// What becomes of hidden·weightᵀ before it is a logit: z = cap·tanh(scale·l/cap), or scale·l without a cap.
+struct LogitOptions {
+  double scale = 1;
+  double cap = 0;  ///< 0: none
+};
+
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
   /// labels [n]. Runs pass 1. Logits are kept for pass 2 when all of them fit one chunk and `keepsLogits`.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels, bool keepsLogits,
-                  ChunkOptions options = {});
+                  ChunkOptions options = {}, LogitOptions logits = {});
 
   const TokenStatistics& statistics() const { return statistics_; }
 
   /// weights: (∂loss/∂nll, ∂loss/∂topNll) interleaved [n][2]. Returns gradHidden [n, hidden]; calls
-  /// addWeightGradient(dLogits [c, vocab], hidden [c, hidden]) for each chunk, to gather dLogitsᵀ·hidden.
+  /// addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale) for each chunk, to gather
+  /// dLogitsᵀ·hidden.
   /// Consumes kept logits: call once.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
@@ -37,6 +44,7 @@ class FusedLinearLoss {
 
   at::Tensor hidden_, weight_, labels_, floats_, ints_, buffer_;
   int64_t chunk_;
+  LogitOptions options_;
   bool kept_ = false;
   TokenStatistics statistics_;
 };

@@ -1,7 +1,7 @@
 #include "core/model/decoder.h"
 
+#include "core/error.h"
 #include "core/model/checkpointed_block.h"
-#include "core/model/rope.h"
 #include "core/ops.h"
 
 namespace adaptive {
@@ -9,85 +9,34 @@ namespace {
 
 using at::Tensor;
 
-std::unique_ptr<Parameter> norm(const std::string& module, int64_t width) {
-  return std::make_unique<Parameter>(std::vector<ParameterPart>{{module + ".weight", {width}}},
-                                     /*isNorm=*/true);
-}
-
-struct Projection {
-  std::unique_ptr<Parameter> weight, bias;
-};
-
-/// Modules that read the same input, below each other.
-Projection projection(const std::vector<std::string>& modules, const std::vector<int64_t>& outputs,
-                      int64_t inputs, bool hasBias) {
-  std::vector<ParameterPart> weights, biases;
-  for (size_t i = 0; i < modules.size(); i++) {
-    weights.push_back({modules[i] + ".weight", {outputs[i], inputs}});
-    biases.push_back({modules[i] + ".bias", {outputs[i]}});
+/// Where each row of a batch stands: from 0, or behind what its cache holds.
+std::vector<PositionRange> positionsOf(const FlatBatch& batch, const std::vector<KvCache*>& caches = {}) {
+  std::vector<PositionRange> rows;
+  for (size_t row = 0; row + 1 < batch.cuSeqlens.size(); row++) {
+    rows.push_back(
+        {caches.empty() ? 0 : caches[row]->length(), batch.cuSeqlens[row + 1] - batch.cuSeqlens[row]});
   }
-  return {std::make_unique<Parameter>(std::move(weights), false),
-          hasBias ? std::make_unique<Parameter>(std::move(biases), false) : nullptr};
-}
-
-std::vector<std::string> inLayer(const std::vector<std::string>& patterns, int64_t layer) {
-  std::vector<std::string> names;
-  for (const auto& pattern : patterns) names.push_back(nameInLayer(pattern, layer));
-  return names;
-}
-
-Tensor positionsOf(const std::vector<int64_t>& cuSeqlens) {
-  Tensor positions = at::empty({cuSeqlens.back()}, at::kLong);
-  auto* out = positions.data_ptr<int64_t>();
-  for (size_t row = 0; row + 1 < cuSeqlens.size(); row++) {
-    for (int64_t i = cuSeqlens[row]; i < cuSeqlens[row + 1]; i++) out[i] = i - cuSeqlens[row];
-  }
-  return positions;
+  return rows;
 }
 
 }  // namespace
 
-Decoder::Decoder(DecoderConfig config)
-    : config_(std::move(config)),
-      attention_{config_.heads, config_.kvHeads, config_.headDim,
-                 1.0 / std::sqrt(static_cast<double>(config_.headDim)), 0},
-      ropeFrequencies_(ropeFrequencies(config_.rope, config_.headDim)) {
-  const WeightNames& names = llamaWeightNames();
-  embedding_ = projection({names.embedding}, {config_.vocabSize}, config_.hiddenSize, false).weight;
-  for (int64_t i = 0; i < config_.layers; i++) layers_.push_back(makeLayer(names, i));
-  finalNorm_ = norm(names.finalNorm, config_.hiddenSize);
-  if (!config_.tiedHead)
-    head_ = projection({names.head}, {config_.vocabSize}, config_.hiddenSize, false).weight;
-}
-
-Decoder::Layer Decoder::makeLayer(const WeightNames& names, int64_t index) const {
-  const int64_t hidden = config_.hiddenSize, q = config_.heads * config_.headDim,
-                kv = config_.kvHeads * config_.headDim;
-  Layer layer;
-  layer.inputNorm = norm(nameInLayer(names.inputNorm, index), hidden);
-  layer.postAttentionNorm = norm(nameInLayer(names.postAttentionNorm, index), hidden);
-  auto qkv = projection(inLayer(names.qkv, index), {q, kv, kv}, hidden, config_.qkvBias);
-  auto output = projection({nameInLayer(names.output, index)}, {hidden}, q, config_.outputBias);
-  auto gateUp = projection(inLayer(names.gateUp, index), {config_.intermediateSize, config_.intermediateSize},
-                           hidden, config_.mlpBias);
-  auto down =
-      projection({nameInLayer(names.down, index)}, {hidden}, config_.intermediateSize, config_.mlpBias);
-  layer.qkv = std::move(qkv.weight), layer.qkvBias = std::move(qkv.bias);
-  layer.output = std::move(output.weight), layer.outputBias = std::move(output.bias);
-  layer.gateUp = std::move(gateUp.weight), layer.gateUpBias = std::move(gateUp.bias);
-  layer.down = std::move(down.weight), layer.downBias = std::move(down.bias);
-  return layer;
+Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
+  const WeightNames& names = weightNamesOf(config_.names);
+  embedding_ = makeTable(names.embedding, config_.vocabSize, config_.hiddenSize);
+  if (config_.maxPositions > 0)
+    positions_ = makeTable(names.positions, config_.maxPositions, config_.hiddenSize);
+  for (int64_t i = 0; i < config_.layers(); i++) layers_.push_back(makeDecoderLayer(config_, names, i));
+  finalNorm_ = makeNorm(config_, names.finalNorm);
+  if (!config_.tiedHead) head_ = makeTable(names.head, config_.vocabSize, config_.hiddenSize);
 }
 
 std::vector<Parameter*> Decoder::parameters() const {
   std::vector<Parameter*> all = {embedding_.get()};
-  for (const Layer& l : layers_) {
-    for (const auto* p : {&l.inputNorm, &l.qkv, &l.qkvBias, &l.output, &l.outputBias, &l.postAttentionNorm,
-                          &l.gateUp, &l.gateUpBias, &l.down, &l.downBias}) {
-      if (*p) all.push_back(p->get());
-    }
-  }
-  all.push_back(finalNorm_.get());
+  if (positions_) all.push_back(positions_.get());
+  for (const DecoderLayer& layer : layers_) layer.forEach([&](Parameter* p) { all.push_back(p); });
+  all.push_back(finalNorm_.weight.get());
+  if (finalNorm_.bias) all.push_back(finalNorm_.bias.get());
   if (head_) all.push_back(head_.get());
   return all;
 }
@@ -101,7 +50,7 @@ void Decoder::refreshCompute() {
   at::NoGradGuard noGrad;
   for (Parameter* parameter : parameters()) {
     // An embedding that is not also the head is only looked up, from the master: it needs no copy.
-    const bool lookedUpOnly = parameter == embedding_.get() && head_;
+    const bool lookedUpOnly = (parameter == embedding_.get() && head_) || parameter == positions_.get();
     parameter->refreshCompute(lookedUpOnly ? at::kFloat : computeType_);
   }
 }
@@ -114,57 +63,119 @@ void Decoder::dropGradients() {
   for (Parameter* parameter : parameters()) parameter->dropGradient();
 }
 
-Tensor Decoder::block(const Layer& layer, const Tensor& hidden, const Attend& attend) const {
-  const Tensor qkv = linear(rmsNorm(hidden, *layer.inputNorm, config_.normEps, computeType_), *layer.qkv,
-                            layer.qkvBias.get());
-  const Tensor mixed = hidden + linear(attend(qkv), *layer.output, layer.outputBias.get());
-  const Tensor gateUp = linear(rmsNorm(mixed, *layer.postAttentionNorm, config_.normEps, computeType_),
-                               *layer.gateUp, layer.gateUpBias.get());
-  return mixed + linear(swiglu(gateUp), *layer.down, layer.downBias.get());
+Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows) {
+  Tensor hidden =
+      embed(*embedding_, at::tensor(batch.ids, at::kLong), config_.embeddingScale, config_.paddingId);
+  if (!positions_) return hidden;
+  std::vector<int64_t> positions;
+  for (size_t r = 0; r < rows.size(); r++) {
+    const int64_t end = rows[r].first + rows[r].count;
+    if (end > config_.maxPositions) {
+      fail("INVALID_INPUT", "Expected rows of at most ", config_.maxPositions,
+           " tokens, the positions that this model has, found ", end, " in row ", r, ".");
+    }
+    for (int64_t position = rows[r].first; position < end; position++) positions.push_back(position);
+  }
+  return hidden + embed(*positions_, at::tensor(positions, at::kLong));
 }
 
-Tensor Decoder::finish(const Tensor& hidden) const {
-  return rmsNorm(hidden, *finalNorm_, config_.normEps, computeType_);
+std::vector<Rotation> Decoder::rotations(const std::vector<PositionRange>& rows) const {
+  std::vector<Rotation> all;
+  for (const RopeConfig& rope : config_.ropes) all.push_back(rotationOf(rope, rows));
+  return all;
+}
+
+AttentionShape Decoder::attentionOf(int64_t layer) const {
+  const LayerConfig& own = config_.layerConfigs[layer];
+  return {config_.heads,      config_.kvHeads, config_.headDim,
+          own.attentionScale, own.window,      config_.attentionCap};
+}
+
+Tensor Decoder::normed(const Norm& norm, const Tensor& x, at::ScalarType dtype) const {
+  if (!norm) return x.to(dtype);
+  if (norm.bias) return layerNorm(x.to(at::kFloat), *norm.weight, *norm.bias, config_.normEps, dtype);
+  return rmsNorm(x.to(at::kFloat), *norm.weight, {config_.normEps, config_.normOffset}, dtype);
+}
+
+Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend) const {
+  Tensor qkv =
+      linear(normed(layer.attentionNorm, hidden, computeType_), *layer.qkv.weight, layer.qkv.bias.get());
+  if (layer.qNorm) {
+    qkv = headNorm(qkv, *layer.qNorm, *layer.kNorm, attentionOf(layer.index),
+                   {config_.normEps, config_.normOffset});
+  }
+  const Tensor out = linear(attend(qkv), *layer.output.weight, layer.output.bias.get());
+  return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
+}
+
+Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden) const {
+  const Tensor up =
+      linear(normed(layer.mlpNorm, hidden, computeType_), *layer.gateUp.weight, layer.gateUp.bias.get());
+  const Tensor inner =
+      config_.gated ? gatedActivation(up, config_.activation) : activated(up, config_.activation);
+  const Tensor out = linear(inner, *layer.down.weight, layer.down.bias.get());
+  return layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out;
+}
+
+Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend) const {
+  const Tensor mixed = at::add(hidden, attention(layer, hidden, attend), config_.residualScale);
+  return at::add(mixed, feedForward(layer, mixed), config_.residualScale);
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch) {
   checkFlatBatch(batch, config_.vocabSize);
-  const Rotation rotation = rotationOf(ropeFrequencies_, positionsOf(batch.cuSeqlens));
+  const auto rows = positionsOf(batch);
+  const std::vector<Rotation> rotation = rotations(rows);
   const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);
-  const Attend attend = [rotation, cuSeqlens, shape = attention_](const Tensor& qkv) {
-    return rotaryAttention(qkv, rotation, cuSeqlens, shape);
-  };
-  Tensor hidden = embed(*embedding_, at::tensor(batch.ids, at::kLong));
-  for (const Layer& layer : layers_) {
+  Tensor hidden = embedded(batch, rows);
+  for (const DecoderLayer& layer : layers_) {
+    const int64_t rope = config_.layerConfigs[layer.index].rope;
+    const Attend attend = [own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens,
+                           shape = attentionOf(layer.index)](const Tensor& qkv) {
+      return rotaryAttention(qkv, own, cuSeqlens, shape);
+    };
     const auto run = [this, &layer, attend](const Tensor& input) { return block(layer, input, attend); };
     hidden = checkpointing_ ? checkpointedBlock(hidden, run) : run(hidden);
   }
-  return finish(hidden);
+  return normed(finalNorm_, hidden, computeType_);
 }
 
-Tensor Decoder::hiddenStates(const std::vector<int64_t>& ids, KvCache& cache) {
-  checkFlatBatch({ids, {0, static_cast<int64_t>(ids.size())}}, config_.vocabSize);
+Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches) {
+  checkFlatBatch(batch, config_.vocabSize);
   at::NoGradGuard noGrad;
-  const auto count = static_cast<int64_t>(ids.size());
-  const Rotation rotation =
-      rotationOf(ropeFrequencies_, at::arange(cache.length(), cache.length() + count, at::kLong));
-  Tensor hidden = embed(*embedding_, at::tensor(ids, at::kLong));
-  for (size_t i = 0; i < layers_.size(); i++) {
-    hidden = block(layers_[i], hidden, [&](const Tensor& qkv) {
-      ops::rotate_(qkv, rotation.cos, rotation.sin, config_.heads + config_.kvHeads, config_.headDim, false);
-      const Tensor all = qkv.view({count, config_.heads + 2 * config_.kvHeads, config_.headDim});
-      const auto [k, v] = cache.append(static_cast<int64_t>(i), all.narrow(1, config_.heads, config_.kvHeads),
-                                       all.narrow(1, config_.heads + config_.kvHeads, config_.kvHeads));
-      return ops::attentionCached(all.narrow(1, 0, config_.heads), k, v, attention_.scale, attention_.window);
+  const auto rows = positionsOf(batch, caches);
+  const std::vector<Rotation> rotation = rotations(rows);
+  Tensor hidden = embedded(batch, rows);
+  for (const DecoderLayer& layer : layers_) {
+    const int64_t rope = config_.layerConfigs[layer.index].rope;
+    const AttentionShape shape = attentionOf(layer.index);
+    hidden = block(layer, hidden, [&](const Tensor& qkv) {
+      if (rope >= 0) {
+        ops::rotate_(qkv, rotation[rope].cos, rotation[rope].sin, shape.heads + shape.kvHeads, shape.headDim,
+                     false);
+      }
+      const Tensor all = qkv.view({qkv.size(0), shape.heads + 2 * shape.kvHeads, shape.headDim});
+      std::vector<Tensor> outs;
+      for (size_t r = 0; r < rows.size(); r++) {
+        const Tensor row = all.narrow(0, batch.cuSeqlens[r], rows[r].count);
+        const auto [k, v] = caches[r]->append(layer.index, row.narrow(1, shape.heads, shape.kvHeads),
+                                              row.narrow(1, shape.heads + shape.kvHeads, shape.kvHeads));
+        outs.push_back(ops::attentionCached(row.narrow(1, 0, shape.heads), k, v, shape.scale, shape.window,
+                                            shape.softCap));
+      }
+      return outs.size() == 1 ? outs[0] : at::cat(outs);
     });
   }
-  cache.advance(count);
-  return finish(hidden);
+  for (size_t r = 0; r < rows.size(); r++) caches[r]->advance(rows[r].count);
+  return normed(finalNorm_, hidden, computeType_);
 }
 
 Tensor Decoder::logits(const Tensor& hidden) {
   at::NoGradGuard noGrad;
-  return at::mm(hidden, head().compute().t()).to(at::kFloat);
+  const Tensor scaled = config_.logitsScale == 1 ? hidden : hidden * config_.logitsScale;
+  Tensor logits = at::mm(scaled, head().compute().t()).to(at::kFloat);
+  if (config_.logitsCap > 0) ops::softCap_(logits, config_.logitsCap);
+  return logits;
 }
 
 }  // namespace adaptive

@@ -5,11 +5,12 @@
 #include <memory>
 
 #include "core/model/decoder_config.h"
+#include "core/model/decoder_layer.h"
 #include "core/model/flat_batch.h"
 #include "core/model/kv_cache.h"
 #include "core/model/layers.h"
 #include "core/model/parameter.h"
-#include "core/model/weight_names.h"
+#include "core/model/rope.h"
 
 namespace adaptive {
 
@@ -32,30 +33,30 @@ class Decoder {
   void dropGradients();
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
-  /// are enabled.
+  /// are enabled. Errors: INVALID_INPUT for ids or a length that the model does not have.
   at::Tensor hiddenStates(const FlatBatch& batch);
-  /// The same for ids that continue a cached sequence, without a graph.
-  at::Tensor hiddenStates(const std::vector<int64_t>& ids, KvCache& cache);
-  /// hidden·headᵀ in float32, without a graph.
+  /// The same for rows that continue cached sequences, one cache per row, without a graph.
+  at::Tensor hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches);
+  /// The logits of hidden states [n, hidden] in float32, without a graph: hidden·headᵀ, scaled and capped.
   at::Tensor logits(const at::Tensor& hidden);
 
  private:
-  struct Layer {
-    std::unique_ptr<Parameter> inputNorm, qkv, qkvBias, output, outputBias, postAttentionNorm, gateUp,
-        gateUpBias, down, downBias;
-  };
   /// From the fused, not yet rotated projections to the heads' outputs.
   using Attend = std::function<at::Tensor(const at::Tensor& qkv)>;
 
-  Layer makeLayer(const WeightNames& names, int64_t index) const;
-  at::Tensor block(const Layer& layer, const at::Tensor& hidden, const Attend& attend) const;
-  at::Tensor finish(const at::Tensor& hidden) const;
+  at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows);
+  /// One rotation per entry of config().ropes.
+  std::vector<Rotation> rotations(const std::vector<PositionRange>& rows) const;
+  AttentionShape attentionOf(int64_t layer) const;
+  at::Tensor normed(const Norm& norm, const at::Tensor& x, at::ScalarType dtype) const;
+  at::Tensor block(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend) const;
+  at::Tensor attention(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend) const;
+  at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& hidden) const;
 
   DecoderConfig config_;
-  AttentionShape attention_;
-  std::vector<float> ropeFrequencies_;
-  std::unique_ptr<Parameter> embedding_, finalNorm_, head_;
-  std::vector<Layer> layers_;
+  std::unique_ptr<Parameter> embedding_, positions_, head_;
+  Norm finalNorm_;
+  std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat;
   bool checkpointing_ = false;
 };

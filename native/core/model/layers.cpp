@@ -20,15 +20,24 @@ Parameter* kept(AutogradContext* ctx, const char* key) {
 
 struct Embed : torch::autograd::Function<Embed> {
   // `anchor` carries no value: it is there so that the output is part of a graph.
-  static Tensor forward(AutogradContext* ctx, const Tensor& /*anchor*/, const Tensor& ids,
-                        Parameter* weight) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& /*anchor*/, const Tensor& ids, Parameter* weight,
+                        double scale, int64_t paddingId) {
     ctx->save_for_backward({ids});
     keep(ctx, "weight", weight);
-    return at::index_select(weight->master(), 0, ids);
+    ctx->saved_data["scale"] = scale;
+    ctx->saved_data["paddingId"] = paddingId;
+    Tensor rows = at::index_select(weight->master(), 0, ids);
+    return scale == 1 ? rows : rows.mul_(scale);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
-    kept(ctx, "weight")->gradientToAddTo().index_add_(0, ctx->get_saved_variables()[0], grads[0]);
-    return {Tensor(), Tensor(), Tensor()};
+    Tensor ids = ctx->get_saved_variables()[0], dy = grads[0];
+    const int64_t paddingId = ctx->saved_data["paddingId"].toInt();
+    if (paddingId >= 0) {
+      const Tensor kept = ids.ne(paddingId).nonzero().squeeze(1);
+      if (kept.size(0) < ids.size(0)) ids = ids.index_select(0, kept), dy = dy.index_select(0, kept);
+    }
+    kept(ctx, "weight")->gradientToAddTo().index_add_(0, ids, dy, ctx->saved_data["scale"].toDouble());
+    return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -50,9 +59,10 @@ struct Linear : torch::autograd::Function<Linear> {
 };
 
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, double eps,
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, const NormShape& shape,
                         at::ScalarType dtype) {
-    auto [y, rstd] = ops::rmsNorm(x, weight->compute(), eps, dtype);
+    auto [y, rstd] = ops::rmsNorm(x, weight->compute(), shape.eps, shape.offset, dtype);
+    ctx->saved_data["offset"] = shape.offset;
     ctx->save_for_backward({x, rstd});
     keep(ctx, "weight", weight);
     return y;
@@ -60,65 +70,145 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto saved = ctx->get_saved_variables();
     Parameter* weight = kept(ctx, "weight");
-    const Tensor dx =
-        ops::rmsNormBackward(grads[0], saved[0], weight->compute(), saved[1], weight->gradientToAddTo());
+    const Tensor dx = ops::rmsNormBackward(grads[0], saved[0], weight->compute(), saved[1],
+                                           ctx->saved_data["offset"].toDouble(), weight->gradientToAddTo());
     return {dx, Tensor(), Tensor(), Tensor()};
   }
 };
 
-struct Swiglu : torch::autograd::Function<Swiglu> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& gateUp) {
-    ctx->save_for_backward({gateUp});
-    return ops::swiglu(gateUp);
+struct LayerNorm : torch::autograd::Function<LayerNorm> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, Parameter* bias, double eps,
+                        at::ScalarType dtype) {
+    const auto [y, mean, rstd] =
+        at::native_layer_norm(x, {x.size(1)}, weight->compute(), bias->compute(), eps);
+    ctx->save_for_backward({x, mean, rstd});
+    keep(ctx, "weight", weight);
+    keep(ctx, "bias", bias);
+    return y.to(dtype);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
-    return {ops::swigluBackward(grads[0], ctx->get_saved_variables()[0])};
+    const auto saved = ctx->get_saved_variables();
+    Parameter *weight = kept(ctx, "weight"), *bias = kept(ctx, "bias");
+    const auto [dx, dWeight, dBias] =
+        at::native_layer_norm_backward(grads[0].to(at::kFloat), saved[0], {saved[0].size(1)}, saved[1],
+                                       saved[2], weight->compute(), bias->compute(), {true, true, true});
+    weight->accumulate(dWeight);
+    bias->accumulate(dBias);
+    return {dx, Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+struct GatedActivation : torch::autograd::Function<GatedActivation> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& gateUp, Activation activation) {
+    ctx->save_for_backward({gateUp});
+    ctx->saved_data["activation"] = static_cast<int64_t>(activation);
+    return ops::gatedActivation(gateUp, activation);
+  }
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
+    return {ops::gatedActivationBackward(grads[0], ctx->get_saved_variables()[0], activation), Tensor()};
+  }
+};
+
+struct HeadNorm : torch::autograd::Function<HeadNorm> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& qkv, Parameter* qWeight, Parameter* kWeight,
+                        const AttentionShape& heads, const NormShape& shape) {
+    const auto [y, rstd] = ops::headNorm(qkv, qWeight->compute(), kWeight->compute(), heads.heads,
+                                         heads.kvHeads, shape.eps, shape.offset);
+    ctx->save_for_backward({qkv, rstd});
+    keep(ctx, "qWeight", qWeight);
+    keep(ctx, "kWeight", kWeight);
+    ctx->saved_data["heads"] = heads.heads;
+    ctx->saved_data["kvHeads"] = heads.kvHeads;
+    ctx->saved_data["offset"] = shape.offset;
+    return y;
+  }
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    Parameter *qWeight = kept(ctx, "qWeight"), *kWeight = kept(ctx, "kWeight");
+    // The gradient comes from RotaryAttention alone, which made it: it may be overwritten.
+    Tensor dQkv = grads[0].contiguous();
+    ops::headNormBackward_(dQkv, saved[0], qWeight->compute(), kWeight->compute(), saved[1],
+                           ctx->saved_data["heads"].toInt(), ctx->saved_data["kvHeads"].toInt(),
+                           ctx->saved_data["offset"].toDouble(), qWeight->gradientToAddTo(),
+                           kWeight->gradientToAddTo());
+    return {dQkv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
 struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Tensor& cos, const Tensor& sin,
+  static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Rotation& rotation,
                         const Tensor& cuSeqlens, const AttentionShape& shape) {
-    ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, /*back=*/false);
-    auto [out, lse] = ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window);
+    const auto& [cos, sin] = rotation;
+    if (cos.defined())
+      ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, /*back=*/false);
+    auto [out, lse] =
+        ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window, shape.softCap);
     ctx->save_for_backward({qkv, out, lse, cos, sin, cuSeqlens});
     ctx->saved_data["heads"] = shape.heads;
     ctx->saved_data["kvHeads"] = shape.kvHeads;
     ctx->saved_data["headDim"] = shape.headDim;
     ctx->saved_data["scale"] = shape.scale;
     ctx->saved_data["window"] = shape.window;
+    ctx->saved_data["softCap"] = shape.softCap;
     return out;
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto saved = ctx->get_saved_variables();
     const int64_t heads = ctx->saved_data["heads"].toInt(), kvHeads = ctx->saved_data["kvHeads"].toInt();
-    Tensor dQkv =
-        ops::attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[5], heads, kvHeads,
-                               ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt());
-    ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
-                 /*back=*/true);
-    return {dQkv, Tensor(), Tensor(), Tensor(), Tensor()};
+    Tensor dQkv = ops::attentionBackward(
+        grads[0], saved[0], saved[1], saved[2], saved[5], heads, kvHeads, ctx->saved_data["scale"].toDouble(),
+        ctx->saved_data["window"].toInt(), ctx->saved_data["softCap"].toDouble());
+    if (saved[3].defined()) {
+      ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
+                   /*back=*/true);
+    }
+    return {dQkv, Tensor(), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
-Tensor embed(Parameter& weight, const Tensor& ids) {
+Tensor embed(Parameter& weight, const Tensor& ids, double scale, int64_t paddingId) {
   const Tensor anchor = at::empty({0}, at::kFloat).set_requires_grad(at::GradMode::is_enabled());
-  return Embed::apply(anchor, ids, &weight);
+  return Embed::apply(anchor, ids, &weight, scale, paddingId);
 }
 
 Tensor linear(const Tensor& x, Parameter& weight, Parameter* bias) { return Linear::apply(x, &weight, bias); }
 
-Tensor rmsNorm(const Tensor& x, Parameter& weight, double eps, at::ScalarType dtype) {
-  return RmsNorm::apply(x, &weight, eps, dtype);
+Tensor rmsNorm(const Tensor& x, Parameter& weight, const NormShape& shape, at::ScalarType dtype) {
+  return RmsNorm::apply(x, &weight, shape, dtype);
 }
 
-Tensor swiglu(const Tensor& gateUp) { return Swiglu::apply(gateUp); }
+Tensor layerNorm(const Tensor& x, Parameter& weight, Parameter& bias, double eps, at::ScalarType dtype) {
+  return LayerNorm::apply(x, &weight, &bias, eps, dtype);
+}
+
+Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
+  return GatedActivation::apply(gateUp, activation);
+}
+
+Tensor activated(const Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::GeluTanh:
+      return at::gelu(x, "tanh");
+    case Activation::Gelu:
+      return at::gelu(x, "none");
+    case Activation::Relu:
+      return at::relu(x);
+    default:
+      return at::silu(x);
+  }
+}
+
+Tensor headNorm(const Tensor& qkv, Parameter& qWeight, Parameter& kWeight, const AttentionShape& heads,
+                const NormShape& shape) {
+  return HeadNorm::apply(qkv, &qWeight, &kWeight, heads, shape);
+}
 
 Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const Tensor& cuSeqlens,
                        const AttentionShape& shape) {
-  return RotaryAttention::apply(qkv, rotation.cos, rotation.sin, cuSeqlens, shape);
+  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape);
 }
 
 }  // namespace adaptive

@@ -3,29 +3,48 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include "core/activation.h"
 #include "core/model/parameter.h"
 
 namespace adaptive {
 
-/// Rows of the embedding for ids int64 [tokens] → float32 [tokens, hidden].
-at::Tensor embed(Parameter& weight, const at::Tensor& ids);
+/// Rows of the embedding for ids int64 [tokens], times `scale` → float32 [tokens, hidden]. The row
+/// `paddingId` gathers no gradient (−1: every row does).
+at::Tensor embed(Parameter& weight, const at::Tensor& ids, double scale = 1, int64_t paddingId = -1);
 
 /// y = x·weightᵀ (+ bias) in the dtype of the compute weights. x [tokens, in].
 at::Tensor linear(const at::Tensor& x, Parameter& weight, Parameter* bias);
 
-/// x float32 [tokens, hidden] → normalised, in `dtype`. RMSNorm, Zhang & Sennrich 2019.
-at::Tensor rmsNorm(const at::Tensor& x, Parameter& weight, double eps, at::ScalarType dtype);
+struct NormShape {
+  double eps;
+  double offset;  ///< RMSNorm multiplies with weight + offset
+};
 
-/// silu(gate)·up of [gate | up]. Shazeer 2020.
-at::Tensor swiglu(const at::Tensor& gateUp);
+/// x float32 [tokens, hidden] → normalised, in `dtype`. RMSNorm, Zhang & Sennrich 2019.
+at::Tensor rmsNorm(const at::Tensor& x, Parameter& weight, const NormShape& shape, at::ScalarType dtype);
+
+/// The same with mean and bias. LayerNorm, Ba et al. 2016.
+at::Tensor layerNorm(const at::Tensor& x, Parameter& weight, Parameter& bias, double eps,
+                     at::ScalarType dtype);
+
+/// activation(gate)·up of [gate | up]. Shazeer 2020.
+at::Tensor gatedActivation(const at::Tensor& gateUp, Activation activation);
+
+/// activation(x).
+at::Tensor activated(const at::Tensor& x, Activation activation);
 
 struct AttentionShape {
   int64_t heads, kvHeads, headDim;
   double scale;
   int64_t window;  ///< 0: no bound
+  double softCap;  ///< 0: none
 };
 
-/// cos, sin [tokens, rotary/2] of the tokens' positions.
+/// RMSNorm of queries and keys, each head by itself or all as one (by the length of the weights).
+at::Tensor headNorm(const at::Tensor& qkv, Parameter& qWeight, Parameter& kWeight,
+                    const AttentionShape& heads, const NormShape& shape);
+
+/// cos, sin [tokens, rotary/2] of the tokens' positions; undefined where nothing is rotated.
 struct Rotation {
   at::Tensor cos, sin;
 };

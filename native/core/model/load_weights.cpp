@@ -12,7 +12,7 @@ std::vector<std::pair<std::string, at::Tensor>> namedWeights(const Decoder& deco
   std::vector<std::pair<std::string, at::Tensor>> named;
   for (const Parameter* parameter : decoder.parameters()) {
     for (const auto& part : parameter->parts())
-      named.emplace_back(part.name, Parameter::rowsOf(parameter->master(), part));
+      named.emplace_back(part.name, Parameter::asStored(parameter->master(), part));
   }
   return named;
 }

@@ -16,16 +16,22 @@ Parameter::Parameter(std::vector<ParameterPart> parts, bool isNorm)
   int64_t rows = 0;
   for (auto& part : parts_) {
     part.firstRow = rows;
-    rows += part.shape[0];
+    rows += part.rows();
   }
   auto shape = parts_[0].shape;
+  if (parts_[0].transposed) std::swap(shape[0], shape[1]);
   shape[0] = rows;
   master_ = at::empty(shape, at::kFloat);
   compute_ = master_;
 }
 
 at::Tensor Parameter::rowsOf(const at::Tensor& tensor, const ParameterPart& part) {
-  return tensor.narrow(0, part.firstRow, part.shape[0]);
+  return tensor.narrow(0, part.firstRow, part.rows());
+}
+
+at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& part) {
+  const at::Tensor rows = rowsOf(tensor, part);
+  return part.transposed ? rows.t() : rows;
 }
 
 at::Tensor& Parameter::gradientToAddTo() {

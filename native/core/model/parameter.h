@@ -8,11 +8,14 @@
 
 namespace adaptive {
 
-/// A Hugging Face tensor: rows [firstRow, firstRow + shape[0]) of a Parameter.
+/// A Hugging Face tensor: rows [firstRow, firstRow + rows()) of a Parameter.
 struct ParameterPart {
   std::string name;
-  std::vector<int64_t> shape;
+  std::vector<int64_t> shape;  ///< as it stands in a checkpoint
+  bool transposed =
+      false;  ///< stored [inputs, outputs] (GPT-2's Conv1D), where a Parameter is [outputs, inputs]
   int64_t firstRow = 0;
+  int64_t rows() const { return transposed ? shape[1] : shape[0]; }
 };
 
 /// Weights of layers that read the same input (q, k, v; gate, up) stand below each other in one matrix, so
@@ -33,6 +36,8 @@ class Parameter {
 
   /// The rows of `tensor` (master or gradient) that `part` names.
   static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);
+  /// The same as a view with the shape of the checkpoint; not contiguous where that is transposed.
+  static at::Tensor asStored(const at::Tensor& tensor, const ParameterPart& part);
 
   /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in].
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);

@@ -1,5 +1,7 @@
 #include "core/model/rope.h"
 
+#include <ATen/ATen.h>
+
 #include "core/error.h"
 
 namespace adaptive {
@@ -20,29 +22,80 @@ double llama3Frequency(double frequency, const RopeConfig& rope) {
   return (1 - blend) * frequency / rope.factor + blend * frequency;
 }
 
+/// YaRN (Peng et al. 2023): pairs that turn often within the original context are kept, those that turn
+/// seldom slowed by `factor`, with a ramp between.
+struct YarnRamp {
+  double low, high;
+
+  explicit YarnRamp(const RopeConfig& rope) {
+    low = pairWithTurns(rope, rope.betaFast), high = pairWithTurns(rope, rope.betaSlow);
+    if (rope.truncate) low = std::floor(low), high = std::ceil(high);
+    low = std::max(low, 0.0), high = std::min(high, static_cast<double>(rope.dims - 1));
+    if (low == high) high += 0.001;
+  }
+  /// The pair of entries that turns `turns` times within the original context.
+  static double pairWithTurns(const RopeConfig& rope, double turns) {
+    return static_cast<double>(rope.dims) * std::log(rope.originalMaxPositions / (turns * kTwoPi)) /
+           (2 * std::log(rope.theta));
+  }
+  double slowed(int64_t pair) const {
+    return std::clamp((static_cast<double>(pair) - low) / (high - low), 0.0, 1.0);
+  }
+};
+
+/// Dynamic NTK: θ grows once a row is longer than the original context.
+double dynamicTheta(const RopeConfig& rope, int64_t length) {
+  const double stretch = rope.factor * std::max(static_cast<double>(length), rope.originalMaxPositions) /
+                             rope.originalMaxPositions -
+                         (rope.factor - 1);
+  const auto dims = static_cast<double>(rope.dims);
+  return rope.theta * std::pow(stretch, dims / (dims - 2));
+}
+
+double stretched(double frequency, int64_t pair, const RopeConfig& rope, int64_t length) {
+  if (rope.type == "default" || rope.type == "dynamic") return frequency;
+  if (rope.type == "linear") return frequency / rope.factor;
+  if (rope.type == "llama3") return llama3Frequency(frequency, rope);
+  if (rope.type == "yarn") {
+    const double slowed = YarnRamp(rope).slowed(pair);
+    return frequency / rope.factor * slowed + frequency * (1 - slowed);
+  }
+  if (rope.type == "longrope") {
+    const bool isLong = static_cast<double>(length) > rope.originalMaxPositions;
+    return frequency / (isLong ? rope.longFactors : rope.shortFactors).at(pair);
+  }
+  fail("MODEL_UNSUPPORTED", "Expected rope type default, linear, dynamic, llama3, yarn or longrope, found \"",
+       rope.type, "\".");
+}
+
 }  // namespace
 
-std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t headDim) {
+std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t length) {
+  const double theta = rope.type == "dynamic" ? dynamicTheta(rope, length) : rope.theta;
   std::vector<float> frequencies;
-  for (int64_t i = 0; i < headDim; i += 2) {
-    const double frequency = std::pow(rope.theta, -static_cast<double>(i) / static_cast<double>(headDim));
-    if (rope.type == "default") {
-      frequencies.push_back(static_cast<float>(frequency));
-    } else if (rope.type == "linear") {
-      frequencies.push_back(static_cast<float>(frequency / rope.factor));
-    } else if (rope.type == "llama3") {
-      frequencies.push_back(static_cast<float>(llama3Frequency(frequency, rope)));
-    } else {
-      fail("MODEL_UNSUPPORTED", "Expected rope type default, linear or llama3, found \"", rope.type, "\".");
-    }
+  for (int64_t pair = 0; 2 * pair < rope.dims; pair++) {
+    const double exponent = static_cast<double>(2 * pair) / static_cast<double>(rope.dims);
+    frequencies.push_back(static_cast<float>(stretched(std::pow(theta, -exponent), pair, rope, length)));
   }
   return frequencies;
 }
 
-Rotation rotationOf(const std::vector<float>& frequencies, const at::Tensor& positions) {
-  const at::Tensor inverse = at::tensor(frequencies, at::kFloat).to(positions.device());
-  const at::Tensor angles = at::outer(positions.to(at::kFloat), inverse);
-  return {angles.cos(), angles.sin()};
+Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows) {
+  const bool byLength = rope.type == "dynamic" || rope.type == "longrope";
+  int64_t tokens = 0;
+  for (const PositionRange& row : rows) tokens += row.count;
+  at::Tensor angles = at::empty({tokens, rope.dims / 2}, at::kFloat);
+  auto* out = angles.data_ptr<float>();
+  std::vector<float> frequencies;
+  for (const PositionRange& row : rows) {
+    if (frequencies.empty() || byLength) frequencies = ropeFrequencies(rope, row.first + row.count);
+    for (int64_t position = row.first; position < row.first + row.count; position++) {
+      for (const float frequency : frequencies) *out++ = static_cast<float>(position) * frequency;
+    }
+  }
+  at::Tensor cos = angles.cos(), sin = angles.sin_();
+  if (rope.attentionFactor != 1) cos.mul_(rope.attentionFactor), sin.mul_(rope.attentionFactor);
+  return {cos, sin};
 }
 
 }  // namespace adaptive

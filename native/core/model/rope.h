@@ -1,5 +1,5 @@
-// Frequencies of the rotary position embedding (Su et al. 2021) and its stretched variants, as transformers'
-// modeling_rope_utils defines them.
+// Rotary position embedding (Su et al. 2021) and its stretched variants, as transformers' modeling_rope_utils
+// defines them.
 #pragma once
 #include <vector>
 
@@ -8,11 +8,16 @@
 
 namespace adaptive {
 
-/// headDim/2 angular frequencies, in radians per position. Errors: MODEL_UNSUPPORTED for a type it does not
-/// know.
-std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t headDim);
+/// dims/2 angular frequencies, in radians per position, for a row of `length` tokens (dynamic and longrope
+/// depend on it). Errors: MODEL_UNSUPPORTED for a type it does not know.
+std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t length);
 
-/// cos and sin [tokens, headDim/2] for positions int64 [tokens].
-Rotation rotationOf(const std::vector<float>& frequencies, const at::Tensor& positions);
+/// `count` tokens of one row, from position `first`.
+struct PositionRange {
+  int64_t first, count;
+};
+
+/// cos and sin [tokens, dims/2] of the rows' tokens, one row after the other.
+Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows);
 
 }  // namespace adaptive

@@ -1,21 +1,97 @@
 #include "core/model/weight_names.h"
 
-namespace adaptive {
+#include <map>
 
-const WeightNames& llamaWeightNames() {
-  static const WeightNames names = {
+#include "core/error.h"
+
+namespace adaptive {
+namespace {
+
+WeightNames llama() {
+  return {
       .embedding = "model.embed_tokens",
       .finalNorm = "model.norm",
       .head = "lm_head",
-      .inputNorm = "model.layers.{}.input_layernorm",
-      .postAttentionNorm = "model.layers.{}.post_attention_layernorm",
+      .positions = {},
+      .attentionNorm = "model.layers.{}.input_layernorm",
+      .mlpNorm = "model.layers.{}.post_attention_layernorm",
+      .attentionOutNorm = {},
+      .mlpOutNorm = {},
+      .qNorm = {},
+      .kNorm = {},
       .qkv = {"model.layers.{}.self_attn.q_proj", "model.layers.{}.self_attn.k_proj",
               "model.layers.{}.self_attn.v_proj"},
       .gateUp = {"model.layers.{}.mlp.gate_proj", "model.layers.{}.mlp.up_proj"},
       .output = "model.layers.{}.self_attn.o_proj",
       .down = "model.layers.{}.mlp.down_proj",
   };
+}
+
+WeightNames qwen3() {
+  WeightNames names = llama();
+  names.qNorm = "model.layers.{}.self_attn.q_norm";
+  names.kNorm = "model.layers.{}.self_attn.k_norm";
   return names;
+}
+
+WeightNames phi3() {
+  WeightNames names = llama();
+  names.qkv = {"model.layers.{}.self_attn.qkv_proj"};
+  names.gateUp = {"model.layers.{}.mlp.gate_up_proj"};
+  return names;
+}
+
+WeightNames gemma2() {
+  WeightNames names = llama();
+  names.attentionOutNorm = "model.layers.{}.post_attention_layernorm";
+  names.mlpNorm = "model.layers.{}.pre_feedforward_layernorm";
+  names.mlpOutNorm = "model.layers.{}.post_feedforward_layernorm";
+  return names;
+}
+
+WeightNames gemma3() {
+  WeightNames names = gemma2();
+  names.qNorm = "model.layers.{}.self_attn.q_norm";
+  names.kNorm = "model.layers.{}.self_attn.k_norm";
+  return names;
+}
+
+WeightNames olmo2() {
+  WeightNames names = gemma3();
+  names.attentionNorm = names.mlpNorm = "";
+  return names;
+}
+
+WeightNames gpt2() {
+  return {
+      .embedding = "transformer.wte",
+      .finalNorm = "transformer.ln_f",
+      .head = "lm_head",
+      .positions = "transformer.wpe",
+      .attentionNorm = "transformer.h.{}.ln_1",
+      .mlpNorm = "transformer.h.{}.ln_2",
+      .attentionOutNorm = {},
+      .mlpOutNorm = {},
+      .qNorm = {},
+      .kNorm = {},
+      .qkv = {"transformer.h.{}.attn.c_attn"},
+      .gateUp = {"transformer.h.{}.mlp.c_fc"},
+      .output = "transformer.h.{}.attn.c_proj",
+      .down = "transformer.h.{}.mlp.c_proj",
+      .transposed = true,
+  };
+}
+
+}  // namespace
+
+const WeightNames& weightNamesOf(const std::string& family) {
+  static const std::map<std::string, WeightNames> tables = {
+      {"llama", llama()},   {"qwen3", qwen3()}, {"phi3", phi3()}, {"gemma2", gemma2()},
+      {"gemma3", gemma3()}, {"olmo2", olmo2()}, {"gpt2", gpt2()}};
+  const auto found = tables.find(family);
+  if (found == tables.end())
+    fail("MODEL_UNSUPPORTED", "Expected the name of a table of weights, found \"", family, "\".");
+  return found->second;
 }
 
 std::string nameInLayer(const std::string& pattern, int64_t layer) {

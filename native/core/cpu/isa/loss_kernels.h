@@ -68,7 +68,38 @@ void tokenStatistics(const T* logits, int64_t vocab, int32_t label, TokenStatist
 }
 
 template <class T>
+void softCap(T* x, int64_t count, float cap) {
+  const Vec bound(cap), inverse(1.f / cap);
+  forVectors(0, count, [&](int64_t i, int64_t n) {
+    storePart(x + i, bound * (loadPart(x + i, n) * inverse).tanh(), n);
+  });
+}
+
+/// The gradient with respect to l of z = cap·tanh(l/cap): that of z times 1 − (z/cap)².
+template <class T>
+void cappedLossGradient(T* logits, int64_t vocab, const TokenGradientRow& token) {
+  const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll), one(1.f),
+      inverse(1.f / token.cap);
+  const float label = toFloat(logits[token.label]), best = toFloat(logits[token.argmax]);
+  forVectors(0, vocab, [&](int64_t i, int64_t n) {
+    const Vec z = loadPart(logits + i, n), t = z * inverse;
+    storePart(logits + i, scale * ((z - max) - topNll).exp() * (one - t * t), n);
+  });
+  const auto slope = [&](float z) { return 1 - (z / token.cap) * (z / token.cap); };
+  const float missing = std::expm1(-token.topNll);
+  if (token.label == token.argmax) {
+    logits[token.argmax] = static_cast<T>((token.a + token.b) * missing * slope(best));
+  } else {
+    const float probability = std::exp((label - token.max) - token.topNll);
+    logits[token.label] = static_cast<T>(((token.a + token.b) * probability - token.a) * slope(label));
+    logits[token.argmax] =
+        static_cast<T>((token.a * std::exp(-token.topNll) + token.b * missing) * slope(best));
+  }
+}
+
+template <class T>
 void lossGradient(T* logits, int64_t vocab, const TokenGradientRow& token) {
+  if (token.cap > 0) return cappedLossGradient(logits, vocab, token);
   const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll);
   forVectors(0, vocab, [&](int64_t i, int64_t n) {
     // Subtracting the two parts of logsumexp one after the other keeps the precision of a tiny topNll.

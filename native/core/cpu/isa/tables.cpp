@@ -10,9 +10,9 @@ namespace adaptive::cpu::CPU_CAPABILITY {
 
 template <class T>
 const Kernels<T>& table() {
-  static const Kernels<T> kernels = {&rmsNormForward<T>, &rmsNormBackward<T>, &rotate<T>,
-                                     &swigluForward<T>,  &swigluBackward<T>,  &tokenStatistics<T>,
-                                     &lossGradient<T>};
+  static const Kernels<T> kernels = {
+      &rmsNormForward<T>, &rmsNormBackward<T>, &headNormForward<T>, &headNormBackward<T>, &rotate<T>,
+      &gatedForward<T>,   &gatedBackward<T>,   &tokenStatistics<T>, &lossGradient<T>,     &softCap<T>};
   return kernels;
 }
 

@@ -1,0 +1,47 @@
+// The weights of one block, made from the configuration and the family's table of names. What the family does
+// not have is null.
+#pragma once
+#include <memory>
+
+#include "core/model/decoder_config.h"
+#include "core/model/parameter.h"
+#include "core/model/weight_names.h"
+
+namespace adaptive {
+
+struct Norm {
+  std::unique_ptr<Parameter> weight, bias;
+  explicit operator bool() const { return weight != nullptr; }
+};
+
+struct Projection {
+  std::unique_ptr<Parameter> weight, bias;
+};
+
+struct DecoderLayer {
+  int64_t index = 0;
+  Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm;
+  std::unique_ptr<Parameter> qNorm, kNorm;
+  Projection qkv, output, gateUp, down;
+
+  /// Calls f(parameter) for every weight the layer has, in the order of the computation.
+  template <class F>
+  void forEach(const F& f) const {
+    for (const auto* p :
+         {&attentionNorm.weight, &attentionNorm.bias, &qkv.weight, &qkv.bias, &qNorm, &kNorm, &output.weight,
+          &output.bias, &attentionOutNorm.weight, &attentionOutNorm.bias, &mlpNorm.weight, &mlpNorm.bias,
+          &gateUp.weight, &gateUp.bias, &down.weight, &down.bias, &mlpOutNorm.weight, &mlpOutNorm.bias}) {
+      if (*p) f(p->get());
+    }
+  }
+};
+
+DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& names, int64_t index);
+
+/// Nothing for an empty name.
+Norm makeNorm(const DecoderConfig& config, const std::string& module);
+
+/// A table of rows to look up: an embedding or a head.
+std::unique_ptr<Parameter> makeTable(const std::string& module, int64_t rows, int64_t width);
+
+}  // namespace adaptive
