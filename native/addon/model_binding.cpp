@@ -8,8 +8,10 @@
 #include "addon/engine.h"
 #include "addon/model_state.h"
 #include "core/error.h"
+#include "core/model/generation.h"
+#include "core/model/initialise_weights.h"
 #include "core/model/load_weights.h"
-#include "core/model/sampler.h"
+#include "core/model/resize_vocabulary.h"
 #include "core/optim/gradient_norm.h"
 
 namespace adaptive::addon {
@@ -97,6 +99,7 @@ class Model : public Napi::ObjectWrap<Model> {
     return DefineClass(
         env, "Model",
         {InstanceMethod<&Model::parameters>("parameters"), InstanceMethod<&Model::load>("load"),
+         InstanceMethod<&Model::initialise>("initialise"), InstanceMethod<&Model::resize>("resize"),
          InstanceMethod<&Model::configure>("configure"), InstanceMethod<&Model::logits>("logits"),
          InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
          InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
@@ -106,7 +109,7 @@ class Model : public Napi::ObjectWrap<Model> {
          InstanceMethod<&Model::optimizerStep>("optimizerStep"),
          InstanceMethod<&Model::clearGradients>("clearGradients"), InstanceMethod<&Model::save>("save"),
          InstanceMethod<&Model::startGeneration>("startGeneration"),
-         InstanceMethod<&Model::nextToken>("nextToken"), InstanceMethod<&Model::dispose>("dispose")});
+         InstanceMethod<&Model::nextTokens>("nextTokens"), InstanceMethod<&Model::dispose>("dispose")});
   }
 
  private:
@@ -143,6 +146,29 @@ class Model : public Napi::ObjectWrap<Model> {
     if (state_) adjustMemory(info.Env(), state_->bytes());
     return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
       loadWeights(state.decoder, files);
+      return nothing();
+    });
+  }
+
+  Napi::Value initialise(const Napi::CallbackInfo& info) {
+    if (state_) adjustMemory(info.Env(), state_->bytes());
+    const Napi::Object from = objectArgument(info, 0);
+    const Initialisation options = {numberAt(from, "deviation"), numberAt(from, "residualDeviation"),
+                                    static_cast<uint64_t>(integerAt(from, "seed"))};
+    return run(info.Env(), [options](ModelState& state) {
+      initialiseWeights(state.decoder, options);
+      return nothing();
+    });
+  }
+
+  Napi::Value resize(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    return run(info.Env(), [vocabSize = integerAt(from, "vocabSize"),
+                            seed = static_cast<uint64_t>(integerAt(from, "seed"))](ModelState& state) {
+      // Moments of the optimizer have the old shape, and a graph that is under way the old rows.
+      if (state.optimizer || state.pending)
+        fail("INVALID_INPUT", "Expected the vocabulary to be resized before training begins.");
+      resizeVocabulary(state.decoder, vocabSize, seed);
       return nothing();
     });
   }
@@ -282,11 +308,14 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value startGeneration(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
     const SamplingOptions options = {numberAt(from, "temperature"), integerAt(from, "topK"),
-                                     numberAt(from, "topP"), static_cast<uint64_t>(integerAt(from, "seed"))};
+                                     numberAt(from, "topP"), numberAt(from, "repetitionPenalty"),
+                                     static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(),
-               [prompt = arrayAt<int32_t, int64_t>(from, "promptIds"), options](ModelState& state) -> ToJs {
+               [prompts = flatBatchFrom(from), options,
+                stopIds = arrayAt<int32_t, int64_t>(from, "stopTokenIds")](ModelState& state) -> ToJs {
+                 checkFlatBatch(prompts, state.decoder.config().vocabSize);
                  const auto generation =
-                     std::make_shared<Generation>(state.decoder.config().layers(), prompt, options);
+                     std::make_shared<Generation>(state.decoder.config(), prompts, options, stopIds);
                  return [generation](Napi::Env env) {
                    return Napi::External<std::shared_ptr<Generation>>::New(
                        env, new std::shared_ptr<Generation>(generation),
@@ -295,13 +324,19 @@ class Model : public Napi::ObjectWrap<Model> {
                });
   }
 
-  Napi::Value nextToken(const Napi::CallbackInfo& info) {
+  Napi::Value nextTokens(const Napi::CallbackInfo& info) {
     if (info.Length() < 1 || !info[0].IsExternal())
       throw Napi::TypeError::New(info.Env(), "Expected a generation.");
     const auto generation = *info[0].As<Napi::External<std::shared_ptr<Generation>>>().Data();
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
-      const int64_t token = generation->next(state.decoder);
-      return [token](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(token)); };
+      const std::vector<int64_t> tokens = generation->next(state.decoder);
+      return [tokens = std::vector<int32_t>(tokens.begin(), tokens.end()),
+              ended = generation->ended()](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("tokens", toTypedArray(env, tokens));
+        out.Set("ended", ended);
+        return out;
+      };
     });
   }
 

@@ -120,13 +120,4 @@ void saveWeights(const Decoder& decoder, const std::string& path, const std::str
   writeSafetensors(path, header, tensors, dtype);
 }
 
-int64_t Generation::next(Decoder& decoder) {
-  const FlatBatch batch = {pendingIds_, {0, static_cast<int64_t>(pendingIds_.size())}};
-  const at::Tensor hidden = decoder.hiddenStates(batch, {&cache_});
-  const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
-  const int64_t token = sampler_.next(logits);
-  pendingIds_ = {token};
-  return token;
-}
-
 }  // namespace adaptive::addon

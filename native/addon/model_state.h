@@ -5,7 +5,6 @@
 
 #include "core/loss/adaptive_loss.h"
 #include "core/model/decoder.h"
-#include "core/model/sampler.h"
 #include "core/optim/optimizer.h"
 #include "core/train/training_pass.h"
 
@@ -59,18 +58,5 @@ double stepOptimizer(ModelState& state, double learningRate, double maxNorm);
 /// Writes the named weights, cast to `dtype`, as a safetensors file.
 void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,
                  const std::vector<std::string>& names, at::ScalarType dtype);
-
-/// One sequence being generated.
-class Generation {
- public:
-  Generation(int64_t layers, std::vector<int64_t> prompt, SamplingOptions options)
-      : cache_(layers), pendingIds_(std::move(prompt)), sampler_(options) {}
-  int64_t next(Decoder& decoder);
-
- private:
-  KvCache cache_;
-  std::vector<int64_t> pendingIds_;  ///< not yet in the cache: the prompt, later the last token
-  Sampler sampler_;
-};
 
 }  // namespace adaptive::addon

@@ -9,6 +9,8 @@ Fine-tunes Hugging Face causal language models with an adaptive loss.
 Commands:
   train <config.json> [--json]   train as the configuration says
   validate <config.json>         check a configuration without training
+  generate <model> "<prompt>"    print what a model makes of a text
+  chat <model>                   talk with a model
   setup [--force]                fetch libtorch, which training needs, unless it is there
 
 Options:
@@ -22,6 +24,8 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.`;
 const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
   train: async () => (await import('./train.js')).runTrain,
   validate: async () => (await import('./validate.js')).runValidate,
+  generate: async () => (await import('./generate.js')).runGenerate,
+  chat: async () => (await import('./chat.js')).runChat,
   setup: async () => (await import('./setup.js')).runSetup,
 };
 
