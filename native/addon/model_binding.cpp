@@ -11,8 +11,10 @@
 #include "addon/errors.h"
 #include "addon/model_state.h"
 #include "core/error.h"
+#include "core/model/generation.h"
+#include "core/model/initialise_weights.h"
 #include "core/model/load_weights.h"
-#include "core/model/sampler.h"
+#include "core/model/resize_vocabulary.h"
 #include "core/optim/gradient_norm.h"
 
 namespace adaptive::addon {
@@ -89,6 +91,12 @@ Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef 
   return entry;
 }
 
+/// A generation and the model it was begun with: the cache would not fit another.
+struct BegunGeneration {
+  int64_t model;
+  Generation generation;
+};
+
 ToJs nothing() {
   return [](Napi::Env env) { return env.Undefined(); };
 }
@@ -106,22 +114,28 @@ class Model : public Napi::ObjectWrap<Model> {
   }
 
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(
-        env, "Model",
-        {InstanceMethod<&Model::parameters>("parameters"), InstanceMethod<&Model::load>("load"),
-         InstanceMethod<&Model::configure>("configure"), InstanceMethod<&Model::logits>("logits"),
-         InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
-         InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
-         InstanceMethod<&Model::forward>("forward"), InstanceMethod<&Model::backward>("backward"),
-         InstanceMethod<&Model::evaluate>("evaluate"),
-         InstanceMethod<&Model::createOptimizer>("createOptimizer"),
-         InstanceMethod<&Model::optimizerStep>("optimizerStep"),
-         InstanceMethod<&Model::optimizerState>("optimizerState"),
-         InstanceMethod<&Model::saveOptimizer>("saveOptimizer"),
-         InstanceMethod<&Model::loadOptimizer>("loadOptimizer"),
-         InstanceMethod<&Model::clearGradients>("clearGradients"), InstanceMethod<&Model::save>("save"),
-         InstanceMethod<&Model::startGeneration>("startGeneration"),
-         InstanceMethod<&Model::nextToken>("nextToken"), InstanceMethod<&Model::dispose>("dispose")});
+    return DefineClass(env, "Model",
+                       {InstanceMethod<&Model::parameters>("parameters"),
+                        InstanceMethod<&Model::load>("load"),
+                        InstanceMethod<&Model::initialise>("initialise"),
+                        InstanceMethod<&Model::resize>("resize"),
+                        InstanceMethod<&Model::configure>("configure"),
+                        InstanceMethod<&Model::logits>("logits"),
+                        InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
+                        InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
+                        InstanceMethod<&Model::forward>("forward"),
+                        InstanceMethod<&Model::backward>("backward"),
+                        InstanceMethod<&Model::evaluate>("evaluate"),
+                        InstanceMethod<&Model::createOptimizer>("createOptimizer"),
+                        InstanceMethod<&Model::optimizerStep>("optimizerStep"),
+                        InstanceMethod<&Model::optimizerState>("optimizerState"),
+                        InstanceMethod<&Model::saveOptimizer>("saveOptimizer"),
+                        InstanceMethod<&Model::loadOptimizer>("loadOptimizer"),
+                        InstanceMethod<&Model::clearGradients>("clearGradients"),
+                        InstanceMethod<&Model::save>("save"),
+                        InstanceMethod<&Model::startGeneration>("startGeneration"),
+                        InstanceMethod<&Model::nextTokens>("nextTokens"),
+                        InstanceMethod<&Model::dispose>("dispose")});
   }
 
  private:
@@ -151,6 +165,29 @@ class Model : public Napi::ObjectWrap<Model> {
     if (state_ && reported_ == 0) adjustMemory(info.Env(), state_->bytes());
     return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
       loadWeights(state.decoder, files);
+      return nothing();
+    });
+  }
+
+  Napi::Value initialise(const Napi::CallbackInfo& info) {
+    if (state_) adjustMemory(info.Env(), state_->bytes());
+    const Napi::Object from = objectArgument(info, 0);
+    const Initialisation options = {numberAt(from, "deviation"), numberAt(from, "residualDeviation"),
+                                    static_cast<uint64_t>(integerAt(from, "seed"))};
+    return run(info.Env(), [options](ModelState& state) {
+      initialiseWeights(state.decoder, options);
+      return nothing();
+    });
+  }
+
+  Napi::Value resize(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    return run(info.Env(), [vocabSize = integerAt(from, "vocabSize"),
+                            seed = static_cast<uint64_t>(integerAt(from, "seed"))](ModelState& state) {
+      // Moments of the optimizer have the old shape, and a graph that is under way the old rows.
+      if (state.optimizer || state.pending)
+        fail("INVALID_INPUT", "Expected the vocabulary to be resized before training begins.");
+      resizeVocabulary(state.decoder, vocabSize, seed);
       return nothing();
     });
   }
@@ -328,25 +365,37 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value startGeneration(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
     const SamplingOptions options = {numberAt(from, "temperature"), integerAt(from, "topK"),
-                                     numberAt(from, "topP"), static_cast<uint64_t>(integerAt(from, "seed"))};
+                                     numberAt(from, "topP"), numberAt(from, "repetitionPenalty"),
+                                     static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(),
-               [prompt = arrayAt<int32_t, int64_t>(from, "promptIds"), options](ModelState& state) -> ToJs {
-                 const auto generation = std::make_shared<Generation>(state, prompt, options);
+               [prompts = flatBatchFrom(from), options,
+                stopIds = arrayAt<int32_t, int64_t>(from, "stopTokenIds")](ModelState& state) -> ToJs {
+                 checkFlatBatch(prompts, state.decoder.config().vocabSize);
+                 const auto generation = std::make_shared<BegunGeneration>(BegunGeneration{
+                     state.number, Generation(state.decoder.config(), prompts, options, stopIds)});
                  return [generation](Napi::Env env) {
-                   return Napi::External<std::shared_ptr<Generation>>::New(
-                       env, new std::shared_ptr<Generation>(generation),
-                       [](Napi::Env, std::shared_ptr<Generation>* p) { delete p; });
+                   return Napi::External<std::shared_ptr<BegunGeneration>>::New(
+                       env, new std::shared_ptr<BegunGeneration>(generation),
+                       [](Napi::Env, std::shared_ptr<BegunGeneration>* p) { delete p; });
                  };
                });
   }
 
-  Napi::Value nextToken(const Napi::CallbackInfo& info) {
+  Napi::Value nextTokens(const Napi::CallbackInfo& info) {
     if (info.Length() < 1 || !info[0].IsExternal())
       throw Napi::TypeError::New(info.Env(), "Expected a generation.");
-    const auto generation = *info[0].As<Napi::External<std::shared_ptr<Generation>>>().Data();
+    const auto generation = *info[0].As<Napi::External<std::shared_ptr<BegunGeneration>>>().Data();
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
-      const int64_t token = generation->next(state);
-      return [token](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(token)); };
+      if (state.number != generation->model)
+        fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
+      const std::vector<int64_t> tokens = generation->generation.next(state.decoder);
+      return [tokens = std::vector<int32_t>(tokens.begin(), tokens.end()),
+              ended = generation->generation.ended()](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("tokens", toTypedArray(env, tokens));
+        out.Set("ended", ended);
+        return out;
+      };
     });
   }
 

@@ -166,16 +166,4 @@ void loadOptimizer(ModelState& state, const WeightFile& entry, int64_t steps) {
   state.optimizer->setSteps(steps);
 }
 
-int64_t Generation::next(ModelState& model) {
-  if (model.number != model_)
-    fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
-  Decoder& decoder = model.decoder;
-  const FlatBatch batch = {pendingIds_, {0, static_cast<int64_t>(pendingIds_.size())}};
-  const at::Tensor hidden = decoder.hiddenStates(batch, {&cache_});
-  const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
-  const int64_t token = sampler_.next(logits);
-  pendingIds_ = {token};
-  return token;
-}
-
 }  // namespace adaptive::addon

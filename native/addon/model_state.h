@@ -6,7 +6,6 @@
 #include "core/loss/adaptive_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/load_weights.h"
-#include "core/model/sampler.h"
 #include "core/optim/optimizer.h"
 #include "core/train/training_pass.h"
 
@@ -68,23 +67,5 @@ void saveOptimizer(ModelState& state, const std::string& path, const std::string
 /// Fills the optimizer from a file written by saveOptimizer. Errors: WEIGHTS_MISMATCH naming a tensor that is
 /// missing or of another shape or type.
 void loadOptimizer(ModelState& state, const WeightFile& file, int64_t steps);
-
-/// One sequence being generated.
-class Generation {
- public:
-  Generation(const ModelState& model, std::vector<int64_t> prompt, SamplingOptions options)
-      : model_(model.number),
-        cache_(model.decoder.config().layers()),
-        pendingIds_(std::move(prompt)),
-        sampler_(options) {}
-  /// Errors: INVALID_INPUT for another model than the one it was begun with, whose cache would not fit.
-  int64_t next(ModelState& model);
-
- private:
-  int64_t model_;
-  KvCache cache_;
-  std::vector<int64_t> pendingIds_;  ///< not yet in the cache: the prompt, later the last token
-  Sampler sampler_;
-};
 
 }  // namespace adaptive::addon

@@ -11,6 +11,8 @@ Commands:
                                  train as the configuration says
   validate <config.json>         check a configuration without training
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
+  generate <model> "<prompt>"    print what a model makes of a text
+  chat <model>                   talk with a model
   setup [--force]                fetch libtorch, which training needs, unless it is there
 
 Options:
@@ -25,6 +27,8 @@ const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>
   train: async () => (await import('./train.js')).runTrain,
   validate: async () => (await import('./validate.js')).runValidate,
   upload: async () => (await import('./upload.js')).runUpload,
+  generate: async () => (await import('./generate.js')).runGenerate,
+  chat: async () => (await import('./chat.js')).runChat,
   setup: async () => (await import('./setup.js')).runSetup,
 };
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../expect-input.js';
-import type { ComputeType, DecoderConfig, NativeModel } from '../native/addon.js';
+import type { ComputeType, DecoderConfig, FlatBatch, NativeModel } from '../native/addon.js';
 import { engineCall } from '../native/engine-call.js';
 import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
 import { loadAddon } from '../native/load-addon.js';
@@ -10,11 +10,14 @@ import { checkWeights } from './check-weights.js';
 import { findWeights } from './find-weights.js';
 import { flatBatch } from './flat-batch.js';
 import { fullWeightNames } from './full-weight-names.js';
-import { Generation, type GenerateOptions } from './generation.js';
+import type { GenerateOptions } from './generate-options.js';
+import { Generation } from './generation.js';
 import { modelFolder } from './model-folder.js';
 import { readDecoderConfig } from './read-decoder-config.js';
 import { readJsonFile } from './read-json-file.js';
 import { savePretrained, type SaveOptions } from './save-pretrained.js';
+import { startGeneration } from './start-generation.js';
+import { storedHead } from './stored-head.js';
 
 export interface FromPretrainedOptions {
   /** `auto` (default) or `cpu`; `cuda` is not available yet. */
@@ -31,6 +34,16 @@ export interface FromPretrainedOptions {
   ignoreDropout?: boolean;
 }
 
+export interface FromConfigOptions extends FromPretrainedOptions {
+  /** Seed of the weights; the same seed gives the same model. Default 0. */
+  seed?: number;
+}
+
+interface Opened {
+  native: NativeModel;
+  parameters: CausalLM['parameters'];
+}
+
 /** A Hugging Face causal language model in the native engine. */
 export class CausalLM {
   private disposed = false;
@@ -38,13 +51,13 @@ export class CausalLM {
   private constructor(
     /** @internal */
     readonly native: NativeModel,
-    /** config.json as it was read. */
-    readonly config: Readonly<Record<string, unknown>>,
+    /** config.json as it was read; resizeTokenEmbeddings() changes its vocab_size. */
+    public config: Readonly<Record<string, unknown>>,
     /** The folder it was read from. */
     readonly dir: string,
-    private readonly decoder: DecoderConfig,
+    private decoder: DecoderConfig,
     /** Name and shape of every weight, as in the checkpoint. */
-    readonly parameters: readonly { name: string; shape: number[] }[],
+    public parameters: readonly { name: string; shape: number[] }[],
     /** Ids that end a text, from generation_config.json and config.json. */
     readonly eosTokenIds: readonly number[],
   ) {}
@@ -57,26 +70,52 @@ export class CausalLM {
    * WEIGHTS_MISMATCH (all differences listed), WEIGHTS_NOT_FINITE, NOT_AVAILABLE, or one of the addon's loading
    */
   static async fromPretrained(dirOrHubId: string, options: FromPretrainedOptions = {}): Promise<CausalLM> {
-    checkOptions(options);
-    const { revision, hub } = options;
-    const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
-    const config = await readJsonFile(join(dir, 'config.json'), 'MODEL_CONFIG_INVALID');
-    const decoder = readDecoderConfig(config, join(dir, 'config.json'), options);
-    const stored = await findWeights(dir);
+    const { dir, config, decoder } = await readModelFolder(dirOrHubId, options);
+    const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
+    const named = fullWeightNames(await findWeights(dir), embedding);
+    const head = await storedHead(named, embedding, decoder.tiedHead);
+    const own = { ...decoder, tiedHead: head.tied };
+    // A checkpoint with a head of its own is saved as one.
+    const untied = head.tied !== decoder.tiedHead;
+    const stated = untied ? { ...config, tie_word_embeddings: false } : config;
+    return CausalLM.open(dir, stated, own, options, async ({ native, parameters }) => {
+      checkWeights(parameters, head.files);
+      await engineCall(() => native.load({ files: head.files }));
+    });
+  }
+
+  /**
+   * A model with new weights, to train from scratch: a folder with config.json (and a tokenizer) is enough. Initialised as
+   * transformers does: matrices normal(0, initializer_range), norms 1, biases 0; GPT-2's residual projections are divided
+   * by √(2 · layers).
+   *
+   * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, INVALID_INPUT, or one of the
+   * addon's loading
+   */
+  static async fromConfig(dirOrHubId: string, options: FromConfigOptions = {}): Promise<CausalLM> {
+    const { seed = 0 } = options;
+    expectInput(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number, 0 or more', seed);
+    const { dir, config, decoder } = await readModelFolder(dirOrHubId, options);
+    const deviation = typeof config['initializer_range'] === 'number' ? config['initializer_range'] : 0.02;
+    const paths = decoder.names === 'gpt2' ? Math.sqrt(2 * decoder.layers.length) : 1;
+    return CausalLM.open(dir, config, decoder, options, ({ native }) =>
+      engineCall(() => native.initialise({ deviation, residualDeviation: deviation / paths, seed })),
+    );
+  }
+
+  private static async open(
+    dir: string,
+    config: Record<string, unknown>,
+    decoder: DecoderConfig,
+    options: FromPretrainedOptions,
+    fill: (opened: Opened) => Promise<void>,
+  ): Promise<CausalLM> {
     const native = await engineCall(async () => loadAddon().createModel(decoder));
     try {
       const parameters = await engineCall(() => native.parameters());
-      const files = fullWeightNames(stored, parameters);
-      checkWeights(parameters, files, decoder.tiedHead);
-      await engineCall(() => native.load({ files }));
-      const model = new CausalLM(
-        native,
-        config,
-        dir,
-        decoder,
-        parameters,
-        await readEosTokenIds(dir, config),
-      );
+      await fill({ native, parameters });
+      const eos = await readEosTokenIds(dir, config);
+      const model = new CausalLM(native, config, dir, decoder, parameters, eos);
       await model.configure(options.dtype ?? 'float32', false);
       return model;
     } catch (error) {
@@ -130,28 +169,51 @@ export class CausalLM {
    * Continues a prompt, with a key/value cache. Await the result for all tokens, or iterate over it as they come.
    * @throws AdaptiveTrainerError INVALID_INPUT for an empty prompt or an option out of range
    */
-  generate(promptIds: ArrayLike<number>, options: GenerateOptions): Generation {
-    const { inputIds } = flatBatch([promptIds], 'promptIds');
-    const { maxNewTokens, temperature = 0, topK = 0, topP = 1, seed = 0 } = options;
-    const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
-    expectInput(whole(maxNewTokens, 1), 'maxNewTokens', 'a whole number, 1 or more', maxNewTokens);
-    expectInput(
-      Number.isFinite(temperature) && temperature >= 0,
-      'temperature',
-      'a number, 0 or more',
-      temperature,
+  generate(promptIds: ArrayLike<number>, options: GenerateOptions): Generation<number, number[]> {
+    const begin = this.start(flatBatch([promptIds], 'promptIds'), options);
+    return new Generation(
+      begin,
+      (tokens) => tokens[0]!,
+      (steps) => [...steps],
     );
-    expectInput(whole(topK, 0), 'topK', 'a whole number, 0 or more', topK);
-    expectInput(topP > 0 && topP <= 1, 'topP', 'a number above 0, at most 1', topP);
-    expectInput(whole(seed, 0), 'seed', 'a whole number, 0 or more', seed);
+  }
+
+  /**
+   * Continues several prompts side by side: each row is what generate() makes of it alone, in less time. Await the result
+   * for the new tokens of each row, or iterate over it for one token per row and step (-1 once a row has ended).
+   * @throws AdaptiveTrainerError INVALID_INPUT for no prompts, an empty one or an option out of range
+   */
+  generateBatch(
+    prompts: readonly ArrayLike<number>[],
+    options: GenerateOptions,
+  ): Generation<number[], number[][]> {
+    const begin = this.start(flatBatch(prompts, 'prompts'), options);
+    return new Generation(
+      begin,
+      (tokens) => [...tokens],
+      (steps) => prompts.map((_, row) => steps.map((step) => step[row]!).filter((id) => id >= 0)),
+    );
+  }
+
+  private start(prompts: FlatBatch, options: GenerateOptions) {
     this.checkAlive();
-    return new Generation({
-      native: this.native,
-      begin: () => this.native.startGeneration({ promptIds: inputIds, temperature, topK, topP, seed }),
-      maxNewTokens,
-      stopTokenIds: options.stopTokenIds ?? this.eosTokenIds,
-      signal: options.signal,
-    });
+    return startGeneration(this.native, prompts, options, this.eosTokenIds);
+  }
+
+  /**
+   * Gives the vocabulary `size` entries, as transformers' resize_token_embeddings: the first ones stay, new ones are drawn
+   * around the mean of the old ones. Call it before training, after tokens were added to the tokenizer.
+   *
+   * @throws AdaptiveTrainerError INVALID_INPUT for a size below 1 or once training has begun
+   */
+  async resizeTokenEmbeddings(size: number, { seed = 0 }: { seed?: number } = {}): Promise<void> {
+    expectInput(Number.isSafeInteger(size) && size >= 1, 'size', 'a whole number, 1 or more', size);
+    expectInput(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number, 0 or more', seed);
+    if (size === this.vocabSize) return;
+    await this.call((native) => native.resize({ vocabSize: size, seed }));
+    this.decoder = { ...this.decoder, vocabSize: size };
+    this.config = { ...this.config, vocab_size: size };
+    this.parameters = await this.call((native) => native.parameters());
   }
 
   /**
@@ -188,6 +250,15 @@ export class CausalLM {
       );
     }
   }
+}
+
+async function readModelFolder(dirOrHubId: string, options: FromPretrainedOptions) {
+  checkOptions(options);
+  const { revision, hub } = options;
+  const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
+  const path = join(dir, 'config.json');
+  const config = await readJsonFile(path, 'MODEL_CONFIG_INVALID');
+  return { dir, config, decoder: readDecoderConfig(config, path, options) };
 }
 
 function checkOptions({ device = 'auto', dtype = 'float32', attnImpl = null }: FromPretrainedOptions): void {

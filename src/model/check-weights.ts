@@ -13,11 +13,7 @@ const recomputed = /\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$/;
  * Compares what a model needs with what its files hold.
  * @throws AdaptiveTrainerError WEIGHTS_MISMATCH listing every missing, extra and mis-shaped tensor
  */
-export function checkWeights(
-  needed: readonly Expected[],
-  files: readonly WeightFile[],
-  tiedHead: boolean,
-): void {
+export function checkWeights(needed: readonly Expected[], files: readonly WeightFile[]): void {
   const found = new Map(files.flatMap(({ tensors }) => tensors.map((tensor) => [tensor.name, tensor.shape])));
   const missing = needed.filter(({ name }) => !found.has(name)).map(({ name }) => name);
   const misshaped = needed.flatMap(({ name, shape }) => {
@@ -27,10 +23,7 @@ export function checkWeights(
       : [`${name} (expected ${JSON.stringify(shape)}, found ${JSON.stringify(actual)})`];
   });
   const known = new Set(needed.map(({ name }) => name));
-  // A tied head may be stored all the same; it repeats the embedding.
-  const extra = [...found.keys()].filter(
-    (name) => !known.has(name) && !recomputed.test(name) && !(tiedHead && name === 'lm_head.weight'),
-  );
+  const extra = [...found.keys()].filter((name) => !known.has(name) && !recomputed.test(name));
   if (missing.length + misshaped.length + extra.length === 0) return;
   const parts = [
     listed('missing', missing),

@@ -1,42 +1,23 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import type { NativeGeneration, NativeModel } from '../native/addon.js';
-import { engineCall } from '../native/engine-call.js';
-
-export interface GenerateOptions {
-  /** Most tokens to generate, 1 or more. */
-  maxNewTokens: number;
-  /** 0 (default): greedy, always the likeliest token. Above: how evenly to sample. */
-  temperature?: number;
-  /** Sample among this many likeliest tokens. Default: all. */
-  topK?: number;
-  /** Sample among the likeliest tokens whose probabilities add up to this, above 0 to 1. Default 1. */
-  topP?: number;
-  /** Seed of the sampling; the same seed gives the same tokens. Default 0. */
-  seed?: number;
-  /** Generation ends after any of these, which is included. Default: the model's eos_token_id. */
-  stopTokenIds?: readonly number[];
-  signal?: AbortSignal;
-}
-
-interface Start {
-  native: NativeModel;
-  begin: () => Promise<NativeGeneration>;
-  maxNewTokens: number;
-  stopTokenIds: readonly number[];
-  signal: AbortSignal | undefined;
-}
 
 /**
- * Tokens as they are generated: `for await (const id of model.generate(…))`, or all of them at once:
- * `const ids = await model.generate(…)`. Starts when it is first looked at, and can be gone through once.
+ * What is generated, step by step as it comes (`for await (const step of …)`) or all at once (`await …`). Starts when it
+ * is first looked at, and can be gone through once.
+ *
+ * For one prompt a step is a token id and the whole a list of them. For a batch a step has an id per row, -1 for rows that
+ * have ended, and the whole is a list of ids per row.
  */
-export class Generation implements AsyncIterable<number>, PromiseLike<number[]> {
+export class Generation<Step, Whole> implements AsyncIterable<Step>, PromiseLike<Whole> {
   private used = false;
 
   /** @internal */
-  constructor(private readonly start: Start) {}
+  constructor(
+    private readonly begin: () => AsyncGenerator<Int32Array, void, undefined>,
+    private readonly stepOf: (tokens: Int32Array) => Step,
+    private readonly wholeOf: (steps: readonly Step[]) => Whole,
+  ) {}
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<number, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
     if (this.used) {
       throw new AdaptiveTrainerError(
         'INVALID_INPUT',
@@ -44,27 +25,19 @@ export class Generation implements AsyncIterable<number>, PromiseLike<number[]> 
       );
     }
     this.used = true;
-    const { native, begin, maxNewTokens, stopTokenIds, signal } = this.start;
-    const session = await engineCall(begin);
-    for (let count = 0; count < maxNewTokens; count++) {
-      if (signal?.aborted)
-        throw new AdaptiveTrainerError('ABORTED', 'The generation was aborted.', { cause: signal.reason });
-      const token = await engineCall(() => native.nextToken(session));
-      yield token;
-      if (stopTokenIds.includes(token)) return;
-    }
+    for await (const tokens of this.begin()) yield this.stepOf(tokens);
   }
 
-  then<Fulfilled = number[], Rejected = never>(
-    onFulfilled?: ((ids: number[]) => Fulfilled | PromiseLike<Fulfilled>) | null,
+  then<Fulfilled = Whole, Rejected = never>(
+    onFulfilled?: ((whole: Whole) => Fulfilled | PromiseLike<Fulfilled>) | null,
     onRejected?: ((reason: unknown) => Rejected | PromiseLike<Rejected>) | null,
   ): Promise<Fulfilled | Rejected> {
     return this.collect().then(onFulfilled, onRejected);
   }
 
-  private async collect(): Promise<number[]> {
-    const ids: number[] = [];
-    for await (const id of this) ids.push(id);
-    return ids;
+  private async collect(): Promise<Whole> {
+    const steps: Step[] = [];
+    for await (const step of this) steps.push(step);
+    return this.wholeOf(steps);
   }
 }

@@ -142,6 +142,10 @@ export type StorageType = 'F32' | 'BF16' | 'F16';
 export interface NativeModel {
   parameters(): Promise<{ name: string; shape: number[] }[]>;
   load(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
+  /** New weights: matrices normal(0, deviation), norms 1, biases 0. */
+  initialise(options: { deviation: number; residualDeviation: number; seed: number }): Promise<void>;
+  /** Gives embedding and head another number of rows; refused once an optimizer exists. */
+  resize(options: { vocabSize: number; seed: number }): Promise<void>;
   configure(options: { computeType: ComputeType; gradientCheckpointing: boolean }): Promise<void>;
   logits(batch: FlatBatch): Promise<Float32Array>;
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
@@ -170,19 +174,23 @@ export interface NativeModel {
   }): Promise<void>;
   clearGradients(): Promise<void>;
   save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
-  startGeneration(options: {
-    promptIds: Int32Array;
-    temperature: number;
-    topK: number;
-    topP: number;
-    seed: number;
-  }): Promise<NativeGeneration>;
-  nextToken(generation: NativeGeneration): Promise<number>;
+  startGeneration(
+    options: FlatBatch & {
+      temperature: number;
+      topK: number;
+      topP: number;
+      repetitionPenalty: number;
+      seed: number;
+      stopTokenIds: Int32Array;
+    },
+  ): Promise<NativeGeneration>;
+  /** One more token per row; -1 for rows that have ended. */
+  nextTokens(generation: NativeGeneration): Promise<{ tokens: Int32Array; ended: boolean }>;
   dispose(): void;
 }
 
 declare const generation: unique symbol;
-/** Handle of one sequence being generated. */
+/** Handle of the sequences being generated. */
 export interface NativeGeneration {
   readonly [generation]: true;
 }

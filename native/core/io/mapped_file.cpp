@@ -29,6 +29,8 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (!data_) fail("IO_FAILED", "Cannot map ", path, " into memory.");
 }
 
+void MappedFile::release(int64_t /*begin*/, int64_t /*end*/) const {}
+
 MappedFile::~MappedFile() {
   if (data_) UnmapViewOfFile(data_);
   if (mapping_) CloseHandle(mapping_);
@@ -49,6 +51,13 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (mapped == MAP_FAILED)
     fail("IO_FAILED", "Cannot map ", path, " into memory: ", std::strerror(error), ".");
   data_ = static_cast<const char*>(mapped);
+}
+
+void MappedFile::release(int64_t begin, int64_t end) const {
+  // Whole pages only: a neighbour's bytes on a shared page may still be wanted.
+  const int64_t page = ::sysconf(_SC_PAGESIZE);
+  const int64_t first = (begin + page - 1) / page * page, last = end / page * page;
+  if (last > first) ::madvise(const_cast<char*>(data_) + first, last - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

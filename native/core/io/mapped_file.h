@@ -16,6 +16,10 @@ class MappedFile {
   int64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
+  /// The bytes [begin, end) were read and will not be read again soon: their pages need not stay in memory. A
+  /// hint; reading them again is correct.
+  void release(int64_t begin, int64_t end) const;
+
  private:
   std::string path_;
   const char* data_ = nullptr;

@@ -14,6 +14,8 @@
 
 namespace adaptive {
 
+struct Initialisation;
+
 class Decoder {
  public:
   explicit Decoder(DecoderConfig config);
@@ -28,6 +30,10 @@ class Decoder {
   at::ScalarType computeType() const { return computeType_; }
   /// Recasts the compute weights from the masters; call once after the masters changed.
   void refreshCompute();
+  /// Draws new weights as transformers does: see initialise_weights.h.
+  friend void initialiseWeights(Decoder& decoder, const Initialisation& options);
+  /// Gives the vocabulary another size: see resize_vocabulary.h.
+  friend void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed);
   void setCheckpointing(bool on) { checkpointing_ = on; }
   void clearGradients();
   void dropGradients();

@@ -7,6 +7,36 @@
 #include "core/error.h"
 
 namespace adaptive {
+namespace {
+
+/// Bytes of a file that are converted before their pages are let go.
+constexpr int64_t kSlabBytes = int64_t{64} << 20;
+
+/// Converts a slab of rows at a time, so that the file never stands in memory beside the weights.
+void copyStored(const MappedFile& file, const StoredTensor& stored, const at::Tensor& source,
+                const at::Tensor& target) {
+  const int64_t bytes = static_cast<int64_t>(source.nbytes());
+  if (bytes <= kSlabBytes || source.dim() == 0) {
+    target.copy_(source);
+    file.release(stored.begin, stored.end);
+    return;
+  }
+  const int64_t rowBytes = bytes / source.size(0), slab = std::max<int64_t>(1, kSlabBytes / rowBytes);
+  for (int64_t row = 0; row < source.size(0); row += slab) {
+    const int64_t count = std::min(slab, source.size(0) - row);
+    target.narrow(0, row, count).copy_(source.narrow(0, row, count));
+    // From the start, so that pages shared by two slabs go with the second.
+    file.release(stored.begin, stored.begin + (row + count) * rowBytes);
+  }
+}
+
+bool isFinite(const at::Tensor& weight) {
+  // A sum is NaN or infinite when an entry is, and needs no memory; only a sum that overflowed is looked at
+  // closely.
+  return std::isfinite(weight.sum().item<double>()) || at::isfinite(weight).all().item<bool>();
+}
+
+}  // namespace
 
 std::vector<std::pair<std::string, at::Tensor>> namedWeights(const Decoder& decoder) {
   std::vector<std::pair<std::string, at::Tensor>> named;
@@ -32,11 +62,8 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files) {
         fail("WEIGHTS_MISMATCH", "Expected ", stored.name, " of shape ", target->second.sizes(), ", found ",
              source.sizes(), " in ", entry.path, ".");
       }
-      target->second.copy_(source);
-      // One sum over the tensor is NaN or infinite exactly when an entry is (weights are far from overflowing
-      // a double).
-      if (!std::isfinite(target->second.sum(at::kDouble).item<double>()))
-        notFinite += (notFinite.empty() ? "" : ", ") + stored.name;
+      copyStored(file, stored, source, target->second);
+      if (!isFinite(target->second)) notFinite += (notFinite.empty() ? "" : ", ") + stored.name;
       missing.erase(target);
     }
   }

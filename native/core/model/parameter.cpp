@@ -75,6 +75,14 @@ void Parameter::accumulate(const at::Tensor& dWeight) {
   hasGradient_ = true;
 }
 
+void Parameter::replace(const at::Tensor& rows) {
+  parts_.at(0).shape[0] = rows.size(0);
+  const at::ScalarType dtype = compute_.scalar_type();
+  master_ = compute_ = rows;
+  dropGradient();
+  refreshCompute(dtype);
+}
+
 void Parameter::dropGradient() {
   gradient_ = at::Tensor();
   hasGradient_ = false;

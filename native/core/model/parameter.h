@@ -31,6 +31,8 @@ class Parameter {
   /// Defined after the first accumulate() since clearGradient().
   at::Tensor gradient() const { return hasGradient_ ? gradient_ : at::Tensor(); }
   const std::vector<ParameterPart>& parts() const { return parts_; }
+  /// A weight or bias of a norm.
+  bool isNorm() const { return isNorm_; }
   /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
   bool decays() const { return master_.dim() > 1; }
 
@@ -45,6 +47,9 @@ class Parameter {
   void accumulate(const at::Tensor& dWeight);
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
+  /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
+  /// dropped.
+  void replace(const at::Tensor& rows);
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
 

@@ -4,7 +4,20 @@
 
 namespace adaptive {
 
-int64_t Sampler::next(const at::Tensor& logits) {
+void Sampler::see(const std::vector<int64_t>& ids) {
+  if (options_.repetitionPenalty != 1) seen_.insert(ids.begin(), ids.end());
+}
+
+int64_t Sampler::next(at::Tensor logits) {
+  auto* z = logits.data_ptr<float>();
+  const auto penalty = static_cast<float>(options_.repetitionPenalty);
+  for (const int64_t id : seen_) z[id] = z[id] > 0 ? z[id] / penalty : z[id] * penalty;
+  const int64_t id = chosen(logits);
+  see({id});
+  return id;
+}
+
+int64_t Sampler::chosen(const at::Tensor& logits) {
   if (options_.temperature <= 0) return logits.argmax().item<int64_t>();
   const int64_t vocab = logits.size(0);
   const int64_t kept = options_.topK > 0 ? std::min(options_.topK, vocab) : vocab;

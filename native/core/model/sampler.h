@@ -3,23 +3,30 @@
 #include <ATen/core/Tensor.h>
 
 #include <random>
+#include <unordered_set>
 
 namespace adaptive {
 
 struct SamplingOptions {
-  double temperature = 0;  ///< 0: greedy
-  int64_t topK = 0;        ///< 0: all
-  double topP = 1;         ///< the smallest set of tokens whose probabilities reach it; 1: all
+  double temperature = 0;        ///< 0: greedy
+  int64_t topK = 0;              ///< 0: all
+  double topP = 1;               ///< the smallest set of tokens whose probabilities reach it; 1: all
+  double repetitionPenalty = 1;  ///< logits of ids seen before: divided by it above 0, multiplied below
   uint64_t seed = 0;
 };
 
 class Sampler {
  public:
   explicit Sampler(SamplingOptions options) : options_(options), random_(options.seed) {}
-  /// logits float32 [vocab] → a token id.
-  int64_t next(const at::Tensor& logits);
+  /// Ids that the repetition penalty counts as seen. Keskar et al. 2019.
+  void see(const std::vector<int64_t>& ids);
+  /// logits float32 [vocab], contiguous on the CPU; overwritten → a token id, which is seen from now on.
+  int64_t next(at::Tensor logits);
 
  private:
+  int64_t chosen(const at::Tensor& logits);
+
+  std::unordered_set<int64_t> seen_;
   SamplingOptions options_;
   std::mt19937_64 random_;
 };

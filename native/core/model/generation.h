@@ -1,0 +1,36 @@
+// Sequences that are being generated, side by side.
+#pragma once
+#include "core/model/decoder.h"
+#include "core/model/sampler.h"
+
+namespace adaptive {
+
+class Generation {
+ public:
+  /// Row r samples with the seed of `options` plus r, so that equal prompts may differ. A row ends with the
+  /// first of `stopIds`.
+  Generation(const DecoderConfig& config, const FlatBatch& prompts, SamplingOptions options,
+             std::vector<int64_t> stopIds);
+
+  /// One more token for every row that has not ended; −1 for the others.
+  std::vector<int64_t> next(Decoder& decoder);
+  /// Every row has ended.
+  bool ended() const;
+
+ private:
+  struct Row {
+    KvCache cache;
+    std::vector<int64_t> ids;  ///< prompt and generated tokens
+    Sampler sampler;
+    bool ended = false;
+  };
+  /// The ids that are not in the row's cache yet.
+  std::vector<int64_t> pendingOf(Row& row) const;
+
+  std::vector<Row> rows_;
+  std::vector<int64_t> stopIds_;
+  int64_t layers_;
+  double ropeSwitch_ = 0;  ///< longrope: rows longer than this turn with other frequencies; 0: none do
+};
+
+}  // namespace adaptive

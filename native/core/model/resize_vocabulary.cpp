@@ -1,0 +1,37 @@
+#include "core/model/resize_vocabulary.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+namespace adaptive {
+namespace {
+
+constexpr double kSpread = 1e-9;
+
+at::Tensor resized(const at::Tensor& rows, int64_t count, at::Generator& generator) {
+  const int64_t old = rows.size(0), added = count - old;
+  if (added <= 0) return rows.narrow(0, 0, count).clone();
+  at::Tensor all = at::empty({count, rows.size(1)}, rows.options());
+  all.narrow(0, 0, old).copy_(rows);
+  const at::Tensor mean = rows.mean(0, /*keepdim=*/true);
+  for (int64_t row = old; row < count; row++) {
+    // Σ zᵢ·(xᵢ − mean)/√n with standard normal z has the covariance of the rows: no factorisation is needed.
+    const at::Tensor z = at::randn({1, old}, generator, rows.options());
+    const at::Tensor spread = at::mm(z, rows) - z.sum() * mean;
+    all.select(0, row).copy_((mean + spread * std::sqrt(kSpread / static_cast<double>(old))).squeeze(0));
+  }
+  return all;
+}
+
+}  // namespace
+
+void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed) {
+  at::NoGradGuard noGrad;
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  decoder.embedding_->replace(resized(decoder.embedding_->master(), vocabSize, generator));
+  if (decoder.head_) decoder.head_->replace(resized(decoder.head_->master(), vocabSize, generator));
+  decoder.config_.vocabSize = vocabSize;
+  if (decoder.config_.paddingId >= vocabSize) decoder.config_.paddingId = -1;
+}
+
+}  // namespace adaptive
