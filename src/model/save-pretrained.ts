@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { StorageType } from '../native/addon.js';
 import type { CausalLM } from './causal-lm.js';
+import { configText } from './config-text.js';
 
 export interface SaveOptions {
   /** Type of the stored weights. Default `float32`, which loses nothing. */
@@ -23,13 +24,14 @@ export async function savePretrained(
   { dtype = 'float32' }: SaveOptions,
 ): Promise<void> {
   await ioStep(dir, () => mkdir(dir, { recursive: true }));
+  const config = await configJson(model, dtype);
   const { type, bytes } = storage[dtype];
   const header = safetensorsHeader(model.parameters, type, bytes);
   const names = model.parameters.map(({ name }) => name);
   await replaceFile(join(dir, 'model.safetensors'), (path) =>
     model.call((native) => native.save({ path, header, names, dtype: type })),
   );
-  await replaceFile(join(dir, 'config.json'), (path) => writeFile(path, configJson(model.config, dtype)));
+  await replaceFile(join(dir, 'config.json'), (path) => writeFile(path, config));
   const generation = join(model.dir, 'generation_config.json');
   if (existsSync(generation)) {
     await replaceFile(join(dir, 'generation_config.json'), (path) => copyFile(generation, path));
@@ -51,10 +53,12 @@ function safetensorsHeader(parameters: CausalLM['parameters'], dtype: StorageTyp
   return text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
 }
 
-function configJson(config: CausalLM['config'], dtype: string): string {
+async function configJson(model: CausalLM, dtype: string): Promise<string> {
   // Before transformers 4.56 the key was torch_dtype.
-  const { torch_dtype: _old, ...rest } = config;
-  return `${JSON.stringify({ ...rest, dtype }, null, 2)}\n`;
+  const { torch_dtype: _old, ...rest } = model.config;
+  const config = { ...rest, dtype };
+  const source = join(model.dir, 'config.json');
+  return configText(config, existsSync(source) ? await readFile(source, 'utf8') : '{}');
 }
 
 /** Writes beside the file, then puts it in place in one step: a reader sees the old file or the new one. */
