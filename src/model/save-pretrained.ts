@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageType } from '../native/addon.js';
 import { expectInput } from '../expect-input.js';
 import { ioError, writeDurably } from '../write-durably.js';
 import { safetensorsHeader } from './safetensors-header.js';
 import type { CausalLM } from './causal-lm.js';
+import { configText } from './config-text.js';
 
 export interface SaveOptions {
   /** Type of the stored weights. Default `float32`, which loses nothing. */
@@ -33,7 +34,8 @@ export async function savePretrained(
   await writeDurably(join(dir, 'model.safetensors'), (path) =>
     model.call((native) => native.save({ path, header, names, dtype: type })),
   );
-  await writeDurably(join(dir, 'config.json'), (path) => writeFile(path, configJson(model.config, dtype)));
+  const config = await configJson(model, dtype);
+  await writeDurably(join(dir, 'config.json'), (path) => writeFile(path, config));
   const generation = join(model.dir, 'generation_config.json');
   if (existsSync(generation)) {
     await writeDurably(join(dir, 'generation_config.json'), (path) => copyFile(generation, path));
@@ -42,8 +44,10 @@ export async function savePretrained(
   await rm(join(dir, 'model.safetensors.index.json'), { force: true });
 }
 
-function configJson(config: CausalLM['config'], dtype: string): string {
+async function configJson(model: CausalLM, dtype: string): Promise<string> {
   // Before transformers 4.56 the key was torch_dtype.
-  const { torch_dtype: _old, ...rest } = config;
-  return `${JSON.stringify({ ...rest, dtype }, null, 2)}\n`;
+  const { torch_dtype: _old, ...rest } = model.config;
+  const config = { ...rest, dtype };
+  const source = join(model.dir, 'config.json');
+  return configText(config, existsSync(source) ? await readFile(source, 'utf8') : '{}');
 }
