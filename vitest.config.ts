@@ -6,6 +6,8 @@ export default defineConfig({
     // The addon owns one engine thread per process, so tests that load it get a process each, one at a time.
     pool: 'forks',
     fileParallelism: false,
+    // Threads that wait by spinning are a torment for tiny models, and many times that on a machine that is busy.
+    env: { OMP_WAIT_POLICY: 'PASSIVE' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -2,6 +2,7 @@ import { AdaptiveTrainer } from './adaptive-trainer.js';
 import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
+import type { MixProgress } from './data/mixed-datasets.js';
 import { atMostEvery } from './hub/at-most-every.js';
 import { downloadDataset } from './hub/download-dataset.js';
 import type { HubEvent } from './hub/hub-event.js';
@@ -10,8 +11,10 @@ import { publishModel } from './hub/publish-model.js';
 import { RunRecord } from './hub/run-record.js';
 import { CausalLM } from './model/causal-lm.js';
 import { modelFolder } from './model/model-folder.js';
+import { dataPrinter } from './report/data-printer.js';
 import { hubPrinter } from './report/hub-printer.js';
 import { ProgressBar } from './report/progress-bar.js';
+import { applyChatTemplate } from './tokenizer/apply-chat-template.js';
 import { Tokenizer } from './tokenizer/tokenizer.js';
 import { JsonlTracker } from './tracking/jsonl-tracker.js';
 import type { Tracker } from './tracking/tracker.js';
@@ -22,6 +25,8 @@ export interface TrainAdaptivelyHooks {
   onEvent?: (event: TrainingEvent) => void;
   /** Told of downloads from the Hub and of the upload, in place of what is printed about them. */
   onHub?: (event: HubEvent) => void;
+  /** Told how far the tokenizing of the datasets is, in place of what is printed about it. */
+  onData?: (progress: MixProgress) => void;
   /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. */
   signal?: AbortSignal;
 }
@@ -57,13 +62,18 @@ export async function trainAdaptively(
   };
   const modelDir = await modelFolder(config.modelName, fromHub);
   const tokenizer = await Tokenizer.fromPretrained(modelDir);
+  applyChatTemplate(tokenizer, args.chatTemplate, warn('CHAT_TEMPLATE'));
+  const printer = dataPrinter();
+  const onProgress = hooks.onData ?? (hooks.onEvent === undefined ? printer.onProgress : () => {});
+  const { mixing, mixingProbabilities, mixingStop } = args;
   const { systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, datasetsConfig } = config;
   const mixer = new DatasetMixer({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
     ...{ maxLengthToken: args.maxLengthToken, seed: args.seed, onWarning: warn('DATASET') },
+    ...{ mixing, mixingProbabilities, mixingStop, onProgress },
     fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
   });
-  const { train, eval: evaluation, report } = await mixer.build();
+  const { train, eval: evaluation, report } = await mixer.build().finally(printer.clear);
   hooks.signal?.throwIfAborted();
 
   const { device, attnImpl } = args;

@@ -92,10 +92,7 @@ struct Job {
   std::optional<Failure> failure;
 };
 
-void finish(Napi::Env env, Job& job) {
-  // A pending promise keeps the process alive; an idle engine does not.
-  if (--job.port->pending == 0) job.port->back.Unref(env);
-  Napi::HandleScope scope(env);
+void settle(Napi::Env env, Job& job) {
   if (job.failure) {
     job.deferred.Reject(toJsError(env, *job.failure));
     return;
@@ -106,6 +103,18 @@ void finish(Napi::Env env, Job& job) {
     job.deferred.Reject(error.Value());
   } catch (...) {
     job.deferred.Reject(toJsError(env, currentFailure()));
+  }
+}
+
+void finish(Napi::Env env, Job& job) {
+  try {
+    // A pending promise keeps the process alive; an idle engine does not.
+    if (--job.port->pending == 0) job.port->back.Unref(env);
+    Napi::HandleScope scope(env);
+    settle(env, job);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated still gets its callbacks, but may not make values any more. Nobody
+    // waits for the promise there.
   }
 }
 

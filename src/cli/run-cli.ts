@@ -10,6 +10,8 @@ Commands:
   train <config.json> [--resume] [--json]
                                  train as the configuration says
   validate <config.json>         check a configuration without training
+  preview <config.json> [--rows N] [--all] [--full] [--json]
+                                 show the datasets as they will be trained on
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   generate <model> "<prompt>"    print what a model makes of a text
   chat <model>                   talk with a model
@@ -26,6 +28,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.`;
 const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
   train: async () => (await import('./train.js')).runTrain,
   validate: async () => (await import('./validate.js')).runValidate,
+  preview: async () => (await import('./preview.js')).runPreview,
   upload: async () => (await import('./upload.js')).runUpload,
   generate: async () => (await import('./generate.js')).runGenerate,
   chat: async () => (await import('./chat.js')).runChat,

@@ -1,7 +1,9 @@
 import { isPlainObject } from '../config/is-plain-object.js';
 import type { TrainAdaptivelyOptions } from '../config/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import type { MixProgress } from '../data/mixed-datasets.js';
 import type { HubEvent } from '../hub/hub-event.js';
+import { dataPrinter } from '../report/data-printer.js';
 import { hubPrinter } from '../report/hub-printer.js';
 import { ProgressBar } from '../report/progress-bar.js';
 import { renderSummary } from '../report/summary.js';
@@ -29,6 +31,7 @@ interface Training {
     hooks: {
       onEvent: (event: TrainingEvent) => void;
       onHub: (event: HubEvent) => void;
+      onData?: (progress: MixProgress) => void;
       signal: AbortSignal;
     },
   ): Promise<string>;
@@ -53,8 +56,8 @@ export async function runTrain(
   const { signal, release } = abortOnSignals();
   try {
     // No type can promise what a file holds; trainAdaptively checks all of it.
-    const { onEvent, onHub } = view;
-    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { onEvent, onHub, signal });
+    const { close: _close, ...hooks } = view;
+    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { ...hooks, signal });
     await view.close();
     if (!flags.json) console.log(model);
     return 0;
@@ -82,6 +85,7 @@ function withResume(config: unknown, resume: boolean): unknown {
 interface View {
   onEvent: (event: TrainingEvent) => void;
   onHub: (event: HubEvent) => void;
+  onData?: (progress: MixProgress) => void;
   close: () => Promise<void>;
 }
 
@@ -97,16 +101,20 @@ function jsonView(): View {
 
 function personView(): View {
   const bar = new ProgressBar();
+  const data = dataPrinter();
   let evaluation: EvaluateEvent | undefined;
   let end: EndEvent | undefined;
   return {
     onHub: hubPrinter(),
+    onData: data.onProgress,
     onEvent(event) {
+      data.clear();
       if (event.type === 'evaluate') evaluation = event;
       if (event.type === 'end') end = event;
       bar.onEvent(event);
     },
     async close() {
+      data.clear();
       await bar.close();
       if (end !== undefined) console.error(`\n${renderSummary(end, evaluation)}\n`);
     },

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { locateDataset } from '../data/locate-dataset.js';
-import { planDatasets } from '../data/plan-datasets.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import { applyChatTemplate } from '../tokenizer/apply-chat-template.js';
+import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { checkDatasets } from './check-datasets.js';
 import type { ConfigFault } from './config-fault.js';
 import { parseConfig } from './parse-config.js';
 import type { ParsedConfig } from './parsed-config.js';
@@ -19,8 +20,9 @@ export interface ValidatedConfig {
 }
 
 /**
- * Checks a whole configuration without training or loading anything: what `parseConfig` checks, and then that the
- * model, the datasets and a place for the output are there. Relative paths start at the current directory.
+ * Checks a whole configuration without training: what `parseConfig` checks, and then that the model, the datasets and a
+ * place for the output are there; the first row of each split is rendered and encoded. Relative paths start at the current
+ * directory.
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults of the values or, where those are fine, of the paths
  */
 export async function validateConfig(
@@ -38,35 +40,36 @@ export async function validateConfig(
     spell('modelName'),
     await faultOfModel(config.modelName, (note) => notes.push(`${spell('modelName')}: ${note}`)),
   );
-  faults.push(...(await faultsOfDatasets(config, spell, (note) => notes.push(note))));
+  const isModelThere = faults.length === 0 && (await kindOf(path.resolve(config.modelName))) === 'folder';
+  const tokenizer = isModelThere
+    ? await openTokenizer(config, refuse, spell, (note) => notes.push(note))
+    : undefined;
+  faults.push(...(await checkDatasets(config, tokenizer, spell, (note) => notes.push(note))));
   refuse(spell('outputDir'), await faultOfOutput(config.outputDir));
   throwFaults(faults);
   return { config, notes };
 }
 
-async function faultsOfDatasets(
+/** The tokenizer with the chat template it would train with, to try the datasets on. */
+async function openTokenizer(
   config: ParsedConfig,
+  refuse: (at: string, message: string) => void,
   spell: (name: string) => string,
   onNote: (note: string) => void,
-): Promise<ConfigFault[]> {
-  const faults: ConfigFault[] = [];
-  for (const plan of planDatasets(config.datasetsConfig, config, onNote)) {
-    if (plan.memory !== undefined) continue;
-    const at = plan.path.replace(/^datasetsConfig/, spell);
-    try {
-      await locateDataset({ ...plan, path: at }, onNote, async (id) => {
-        onNote(
-          `${at}: there is no ${path.resolve(id)}, so ${JSON.stringify(id)} is taken for a name on the Hub, which was not checked`,
-        );
-        return { train: [], eval: undefined };
-      });
-    } catch (error) {
-      if (!AdaptiveTrainerError.isInstance(error)) throw error;
-      const code = error.code === 'NOT_AVAILABLE' ? 'NOT_AVAILABLE' : 'INVALID';
-      faults.push({ path: at, code, message: error.message });
-    }
+): Promise<Tokenizer | undefined> {
+  try {
+    const tokenizer = await Tokenizer.fromPretrained(config.modelName);
+    applyChatTemplate(tokenizer, config.trainingConfig.chatTemplate, onNote);
+    return tokenizer;
+  } catch (error) {
+    if (!AdaptiveTrainerError.isInstance(error)) throw error;
+    const isTemplate = error.code === 'CHAT_TEMPLATE_FAILED';
+    refuse(
+      isTemplate ? `${spell('trainingConfig')}.${spell('chatTemplate')}` : spell('modelName'),
+      error.message,
+    );
+    return undefined;
   }
-  return faults;
 }
 
 async function faultOfModel(name: string, onNote: (note: string) => void): Promise<string | undefined> {

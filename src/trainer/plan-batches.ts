@@ -41,19 +41,24 @@ function* bySize(
   const window = batchSize * gradientAccumulationSteps;
   for (let start = 0; start < count; start += shuffle ? window : batchSize) {
     const rows = indices(start, Math.min(count, start + (shuffle ? window : batchSize)), at);
-    if (shuffle) yield* dealt(rows, Math.ceil(rows.length / batchSize), lengthAt);
+    if (shuffle) yield* dealt(rows, batchSize, lengthAt);
     else yield rows;
   }
 }
 
-/** Deals rows, longest first, to `hands` micro-batches, back and forth, so that none gets all the long ones. */
-function dealt(rows: number[], hands: number, lengthAt: (index: number) => number): number[][] {
-  const batches = Array.from({ length: hands }, (): number[] => []);
-  for (const [position, row] of byLength(rows, lengthAt).entries()) {
-    const [round, place] = [Math.floor(position / hands), position % hands];
-    batches[round % 2 === 0 ? place : hands - 1 - place]!.push(row);
+/** Deals rows, longest first, each to the micro-batch that has the fewest tokens and is not full. */
+function dealt(rows: number[], batchSize: number, lengthAt: (index: number) => number): number[][] {
+  const bins = Array.from({ length: Math.ceil(rows.length / batchSize) }, () => ({
+    rows: [] as number[],
+    tokens: 0,
+  }));
+  for (const row of byLength(rows, lengthAt)) {
+    const open = bins.filter((bin) => bin.rows.length < batchSize);
+    const emptiest = open.reduce((least, bin) => (bin.tokens < least.tokens ? bin : least));
+    emptiest.rows.push(row);
+    emptiest.tokens += lengthAt(row);
   }
-  return batches;
+  return bins.map((bin) => bin.rows);
 }
 
 /** Fills one micro-batch after the other in the order of the rows. */

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seedDir } from '../tokenizer/open-tokenizer.js';
 import { runCommand } from './run-command.js';
 
 let folder: string;
@@ -85,10 +86,11 @@ describe('adaptive-trainer validate', () => {
   });
   beforeAll(async () => {
     await mkdir(path.join(folder, 'model'));
-    for (const name of ['config.json', 'tokenizer.json', 'model.safetensors']) {
-      await writeFile(path.join(folder, 'model', name), '{}');
+    for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
+      await copyFile(path.join(seedDir, name), path.join(folder, 'model', name));
     }
-    await writeFile(path.join(folder, 'rows.jsonl'), '{}\n');
+    await writeFile(path.join(folder, 'model', 'model.safetensors'), '{}');
+    await writeFile(path.join(folder, 'rows.jsonl'), '{"question":"q","answer":"a"}\n');
   });
 
   it('passes a good one, saying what has no effect: status 0', async () => {

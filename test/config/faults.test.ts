@@ -254,12 +254,12 @@ describe('datasets', () => {
       model_name: 'm',
       output_dir: 'o',
       datasets_config: { ideas: ['x/y'], both: 3 },
-      datasets_kwargs: { 'x/y': { tran_split: 'a', name: 'en' } },
+      datasets_kwargs: { 'x/y': { tran_split: 'a', name: 7 } },
     };
     const faults = configFaults(input);
     expect(faults.map(({ path, code }) => [path, code])).toEqual([
       ['datasets_kwargs["x/y"].tran_split', 'UNKNOWN_KEY'],
-      ['datasets_kwargs["x/y"].name', 'NOT_AVAILABLE'],
+      ['datasets_kwargs["x/y"].name', 'INVALID'],
       ['datasets_config.both', 'INVALID'],
     ]);
     expect(faults[0]!.message).toContain('did you mean "train_split"?');

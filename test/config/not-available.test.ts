@@ -20,8 +20,6 @@ describe('not available yet', () => {
     ['lrSchedulerType', 'polynomial'],
     ['attnImpl', 'flash_attention_2'],
     ['useWandb', true],
-    ['resumeFromCheckpoint', 'out/checkpoint-3'],
-    ['resumeFromCheckpoint', true],
     ['localRank', 1],
     ['saveStrategy', 'best'],
   ])('trainingConfig.%s = %j', (key, value) => {
@@ -50,7 +48,7 @@ describe('available', () => {
     ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup']],
     ['attnImpl', [null, 'sdpa', 'eager']],
     ['useWandb', ['auto', false]],
-    ['resumeFromCheckpoint', [null, false]],
+    ['resumeFromCheckpoint', [null, false, true, 'out/checkpoint-3']],
     ['localRank', [-1, 0]],
     ['evalStrategy', ['no', 'steps', 'epoch']],
     ['saveStrategy', ['no', 'steps', 'epoch']],

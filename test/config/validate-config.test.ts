@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigFault } from '../../src/config/config-fault.js';
 import { validateConfig } from '../../src/config/validate-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
+
+import { seedDir } from '../tokenizer/open-tokenizer.js';
 
 const startedIn = process.cwd();
 let cwd: string;
@@ -13,11 +15,12 @@ beforeAll(async () => {
   process.chdir(cwd);
   await mkdir(path.join(cwd, 'model'));
   await mkdir(path.join(cwd, 'half'));
-  for (const name of ['config.json', 'tokenizer.json', 'model-00001-of-00002.safetensors']) {
-    await writeFile(path.join(cwd, 'model', name), '');
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
+    await copyFile(path.join(seedDir, name), path.join(cwd, 'model', name));
   }
+  await writeFile(path.join(cwd, 'model', 'model-00001-of-00002.safetensors'), '');
   await writeFile(path.join(cwd, 'half', 'config.json'), '');
-  await writeFile(path.join(cwd, 'rows.jsonl'), '{}\n');
+  await writeFile(path.join(cwd, 'rows.jsonl'), '{"question":"q","answer":"a"}\n');
 });
 afterAll(async () => {
   process.chdir(startedIn);
@@ -85,5 +88,55 @@ describe('validateConfig', () => {
   it('finds wrong values before it looks at paths', async () => {
     const faults = await faultsOf({ modelName: './none', trainingConfig: { batchSize: 0 } });
     expect(faults.map(({ path: at }) => at)).toEqual(['trainingConfig.batchSize']);
+  });
+
+  it.each([
+    ['a row of no known shape', '{"foo":1}\n', /row 0 \(.*data\.jsonl line 1\).*columns are: foo/],
+    ['a file that is no JSON', '{"question":\n', /data\.jsonl, line 1, column 13/],
+    ['an empty file', '', /data\.jsonl.*is empty/],
+    [
+      'a chat that the template refuses',
+      '{"messages":[{"role":"tool","content":"x"},{"role":"assistant","content":"y"}]}\n',
+      /row 0 .*no tools here/,
+    ],
+  ])('opens the datasets and finds %s', async (_, content, words) => {
+    await cp('model', 'strict', { recursive: true });
+    const template =
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools here') }}{% endif %}{{ m.content }}{% endfor %}";
+    await writeFile(path.join('strict', 'chat_template.jinja'), template);
+    await mkdir('split', { recursive: true });
+    await writeFile(path.join('split', 'train.jsonl'), '{"question":"q","answer":"a"}\n');
+    await writeFile(path.join('split', 'test.jsonl'), content);
+    await writeFile('data.jsonl', content);
+    const faults = await faultsOf({
+      modelName: 'strict',
+      datasetsConfig: { ideas: ['rows.jsonl', 'data.jsonl'] },
+    });
+    expect(faults).toEqual([
+      { path: 'datasetsConfig.ideas[1]', code: 'INVALID', message: expect.stringMatching(words) },
+    ]);
+    const inSplit = await faultsOf({ modelName: 'strict', datasetsConfig: { ideas: ['split'] } });
+    expect(inSplit.map(({ path: at, message }) => [at, /test\.jsonl/.test(message)])).toEqual([
+      ['datasetsConfig.ideas[0]', true],
+    ]);
+  });
+
+  it('finds a tokenizer that cannot be read, and a chat template that is none', async () => {
+    await cp('model', 'odd', { recursive: true });
+    await writeFile(path.join('odd', 'tokenizer.json'), '{}');
+    expect(await faultsOf({ modelName: 'odd' })).toMatchObject([
+      { path: 'modelName', message: expect.stringContaining('tokenizer.json') },
+    ]);
+    expect(await faultsOf({ trainingConfig: { chatTemplate: 'chatlm' } })).toMatchObject([
+      { path: 'trainingConfig.chatTemplate', message: expect.stringContaining('Did you mean "chatml"') },
+    ]);
+  });
+
+  it('finds probabilities that do not fit the datasets', async () => {
+    const faults = await faultsOf({
+      trainingConfig: { mixing: 'interleave', mixingProbabilities: { rows: 1 } },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual(Array(2).fill('trainingConfig.mixingProbabilities'));
+    expect(faults[0]!.message).toContain('"rows"');
   });
 });

@@ -67,6 +67,15 @@ TEST("rms norm: forward and backward") {
   }
 }
 
+TEST("bfloat16 activations are the float32 ones, rounded to nearest even") {
+  const Tensor x = normal({50, 37}, 1).to(at::kFloat), weight = normal({37}, 2).to(at::kFloat);
+  const auto exact = std::get<0>(ops::rmsNorm(x, weight, 1e-6, at::kFloat));
+  checkSame(std::get<0>(ops::rmsNorm(x, weight, 1e-6, at::kBFloat16)), exact.to(at::kBFloat16),
+            "rounded output");
+  const Tensor gateUp = at::tensor({100.f, 100.f, std::nanf(""), 2.f}).view({1, 4}).to(at::kBFloat16);
+  check(ops::swiglu(gateUp)[0][0].isnan().item<bool>(), "a NaN to stay one");
+}
+
 TEST("swiglu: forward and backward") {
   for (const auto& [rows, width] : kShapes) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {

@@ -1,4 +1,4 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { chatChunks } from '../../src/data/chat-chunks.js';
@@ -170,4 +170,15 @@ test('a folded system prompt is said once, and again when the tokens come from t
     expect(built.warnings).toEqual([expect.stringMatching(/refuses the system role/)]);
     expect(own.decode(built.train[0]!.inputIds)).toMatch(/^user\nBe brief\.\n\nq\d+\?/);
   }
+});
+
+test('where no thread can be started, all is done on this one, and said', async () => {
+  const own = await Tokenizer.fromPretrained(await copySeed());
+  await rm(join(own.dir, 'tokenizer.json')); // a thread opens the folder again
+  const datasetsConfig = { ideas: [{ name: 'mine', train: questions(many), eval: [] }] };
+  const built = await build({ datasetsConfig, cacheDir: null }, own);
+  expect(built.warnings).toEqual([
+    expect.stringMatching(/threads cannot be started .*tokenizer\.json.*one thread/s),
+  ]);
+  expect(built.train).toHaveLength(many);
 });

@@ -1,5 +1,4 @@
 // What process-life.test.ts runs in a process of its own: <scenario> <model folder>.
-import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
@@ -17,8 +16,15 @@ function trainerOn(model: CausalLM, onStepEnd: () => void = () => {}): AdaptiveT
   });
 }
 
+// A worker does not inherit the loader that reads TypeScript.
+const bootstrap = `
+import('tsx/esm/api').then(({ register }) => {
+  register();
+  return import(${JSON.stringify(import.meta.url)});
+});`;
+
 function worker(task: string): Worker {
-  return new Worker(fileURLToPath(import.meta.url), { workerData: { task, dir }, argv: [scenario, dir] });
+  return new Worker(bootstrap, { eval: true, workerData: { task, dir }, argv: [scenario, dir] });
 }
 
 function messageOf(thread: Worker): Promise<unknown> {

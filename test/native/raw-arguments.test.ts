@@ -79,7 +79,7 @@ const wrong: [string, () => unknown][] = [
   ['int32', () => Int32Array.of(0, 1, 2 ** 31 - 1)],
   ['negative int32', () => Int32Array.of(0, -5, 4)],
   ['other int32', () => Int32Array.of(0, 1000, 4)],
-  ['many int32', () => new Int32Array(100_000)],
+  ['many int32', () => new Int32Array(1000)],
   ['a detached int32', () => detached(Int32Array.of(1, 2, 3))],
   ['uint8', () => Uint8Array.of(0, 255)],
   ['a detached uint8', () => detached(Uint8Array.of(1, 2))],
@@ -174,7 +174,7 @@ const calls: Record<
   },
   startGeneration: {
     argument: () => prompt,
-    call: async (m, a) => m.nextToken(await m.startGeneration(a)),
+    call: (m, a) => m.startGeneration(a).then((generation) => m.nextToken(generation)),
   },
   nextToken: { argument: () => ({}), call: (m, a) => m.nextToken(a) },
 };

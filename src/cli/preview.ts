@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util';
+import pc from 'picocolors';
+import { parseConfig } from '../config/parse-config.js';
+import { snakeCase } from '../config/snake-case.js';
+import { writesSnakeCase } from '../config/writes-snake-case.js';
+import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
+import { downloadDataset } from '../hub/download-dataset.js';
+import { previewText } from '../report/preview-text.js';
+import { applyChatTemplate } from '../tokenizer/apply-chat-template.js';
+import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { readConfigFile } from './read-config-file.js';
+import { UsageError } from './usage-error.js';
+
+const help = `Usage: adaptive-trainer preview <config.json> [--rows N] [--all] [--full] [--json]
+
+Shows the datasets of a configuration as they will be trained on: the first rows of each as rendered text, with the
+trained tokens marked, and how many rows are usable and how many are dropped. Loads only the tokenizer; trains nothing.
+Paths in the configuration are relative to the current directory.
+
+  --rows N  rows to show of each dataset. Default 3
+  --all     count over all rows. Default: over the first 1,000 of each dataset
+  --full    show long rows and prompts whole
+  --json    print one JSON document instead, with every run of trained and untrained tokens`;
+
+interface PreviewArguments {
+  file: string;
+  rows: number;
+  all: boolean;
+  full: boolean;
+  json: boolean;
+}
+
+/** `adaptive-trainer preview <config.json> [--rows N] [--all] [--full] [--json]`. Resolves to the exit status. */
+export async function runPreview(argv: readonly string[]): Promise<number> {
+  const options = readArguments(argv);
+  if (options === undefined) {
+    console.log(help);
+    return 0;
+  }
+  const input = await readConfigFile(options.file);
+  const config = parseConfig(input);
+  const { maxLengthToken, chatTemplate } = config.trainingConfig;
+  const told = new Set<string>();
+  const onWarning = (message: string) => {
+    if (!told.has(message)) console.error(`${pc.yellow('warning')} ${message}`);
+    told.add(message);
+  };
+  const tokenizer = await Tokenizer.fromPretrained(config.modelName);
+  applyChatTemplate(tokenizer, chatTemplate, onWarning);
+  const { datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts } = config;
+  const previews = await previewDatasets({
+    ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts },
+    ...{ tokenizer, maxLengthToken, onWarning, rows: options.rows },
+    counted: options.all ? Infinity : 1000,
+    fetchHubDataset: (id, location, onHubWarning) =>
+      downloadDataset(id, location, { onWarning: onHubWarning }),
+  });
+  const spell = writesSnakeCase(input) ? snakeCase : (name: string) => name;
+  for (const preview of previews) preview.path = preview.path.replace(/^datasetsConfig/, spell);
+  console.log(
+    options.json ? asJson(previews, maxLengthToken) : asText(previews, maxLengthToken, options.full),
+  );
+  return 0;
+}
+
+function asText(previews: readonly DatasetPreview[], maxLengthToken: number, isFull: boolean): string {
+  const isColored = pc.isColorSupported && process.stdout.isTTY === true;
+  const width = process.stdout.isTTY === true ? Math.max(40, process.stdout.columns) : Infinity;
+  return previewText(previews, { isColored, isFull, maxLengthToken, width });
+}
+
+function asJson(previews: readonly DatasetPreview[], maxLengthToken: number): string {
+  const datasets = previews.map((preview) => ({
+    ...preview,
+    rows: preview.rows.map((row) => ({ ...row, text: row.runs.map((run) => run.text).join('') })),
+  }));
+  return JSON.stringify({ maxLengthToken, datasets }, null, 2);
+}
+
+function readArguments(argv: readonly string[]): PreviewArguments | undefined {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        rows: { type: 'string', default: '3' },
+        ...{ all: { type: 'boolean', default: false }, full: { type: 'boolean', default: false } },
+        ...{ json: { type: 'boolean', default: false } },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message, help);
+  }
+  const { values, positionals } = parsed;
+  const { rows, all, full, json } = values as { rows: string; all: boolean; full: boolean; json: boolean };
+  if (values.help) return undefined;
+  const [file] = positionals;
+  if (file === undefined || positionals.length > 1) {
+    const received = positionals.length === 0 ? 'none' : positionals.join(' ');
+    throw new UsageError(`Expected one configuration file but received ${received}.`, help);
+  }
+  if (!/^\d+$/.test(rows)) {
+    throw new UsageError(`Expected a whole number after --rows but received ${JSON.stringify(rows)}.`, help);
+  }
+  return { file, rows: Number(rows), all, full, json };
+}

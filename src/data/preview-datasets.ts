@@ -1,0 +1,164 @@
+import { AdaptiveTrainerError } from '../errors.js';
+import { encodeChat } from '../tokenizer/encode-chat.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { DatasetPlan } from './dataset-plan.js';
+import type { DatasetSource, Sample } from './dataset-source.js';
+import { EventLoopPacer } from './event-loop-pacer.js';
+import type { FetchHubDataset } from './fetch-hub-dataset.js';
+import type { LearningStyle } from './learning-style.js';
+import { openDataset } from './open-dataset.js';
+import { planDatasets, type DatasetTables } from './plan-datasets.js';
+import { sampleToChat } from './sample-to-chat.js';
+import { throwTogether } from './throw-together.js';
+import { tokenRuns, type TokenRun } from './token-runs.js';
+
+export interface PreviewOptions extends DatasetTables {
+  datasetsConfig: unknown;
+  tokenizer: Tokenizer;
+  /** Rows with more tokens are dropped. Default 4096. */
+  maxLengthToken?: number;
+  /** Default false. */
+  trainOnHeader?: boolean;
+  /** Rows to show of each dataset. Default 3. */
+  rows?: number;
+  /** Rows to count over, of each dataset. Default 1000; Infinity: all. */
+  counted?: number;
+  fetchHubDataset?: FetchHubDataset;
+  onWarning?: (message: string) => void;
+}
+
+/** One row as it would be trained on. */
+export interface RowPreview {
+  /** `row 12 (rows.jsonl line 13)` */
+  where: string;
+  tokens: number;
+  trainedTokens: number;
+  /** Why it would not be trained on; null: it would be. */
+  dropped: 'too long' | 'no trained token' | null;
+  /** The whole rendered text in runs of trained and untrained tokens. */
+  runs: TokenRun[];
+}
+
+/** A dataset before it is trained on. Counts are of the first rows of its training split. */
+export interface DatasetPreview {
+  name: string;
+  style: LearningStyle;
+  /** Where it stands in the configuration. */
+  path: string;
+  /** K of `name:|:K`. */
+  limit: number | null;
+  systemPrompt: string;
+  contextMode: string | boolean;
+  /** Files of the training and of the validation split; null: rows in memory, or no such split. */
+  trainFiles: string[] | null;
+  evalFiles: string[] | null;
+  /** How many rows were looked at, and whether those are all. */
+  counted: number;
+  isAll: boolean;
+  usable: number;
+  tooLong: number;
+  noTrainedToken: number;
+  skipped: number;
+  /** Of the rows that were not skipped. */
+  longest: number;
+  /** Of the usable rows. */
+  meanTokens: number;
+  trainedShare: number;
+  rows: RowPreview[];
+}
+
+/**
+ * Shows what datasets become before they are trained on: the first rows as rendered text with the tokens that are
+ * trained, and counts over more of them. Trains nothing and keeps nothing.
+ *
+ * @throws AdaptiveTrainerError see `DatasetMixer.build`
+ */
+export async function previewDatasets(options: PreviewOptions): Promise<DatasetPreview[]> {
+  const { datasetsConfig, fetchHubDataset, onWarning = () => {} } = options;
+  const plans = planDatasets(datasetsConfig, options, onWarning);
+  const previews: DatasetPreview[] = [];
+  const errors: AdaptiveTrainerError[] = [];
+  for (const plan of plans) {
+    try {
+      const source = await openDataset(plan, onWarning, fetchHubDataset);
+      previews.push(await previewOf(plan, source, options));
+    } catch (error) {
+      if (!AdaptiveTrainerError.isInstance(error)) throw error;
+      errors.push(error);
+    }
+  }
+  throwTogether(errors);
+  return previews;
+}
+
+async function previewOf(
+  plan: DatasetPlan,
+  source: DatasetSource,
+  options: PreviewOptions,
+): Promise<DatasetPreview> {
+  const { rows = 3, counted = 1000 } = options;
+  const pacer = new EventLoopPacer();
+  const preview = emptyPreview(plan, source);
+  let [tokens, trained] = [0, 0];
+  for await (const sample of source.train()) {
+    if (preview.counted >= Math.max(counted, rows)) {
+      preview.isAll = false;
+      break;
+    }
+    preview.counted++;
+    const row = await previewRow(plan, sample, options, preview.rows.length < rows);
+    await pacer.breathe();
+    if (row === null) {
+      preview.skipped++;
+      continue;
+    }
+    if (preview.rows.length < rows) preview.rows.push(row);
+    preview.longest = Math.max(preview.longest, row.tokens);
+    if (row.dropped === 'too long') preview.tooLong++;
+    else if (row.dropped === 'no trained token') preview.noTrainedToken++;
+    else {
+      preview.usable++;
+      tokens += row.tokens;
+      trained += row.trainedTokens;
+    }
+  }
+  preview.meanTokens = preview.usable === 0 ? 0 : tokens / preview.usable;
+  preview.trainedShare = tokens === 0 ? 0 : trained / tokens;
+  return preview;
+}
+
+function emptyPreview(plan: DatasetPlan, source: DatasetSource): DatasetPreview {
+  const { name, style, path, limit, systemPrompt, contextMode } = plan;
+  return {
+    ...{ name, style, path, limit, systemPrompt, contextMode },
+    trainFiles: source.files?.train ?? null,
+    evalFiles: source.files?.eval ?? null,
+    ...{ counted: 0, isAll: true, usable: 0, tooLong: 0, noTrainedToken: 0, skipped: 0 },
+    ...{ longest: 0, meanTokens: 0, trainedShare: 0, rows: [] },
+  };
+}
+
+async function previewRow(
+  plan: DatasetPlan,
+  sample: Sample,
+  options: PreviewOptions,
+  isShown: boolean,
+): Promise<RowPreview | null> {
+  const { tokenizer, maxLengthToken = 4096, trainOnHeader = false, onWarning = () => {} } = options;
+  const chat = await sampleToChat(plan, sample);
+  if (chat === null) return null;
+  try {
+    const { inputIds, labels } = encodeChat(tokenizer, chat, { trainOnHeader, onWarning });
+    const trainedTokens = labels.subarray(1).reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
+    const isTooLong = inputIds.length > maxLengthToken;
+    return {
+      ...{ where: sample.where, tokens: inputIds.length, trainedTokens },
+      dropped: isTooLong ? 'too long' : trainedTokens === 0 ? 'no trained token' : null,
+      runs: isShown ? tokenRuns(tokenizer, inputIds, labels) : [],
+    };
+  } catch (cause) {
+    if (!AdaptiveTrainerError.isInstance(cause)) throw cause;
+    const message = `Dataset "${plan.name}" (${plan.path}), ${sample.where}: ${cause.message}`;
+    throw new AdaptiveTrainerError(cause.code, message, { details: { ...cause.details }, cause });
+  }
+}
