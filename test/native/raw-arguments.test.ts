@@ -16,7 +16,10 @@ const flat = { inputIds: Int32Array.of(1, 2, 3, 4), cuSeqlens: Int32Array.of(0, 
 const loss = { crossEntropy: false, topK: 2, scale: 1, state };
 const batch = { ...flat, labels: Int32Array.of(1, 2, 3, 4), styles: Uint8Array.of(1, 2), ...loss };
 const options = { name: 'adamw', beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0 } as const;
-const prompt = { promptIds: Int32Array.of(1, 2), temperature: 1, topK: 0, topP: 1, seed: 1 };
+const prompt = {
+  ...{ inputIds: Int32Array.of(1, 2), cuSeqlens: Int32Array.of(0, 2), temperature: 1, topK: 0, topP: 1 },
+  ...{ repetitionPenalty: 1, seed: 1, stopTokenIds: new Int32Array() },
+};
 const head = {
   ...{ hidden: new Float32Array(4 * 3), weight: new Float32Array(5 * 3), labels: Int32Array.of(0, 1, 2, 3) },
   ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },
@@ -174,9 +177,9 @@ const calls: Record<
   },
   startGeneration: {
     argument: () => prompt,
-    call: (m, a) => m.startGeneration(a).then((generation) => m.nextToken(generation)),
+    call: (m, a) => m.startGeneration(a).then((generation) => m.nextTokens(generation)),
   },
-  nextToken: { argument: () => ({}), call: (m, a) => m.nextToken(a) },
+  nextTokens: { argument: () => ({}), call: (m, a) => m.nextTokens(a) },
 };
 
 describe('the raw addon', () => {
@@ -216,9 +219,9 @@ describe('the raw addon', () => {
     expectType(() => model.trainMicroBatch({ ...batch, state: { ...state, alpha: null as never } }), 'alpha');
     expectType(() => model.trainMicroBatch({ ...batch, crossEntropy: 1 as never }), 'crossEntropy');
     expectType(() => model.trainMicroBatch({ ...batch, styles: Uint8Array.of(1, 4) }), 'styles');
-    expectType(() => model.nextToken({} as never), 'generation');
+    expectType(() => model.nextTokens({} as never), 'generation');
     expectType(() => addon.createModel({ ...decoder, kvHeads: 0 }), 'sizes');
-    expectType(() => addon.createModel({ ...decoder, layers: 2 ** 40 }), 'layers');
+    expectType(() => addon.createModel({ ...decoder, layers: [] }), 'layers');
     expectType(() => addon.setThreads({ threads: 1e9 }), 'threads');
   });
 
@@ -235,10 +238,10 @@ describe('the raw addon', () => {
   });
 
   it('refuses a generation that belongs to another model', async () => {
-    const deeper = await addon.createModel({ ...decoder, layers: 7 });
+    const deeper = await addon.createModel({ ...decoder, layers: Array(7).fill(decoder.layers[0]) });
     const generation = await model.startGeneration(prompt);
-    await expect(deeper.nextToken(generation)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    expect(await model.nextToken(generation)).toBeLessThan(tinyConfig.vocab_size);
+    await expect(deeper.nextTokens(generation)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect((await model.nextTokens(generation)).tokens[0]).toBeLessThan(tinyConfig.vocab_size);
     deeper.dispose();
   });
 
