@@ -47,12 +47,16 @@ std::vector<T> listAt(const Napi::Object& from, const char* key, const Read& rea
 /// src/model/read-decoder-config.ts has the words for the user; here it is kept from dividing by zero and
 /// from building layers until the memory is gone.
 void checkSizes(Napi::Env env, const DecoderConfig& c) {
-  constexpr int64_t largest = std::numeric_limits<int32_t>::max(), mostLayers = 10000;
+  constexpr int64_t largest = std::numeric_limits<int32_t>::max(), mostLayers = 10000,
+                    mostPositions = 1 << 24;
   for (const int64_t size : {c.vocabSize, c.hiddenSize, c.intermediateSize, c.heads, c.kvHeads, c.headDim}) {
     if (size < 1 || size > largest)
       throw Napi::TypeError::New(env,
                                  "Expected sizes from 1 to 2147483647, found " + std::to_string(size) + ".");
   }
+  if (c.maxPositions < 0 || c.maxPositions > mostPositions)
+    throw Napi::TypeError::New(
+        env, "Expected 0 to 16777216 maxPositions, found " + std::to_string(c.maxPositions) + ".");
   if (c.layers() < 1 || c.layers() > mostLayers)
     throw Napi::TypeError::New(env, "Expected 1 to 10000 layers, found " + std::to_string(c.layers()) + ".");
   for (const LayerConfig& layer : c.layerConfigs) {
