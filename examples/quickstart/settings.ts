@@ -6,7 +6,7 @@ export const settings = {
     heldOutCategories: 500,
     heldOutDefinitions: 100,
     // Never trained on; their answers are shown. The first is asked for its meaning, the others for their kind.
-    showcase: ['snowstorm', 'walrus', 'violin'],
+    showcase: ['snowstorm', 'violinist', 'apple tree'],
     seed: 1,
   },
   training: {

@@ -30,9 +30,9 @@ describe('the event loop while the engine works', () => {
     const steps: StepEvent[] = [];
     const trainer = new AdaptiveTrainer({
       model,
-      trainDataset: trainingRows(64, config.vocab_size, 1, 120),
+      trainDataset: trainingRows(128, config.vocab_size, 1, 120),
       args: {
-        ...{ batchSize: 16, gradientAccumulationSteps: 1, maxSteps: 4, fp16: false, shuffle: false },
+        ...{ batchSize: 32, gradientAccumulationSteps: 1, maxSteps: 4, fp16: false, shuffle: false },
         ...{ saveStrategy: 'no', evalStrategy: 'no', optimizer: 'adamw' },
       },
       callbacks: [{ onStepEnd: (event) => void steps.push(event) }],
