@@ -120,7 +120,7 @@ export class AdaptiveTrainer {
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
     const { evalDataset, trainDataset, trackers = [] } = this.options;
-    this.plan = planRun(lengthOf(trainDataset), this.args);
+    this.plan = planRun(isArray(trainDataset) ? trainDataset : undefined, this.args);
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
       if (this.args.evalOnStart && this.step === 0 && evalDataset !== undefined) await this.evaluate();

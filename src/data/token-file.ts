@@ -9,7 +9,7 @@ import { TokenRows } from './token-rows.js';
  */
 const sizesBytes = 16;
 const hashBytes = 32;
-const inMemory = 1 << 26; // bytes of tokens up to which they are kept in memory
+const inMemory = 1 << 25; // bytes of tokens up to which they are kept in memory
 
 /** What follows the tokens in a file. */
 export function tokenFileIndex(

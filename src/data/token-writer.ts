@@ -9,7 +9,7 @@ import { bytesOf, tokenFileIndex } from './token-file.js';
 import { TokenRows } from './token-rows.js';
 import type { TokenizedRows } from './chat-tokenizer.js';
 
-const inMemory = 1 << 26; // bytes of tokens beyond which they go to a file, cache or not
+const inMemory = 1 << 25; // bytes of tokens beyond which they go to a file, cache or not
 
 /** Collects tokenized rows: in memory while they are few, else in a file; and in the cache's file where there is one. */
 export class TokenWriter {

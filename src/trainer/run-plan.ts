@@ -1,5 +1,7 @@
 import type { TrainingConfig } from '../config/parsed-config.js';
+import type { TrainingRow } from '../data/training-row.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import { microBatchCounts } from './train-batches.js';
 
 /** How long a run is. */
 export interface RunPlan {
@@ -10,10 +12,11 @@ export interface RunPlan {
 }
 
 /**
- * As the Hugging Face Trainer counts: a last window of fewer micro-batches is a step too.
+ * As the Hugging Face Trainer counts: a last window of fewer micro-batches is a step too. Where batches are cut by tokens,
+ * epochs differ in their number of steps, and `stepsPerEpoch` is their mean.
  * @throws AdaptiveTrainerError INVALID_INPUT for streamed rows without `maxSteps`
  */
-export function planRun(rows: number | undefined, args: TrainingConfig): RunPlan {
+export function planRun(rows: readonly TrainingRow[] | undefined, args: TrainingConfig): RunPlan {
   if (rows === undefined) {
     if (args.maxSteps > 0) return { totalSteps: args.maxSteps, stepsPerEpoch: undefined };
     throw new AdaptiveTrainerError(
@@ -21,8 +24,12 @@ export function planRun(rows: number | undefined, args: TrainingConfig): RunPlan
       'Expected args.maxSteps, since the rows are streamed and their number is not known, found -1. Set it, or pass an array.',
     );
   }
-  const microBatches = Math.ceil(rows / args.batchSize);
-  const stepsPerEpoch = Math.max(1, Math.ceil(microBatches / args.gradientAccumulationSteps));
-  const totalSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(args.numEpochs * stepsPerEpoch);
-  return { totalSteps, stepsPerEpoch };
+  const epochs = Math.ceil(args.numEpochs);
+  const steps = microBatchCounts(rows, args, epochs).map((count) =>
+    Math.max(1, Math.ceil(count / args.gradientAccumulationSteps)),
+  );
+  const whole = steps.reduce((sum, count) => sum + count, 0);
+  const cutShort = (epochs - args.numEpochs) * steps.at(-1)!;
+  const totalSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(whole - cutShort);
+  return { totalSteps, stepsPerEpoch: whole / epochs };
 }

@@ -48,6 +48,7 @@ const ownDefaults = {
   min_lr_rate: null,
   shuffle: true,
   max_tokens_per_batch: null,
+  on_save_error: 'continue',
   mixing: 'concat',
   mixing_probabilities: null,
   mixing_stop: 'first_exhausted',

@@ -15,11 +15,12 @@ namespace {
 struct Shape {
   std::vector<int64_t> lengths;
   int64_t heads, kvHeads, headDim, window;
+  double softCap = 0;
 };
 
 std::string name(const Shape& s) {
   return c10::str("rows ", at::IntArrayRef(s.lengths), ", heads ", s.heads, "/", s.kvHeads, ", head_dim ",
-                  s.headDim, ", window ", s.window);
+                  s.headDim, ", window ", s.window, ", soft cap ", s.softCap);
 }
 
 /// Which of `keys` the last `queries` positions may see: not later ones, and none `window` or more back.
@@ -30,10 +31,11 @@ Tensor seen(int64_t queries, int64_t keys, int64_t window) {
 
 /// One row: q [n, heads, d], k and v [keys, kvHeads, d] → [n, heads·d] and lse [heads, n].
 std::tuple<Tensor, Tensor> naive(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
-                                 int64_t window) {
+                                 int64_t window, double softCap) {
   const int64_t group = q.size(1) / k.size(1);
   const Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);
   Tensor scores = at::einsum("qhd,khd->hqk", {q, keys}) * scale;
+  if (softCap > 0) scores = softCap * (scores / softCap).tanh();
   scores = scores.masked_fill(seen(q.size(0), k.size(0), window).logical_not(),
                               -std::numeric_limits<double>::infinity());
   return {at::einsum("hqk,khd->qhd", {scores.softmax(2), values}).reshape({q.size(0), -1}),
@@ -47,7 +49,7 @@ std::tuple<Tensor, Tensor> naiveRows(const Tensor& qkv, const Shape& s, double s
   for (const int64_t length : s.lengths) {
     const Tensor row = all.narrow(0, start, length);
     const auto [out, lse] = naive(row.narrow(1, 0, s.heads), row.narrow(1, s.heads, s.kvHeads),
-                                  row.narrow(1, s.heads + s.kvHeads, s.kvHeads), scale, s.window);
+                                  row.narrow(1, s.heads + s.kvHeads, s.kvHeads), scale, s.window, s.softCap);
     outs.push_back(out), lses.push_back(lse);
     start += length;
   }
@@ -70,10 +72,10 @@ void compare(const Shape& s, at::ScalarType type, double tolerance) {
   const auto [expected, expectedLse] = naiveRows(exact, s, scale);
   const Tensor dExpected = torch::autograd::grad({expected}, {exact}, {dOut.to(at::kDouble)})[0];
 
-  const auto [out, lse] = ops::attention(given, cu, s.heads, s.kvHeads, scale, s.window);
+  const auto [out, lse] = ops::attention(given, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
   checkClose(out, expected, tolerance, "output, " + name(s));
   checkClose(lse, expectedLse, tolerance, "lse, " + name(s));
-  const Tensor dQkv = ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window);
+  const Tensor dQkv = ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
   check(dQkv.scalar_type() == type, "gradients in the type of the activations");
   // Each of dq, dk and dv on its own: a large one must not hide a wrong small one.
   const int64_t q = s.heads * s.headDim, kv = s.kvHeads * s.headDim;
@@ -100,6 +102,9 @@ const std::vector<Shape> kShapes = {
     {{300, 130}, 2, 1, 16, 128},
     {{300, 200}, 2, 2, 16, 131},
     {{150, 20}, 2, 1, 16, 1000},
+    {{1, 40, 7}, 4, 2, 12, 0, 1.5},
+    {{300, 130}, 2, 1, 16, 0, 0.7},
+    {{200, 20}, 4, 2, 16, 30, 20},
 };
 
 }  // namespace

@@ -8,7 +8,16 @@ import type { Fingerprint } from './run-state.js';
 
 /** Settings that decide what every later step does. */
 const trainingKeys = [
-  ...['batchSize', 'gradientAccumulationSteps', 'seed', 'shuffle', 'numEpochs', 'maxSteps', 'learningRate'],
+  ...[
+    'batchSize',
+    'maxTokensPerBatch',
+    'gradientAccumulationSteps',
+    'seed',
+    'shuffle',
+    'numEpochs',
+    'maxSteps',
+    'learningRate',
+  ],
   ...['lrSchedulerType', 'warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'],
   ...['maxGradNorm', 'optimizer', 'fp16', 'bf16'],
 ] as const satisfies readonly (keyof TrainingConfig)[];
