@@ -30,6 +30,7 @@ export function planRun(rows: readonly TrainingRow[] | undefined, args: Training
   );
   const whole = steps.reduce((sum, count) => sum + count, 0);
   const cutShort = (epochs - args.numEpochs) * steps.at(-1)!;
-  const totalSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(whole - cutShort);
+  // The margin keeps 2.1 epochs of 10 steps from becoming 22.
+  const totalSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(whole - cutShort - 1e-9);
   return { totalSteps, stepsPerEpoch: whole / epochs };
 }

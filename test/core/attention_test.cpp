@@ -75,7 +75,8 @@ void compare(const Shape& s, at::ScalarType type, double tolerance) {
   const auto [out, lse] = ops::attention(given, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
   checkClose(out, expected, tolerance, "output, " + name(s));
   checkClose(lse, expectedLse, tolerance, "lse, " + name(s));
-  const Tensor dQkv = ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
+  const Tensor dQkv =
+      ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
   check(dQkv.scalar_type() == type, "gradients in the type of the activations");
   // Each of dq, dk and dv on its own: a large one must not hide a wrong small one.
   const int64_t q = s.heads * s.headDim, kv = s.kvHeads * s.headDim;
@@ -115,10 +116,10 @@ TEST("attention: forward and backward in float32") {
 
 TEST("attention: a row of one token is its own value") {
   const Tensor qkv = normal({1, 3 * 8}, 4).to(at::kFloat);
-  const auto [out, lse] = ops::attention(qkv, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0);
+  const auto [out, lse] = ops::attention(qkv, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0, 0);
   checkClose(out, qkv.narrow(1, 16, 8), 1e-6, "output");
   const Tensor dQkv =
-      ops::attentionBackward(at::ones({1, 8}), qkv, out, lse, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0);
+      ops::attentionBackward(at::ones({1, 8}), qkv, out, lse, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0, 0);
   checkNear(dQkv.narrow(1, 0, 16).abs().max().item<double>(), 0, 1e-6, "gradient of q and k");
 }
 
@@ -129,10 +130,10 @@ TEST("attention: forward and backward in bfloat16") {
 TEST("attention: no row sees another") {
   const Shape s{{50, 140, 9}, 4, 2, 16, 0};
   const Tensor cu = cuSeqlensOf(s), qkv = normal({199, 8 * 16}, 21).to(at::kFloat);
-  const auto [packed, lse] = ops::attention(qkv, cu, 4, 2, 0.25, 0);
+  const auto [packed, lse] = ops::attention(qkv, cu, 4, 2, 0.25, 0, 0);
   Tensor changed = qkv.clone();
   changed.narrow(0, 50, 140).mul_(-3);
-  const auto [other, otherLse] = ops::attention(changed, cu, 4, 2, 0.25, 0);
+  const auto [other, otherLse] = ops::attention(changed, cu, 4, 2, 0.25, 0, 0);
   checkSame(other.narrow(0, 0, 50), packed.narrow(0, 0, 50), "first row");
   checkSame(other.narrow(0, 190, 9), packed.narrow(0, 190, 9), "last row");
   check(!other.narrow(0, 50, 140).equal(packed.narrow(0, 50, 140)), "the changed row to change");
@@ -140,19 +141,19 @@ TEST("attention: no row sees another") {
 
 TEST("attention: no token sees a later one") {
   const Tensor cu = at::tensor({0, 260}, at::kLong), qkv = normal({260, 4 * 16}, 22).to(at::kFloat);
-  const auto [before, lse] = ops::attention(qkv, cu, 2, 1, 0.25, 0);
+  const auto [before, lse] = ops::attention(qkv, cu, 2, 1, 0.25, 0, 0);
   for (const int64_t position : {1, 127, 128, 200}) {
     Tensor changed = qkv.clone();
     changed.narrow(0, position, 260 - position).mul_(-3);
-    const auto [after, otherLse] = ops::attention(changed, cu, 2, 1, 0.25, 0);
+    const auto [after, otherLse] = ops::attention(changed, cu, 2, 1, 0.25, 0, 0);
     checkClose(after.narrow(0, 0, position), before.narrow(0, 0, position), 1e-6, "output before the change");
   }
 }
 
 TEST("attention: scores far from zero stay finite") {
   const Tensor cu = at::tensor({0, 20}, at::kLong), qkv = normal({20, 3 * 16}, 23).to(at::kFloat) * 60;
-  const auto [out, lse] = ops::attention(qkv, cu, 1, 1, 1, 0);
-  const auto [expected, expectedLse] = naiveRows(qkv.to(at::kDouble), {{20}, 1, 1, 16, 0}, 1);
+  const auto [out, lse] = ops::attention(qkv, cu, 1, 1, 1, 0, 0);
+  const auto [expected, expectedLse] = naiveRows(qkv.to(at::kDouble), {{20}, 1, 1, 16, 0, 0}, 1);
   checkClose(out, expected, 1e-4, "output");
   checkClose(lse, expectedLse, 1e-5, "lse");
 }
@@ -168,12 +169,16 @@ TEST("attention with a cache: the last queries of a longer row") {
                                                           {300, 1, 20},
                                                           {64, 3, 1}}) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
-      const Tensor q = normal({queries, 6, 12}, 31).to(type), k = normal({keys, 2, 12}, 32).to(type),
-                   v = normal({keys, 2, 12}, 33).to(type);
-      const auto [expected, lse] =
-          naive(q.to(at::kDouble), k.to(at::kDouble), v.to(at::kDouble), 0.3, window);
-      checkClose(ops::attentionCached(q, k, v, 0.3, window), expected, type == at::kFloat ? 3e-6 : 2e-2,
-                 c10::str("output of ", queries, " queries on ", keys, " keys, window ", window));
+      for (const double softCap : {0.0, 2.0}) {
+        const Tensor q = normal({queries, 6, 12}, 31).to(type), k = normal({keys, 2, 12}, 32).to(type),
+                     v = normal({keys, 2, 12}, 33).to(type);
+        const auto [expected, lse] =
+            naive(q.to(at::kDouble), k.to(at::kDouble), v.to(at::kDouble), 0.3, window, softCap);
+        checkClose(ops::attentionCached(q, k, v, 0.3, window, softCap), expected,
+                   type == at::kFloat ? 3e-6 : 2e-2,
+                   c10::str("output of ", queries, " queries on ", keys, " keys, window ", window,
+                            ", soft cap ", softCap));
+      }
     }
   }
 }

@@ -15,9 +15,11 @@ namespace {
 
 DecoderConfig smallConfig(bool tied) {
   DecoderConfig config;
-  config.vocabSize = 61, config.hiddenSize = 24, config.intermediateSize = 40, config.layers = 3;
+  config.vocabSize = 61, config.hiddenSize = 24, config.intermediateSize = 40;
   config.heads = 4, config.kvHeads = 2, config.headDim = 8;
   config.tiedHead = tied, config.qkvBias = true, config.outputBias = true, config.mlpBias = true;
+  config.ropes = {{.theta = 10000, .dims = 8}};
+  config.layerConfigs.assign(3, {.rope = 0, .window = 0, .attentionScale = 1 / std::sqrt(8.0)});
   return config;
 }
 
@@ -39,6 +41,11 @@ FlatBatch batchOf(const std::vector<int64_t>& lengths) {
     batch.cuSeqlens.push_back(static_cast<int64_t>(batch.ids.size()));
   }
   return batch;
+}
+
+/// The ids that continue one cached row.
+Tensor continued(Decoder& decoder, const std::vector<int64_t>& ids, KvCache& cache) {
+  return decoder.hiddenStates({ids, {0, static_cast<int64_t>(ids.size())}}, {&cache});
 }
 
 FlatBatch rowOf(const FlatBatch& batch, size_t row) {
@@ -150,9 +157,9 @@ TEST("decoder: a key/value cache equals the whole sequence") {
     // Prompts of different lengths, then one by one: past the first capacity of 64 and its doubling.
     for (const size_t prompt : {1, 63, 64, 140}) {
       KvCache cache(3);
-      std::vector<Tensor> parts = {decoder->hiddenStates(
-          {batch.ids.begin(), batch.ids.begin() + static_cast<int64_t>(prompt)}, cache)};
-      for (size_t i = prompt; i < 150; i++) parts.push_back(decoder->hiddenStates({batch.ids[i]}, cache));
+      std::vector<Tensor> parts = {
+          continued(*decoder, {batch.ids.begin(), batch.ids.begin() + static_cast<int64_t>(prompt)}, cache)};
+      for (size_t i = prompt; i < 150; i++) parts.push_back(continued(*decoder, {batch.ids[i]}, cache));
       check(cache.length() == 150, "150 positions in the cache");
       checkClose(at::cat(parts), whole, type == at::kFloat ? 1e-5 : 3e-2,
                  c10::str("hidden states after a prompt of ", prompt));
@@ -160,13 +167,32 @@ TEST("decoder: a key/value cache equals the whole sequence") {
   }
 }
 
+TEST("decoder: rows with caches of different lengths go side by side") {
+  const auto decoder = randomDecoder();
+  const FlatBatch batch = batchOf({70, 5});
+  KvCache first(3), second(3);
+  const auto idsOf = [&](size_t row, int64_t from, int64_t to) {
+    return std::vector<int64_t>(batch.ids.begin() + batch.cuSeqlens[row] + from,
+                                batch.ids.begin() + batch.cuSeqlens[row] + to);
+  };
+  continued(*decoder, idsOf(0, 0, 66), first);
+  continued(*decoder, idsOf(1, 0, 2), second);
+  FlatBatch next{idsOf(0, 66, 70), {0, 4, 7}};
+  for (const int64_t id : idsOf(1, 2, 5)) next.ids.push_back(id);
+  const Tensor together = decoder->hiddenStates(next, {&first, &second});
+  checkClose(together.narrow(0, 0, 4), hiddenOf(*decoder, rowOf(batch, 0)).narrow(0, 66, 4), 1e-5,
+             "end of the long row");
+  checkClose(together.narrow(0, 4, 3), hiddenOf(*decoder, rowOf(batch, 1)).narrow(0, 2, 3), 1e-5,
+             "end of the short row");
+}
+
 TEST("decoder: an id that is refused leaves the cache usable") {
   const auto decoder = randomDecoder();
   KvCache cache(3);
-  const Tensor first = decoder->hiddenStates({1, 2}, cache);
-  checkFails("INVALID_INPUT", "found 61", [&] { decoder->hiddenStates({61}, cache); });
-  checkFails("INVALID_INPUT", "row", [&] { decoder->hiddenStates(std::vector<int64_t>{}, cache); });
-  const Tensor second = decoder->hiddenStates({3}, cache);
+  const Tensor first = continued(*decoder, {1, 2}, cache);
+  checkFails("INVALID_INPUT", "found 61", [&] { continued(*decoder, {61}, cache); });
+  checkFails("INVALID_INPUT", "row", [&] { continued(*decoder, {}, cache); });
+  const Tensor second = continued(*decoder, {3}, cache);
   checkClose(second, hiddenOf(*decoder, {{1, 2, 3}, {0, 3}}).narrow(0, 2, 1), 1e-5,
              "hidden state after the refusal");
 }

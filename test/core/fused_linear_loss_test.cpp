@@ -42,9 +42,9 @@ struct Result {
   Tensor gradHidden, gradWeight;
 };
 
-Result fused(const Problem& p, at::ScalarType type, ChunkOptions options) {
+Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitOptions logits = {}) {
   const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
-  FusedLinearLoss loss(hidden, weight, p.labels, /*keepsLogits=*/true, options);
+  FusedLinearLoss loss(hidden, weight, p.labels, /*keepsLogits=*/true, options, logits);
   Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
   result.gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& chunk) {
     result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
@@ -56,11 +56,12 @@ struct Expected {
   Tensor nll, topNll, entropy, rank, argmax, gradHidden, gradWeight;
 };
 
-Expected materialised(const Problem& p, at::ScalarType type = at::kDouble) {
+Expected materialised(const Problem& p, at::ScalarType type = at::kDouble, LogitOptions options = {}) {
   const Tensor hidden = p.hidden.to(type).to(at::kDouble).requires_grad_(true);
   const Tensor weight = p.weight.to(type).to(at::kDouble).requires_grad_(true);
   const Tensor labels = at::tensor(p.labels, at::kLong).unsqueeze(1);
-  Tensor logits = at::mm(hidden, weight.t());
+  Tensor logits = options.scale * at::mm(hidden, weight.t());
+  if (options.cap > 0) logits = options.cap * (logits / options.cap).tanh();
   // Rounded logits tie now and then, and the choice among them is part of the result.
   if (type != at::kDouble) logits = logits + (logits.to(type).to(at::kDouble) - logits).detach();
   const Tensor whole = logits.logsumexp(1), own = logits.gather(1, labels).squeeze(1);
@@ -99,6 +100,24 @@ TEST("fused linear loss: statistics and gradients in float32") {
         checkSame(ints(r.statistics.argmax), e.argmax, "argmax" + at);
         checkClose(r.gradHidden, e.gradHidden, 2e-6, "gradHidden" + at);
         checkClose(r.gradWeight, e.gradWeight, 2e-6, "gradWeight" + at);
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: scaled and capped logits") {
+  for (const int64_t vocab : {13, 257}) {
+    const Problem p = problem(23, vocab, 33);
+    for (const LogitOptions logits : {LogitOptions{0.25, 0}, LogitOptions{1, 3}, LogitOptions{0.5, 30}}) {
+      const Expected e = materialised(p, at::kDouble, logits);
+      for (const int64_t chunk : {1, 7, 23}) {
+        const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
+                                        logits.cap, ", chunk ", chunk, ")");
+        const Result r = fused(p, at::kFloat, {.tokens = chunk}, logits);
+        checkClose(floats(r.statistics.nll), e.nll, 2e-6, "nll" + at);
+        checkClose(floats(r.statistics.entropy), e.entropy, 4e-6, "entropy" + at);
+        checkClose(r.gradHidden, e.gradHidden, 5e-6, "gradHidden" + at);
+        checkClose(r.gradWeight, e.gradWeight, 5e-6, "gradWeight" + at);
       }
     }
   }

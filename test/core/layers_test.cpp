@@ -24,12 +24,21 @@ Parameter parameter(const Tensor& values, bool isNorm = false) {
 }
 
 Tensor rmsNormFormula(const Tensor& x, const Tensor& weight, double eps) {
-  return x * (x.square().mean(1, true) + eps).rsqrt() * weight;
+  return x * (x.square().mean(-1, true) + eps).rsqrt() * weight;
 }
 
-Tensor swigluFormula(const Tensor& gateUp) {
+const std::vector<Activation> kActivations = {Activation::Silu, Activation::GeluTanh, Activation::Gelu,
+                                              Activation::Relu};
+
+Tensor activationFormula(const Tensor& x, Activation activation) {
+  if (activation == Activation::Silu) return at::silu(x);
+  if (activation == Activation::Relu) return at::relu(x);
+  return at::gelu(x, activation == Activation::Gelu ? "none" : "tanh");
+}
+
+Tensor gatedFormula(const Tensor& gateUp, Activation activation) {
   const auto halves = gateUp.chunk(2, 1);
-  return at::silu(halves[0]) * halves[1];
+  return activationFormula(halves[0], activation) * halves[1];
 }
 
 /// Hugging Face's apply_rotary_pos_emb on x [tokens, heads, headDim].
@@ -44,67 +53,138 @@ const std::vector<std::pair<int64_t, int64_t>> kShapes = {{1, 1},    {3, 7},    
 
 }  // namespace
 
-TEST("rms norm: forward and backward") {
+TEST("rms norm: forward and backward, with and without an offset") {
   for (const auto& [rows, width] : kShapes) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
-      const std::string at = c10::str(" [", rows, ", ", width, "] ", type);
-      const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
-      const Tensor x = normal({rows, width}, 1).to(at::kFloat) * 3,
-                   weight = (1 + normal({width}, 2)).to(at::kFloat), dy = normal({rows, width}, 3).to(type);
-      const Tensor xs = leaf(x), ws = leaf(weight);
-      const Tensor expected = rmsNormFormula(xs, ws, 1e-3);
-      const auto grads = torch::autograd::grad({expected}, {xs, ws}, {dy.to(at::kDouble)});
-      const auto [y, rstd] = ops::rmsNorm(x, weight, 1e-3, type);
-      check(y.scalar_type() == type, "the output in the asked type");
-      checkClose(y, expected, tolerance, "y" + at);
-      Tensor dWeight = at::full({width}, 2, at::kFloat);
-      const Tensor dx = ops::rmsNormBackward(dy, x, weight, rstd, dWeight);
-      // Of one value nothing but the effect of eps is left, the difference of two that are nearly the same.
-      checkClose(dx, grads[0], width == 1 ? 1e-2 : 3e-6, "dx" + at);
-      checkClose(dWeight - 2, grads[1], 1e-5, "dWeight, added to what was there" + at);
-      checkSame(ops::rmsNormBackward(dy, x, weight, rstd, std::nullopt), dx, "dx of a frozen norm");
+      for (const double offset : {0.0, 1.0}) {
+        const std::string at = c10::str(" [", rows, ", ", width, "] ", type, ", offset ", offset);
+        const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
+        const Tensor x = normal({rows, width}, 1).to(at::kFloat) * 3,
+                     weight = (1 + normal({width}, 2)).to(at::kFloat), dy = normal({rows, width}, 3).to(type);
+        const Tensor xs = leaf(x), ws = leaf(weight);
+        const Tensor expected = rmsNormFormula(xs, ws + offset, 1e-3);
+        const auto grads = torch::autograd::grad({expected}, {xs, ws}, {dy.to(at::kDouble)});
+        const auto [y, rstd] = ops::rmsNorm(x, weight, 1e-3, offset, type);
+        check(y.scalar_type() == type, "the output in the asked type");
+        checkClose(y, expected, tolerance, "y" + at);
+        Tensor dWeight = at::full({width}, 2, at::kFloat);
+        const Tensor dx = ops::rmsNormBackward(dy, x, weight, rstd, offset, dWeight);
+        // Of one value nothing but the effect of eps is left, the difference of two that are nearly the same.
+        checkClose(dx, grads[0], width == 1 ? 1e-2 : 3e-6, "dx" + at);
+        checkClose(dWeight - 2, grads[1], 1e-5, "dWeight, added to what was there" + at);
+        checkSame(ops::rmsNormBackward(dy, x, weight, rstd, offset, std::nullopt), dx, "dx of a frozen norm");
+      }
     }
+  }
+}
+
+TEST("head norm: queries and keys, each head by itself or all as one") {
+  constexpr int64_t tokens = 70, heads = 4, kvHeads = 2, headDim = 12, q = heads * headDim,
+                    kv = kvHeads * headDim;
+  for (const bool perHead : {true, false}) {
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      for (const double offset : {0.0, 1.0}) {
+        const std::string at = c10::str(perHead ? ", per head " : ", all heads ", type, ", offset ", offset);
+        const double tolerance = type == at::kFloat ? 3e-6 : 1e-2;
+        const Tensor qkv = normal({tokens, q + 2 * kv}, 1).to(type),
+                     dOut = normal({tokens, q + 2 * kv}, 2).to(type);
+        const Tensor qWeight = (1 + normal({perHead ? headDim : q}, 3)).to(at::kFloat),
+                     kWeight = (1 + normal({perHead ? headDim : kv}, 4)).to(at::kFloat);
+        const Tensor xs = leaf(qkv), qs = leaf(qWeight), ks = leaf(kWeight);
+        const auto normed = [&](const Tensor& x, const Tensor& weight) {
+          const Tensor grouped = x.reshape({tokens, -1, weight.size(0)});
+          return rmsNormFormula(grouped, weight + offset, 1e-3).reshape(x.sizes());
+        };
+        const Tensor expected = at::cat(
+            {normed(xs.narrow(1, 0, q), qs), normed(xs.narrow(1, q, kv), ks), xs.narrow(1, q + kv, kv)}, 1);
+        const auto grads = torch::autograd::grad({expected}, {xs, qs, ks}, {dOut.to(at::kDouble)});
+        const auto [y, rstd] = ops::headNorm(qkv, qWeight, kWeight, heads, kvHeads, 1e-3, offset);
+        checkClose(y, expected, tolerance, "output" + at);
+        checkSame(y.narrow(1, q + kv, kv), qkv.narrow(1, q + kv, kv), "values" + at);
+        Tensor dQkv = dOut.clone(), dQ = at::full_like(qWeight, 2), dK = at::full_like(kWeight, 3);
+        ops::headNormBackward_(dQkv, qkv, qWeight, kWeight, rstd, heads, kvHeads, offset, dQ, dK);
+        checkClose(dQkv, grads[0], tolerance, "gradient" + at);
+        checkClose(dQ - 2, grads[1], 1e-5, "gradient of the queries' weight" + at);
+        checkClose(dK - 3, grads[2], 1e-5, "gradient of the keys' weight" + at);
+      }
+    }
+  }
+}
+
+TEST("layer norm: forward and backward") {
+  for (const auto& [rows, width] : kShapes) {
+    if (width < 3) continue;
+    const Tensor x = normal({rows, width}, 1).to(at::kFloat) * 3, w = (1 + normal({width}, 2)).to(at::kFloat),
+                 b = normal({width}, 3).to(at::kFloat), dy = normal({rows, width}, 4).to(at::kFloat);
+    const Tensor xs = leaf(x), ws = leaf(w), bs = leaf(b);
+    const Tensor centred = xs - xs.mean(1, true);
+    const Tensor expected = centred * (centred.square().mean(1, true) + 1e-3).rsqrt() * ws + bs;
+    const auto grads = torch::autograd::grad({expected}, {xs, ws, bs}, {dy.to(at::kDouble)});
+    Parameter weight = parameter(w, true), bias = parameter(b, true);
+    const Tensor input = x.detach().clone().requires_grad_(true);
+    const Tensor y = layerNorm(input, weight, bias, 1e-3, at::kFloat);
+    const std::string at = c10::str(" [", rows, ", ", width, "]");
+    checkClose(y, expected, 3e-6, "y" + at);
+    checkClose(torch::autograd::grad({y}, {input}, {dy})[0], grads[0], 5e-6, "dx" + at);
+    checkClose(weight.gradient(), grads[1], 1e-5, "dWeight" + at);
+    checkClose(bias.gradient(), grads[2], 1e-5, "dBias" + at);
   }
 }
 
 TEST("bfloat16 activations are the float32 ones, rounded to nearest even") {
   const Tensor x = normal({50, 37}, 1).to(at::kFloat), weight = normal({37}, 2).to(at::kFloat);
-  const auto exact = std::get<0>(ops::rmsNorm(x, weight, 1e-6, at::kFloat));
-  checkSame(std::get<0>(ops::rmsNorm(x, weight, 1e-6, at::kBFloat16)), exact.to(at::kBFloat16),
+  const auto exact = std::get<0>(ops::rmsNorm(x, weight, 1e-6, 0, at::kFloat));
+  checkSame(std::get<0>(ops::rmsNorm(x, weight, 1e-6, 0, at::kBFloat16)), exact.to(at::kBFloat16),
             "rounded output");
   const Tensor gateUp = at::tensor({100.f, 100.f, std::nanf(""), 2.f}).view({1, 4}).to(at::kBFloat16);
-  check(ops::swiglu(gateUp)[0][0].isnan().item<bool>(), "a NaN to stay one");
+  check(ops::gatedActivation(gateUp, Activation::Silu)[0][0].isnan().item<bool>(), "a NaN to stay one");
 }
 
-TEST("swiglu: forward and backward") {
+TEST("gated activations: forward and backward") {
   for (const auto& [rows, width] : kShapes) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
-      const std::string at = c10::str(" [", rows, ", ", width, "] ", type);
-      const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
-      const Tensor gateUp = (normal({rows, 2 * width}, 4) * 4).to(type),
-                   dy = normal({rows, width}, 5).to(type);
-      const Tensor exact = leaf(gateUp);
-      const Tensor expected = swigluFormula(exact);
-      checkClose(ops::swiglu(gateUp), expected, tolerance, "y" + at);
-      checkClose(ops::swigluBackward(dy, gateUp),
-                 torch::autograd::grad({expected}, {exact}, {dy.to(at::kDouble)})[0], tolerance,
-                 "gradient" + at);
+      for (const Activation activation : kActivations) {
+        const std::string at =
+            c10::str(" [", rows, ", ", width, "] ", type, ", activation ", static_cast<int64_t>(activation));
+        const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
+        const Tensor gateUp = (normal({rows, 2 * width}, 4) * 4).to(type),
+                     dy = normal({rows, width}, 5).to(type);
+        const Tensor exact = leaf(gateUp);
+        const Tensor expected = gatedFormula(exact, activation);
+        checkClose(ops::gatedActivation(gateUp, activation), expected, tolerance, "y" + at);
+        checkClose(ops::gatedActivationBackward(dy, gateUp, activation),
+                   torch::autograd::grad({expected}, {exact}, {dy.to(at::kDouble)})[0], tolerance,
+                   "gradient" + at);
+      }
     }
   }
 }
 
-TEST("swiglu: a gate far from zero stays finite") {
+TEST("activations without a gate: forward and backward") {
+  for (const Activation activation : kActivations) {
+    const Tensor x = (normal({9, 33}, 6) * 3).to(at::kFloat), dy = normal({9, 33}, 7).to(at::kFloat);
+    const Tensor exact = leaf(x), input = x.detach().clone().requires_grad_(true);
+    const Tensor expected = activationFormula(exact, activation), y = activated(input, activation);
+    checkClose(y, expected, 2e-6, "y");
+    checkClose(torch::autograd::grad({y}, {input}, {dy})[0],
+               torch::autograd::grad({expected}, {exact}, {dy.to(at::kDouble)})[0], 2e-6, "gradient");
+  }
+}
+
+TEST("gated activations: a gate far from zero stays finite") {
   const Tensor gateUp = at::tensor({-200.f, 200.f, -100.f, 3.f, 5.f, 7.f}).view({1, 6});
-  checkClose(ops::swiglu(gateUp), at::tensor({0.f, 1000.f, 0.f}).view({1, 3}), 1e-6);
-  check(ops::swigluBackward(at::ones({1, 3}), gateUp).isfinite().all().item<bool>(), "finite gradients");
+  for (const Activation activation : kActivations) {
+    checkClose(ops::gatedActivation(gateUp, activation), at::tensor({0.f, 1000.f, 0.f}).view({1, 3}), 1e-6);
+    check(ops::gatedActivationBackward(at::ones({1, 3}), gateUp, activation).isfinite().all().item<bool>(),
+          "finite gradients");
+  }
 }
 
 TEST("rope: forward, backward and back again") {
   for (const auto& [heads, headDim] :
        std::vector<std::pair<int64_t, int64_t>>{{1, 2}, {3, 12}, {4, 40}, {2, 64}}) {
     const int64_t tokens = 37;
-    const Rotation rotation =
-        rotationOf(ropeFrequencies({.theta = 10000}, headDim), at::arange(tokens, at::kLong));
+    const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}});
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
       // One head more than is rotated: it must stay as it is (the values of a fused projection).
@@ -131,7 +211,7 @@ TEST("rope: forward, backward and back again") {
 }
 
 TEST("rope: a part of each head") {
-  const Rotation rotation = rotationOf(ropeFrequencies({}, 8), at::arange(5, at::kLong));
+  const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}});
   const Tensor x = normal({5, 2 * 20}, 8).to(at::kFloat);
   Tensor y = x.clone();
   ops::rotate_(y, rotation.cos, rotation.sin, 2, 20, false);
@@ -142,19 +222,49 @@ TEST("rope: a part of each head") {
 }
 
 TEST("rope: frequencies of each type") {
-  const auto plain = ropeFrequencies({.theta = 100}, 8);
+  const auto plain = ropeFrequencies({.theta = 100, .dims = 8}, 10);
   for (int i = 0; i < 4; i++) checkNear(plain[i], std::pow(100.0, -2.0 * i / 8), 1e-7, "frequency");
-  const auto linear = ropeFrequencies({.type = "linear", .theta = 100, .factor = 4}, 8);
+  const auto linear = ropeFrequencies({.type = "linear", .theta = 100, .dims = 8, .factor = 4}, 10);
   for (int i = 0; i < 4; i++) checkNear(linear[i], plain[i] / 4, 1e-7, "linear frequency");
-  // transformers' _compute_llama3_parameters: θ 10000, factor 8, 1 and 4, 64 positions, head_dim 8.
+  // transformers' _compute_llama3_parameters: θ 10000, factor 8, 1 and 4, 64 positions, 8 dimensions.
   // Wavelengths 6.28, 62.8, 628 and 6283: kept below 16, divided by 8 above 64, blended between.
-  const auto llama3 = ropeFrequencies({"llama3", 10000, 8, 1, 4, 64}, 8);
+  const auto llama3 =
+      ropeFrequencies({.type = "llama3", .dims = 8, .factor = 8, .originalMaxPositions = 64}, 10);
   checkNear(llama3[0], 1, 1e-7, "a short wavelength");
   const double smooth = (64 / (2 * M_PI / 0.1) - 1) / 3;
   checkNear(llama3[1], (1 - smooth) * 0.1 / 8 + smooth * 0.1, 1e-7, "a wavelength between");
   checkNear(llama3[2], 0.01 / 8, 1e-8, "a long wavelength");
   checkNear(llama3[3], 0.001 / 8, 1e-9, "a longer wavelength");
-  checkFails("MODEL_UNSUPPORTED", "yarn", [] { ropeFrequencies({.type = "yarn"}, 8); });
+  // Dynamic NTK: as it was up to the original length, θ·(factor·length/original − factor + 1)^(d/(d − 2))
+  // beyond.
+  const RopeConfig dynamic = {
+      .type = "dynamic", .theta = 100, .dims = 8, .factor = 2, .originalMaxPositions = 64};
+  for (int i = 0; i < 4; i++)
+    checkNear(ropeFrequencies(dynamic, 64)[i], plain[i], 1e-7, "dynamic frequency, short");
+  const double theta = 100 * std::pow(2.0 * 160 / 64 - 1, 8.0 / 6);
+  for (int i = 0; i < 4; i++)
+    checkNear(ropeFrequencies(dynamic, 160)[i], std::pow(theta, -2.0 * i / 8), 1e-7,
+              "dynamic frequency, long");
+  const RopeConfig longrope = {.type = "longrope",
+                               .theta = 100,
+                               .dims = 8,
+                               .originalMaxPositions = 64,
+                               .shortFactors = {1, 2, 3, 4},
+                               .longFactors = {5, 6, 7, 8}};
+  for (int i = 0; i < 4; i++) {
+    checkNear(ropeFrequencies(longrope, 64)[i], plain[i] / (1 + i), 1e-7, "longrope frequency, short");
+    checkNear(ropeFrequencies(longrope, 65)[i], plain[i] / (5 + i), 1e-7, "longrope frequency, long");
+  }
+  checkFails("MODEL_UNSUPPORTED", "spiral", [] { ropeFrequencies({.type = "spiral", .dims = 8}, 10); });
+}
+
+TEST("rope: positions of several rows, and the factor on cos and sin") {
+  const RopeConfig rope = {.theta = 100, .dims = 4, .attentionFactor = 1.5};
+  const Rotation rotation = rotationOf(rope, {{0, 3}, {7, 2}});
+  const Tensor positions = at::tensor({0., 1., 2., 7., 8.}), frequencies = at::tensor({1., 0.1});
+  const Tensor angles = at::outer(positions, frequencies);
+  checkClose(rotation.cos, 1.5 * angles.cos(), 1e-6, "cos");
+  checkClose(rotation.sin, 1.5 * angles.sin(), 1e-6, "sin");
 }
 
 TEST("linear: values, gradients, and gradients that gather") {

@@ -16,7 +16,7 @@ namespace {
 std::vector<int64_t> draws(const Tensor& logits, SamplingOptions options, int count) {
   Sampler sampler(options);
   std::vector<int64_t> ids;
-  for (int i = 0; i < count; i++) ids.push_back(sampler.next(logits));
+  for (int i = 0; i < count; i++) ids.push_back(sampler.next(logits.clone()));
   return ids;
 }
 
@@ -74,4 +74,23 @@ TEST("sampler: logits at the ends of the range give a token") {
         check(id >= 0 && id < 3, "an id of the vocabulary");
     }
   }
+}
+
+TEST("sampler: a repetition penalty makes what was seen less likely") {
+  // Positive logits are divided, negative ones multiplied: 2 → 1 for token 1, −1 → −2 for token 2.
+  std::vector<int64_t> ids;
+  for (int i = 0; i < 2000; i++) {
+    Sampler fresh({.temperature = 1, .repetitionPenalty = 2, .seed = static_cast<uint64_t>(i)});
+    fresh.see({1, 2});
+    ids.push_back(fresh.next(kLogits.clone()));
+  }
+  std::map<int64_t, double> expected;
+  const std::vector<double> penalised = {0, 1, -2, 1, 0.5};
+  double total = 0;
+  for (int64_t id = 0; id < 5; id++) total += expected[id] = std::exp(penalised[id]);
+  for (auto& [id, p] : expected) p /= total;
+  checkShares(ids, expected);
+  // Greedy: the chosen token counts as seen, so the choice moves on.
+  Sampler greedy({.temperature = 0, .repetitionPenalty = 4});
+  check(greedy.next(kLogits.clone()) == 1 && greedy.next(kLogits.clone()) == 3, "token 1, then token 3");
 }
