@@ -125,16 +125,16 @@ function print(results: Result[]): void {
   }
 }
 
-/** Largest relative difference of gradient norms, step by step; of interest where both train the same loss. */
+/** Gradient norms step by step and, where both sides train the same loss, how far they are apart at most. */
 function printNorms([ours, ...others]: Contender[]): void {
   console.log('\ngradient norms, step by step');
-  for (const other of others) {
-    const gaps = (ours?.steps ?? []).map(({ gradNorm, loss }, i) => {
-      const theirs = other.steps[i];
-      return [gradNorm / (theirs?.gradNorm ?? NaN) - 1, loss / (theirs?.loss ?? NaN) - 1].map(Math.abs);
-    });
-    const worst = (column: number) => Math.max(...gaps.map((pair) => pair[column] ?? NaN)).toExponential(1);
-    console.log(`  largest relative difference to ${other.peer.name}: |grad| ${worst(0)}, loss ${worst(1)}`);
+  for (const other of ours?.loss === 'ce' ? others : []) {
+    const gap = (key: 'gradNorm' | 'loss') =>
+      Math.max(...other.steps.map((step, i) => Math.abs((ours?.steps[i]?.[key] ?? NaN) / step[key] - 1)));
+    console.log(
+      `  largest relative difference to ${other.peer.name}: ` +
+        `|grad| ${gap('gradNorm').toExponential(1)}, loss ${gap('loss').toExponential(1)}`,
+    );
   }
   for (const { peer, steps } of [ours, ...others].filter((one) => one !== undefined)) {
     console.log(

@@ -142,6 +142,7 @@ TEST("bfloat16 activations are the float32 ones, rounded to nearest even") {
 
 TEST("gated activations: forward and backward") {
   for (const auto& [rows, width] : kShapes) {
+    if (width == 1) continue;  // one far gate alone would be held against nothing larger
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       for (const Activation activation : kActivations) {
         const std::string at =
