@@ -38,6 +38,9 @@ function load(): NativeAddon {
     if (!trial.ok) throw unloadable(plan, libtorch, trial);
     trials.remember();
   }
+  // libgomp reads this once, as it is loaded. Threads that spin while they wait make a small model many times slower as soon
+  // as anything else wants the cores, and gain little where nothing does.
+  process.env['OMP_WAIT_POLICY'] ??= 'PASSIVE';
   try {
     return open(plan);
   } catch (cause) {
