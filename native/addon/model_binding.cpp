@@ -263,8 +263,10 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value createOptimizer(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
-    const OptimizerOptions options = {numberAt(from, "beta1"), numberAt(from, "beta2"), numberAt(from, "eps"),
-                                      numberAt(from, "weightDecay")};
+    const OptimizerOptions options = {
+        numberAt(from, "beta1"),    numberAt(from, "beta2"),
+        numberAt(from, "eps"),      numberAt(from, "weightDecay"),
+        numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
       state.decoder.clearGradients();
       state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);

@@ -5,6 +5,7 @@
 #include "core/cpu/isa/block_kernels.h"
 #include "core/cpu/isa/loss_kernels.h"
 #include "core/cpu/isa/norm_kernels.h"
+#include "core/cpu/isa/optimizer_kernels.h"
 
 namespace adaptive::cpu::CPU_CAPABILITY {
 
@@ -21,6 +22,11 @@ template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
 
 const AttentionKernels& attentionTable() {
   static const AttentionKernels kernels = {&softmaxForward, &softmaxFromLse, &softmaxBackward};
+  return kernels;
+}
+
+const OptimizerKernels& optimizerTable() {
+  static const OptimizerKernels kernels = {&adam8bitBlock, &lion, &roundStochastically};
   return kernels;
 }
 
