@@ -29,10 +29,12 @@ import type {
 } from './tracking/training-event.js';
 import { checkRow } from './trainer/check-rows.js';
 import { chunked } from './trainer/chunked.js';
+import { confidence } from './trainer/confidence.js';
 import { Evaluation } from './trainer/evaluation.js';
 import { learningRate } from './trainer/learning-rate.js';
 import { labelledTokens, microBatch } from './trainer/micro-batch.js';
 import { rotateCheckpoints } from './trainer/rotate-checkpoints.js';
+import { optimizerRequest } from './trainer/optimizer-request.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
 import { StepLog, addStatistics } from './trainer/step-log.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
@@ -178,13 +180,10 @@ export class AdaptiveTrainer {
 
   /** Override for another schedule. The learning rate of optimizer step `step`, counted from 0. */
   protected learningRate(step: number): number {
-    const { lrSchedulerType: type, learningRate: rate, warmupSteps, minLrRate } = this.args;
+    const { lrSchedulerType: type, lrSchedulerKwargs: kwargs, warmupSteps, minLrRate } = this.args;
+    const { totalSteps } = this.plan;
     return learningRate(step, {
-      type,
-      learningRate: rate,
-      warmupSteps,
-      minLrRate,
-      totalSteps: this.plan.totalSteps,
+      ...{ type, kwargs, learningRate: this.args.learningRate, warmupSteps, minLrRate, totalSteps },
     });
   }
 
@@ -220,11 +219,10 @@ export class AdaptiveTrainer {
     this.adaptiveState = adaptiveState();
     if (outputDir !== undefined) await mkdir(outputDir, { recursive: true });
     const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-    const computeType = args.fp16 || args.bf16 ? 'bfloat16' : 'float32';
-    await model.configure(computeType, args.gradientCheckpointing);
-    const name = args.optimizer.endsWith('8bit') ? 'adamw_8bit' : 'adamw';
-    const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = args;
-    await model.call((native) => native.createOptimizer({ name, beta1, beta2, eps, weightDecay }));
+    const computeType = args.precision === 'fp32' ? 'float32' : 'bfloat16';
+    const masterType = args.precision === 'bf16-true' ? 'bfloat16' : 'float32';
+    await model.configure(computeType, args.gradientCheckpointing, masterType);
+    await model.call((native) => native.createOptimizer(optimizerRequest(args)));
     if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
     await this.emit({
       ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
@@ -367,7 +365,8 @@ export class AdaptiveTrainer {
 
   private lossRequest(scale: number): LossRequest {
     const { loss, topK } = this.adaptiveLoss;
-    return { crossEntropy: loss === 'ce', topK, scale, state: this.adaptiveState };
+    const threshold = confidence(this.epoch, this.adaptiveLoss);
+    return { loss, topK, confidence: threshold, scale, state: this.adaptiveState };
   }
 
   private weightsOverride() {

@@ -47,6 +47,8 @@ for (const name of values.optimizers.split(',')) {
   const seconds = await secondsOf(name);
   rows.push([name, ...[0.2, 0.5, 0.8].map((q) => quantile(seconds, q).toFixed(4))]);
 }
-console.log(`${(parameters / 1e6).toFixed(1)} M parameters, ${threads} threads, ${loadAddon().cpuCapability}`);
+console.log(
+  `${(parameters / 1e6).toFixed(1)} M parameters, ${threads} threads, ${loadAddon().cpuCapability}`,
+);
 console.log(renderTable(['optimizer', 'p20 s', 'p50 s', 'p80 s'], rows));
 model.dispose();

@@ -68,11 +68,12 @@ std::vector<WeightFile> filesFrom(const Napi::Object& request) {
   return files;
 }
 
-at::ScalarType computeTypeFrom(const Napi::Object& from) {
-  const std::string name = stringAt(from, "computeType");
+at::ScalarType floatTypeAt(const Napi::Object& from, const char* key) {
+  const std::string name = stringAt(from, key);
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;
-  throw Napi::TypeError::New(from.Env(), "Expected computeType float32 or bfloat16, found " + name + ".");
+  throw Napi::TypeError::New(
+      from.Env(), std::string("Expected float32 or bfloat16 for ") + key + ", found " + name + ".");
 }
 
 at::ScalarType storageType(const std::string& name) {
@@ -80,24 +81,6 @@ at::ScalarType storageType(const std::string& name) {
   if (name == "BF16") return at::kBFloat16;
   if (name == "F16") return at::kHalf;
   fail("INVALID_INPUT", "Expected storage type F32, BF16 or F16, found ", name, ".");
-}
-
-LossRequest lossFrom(const Napi::Object& from) {
-  LossRequest loss;
-  loss.crossEntropy = booleanAt(from, "crossEntropy");
-  loss.topK = integerAt(from, "topK");
-  loss.scale = numberAt(from, "scale");
-  loss.bias = biasFrom(objectAt(from, "state"));
-  return loss;
-}
-
-Napi::Value toJs(Napi::Env env, const LossReport& report) {
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("loss", report.loss);
-  out.Set("terms", addon::toJs(env, report.terms));
-  out.Set("sums", addon::toJs(env, report.sums));
-  out.Set("state", addon::toJs(env, report.bias));
-  return out;
 }
 
 ToJs nothing() {
@@ -172,12 +155,16 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value configure(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
-    return run(info.Env(), [type = computeTypeFrom(from),
-                            on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
-      state.decoder.setCheckpointing(on);
-      if (state.decoder.computeType() != type) state.decoder.setComputeType(type);
-      return nothing();
-    });
+    return run(info.Env(),
+               [type = floatTypeAt(from, "computeType"), masters = floatTypeAt(from, "masterType"),
+                on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
+                 if (masters != at::kFloat && masters != type)
+                   fail("INVALID_INPUT", "Expected masters in float32 or in the type that is computed in.");
+
+                 state.decoder.setCheckpointing(on);
+                 state.decoder.setTypes(type, masters);
+                 return nothing();
+               });
   }
 
   Napi::Value logits(const Napi::CallbackInfo& info) {
@@ -209,26 +196,27 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value trainMicroBatch(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 TrainingPass pass(state.decoder, batch, /*training=*/true);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 TrainingPass pass(state.decoder, batch, /*training=*/true, entropyOfTop(loss));
                  std::vector<float> weights;
-                 const LossReport report = reportOf(pass, loss, &weights);
+                 const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
                  checkFinite(report, pass);
                  pass.backward(weights);
-                 return [report](Napi::Env env) { return toJs(env, report); };
+                 return [report](Napi::Env env) { return addon::toJs(env, report); };
                });
   }
 
   Napi::Value forward(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 state.pending.emplace(state.decoder, batch, /*training=*/true);
-                 const LossReport report = reportOf(*state.pending, loss, &state.pendingWeights);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 state.pending.emplace(state.decoder, batch, /*training=*/true, entropyOfTop(loss));
+                 const LossReport report = lossReport(state.pending->statistics(), state.pending->tokens(),
+                                                      loss, &state.pendingWeights);
                  checkFinite(report, *state.pending);
                  return [report, tokens = state.pending->tokens(),
                          statistics = state.pending->statistics()](Napi::Env env) {
-                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   Napi::Object out = addon::toJs(env, report).As<Napi::Object>();
                    out.Set("tokens", addon::toJs(env, tokens, statistics));
                    return out;
                  };
@@ -250,11 +238,11 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value evaluate(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 const TrainingPass pass(state.decoder, batch, /*training=*/false);
-                 const LossReport report = reportOf(pass, loss, nullptr);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 const TrainingPass pass(state.decoder, batch, /*training=*/false, entropyOfTop(loss));
+                 const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, nullptr);
                  return [report, tokens = pass.tokens(), statistics = pass.statistics()](Napi::Env env) {
-                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   Napi::Object out = addon::toJs(env, report).As<Napi::Object>();
                    out.Set("tokens", addon::toJs(env, tokens, statistics));
                    return out;
                  };

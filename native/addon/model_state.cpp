@@ -18,29 +18,6 @@ int64_t ModelState::bytes() const {
   return total;
 }
 
-LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights) {
-  LossReport report;
-  report.sums = adaptiveSums(pass.statistics(), pass.tokens(), request.topK);
-  report.terms = adaptiveTerms(report.sums, request.bias);
-  report.bias = request.bias;
-  if (request.crossEntropy) {
-    report.loss = report.terms.common;
-    if (weights) {
-      const double share = report.sums.total > 0 ? request.scale / static_cast<double>(report.sums.total) : 0;
-      weights->assign(2 * report.sums.total, 0.f);
-      for (int64_t i = 0; i < report.sums.total; i++) (*weights)[2 * i] = static_cast<float>(share);
-    }
-    return report;
-  }
-  report.loss = report.terms.loss;
-  report.bias = steppedBias(request.bias, report.terms, report.sums);
-  if (weights) {
-    *weights = adaptiveWeights(pass.statistics(), pass.tokens(), request.topK, report.sums, request.bias,
-                               request.scale);
-  }
-  return report;
-}
-
 void checkFinite(const LossReport& report, const TrainingPass& pass) {
   if (std::isfinite(report.loss)) return;
   const auto& nll = pass.statistics().nll;
@@ -79,7 +56,9 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
   if (pass.tokens().size() == 0) fail("INVALID_INPUT", "Expected a row of at least two tokens, found none.");
   std::vector<float> weights;
   GradientReport report;
-  report.loss = reportOf(pass, {.crossEntropy = true, .bias = {}}, &weights).loss;
+  report.loss =
+      lossReport(pass.statistics(), pass.tokens(), {.kind = LossKind::CrossEntropy, .bias = {}}, &weights)
+          .loss;
   pass.backward(weights);
   for (Parameter* parameter : state.decoder.parameters()) {
     const at::Tensor gradient = parameter->gradientToAddTo();

@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "core/loss/adaptive_loss.h"
+#include "core/loss/training_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/sampler.h"
 #include "core/optim/optimizer.h"
@@ -19,23 +19,6 @@ struct ModelState {
   std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
   int64_t bytes() const;
 };
-
-struct LossRequest {
-  bool crossEntropy = false;
-  int64_t topK = 8;
-  double scale = 1;  ///< the micro-batch's share of its accumulation window
-  AdaptiveBias bias = {};
-};
-
-struct LossReport {
-  double loss = 0;
-  AdaptiveTerms terms;
-  AdaptiveSums sums;
-  AdaptiveBias bias;  ///< after its step
-};
-
-/// The loss of a pass; `weights` receives what backward() takes, unless it is null.
-LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights);
 
 /// Errors: LOSS_NOT_FINITE naming the first row whose logits are not.
 void checkFinite(const LossReport& report, const TrainingPass& pass);

@@ -18,6 +18,7 @@ TORCH_LIBRARY(adaptive_trainer, m) {
       "float scale, int window) -> Tensor");
   m.def("attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
+  m.def("top_k_entropy(Tensor logits, int k) -> Tensor");
   m.def("loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights) -> ()");
 }
 
@@ -87,6 +88,10 @@ std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& l
   static const auto op =
       find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("adaptive_trainer::token_statistics");
   return call(op, logits, labels);
+}
+Tensor topKEntropy(const Tensor& logits, int64_t k) {
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("adaptive_trainer::top_k_entropy");
+  return call(op, logits, k);
 }
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights) {

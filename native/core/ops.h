@@ -37,6 +37,9 @@ Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double
 /// logits [n, vocab], labels int32 [n] → float32 [n, 4] (nll, topNll, max, entropy) and int32 [n, 2] (rank,
 /// argmax).
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels);
+/// logits [n, vocab] → float32 [n]: the entropy, in nats, of the softmax over the k largest logits of each
+/// row alone (all of them when the vocabulary is smaller).
+Tensor topKEntropy(const Tensor& logits, int64_t k);
 /// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
 /// 2] (a, b).
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,

@@ -152,9 +152,13 @@ export class CausalLM {
     await savePretrained(this, dir, options);
   }
 
-  /** @internal Chooses what to compute in and whether blocks are recomputed in backward. */
-  async configure(computeType: ComputeType, gradientCheckpointing: boolean): Promise<void> {
-    await this.call((native) => native.configure({ computeType, gradientCheckpointing }));
+  /** @internal Chooses what to compute in, what to keep weights in, and whether blocks are recomputed in backward. */
+  async configure(
+    computeType: ComputeType,
+    gradientCheckpointing: boolean,
+    masterType: ComputeType = 'float32',
+  ): Promise<void> {
+    await this.call((native) => native.configure({ computeType, masterType, gradientCheckpointing }));
   }
 
   /** @internal A call of the engine, refused once disposed. */

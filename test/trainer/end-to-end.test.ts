@@ -38,8 +38,16 @@ describe.each(runs)('AdaptiveTrainer against %s', (run) => {
       trainDataset: expected.rows,
       args: {
         ...{ batchSize: expected.batchSize, gradientAccumulationSteps: expected.gradientAccumulationSteps },
-        ...{ numEpochs: expected.epochs, learningRate: expected.learningRate, warmupSteps: expected.warmupSteps },
-        ...{ weightDecay: expected.weightDecay, maxGradNorm: expected.maxGradNorm, lrSchedulerType: 'cosine' },
+        ...{
+          numEpochs: expected.epochs,
+          learningRate: expected.learningRate,
+          warmupSteps: expected.warmupSteps,
+        },
+        ...{
+          weightDecay: expected.weightDecay,
+          maxGradNorm: expected.maxGradNorm,
+          lrSchedulerType: 'cosine',
+        },
         ...{ optimizer: 'adamw', fp16: false, shuffle: false, evalStrategy: 'no', saveStrategy: 'no' },
       },
       adaptiveLoss: { topK: expected.topK },

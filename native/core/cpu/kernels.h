@@ -45,6 +45,9 @@ struct Kernels {
   void (*swigluForward)(const T* gateUp, T* y, int64_t rows, int64_t width);
   void (*swigluBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width);
   void (*tokenStatistics)(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out);
+  /// The entropy of the softmax over the k largest logits of a row, k ≤ vocab; `largest` [k] is scratch. NaN
+  /// when a logit is.
+  float (*topKEntropy)(const T* logits, int64_t vocab, float* largest, int64_t k);
   /// Turns one row of logits into its gradient, in place.
   void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
 };

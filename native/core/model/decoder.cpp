@@ -92,8 +92,11 @@ std::vector<Parameter*> Decoder::parameters() const {
   return all;
 }
 
-void Decoder::setComputeType(at::ScalarType dtype) {
-  computeType_ = dtype;
+void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
+  if (computeType_ == dtype && masterType_ == masters) return;
+  at::NoGradGuard noGrad;
+  computeType_ = dtype, masterType_ = masters;
+  for (Parameter* parameter : parameters()) parameter->setMasterType(masters);
   refreshCompute();
 }
 
@@ -102,7 +105,7 @@ void Decoder::refreshCompute() {
   for (Parameter* parameter : parameters()) {
     // An embedding that is not also the head is only looked up, from the master: it needs no copy.
     const bool lookedUpOnly = parameter == embedding_.get() && head_;
-    parameter->refreshCompute(lookedUpOnly ? at::kFloat : computeType_);
+    parameter->refreshCompute(lookedUpOnly ? masterType_ : computeType_);
   }
 }
 

@@ -22,9 +22,11 @@ class Decoder {
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
 
-  /// Computes in `dtype` (float32 or bfloat16) from now on, from the float32 masters.
-  void setComputeType(at::ScalarType dtype);
+  /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
+  /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest.
+  void setTypes(at::ScalarType dtype, at::ScalarType masters);
   at::ScalarType computeType() const { return computeType_; }
+  at::ScalarType masterType() const { return masterType_; }
   /// Recasts the compute weights from the masters; call once after the masters changed.
   void refreshCompute();
   void setCheckpointing(bool on) { checkpointing_ = on; }
@@ -56,7 +58,7 @@ class Decoder {
   std::vector<float> ropeFrequencies_;
   std::unique_ptr<Parameter> embedding_, finalNorm_, head_;
   std::vector<Layer> layers_;
-  at::ScalarType computeType_ = at::kFloat;
+  at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
   bool checkpointing_ = false;
 };
 

@@ -24,7 +24,7 @@ struct Embed : torch::autograd::Function<Embed> {
                         Parameter* weight) {
     ctx->save_for_backward({ids});
     keep(ctx, "weight", weight);
-    return at::index_select(weight->master(), 0, ids);
+    return at::index_select(weight->master(), 0, ids).to(at::kFloat);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     kept(ctx, "weight")->gradientToAddTo().index_add_(0, ctx->get_saved_variables()[0], grads[0]);

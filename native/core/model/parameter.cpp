@@ -30,7 +30,7 @@ at::Tensor Parameter::rowsOf(const at::Tensor& tensor, const ParameterPart& part
 
 at::Tensor& Parameter::gradientToAddTo() {
   if (!gradient_.defined()) {
-    gradient_ = at::zeros_like(master_);
+    gradient_ = at::zeros(master_.sizes(), master_.options().dtype(at::kFloat));
   } else if (!hasGradient_) {
     gradient_.zero_();
   }
@@ -39,7 +39,7 @@ at::Tensor& Parameter::gradientToAddTo() {
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
-  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
   const bool first = !hasGradient_;
   hasGradient_ = true;
   if (dy.scalar_type() == at::kFloat) {
@@ -64,7 +64,7 @@ void Parameter::accumulate(const at::Tensor& dWeight) {
     gradient_.add_(dWeight);
     return;
   }
-  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
   gradient_.copy_(dWeight);
   hasGradient_ = true;
 }
@@ -74,8 +74,14 @@ void Parameter::dropGradient() {
   hasGradient_ = false;
 }
 
+void Parameter::setMasterType(at::ScalarType dtype) {
+  if (isNorm_ || master_.scalar_type() == dtype) return;
+  master_ = master_.to(dtype);
+  compute_ = master_;
+}
+
 void Parameter::refreshCompute(at::ScalarType dtype) {
-  if (isNorm_ || dtype == at::kFloat) {
+  if (isNorm_ || dtype == master_.scalar_type()) {
     compute_ = master_;
   } else if (compute_.is_same(master_) || compute_.scalar_type() != dtype) {
     compute_ = master_.to(dtype);

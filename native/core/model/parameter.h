@@ -16,9 +16,9 @@ struct ParameterPart {
 };
 
 /// Weights of layers that read the same input (q, k, v; gate, up) stand below each other in one matrix, so
-/// that one product serves them all. The float32 master is what the optimizer moves; `compute()` is what the
-/// layers multiply with. Gradients are float32 and gather over micro-batches, written by the layers' own
-/// backward (no autograd leaf, no temporary).
+/// that one product serves them all. The master is what the optimizer moves, float32 unless setMasterType()
+/// was asked for less; `compute()` is what the layers multiply with. Gradients are float32 and gather over
+/// micro-batches, written by the layers' own backward (no autograd leaf, no temporary).
 class Parameter {
  public:
   Parameter(std::vector<ParameterPart> parts, bool isNorm);
@@ -42,6 +42,9 @@ class Parameter {
   at::Tensor& gradientToAddTo();
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
+
+  /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
+  void setMasterType(at::ScalarType dtype);
 
   /// Casts once, after an optimizer step or a change of dtype. Norm weights stay float32.
   void refreshCompute(at::ScalarType dtype);

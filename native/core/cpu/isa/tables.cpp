@@ -13,7 +13,7 @@ template <class T>
 const Kernels<T>& table() {
   static const Kernels<T> kernels = {&rmsNormForward<T>, &rmsNormBackward<T>, &rotate<T>,
                                      &swigluForward<T>,  &swigluBackward<T>,  &tokenStatistics<T>,
-                                     &lossGradient<T>};
+                                     &topKEntropy<T>,    &lossGradient<T>};
   return kernels;
 }
 
