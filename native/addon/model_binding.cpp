@@ -6,10 +6,11 @@
 #include "addon/arguments.h"
 #include "addon/engine.h"
 #include "addon/model_state.h"
+#include "core/available_memory.h"
 #include "core/error.h"
 #include "core/model/load_weights.h"
 #include "core/model/sampler.h"
-#include "core/optim/gradient_norm.h"
+#include "core/train/find_non_finite.h"
 
 namespace adaptive::addon {
 namespace {
@@ -110,6 +111,7 @@ class Model : public Napi::ObjectWrap<Model> {
          InstanceMethod<&Model::evaluate>("evaluate"),
          InstanceMethod<&Model::createOptimizer>("createOptimizer"),
          InstanceMethod<&Model::optimizerStep>("optimizerStep"),
+         InstanceMethod<&Model::findNonFinite>("findNonFinite"), InstanceMethod<&Model::memory>("memory"),
          InstanceMethod<&Model::clearGradients>("clearGradients"), InstanceMethod<&Model::save>("save"),
          InstanceMethod<&Model::startGeneration>("startGeneration"),
          InstanceMethod<&Model::nextToken>("nextToken"), InstanceMethod<&Model::dispose>("dispose")});
@@ -270,6 +272,30 @@ class Model : public Napi::ObjectWrap<Model> {
                  const double norm = stepOptimizer(state, rate, maxNorm);
                  return [norm](Napi::Env env) { return Napi::Number::New(env, norm); };
                });
+  }
+
+  Napi::Value findNonFinite(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [batch = microBatchFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+      return [found = adaptive::findNonFinite(state.decoder, batch)](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("module", found.module);
+        out.Set("rows", toTypedArray(env, found.rows));
+        return out;
+      };
+    });
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) -> ToJs {
+      return [held = heldMemory(state), free = availableMemory()](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("weights", static_cast<double>(held.weights));
+        out.Set("gradients", static_cast<double>(held.gradients));
+        out.Set("optimizer", static_cast<double>(held.optimizer));
+        out.Set("available", static_cast<double>(free));
+        return out;
+      };
+    });
   }
 
   Napi::Value clearGradients(const Napi::CallbackInfo& info) {

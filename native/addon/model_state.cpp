@@ -8,6 +8,7 @@
 #include "core/io/stored_tensor.h"
 #include "core/model/load_weights.h"
 #include "core/optim/gradient_norm.h"
+#include "core/train/find_non_finite.h"
 
 namespace adaptive::addon {
 
@@ -28,6 +29,20 @@ void checkFinite(const LossReport& report, const TrainingPass& pass) {
          " of the micro-batch are not finite. A lower learningRate or maxGradNorm usually helps.");
   }
   fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ".");
+}
+
+HeldMemory heldMemory(ModelState& state) {
+  HeldMemory held;
+  for (const Parameter* parameter : state.decoder.parameters()) {
+    held.weights += static_cast<int64_t>(parameter->master().nbytes());
+    if (!parameter->compute().is_same(parameter->master()))
+      held.weights += static_cast<int64_t>(parameter->compute().nbytes());
+    held.gradients += parameter->gradientBytes();
+  }
+  if (!state.optimizer) return held;
+  for (const auto& [name, tensor] : state.optimizer->state())
+    held.optimizer += static_cast<int64_t>(tensor.nbytes());
+  return held;
 }
 
 void backwardOf(ModelState& state, const std::optional<std::vector<float>>& onNll) {
@@ -75,9 +90,10 @@ double stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
   const auto parameters = state.decoder.parameters();
   const double norm = gradientNorm(parameters);
   if (!std::isfinite(norm)) {
+    const std::string where = nonFiniteGradient(state.decoder);
     state.decoder.clearGradients();
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
-         ". A lower learningRate usually helps.");
+         where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
   state.optimizer->step(learningRate, clippingScale(norm, maxNorm));
   state.decoder.refreshCompute();

@@ -20,6 +20,12 @@ struct ModelState {
   int64_t bytes() const;
 };
 
+/// Bytes that the tensors of a model take between two steps.
+struct HeldMemory {
+  int64_t weights = 0, gradients = 0, optimizer = 0;
+};
+HeldMemory heldMemory(ModelState& state);
+
 /// Errors: LOSS_NOT_FINITE naming the first row whose logits are not.
 void checkFinite(const LossReport& report, const TrainingPass& pass);
 

@@ -142,6 +142,10 @@ export interface NativeModel {
   createOptimizer(options: OptimizerRequest): Promise<void>;
   /** Clip, step, clear. Resolves to the gradient norm before clipping. */
   optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<number>;
+  /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
+  findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
+  /** Bytes held by the model's tensors, and what the system has left. */
+  memory(): Promise<{ weights: number; gradients: number; optimizer: number; available: number }>;
   clearGradients(): Promise<void>;
   save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
   startGeneration(options: {

@@ -130,13 +130,32 @@ Tensor Decoder::finish(const Tensor& hidden) const {
   return rmsNorm(hidden, *finalNorm_, config_.normEps, computeType_);
 }
 
-Tensor Decoder::hiddenStates(const FlatBatch& batch) {
+Decoder::Attend Decoder::attendWithin(const FlatBatch& batch) const {
   checkFlatBatch(batch, config_.vocabSize);
   const Rotation rotation = rotationOf(ropeFrequencies_, positionsOf(batch.cuSeqlens));
   const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);
-  const Attend attend = [rotation, cuSeqlens, shape = attention_](const Tensor& qkv) {
+  return [rotation, cuSeqlens, shape = attention_](const Tensor& qkv) {
     return rotaryAttention(qkv, rotation, cuSeqlens, shape);
   };
+}
+
+void Decoder::visitOutputs(const FlatBatch& batch,
+                           const std::function<bool(const std::string&, const Tensor&)>& see) {
+  at::NoGradGuard noGrad;
+  const Attend attend = attendWithin(batch);
+  const auto moduleOf = [](const std::string& name) { return name.substr(0, name.rfind('.')); };
+  Tensor hidden = embed(*embedding_, at::tensor(batch.ids, at::kLong));
+  if (!see(moduleOf(embedding_->parts()[0].name), hidden)) return;
+  for (const Layer& layer : layers_) {
+    hidden = block(layer, hidden, attend);
+    // The block is what its first norm is a part of: model.layers.3 of model.layers.3.input_layernorm.weight.
+    if (!see(moduleOf(moduleOf(layer.inputNorm->parts()[0].name)), hidden)) return;
+  }
+  see(moduleOf(finalNorm_->parts()[0].name), finish(hidden));
+}
+
+Tensor Decoder::hiddenStates(const FlatBatch& batch) {
+  const Attend attend = attendWithin(batch);
   Tensor hidden = embed(*embedding_, at::tensor(batch.ids, at::kLong));
   for (const Layer& layer : layers_) {
     const auto run = [this, &layer, attend](const Tensor& input) { return block(layer, input, attend); };

@@ -36,6 +36,10 @@ class Decoder {
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
   /// are enabled.
   at::Tensor hiddenStates(const FlatBatch& batch);
+  /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
+  /// block, the final norm. Ends early when `see` returns false.
+  void visitOutputs(const FlatBatch& batch,
+                    const std::function<bool(const std::string& module, const at::Tensor& output)>& see);
   /// The same for ids that continue a cached sequence, without a graph.
   at::Tensor hiddenStates(const std::vector<int64_t>& ids, KvCache& cache);
   /// hidden·headᵀ in float32, without a graph.
@@ -49,6 +53,7 @@ class Decoder {
   /// From the fused, not yet rotated projections to the heads' outputs.
   using Attend = std::function<at::Tensor(const at::Tensor& qkv)>;
 
+  Attend attendWithin(const FlatBatch& batch) const;
   Layer makeLayer(const WeightNames& names, int64_t index) const;
   at::Tensor block(const Layer& layer, const at::Tensor& hidden, const Attend& attend) const;
   at::Tensor finish(const at::Tensor& hidden) const;

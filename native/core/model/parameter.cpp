@@ -69,6 +69,10 @@ void Parameter::accumulate(const at::Tensor& dWeight) {
   hasGradient_ = true;
 }
 
+int64_t Parameter::gradientBytes() const {
+  return gradient_.defined() ? static_cast<int64_t>(gradient_.nbytes()) : 0;
+}
+
 void Parameter::dropGradient() {
   gradient_ = at::Tensor();
   hasGradient_ = false;

@@ -38,6 +38,8 @@ class Parameter {
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
   /// gradient += dWeight.
   void accumulate(const at::Tensor& dWeight);
+  /// Bytes of the gradient buffer, which is kept from window to window.
+  int64_t gradientBytes() const;
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
   void clearGradient() { hasGradient_ = false; }
