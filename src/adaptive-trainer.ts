@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/train-adaptively-options.js';
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
@@ -27,17 +27,22 @@ import type {
   TrainingEvent,
   WarningEvent,
 } from './tracking/training-event.js';
+import { Checkpoints } from './trainer/checkpoint/checkpoints.js';
+import { fingerprint } from './trainer/checkpoint/fingerprint.js';
+import type { Fingerprint } from './trainer/checkpoint/run-state.js';
 import { checkRow } from './trainer/check-rows.js';
 import { chunked } from './trainer/chunked.js';
 import { confidence } from './trainer/confidence.js';
 import { Evaluation } from './trainer/evaluation.js';
 import { learningRate } from './trainer/learning-rate.js';
 import { labelledTokens, microBatch } from './trainer/micro-batch.js';
-import { rotateCheckpoints } from './trainer/rotate-checkpoints.js';
+import { NumberGuard } from './trainer/number-guard.js';
 import { optimizerRequest } from './trainer/optimizer-request.js';
+import { reportMemory } from './trainer/report-memory.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
 import { StepLog, addStatistics } from './trainer/step-log.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
+import { ioError } from './write-durably.js';
 import { hookOf, type TrainerCallback } from './trainer/trainer-callback.js';
 import { trainMicroBatch } from './trainer/train-micro-batch.js';
 
@@ -79,10 +84,15 @@ export class AdaptiveTrainer {
   /** α and β as they stand. */
   adaptiveState: AdaptiveState = adaptiveState();
   private readonly configWarnings: readonly { code: string; message: string }[];
+  private checkpoints: Checkpoints;
   private log = new StepLog();
   private plan: RunPlan = { totalSteps: 0, stepsPerEpoch: undefined };
   private step = 0;
+  private epochIndex = 0;
+  private windowsDone = 0;
   private stopping = false;
+  private guard: NumberGuard;
+  private hashedRun: Fingerprint | undefined;
 
   /**
    * @throws AdaptiveTrainerError CONFIG_INVALID for faults of `args`, all at once; DATASET_INVALID for the first row that
@@ -101,17 +111,24 @@ export class AdaptiveTrainer {
         details: { topK, vocabSize: this.model.vocabSize },
       });
     }
+    this.checkpoints = this.newCheckpoints();
+    this.guard = new NumberGuard(this.model, args.onNonFinite, undefined);
     this.checkRows(options.trainDataset, 'trainDataset');
     if (options.evalDataset !== undefined) this.checkRows(options.evalDataset, 'evalDataset');
   }
-  /** Runs to the end of the last epoch or `maxSteps`. @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, … */
-  async train(): Promise<EndEvent> {
+
+  /**
+   * Runs to the end of the last epoch or `maxSteps`.
+   * @param options.resumeFromCheckpoint a checkpoint's folder, or true for the newest in outputDir; default: that of `args`
+   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, …
+   */
+  async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
     const { evalDataset, trainDataset, trackers = [] } = this.options;
     this.plan = planRun(lengthOf(trainDataset), this.args);
     try {
-      await this.prepare();
-      if (this.args.evalOnStart && evalDataset !== undefined) await this.evaluate();
+      await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
+      if (this.args.evalOnStart && this.step === 0 && evalDataset !== undefined) await this.evaluate();
       await this.runEpochs();
       if (this.log.hasRecent) await this.emit(this.log.takeLog());
       const path = await this.saveFinalModel();
@@ -210,19 +227,21 @@ export class AdaptiveTrainer {
   protected onWarning(_event: WarningEvent): void | Promise<void> {}
   protected onEnd(_event: EndEvent): void | Promise<void> {}
 
-  private async prepare(): Promise<void> {
+  private async prepare(resumeFrom: boolean | string | null): Promise<void> {
     const { args, configWarnings, model } = this;
     const { outputDir, trainDataset, evalDataset } = this.options;
-    this.step = 0;
-    this.stopping = false;
-    this.log = new StepLog();
-    this.adaptiveState = adaptiveState();
-    if (outputDir !== undefined) await mkdir(outputDir, { recursive: true });
+    if (outputDir !== undefined) {
+      await mkdir(outputDir, { recursive: true }).catch((cause: unknown) => {
+        throw ioError(outputDir, cause);
+      });
+    }
     const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
+    const memory = isArray(trainDataset) ? await reportMemory(model, trainDataset, args) : undefined;
     const computeType = args.precision === 'fp32' ? 'float32' : 'bfloat16';
     const masterType = args.precision === 'bf16-true' ? 'bfloat16' : 'float32';
     await model.configure(computeType, args.gradientCheckpointing, masterType);
     await model.call((native) => native.createOptimizer(optimizerRequest(args)));
+    await this.restore(resumeFrom);
     if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
     await this.emit({
       ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
@@ -231,6 +250,7 @@ export class AdaptiveTrainer {
         ? { tokensPerEpoch: trainDataset.reduce((n, row) => n + row.inputIds.length, 0) }
         : {}),
       ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+      ...(memory === undefined ? {} : { memory }),
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
     if (args.fp16) {
@@ -244,30 +264,69 @@ export class AdaptiveTrainer {
     }
   }
 
+  /** From the checkpoint that is resumed, or from the start. */
+  private async restore(resumeFrom: boolean | string | null): Promise<void> {
+    this.checkpoints = this.newCheckpoints();
+    const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
+    this.step = state?.step ?? 0;
+    this.epochIndex = state?.epochIndex ?? 0;
+    this.windowsDone = state?.windowsDone ?? 0;
+    this.adaptiveState = adaptiveState(state?.adaptiveState);
+    this.log = new StepLog(state?.log);
+    this.stopping = false;
+    const { trainDataset } = this.options;
+    const dataset = isArray(trainDataset) ? trainDataset : undefined;
+    this.guard = new NumberGuard(this.model, this.args.onNonFinite, dataset);
+  }
+
   private async runEpochs(): Promise<void> {
     const { totalSteps } = this.plan;
-    for (let epoch = 0; this.step < totalSteps && !this.stopping; epoch++) {
-      const stepsBefore = this.step;
-      for await (const window of chunked(this.trainBatches(epoch), this.args.gradientAccumulationSteps)) {
-        this.checkAborted();
-        await this.afterStep(await this.runStep(window));
+    for (; this.step < totalSteps && !this.stopping; this.epochIndex++, this.windowsDone = 0) {
+      let windows = 0;
+      for await (const window of chunked(
+        this.trainBatches(this.epochIndex),
+        this.args.gradientAccumulationSteps,
+      )) {
+        // Of the epoch that a checkpoint lies in, what was done before it is passed over.
+        if (windows++ < this.windowsDone) continue;
+        await this.checkAborted();
+        const event = await this.runStep(window);
+        this.windowsDone++;
+        if (event !== undefined) await this.reportStep(event);
+        await this.afterStep();
         if (this.step >= totalSteps || this.stopping) break;
       }
-      if (this.step === stepsBefore) {
+      if (windows === 0) {
         throw new AdaptiveTrainerError(
           'DATASET_INVALID',
-          `Expected micro-batches in epoch ${epoch}, found none.`,
+          `Expected micro-batches in epoch ${this.epochIndex}, found none.`,
         );
       }
       if (this.stopping) break;
       if (this.args.evalStrategy === 'epoch' && this.options.evalDataset !== undefined) await this.evaluate();
       if (this.args.saveStrategy === 'epoch') await this.saveCheckpoint();
     }
-    this.checkAborted();
+    await this.checkAborted();
   }
 
-  /** One optimizer step over a window of micro-batches. */
-  private async runStep(window: TrainingRow[][]): Promise<StepEvent> {
+  /** One optimizer step; undefined where it was skipped because its numbers were not finite. */
+  private async runStep(window: TrainingRow[][]): Promise<StepEvent | undefined> {
+    const before = this.adaptiveState;
+    try {
+      const event = await this.takeStep(window);
+      const warning = this.guard.onStep(event.gradNorm, event.step);
+      if (warning !== undefined) await this.emit(warning);
+      return event;
+    } catch (cause) {
+      const warning = await this.guard.onNonFinite(cause, this.step + 1, window);
+      this.adaptiveState = before;
+      this.step++;
+      await this.emit(warning);
+      return undefined;
+    }
+  }
+
+  private async takeStep(window: TrainingRow[][]): Promise<StepEvent> {
     const started = performance.now();
     if (this.options.trainDataset !== undefined && !isArray(this.options.trainDataset)) {
       window.flat().forEach((row, i) => checkRow(row, i, `step ${this.step + 1}`, this.model.vocabSize));
@@ -281,19 +340,18 @@ export class AdaptiveTrainer {
       // Each micro-batch counts by its share of the window's labelled tokens, so that a window is one large batch.
       const share = counts[i]! / labelled;
       const state = this.adaptiveState;
-      const report = await this.inStep(() =>
-        trainMicroBatch(this.model, microBatch(rows), this.lossRequest(share), this.weightsOverride()),
-      );
+      const request = this.lossRequest(share);
+      const report = await trainMicroBatch(this.model, microBatch(rows), request, this.weightsOverride());
       this.adaptiveState = report.state;
       loss += share * report.loss;
       statistics = addStatistics(statistics, lossStatistics(report.sums, state));
     }
     const rate = this.learningRate(this.step);
-    const gradNorm = await this.inStep(() =>
-      this.model.call((native) =>
-        native.optimizerStep({ learningRate: rate, maxGradNorm: this.args.maxGradNorm }),
-      ),
+    const { maxGradNorm } = this.args;
+    const gradNorm = await this.model.call((native) =>
+      native.optimizerStep({ learningRate: rate, maxGradNorm }),
     );
+    const { skippedSteps } = this.guard;
     this.step++;
     const tokens = window.flat().reduce((sum, row) => sum + row.inputIds.length, 0);
     const secondsPerStep = (performance.now() - started) / 1000;
@@ -302,34 +360,59 @@ export class AdaptiveTrainer {
       ...{ tokens, labelledTokens: labelled, tokensPerSecond: tokens / secondsPerStep },
       ...{ alpha: used.alpha, beta: used.beta, statistics: statistics!, secondsPerStep },
       etaSeconds: this.log.etaSeconds(secondsPerStep, this.plan.totalSteps - this.step),
+      ...(skippedSteps > 0 ? { skippedSteps } : {}),
     };
   }
 
-  private async afterStep(event: StepEvent): Promise<void> {
-    const { args } = this;
+  private async reportStep(event: StepEvent): Promise<void> {
     const due = (every: number) => event.step % every === 0;
     this.log.add(event);
     await this.emit(event);
-    if (due(args.loggingSteps)) await this.emit(this.log.takeLog());
+    if (due(this.args.loggingSteps)) await this.emit(this.log.takeLog());
     if (due(this.adaptiveLoss.adaptiveLogSteps)) await this.emit(this.log.adaptive(event));
+  }
+
+  private async afterStep(): Promise<void> {
+    const { args } = this;
+    const due = (every: number) => this.step % every === 0;
     if (args.evalStrategy === 'steps' && due(args.evalSteps) && this.options.evalDataset !== undefined) {
       await this.evaluate();
     }
     if (args.saveStrategy === 'steps' && due(args.saveSteps)) await this.saveCheckpoint();
   }
 
-  /** A folder that appears whole or not at all. */
-  private async saveCheckpoint(): Promise<void> {
-    const { outputDir } = this.options;
-    if (outputDir === undefined) return;
-    const path = join(outputDir, `checkpoint-${this.step}`);
-    const temporary = `${path}.tmp`;
-    await rm(temporary, { recursive: true, force: true });
-    await this.saveModel(temporary);
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
-    await rotateCheckpoints(outputDir, this.args.saveTotalLimit);
-    await this.emit({ type: 'save', step: this.step, path });
+  private async saveCheckpoint(): Promise<string | undefined> {
+    const { step, epochIndex, windowsDone } = this;
+    const state = { step, epochIndex, windowsDone, adaptiveState: this.adaptiveState, log: this.log.state };
+    return this.checkpoints.save(
+      { ...state, fingerprint: this.fingerprint() },
+      this.epoch,
+      this.plan.totalSteps,
+    );
+  }
+
+  private newCheckpoints(): Checkpoints {
+    const { model, args, options } = this;
+    const saveModel = (dir: string) => this.saveModel(dir);
+    return new Checkpoints({
+      model,
+      args,
+      outputDir: options.outputDir,
+      saveModel,
+      emit: (event) => this.emit(event),
+    });
+  }
+
+  private fingerprint(): Fingerprint {
+    const rows = this.options.trainDataset;
+    // Hashing every row once is enough: they do not change during a run.
+    this.hashedRun ??= fingerprint(
+      this.model,
+      isArray(rows) ? rows : undefined,
+      this.args,
+      this.adaptiveLoss,
+    );
+    return this.hashedRun;
   }
 
   /** Returns its folder; empty where there is no outputDir. */
@@ -344,6 +427,7 @@ export class AdaptiveTrainer {
 
   private async emit(event: TrainingEvent): Promise<void> {
     const { callbacks = [], trackers = [] } = this.options;
+    this.checkpoints.record(event);
     const hook = hookOf[event.type];
     // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
     const own = this[hook] as
@@ -374,30 +458,18 @@ export class AdaptiveTrainer {
     return (statistics: TokenStatisticsArrays, batch: TokenBatch) => this.tokenWeights(statistics, batch);
   }
 
-  /** Says in which step a number went wrong. */
-  private async inStep<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (cause) {
-      if (!AdaptiveTrainerError.isInstance(cause, 'LOSS_NOT_FINITE')) throw cause;
-      const step = this.step + 1;
-      throw new AdaptiveTrainerError(cause.code, `Step ${step}: ${cause.message}`, {
-        cause,
-        details: { step },
-      });
-    }
-  }
-
-  private checkAborted(): void {
+  private async checkAborted(): Promise<void> {
     const { signal } = this.options;
     if (!signal?.aborted) return;
+    const checkpoint = this.step > 0 ? await this.saveCheckpoint() : undefined;
+    const saved =
+      checkpoint === undefined
+        ? ''
+        : ` Its state is in ${checkpoint}: resume with resumeFromCheckpoint: true.`;
     throw new AdaptiveTrainerError(
       'ABORTED',
-      `The run was aborted after step ${this.step} of ${this.plan.totalSteps}.`,
-      {
-        cause: signal.reason,
-        details: { step: this.step },
-      },
+      `The run was aborted after step ${this.step} of ${this.plan.totalSteps}.${saved}`,
+      { cause: signal.reason, details: { step: this.step, checkpoint } },
     );
   }
 
@@ -409,7 +481,8 @@ export class AdaptiveTrainer {
   }
 
   private endEvent(path: string, seconds: number): EndEvent {
-    const { meanLoss: loss, tokens, labelledTokens: labelled, tokensPerSecond } = this.log;
+    const { meanLoss: loss, tokensPerSecond } = this.log;
+    const { tokens, labelledTokens: labelled } = this.log.state;
     return {
       ...{ type: 'end', path, steps: this.step, epochs: this.epoch, seconds },
       ...{ loss, tokens, labelledTokens: labelled, tokensPerSecond },

@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'DATASET_NOT_FOUND'
   | 'DATASET_INVALID' // a row, a file or a whole dataset that cannot be trained on
   | 'INVALID_INPUT' // an argument of a library call is out of range or of the wrong shape
+  | 'CHECKPOINT_INVALID' // incomplete or damaged
+  | 'CHECKPOINT_MISMATCH' // of another run: the model, the data or a setting is not the same
   | 'LOSS_NOT_FINITE'
   | 'OUT_OF_MEMORY'
   | 'ABORTED'

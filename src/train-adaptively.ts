@@ -2,8 +2,13 @@ import { AdaptiveTrainer } from './adaptive-trainer.js';
 import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
+import { atMostEvery } from './hub/at-most-every.js';
+import type { HubEvent } from './hub/hub-event.js';
+import { publishModel } from './hub/publish-model.js';
+import { RunRecord } from './hub/run-record.js';
 import { CausalLM } from './model/causal-lm.js';
 import { modelFolder } from './model/model-folder.js';
+import { hubPrinter } from './report/hub-printer.js';
 import { ProgressBar } from './report/progress-bar.js';
 import { Tokenizer } from './tokenizer/tokenizer.js';
 import { JsonlTracker } from './tracking/jsonl-tracker.js';
@@ -13,13 +18,16 @@ import type { TrainingEvent } from './tracking/training-event.js';
 export interface TrainAdaptivelyHooks {
   /** Told everything that happens, in place of the progress bar. */
   onEvent?: (event: TrainingEvent) => void;
+  /** Told of downloads from the Hub and of the upload, in place of what is printed about them. */
+  onHub?: (event: HubEvent) => void;
   /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. */
   signal?: AbortSignal;
 }
 
 /**
  * Fine-tunes a model on datasets with learning styles, in one call: the `train_adaptively` of the Python package.
- * Writes `metrics.jsonl`, checkpoints and `final_model` to `outputDir`.
+ * Writes `metrics.jsonl`, checkpoints and `final_model` to `outputDir`; with a `huggingfaceRepo` and a token it is then
+ * uploaded. That failing is a warning, not an error.
  *
  * @returns the folder of the final model
  * @throws AdaptiveTrainerError CONFIG_INVALID with all faults at once; whatever opening the model, reading the data and
@@ -36,8 +44,16 @@ export async function trainAdaptively(
   const warn = (code: string) => (message: string) => void view.onEvent({ type: 'warning', code, message });
   for (const { code, message } of config.warnings) warn(code)(message);
 
-  modelFolder(config.modelName);
-  const tokenizer = await Tokenizer.fromPretrained(config.modelName);
+  const onHub = hooks.onHub ?? (hooks.onEvent === undefined ? hubPrinter() : () => {});
+  const modelDir = await modelFolder(config.modelName, {
+    onProgress: atMostEvery(
+      250,
+      (progress) => onHub({ type: 'download', ...progress }),
+      ({ received, total }) => received === total,
+    ),
+    ...{ onWarning: warn('HUB'), signal: hooks.signal },
+  });
+  const tokenizer = await Tokenizer.fromPretrained(modelDir);
   const { systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, datasetsConfig } = config;
   const mixer = new DatasetMixer({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
@@ -47,7 +63,8 @@ export async function trainAdaptively(
   hooks.signal?.throwIfAborted();
 
   const { device, attnImpl } = args;
-  const model = await CausalLM.fromPretrained(config.modelName, { device, attnImpl });
+  const model = await CausalLM.fromPretrained(modelDir, { device, attnImpl });
+  const run = new RunRecord();
   try {
     const trainer = new AdaptiveTrainer({
       ...{
@@ -59,10 +76,20 @@ export async function trainAdaptively(
         datasetReport: report,
       },
       ...{ trainDataset: train, ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}) },
-      trackers: [new JsonlTracker(outputDir, { onWarning: (event) => view.onEvent(event) }), view],
+      trackers: [new JsonlTracker(outputDir, { onWarning: (event) => view.onEvent(event) }), run, view],
       ...(hooks.signal ? { signal: hooks.signal } : {}),
     });
-    return (await trainer.train()).path;
+    const { path } = await trainer.train();
+    const { signal } = hooks;
+    await publishModel({
+      folder: path,
+      config,
+      run,
+      signal,
+      onWarning: warn('NOT_UPLOADED'),
+      onEvent: onHub,
+    });
+    return path;
   } finally {
     model.dispose();
   }

@@ -25,7 +25,12 @@ const lines: {
 const cut = (text: string, width: number) => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
 
 /** The table of measures before and after, and the sample answers, as text for a terminal. */
-export function beforeAfter(before: Measures, after: Measures, answers: Answered[]): string {
+export function beforeAfter(
+  before: Measures,
+  after: Measures,
+  commonest: { kind: string; share: number },
+  answers: Answered[],
+): string {
   const table = lines.map(({ name, value, show, better }) => {
     const change = after[value] - before[value];
     const verdict = change === 0 ? 'same' : change > 0 === (better === 'more') ? 'better' : 'worse';
@@ -39,6 +44,7 @@ export function beforeAfter(before: Measures, after: Measures, answers: Answered
   return [
     `  ${'on held-out data'.padEnd(30)}${'before'.padStart(8)}   ${'after'.padStart(8)}`,
     ...table,
+    `  (always answering "${commonest.kind}" would be right for ${percent(commonest.share)} of these nouns)`,
     '',
     ...samples,
   ].join('\n');

@@ -44,6 +44,14 @@ const shown = ({ categories, definitions }: WordNetTasks): Example[] => [
   ...definitions.heldOut.slice(0, 1),
 ];
 
+/** The answer that is right most often: what a model can score without having learned any noun. */
+function commonest(examples: Example[]): { kind: string; share: number } {
+  const counts = new Map<string, number>();
+  for (const { assistant } of examples) counts.set(assistant, (counts.get(assistant) ?? 0) + 1);
+  const [kind, count] = [...counts].reduce((most, next) => (next[1] > most[1] ? next : most), ['', 0]);
+  return { kind, share: count / examples.length };
+}
+
 async function examine(
   dir: string,
   tasks: WordNetTasks,
@@ -92,7 +100,9 @@ async function main(): Promise<void> {
     before: before.answers[i] ?? '',
     after: after.answers[i] ?? '',
   }));
-  console.log(`\n${beforeAfter(before.measures, after.measures, answers)}\n`);
+  console.log(
+    `\n${beforeAfter(before.measures, after.measures, commonest(tasks.categories.heldOut), answers)}\n`,
+  );
   console.log(`model    ${relative('.', finalModel)}  (opens in transformers too)`);
   console.log(`metrics  ${join(outputDir, 'metrics.jsonl')}`);
   console.log(

@@ -49,6 +49,10 @@ std::vector<int64_t> evenRows(int64_t rows, int64_t seq) {
 }
 
 ToJs compute(Request& r) {
+  if (r.rows < 1 || r.seq < 1 || r.hiddenSize < 1 || r.vocabSize < 1) {
+    fail("INVALID_INPUT", "Expected rows, seq, hiddenSize and vocabSize of at least 1, found ", r.rows, ", ",
+         r.seq, ", ", r.hiddenSize, " and ", r.vocabSize, ".");
+  }
   checkLength("labels", r.labels.size(), r.rows, r.seq);
   checkLength("hidden", r.hidden.size(), static_cast<int64_t>(r.labels.size()), r.hiddenSize);
   checkLength("weight", r.weight.size(), r.vocabSize, r.hiddenSize);

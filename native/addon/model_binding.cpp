@@ -84,6 +84,15 @@ at::ScalarType storageType(const std::string& name) {
   fail("INVALID_INPUT", "Expected storage type F32, BF16 or F16, found ", name, ".");
 }
 
+Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef sizes) {
+  Napi::Array shape = Napi::Array::New(env, sizes.size());
+  for (uint32_t d = 0; d < sizes.size(); d++) shape.Set(d, static_cast<double>(sizes[d]));
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("name", name);
+  entry.Set("shape", shape);
+  return entry;
+}
+
 ToJs nothing() {
   return [](Napi::Env env) { return env.Undefined(); };
 }
@@ -101,20 +110,28 @@ class Model : public Napi::ObjectWrap<Model> {
   }
 
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(
-        env, "Model",
-        {InstanceMethod<&Model::parameters>("parameters"), InstanceMethod<&Model::load>("load"),
-         InstanceMethod<&Model::configure>("configure"), InstanceMethod<&Model::logits>("logits"),
-         InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
-         InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
-         InstanceMethod<&Model::forward>("forward"), InstanceMethod<&Model::backward>("backward"),
-         InstanceMethod<&Model::evaluate>("evaluate"),
-         InstanceMethod<&Model::createOptimizer>("createOptimizer"),
-         InstanceMethod<&Model::optimizerStep>("optimizerStep"),
-         InstanceMethod<&Model::findNonFinite>("findNonFinite"), InstanceMethod<&Model::memory>("memory"),
-         InstanceMethod<&Model::clearGradients>("clearGradients"), InstanceMethod<&Model::save>("save"),
-         InstanceMethod<&Model::startGeneration>("startGeneration"),
-         InstanceMethod<&Model::nextToken>("nextToken"), InstanceMethod<&Model::dispose>("dispose")});
+    return DefineClass(env, "Model",
+                       {InstanceMethod<&Model::parameters>("parameters"),
+                        InstanceMethod<&Model::load>("load"),
+                        InstanceMethod<&Model::configure>("configure"),
+                        InstanceMethod<&Model::logits>("logits"),
+                        InstanceMethod<&Model::lossAndGradients>("lossAndGradients"),
+                        InstanceMethod<&Model::trainMicroBatch>("trainMicroBatch"),
+                        InstanceMethod<&Model::forward>("forward"),
+                        InstanceMethod<&Model::backward>("backward"),
+                        InstanceMethod<&Model::evaluate>("evaluate"),
+                        InstanceMethod<&Model::createOptimizer>("createOptimizer"),
+                        InstanceMethod<&Model::optimizerStep>("optimizerStep"),
+                        InstanceMethod<&Model::findNonFinite>("findNonFinite"),
+                        InstanceMethod<&Model::memory>("memory"),
+                        InstanceMethod<&Model::optimizerState>("optimizerState"),
+                        InstanceMethod<&Model::saveOptimizer>("saveOptimizer"),
+                        InstanceMethod<&Model::loadOptimizer>("loadOptimizer"),
+                        InstanceMethod<&Model::clearGradients>("clearGradients"),
+                        InstanceMethod<&Model::save>("save"),
+                        InstanceMethod<&Model::startGeneration>("startGeneration"),
+                        InstanceMethod<&Model::nextToken>("nextToken"),
+                        InstanceMethod<&Model::dispose>("dispose")});
   }
 
  private:
@@ -132,15 +149,8 @@ class Model : public Napi::ObjectWrap<Model> {
         parts.insert(parts.end(), p->parts().begin(), p->parts().end());
       return [parts](Napi::Env env) {
         Napi::Array list = Napi::Array::New(env, parts.size());
-        for (uint32_t i = 0; i < parts.size(); i++) {
-          Napi::Object entry = Napi::Object::New(env);
-          Napi::Array shape = Napi::Array::New(env);
-          for (uint32_t d = 0; d < parts[i].shape.size(); d++)
-            shape.Set(d, static_cast<double>(parts[i].shape[d]));
-          entry.Set("name", parts[i].name);
-          entry.Set("shape", shape);
-          list.Set(i, entry);
-        }
+        for (uint32_t i = 0; i < parts.size(); i++)
+          list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
         return list;
       };
     });
@@ -148,7 +158,7 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value load(const Napi::CallbackInfo& info) {
     // V8 sees a small handle; it must know what hangs on it to collect in time.
-    if (state_) adjustMemory(info.Env(), state_->bytes());
+    if (state_ && reported_ == 0) adjustMemory(info.Env(), state_->bytes());
     return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
       loadWeights(state.decoder, files);
       return nothing();
@@ -298,6 +308,44 @@ class Model : public Napi::ObjectWrap<Model> {
     });
   }
 
+  Napi::Value optimizerState(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) -> ToJs {
+      if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() first.");
+      const auto tensors = state.optimizer->state();
+      return [tensors, steps = state.optimizer->steps()](Napi::Env env) {
+        Napi::Array list = Napi::Array::New(env, tensors.size());
+        for (uint32_t i = 0; i < tensors.size(); i++) {
+          Napi::Object entry = namedShape(env, tensors[i].first, tensors[i].second.sizes());
+          entry.Set("dtype", storedType(tensors[i].second.scalar_type()));
+          list.Set(i, entry);
+        }
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("steps", static_cast<double>(steps));
+        out.Set("tensors", list);
+        return out;
+      };
+    });
+  }
+
+  Napi::Value saveOptimizer(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    return run(info.Env(),
+               [path = stringAt(from, "path"), header = stringAt(from, "header")](ModelState& state) {
+                 addon::saveOptimizer(state, path, header);
+                 return nothing();
+               });
+  }
+
+  Napi::Value loadOptimizer(const Napi::CallbackInfo& info) {
+    const Napi::Object from = objectArgument(info, 0);
+    const auto files = filesFrom(from);
+    if (files.size() != 1) throw Napi::TypeError::New(info.Env(), "Expected one file.");
+    return run(info.Env(), [file = files[0], steps = integerAt(from, "steps")](ModelState& state) {
+      addon::loadOptimizer(state, file, steps);
+      return nothing();
+    });
+  }
+
   Napi::Value clearGradients(const Napi::CallbackInfo& info) {
     return run(info.Env(), [](ModelState& state) {
       state.pending.reset();
@@ -324,8 +372,7 @@ class Model : public Napi::ObjectWrap<Model> {
                                      numberAt(from, "topP"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(),
                [prompt = arrayAt<int32_t, int64_t>(from, "promptIds"), options](ModelState& state) -> ToJs {
-                 const auto generation =
-                     std::make_shared<Generation>(state.decoder.config().layers, prompt, options);
+                 const auto generation = std::make_shared<Generation>(state, prompt, options);
                  return [generation](Napi::Env env) {
                    return Napi::External<std::shared_ptr<Generation>>::New(
                        env, new std::shared_ptr<Generation>(generation),
@@ -339,7 +386,7 @@ class Model : public Napi::ObjectWrap<Model> {
       throw Napi::TypeError::New(info.Env(), "Expected a generation.");
     const auto generation = *info[0].As<Napi::External<std::shared_ptr<Generation>>>().Data();
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
-      const int64_t token = generation->next(state.decoder);
+      const int64_t token = generation->next(state);
       return [token](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(token)); };
     });
   }

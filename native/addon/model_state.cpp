@@ -12,6 +12,17 @@
 
 namespace adaptive::addon {
 
+namespace {
+
+int64_t nextNumber() {
+  static int64_t last = 0;  // models are made on the engine thread alone
+  return ++last;
+}
+
+}  // namespace
+
+ModelState::ModelState(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
+
 int64_t ModelState::bytes() const {
   int64_t total = 0;
   for (const Parameter* parameter : decoder.parameters())
@@ -114,7 +125,45 @@ void saveWeights(const Decoder& decoder, const std::string& path, const std::str
   writeSafetensors(path, header, tensors, dtype);
 }
 
-int64_t Generation::next(Decoder& decoder) {
+namespace {
+
+Optimizer& optimizerOf(ModelState& state) {
+  if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() first.");
+  return *state.optimizer;
+}
+
+}  // namespace
+
+void saveOptimizer(ModelState& state, const std::string& path, const std::string& header) {
+  std::vector<at::Tensor> tensors;
+  for (auto& [name, tensor] : optimizerOf(state).state()) tensors.push_back(tensor);
+  writeSafetensors(path, header, tensors, std::nullopt);
+}
+
+void loadOptimizer(ModelState& state, const WeightFile& entry, int64_t steps) {
+  at::NoGradGuard noGrad;
+  const MappedFile file(entry.path);
+  std::unordered_map<std::string, const StoredTensor*> stored;
+  for (const StoredTensor& tensor : entry.tensors) stored.emplace(tensor.name, &tensor);
+  for (auto& [name, target] : optimizerOf(state).state()) {
+    const auto found = stored.find(name);
+    if (found == stored.end())
+      fail("WEIGHTS_MISMATCH", "Expected ", name, " in ", entry.path, ", found no such tensor.");
+    const at::Tensor source = viewStored(file, *found->second);
+    if (source.sizes() != target.sizes() || source.scalar_type() != target.scalar_type()) {
+      fail("WEIGHTS_MISMATCH", "Expected ", name, " of shape ", target.sizes(), " and type ",
+           storedType(target.scalar_type()), ", found ", source.sizes(), " and ", found->second->dtype,
+           " in ", entry.path, ".");
+    }
+    target.copy_(source);
+  }
+  state.optimizer->setSteps(steps);
+}
+
+int64_t Generation::next(ModelState& model) {
+  if (model.number != model_)
+    fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
+  Decoder& decoder = model.decoder;
   const at::Tensor hidden = decoder.hiddenStates(pendingIds_, cache_);
   const at::Tensor logits = decoder.logits(hidden.narrow(0, hidden.size(0) - 1, 1)).squeeze(0);
   const int64_t token = sampler_.next(logits);

@@ -5,6 +5,7 @@
 
 #include "core/loss/training_loss.h"
 #include "core/model/decoder.h"
+#include "core/model/load_weights.h"
 #include "core/model/sampler.h"
 #include "core/optim/optimizer.h"
 #include "core/train/training_pass.h"
@@ -12,7 +13,8 @@
 namespace adaptive::addon {
 
 struct ModelState {
-  explicit ModelState(const DecoderConfig& config) : decoder(config) {}
+  explicit ModelState(const DecoderConfig& config);
+  const int64_t number;  ///< no other model of this process has it
   Decoder decoder;
   std::unique_ptr<Optimizer> optimizer;
   std::optional<TrainingPass> pending;  ///< between forward() and backward()
@@ -49,14 +51,26 @@ double stepOptimizer(ModelState& state, double learningRate, double maxNorm);
 void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,
                  const std::vector<std::string>& names, at::ScalarType dtype);
 
+/// Writes the optimizer's tensors as they are, in the order of Optimizer::state().
+void saveOptimizer(ModelState& state, const std::string& path, const std::string& header);
+
+/// Fills the optimizer from a file written by saveOptimizer. Errors: WEIGHTS_MISMATCH naming a tensor that is
+/// missing or of another shape or type.
+void loadOptimizer(ModelState& state, const WeightFile& file, int64_t steps);
+
 /// One sequence being generated.
 class Generation {
  public:
-  Generation(int64_t layers, std::vector<int64_t> prompt, SamplingOptions options)
-      : cache_(layers), pendingIds_(std::move(prompt)), sampler_(options) {}
-  int64_t next(Decoder& decoder);
+  Generation(const ModelState& model, std::vector<int64_t> prompt, SamplingOptions options)
+      : model_(model.number),
+        cache_(model.decoder.config().layers),
+        pendingIds_(std::move(prompt)),
+        sampler_(options) {}
+  /// Errors: INVALID_INPUT for another model than the one it was begun with, whose cache would not fit.
+  int64_t next(ModelState& model);
 
  private:
+  int64_t model_;
   KvCache cache_;
   std::vector<int64_t> pendingIds_;  ///< not yet in the cache: the prompt, later the last token
   Sampler sampler_;

@@ -30,7 +30,7 @@ CASES = [
     ("warmup_stable_decay", {"num_decay_steps": 9, "num_stable_steps": 5, "decay_type": "1-sqrt", "warmup_type": "1-sqrt"}),
     ("warmup_stable_decay", {"num_decay_steps": 8, "warmup_type": "cosine", "min_lr_ratio": 0.05, "num_cycles": 1.5}),
 ]
-LENGTHS = [(0, 50), (7, 50), (60, 50)]  # warm-up and all steps; the last run ends in its warm-up
+LENGTHS = [(0, 50), (7, 50), (60, 50), (12, 12), (1, 1), (0, 1)]  # warm-up and all steps; some runs end in their warm-up
 
 
 def rates(name, kwargs, warmup, total):
@@ -50,7 +50,7 @@ def main():
         for name, kwargs in CASES
         for warmup, total in LENGTHS
         # Its stable phase would be of negative length.
-        if not (name == "warmup_stable_decay" and warmup > total)
+        if not (name == "warmup_stable_decay" and warmup + kwargs["num_decay_steps"] > total)
     ]
     OUT.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 

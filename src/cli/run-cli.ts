@@ -9,6 +9,7 @@ Fine-tunes Hugging Face causal language models with an adaptive loss.
 Commands:
   train <config.json> [--json]   train as the configuration says
   validate <config.json>         check a configuration without training
+  upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   setup [--force]                fetch libtorch, which training needs, unless it is there
 
 Options:
@@ -22,6 +23,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line, 130 interrupted.`;
 const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>>> = {
   train: async () => (await import('./train.js')).runTrain,
   validate: async () => (await import('./validate.js')).runValidate,
+  upload: async () => (await import('./upload.js')).runUpload,
   setup: async () => (await import('./setup.js')).runSetup,
 };
 

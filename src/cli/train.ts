@@ -1,5 +1,7 @@
 import type { TrainAdaptivelyOptions } from '../config/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import type { HubEvent } from '../hub/hub-event.js';
+import { hubPrinter } from '../report/hub-printer.js';
 import { ProgressBar } from '../report/progress-bar.js';
 import { renderSummary } from '../report/summary.js';
 import { redactSecrets } from '../tracking/redact-secrets.js';
@@ -22,7 +24,11 @@ const interrupted = 130;
 interface Training {
   trainAdaptively(
     options: TrainAdaptivelyOptions,
-    hooks: { onEvent: (event: TrainingEvent) => void; signal: AbortSignal },
+    hooks: {
+      onEvent: (event: TrainingEvent) => void;
+      onHub: (event: HubEvent) => void;
+      signal: AbortSignal;
+    },
   ): Promise<string>;
 }
 
@@ -45,7 +51,8 @@ export async function runTrain(
   const { signal, release } = abortOnSignals();
   try {
     // No type can promise what a file holds; trainAdaptively checks all of it.
-    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { onEvent: view.onEvent, signal });
+    const { onEvent, onHub } = view;
+    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { onEvent, onHub, signal });
     await view.close();
     if (!flags.json) console.log(model);
     return 0;
@@ -61,12 +68,16 @@ export async function runTrain(
 
 interface View {
   onEvent: (event: TrainingEvent) => void;
+  onHub: (event: HubEvent) => void;
   close: () => Promise<void>;
 }
 
 function jsonView(): View {
+  const print = (event: TrainingEvent | HubEvent) =>
+    void process.stdout.write(`${redactSecrets(JSON.stringify(event))}\n`);
   return {
-    onEvent: (event) => void process.stdout.write(`${redactSecrets(JSON.stringify(event))}\n`),
+    onEvent: print,
+    onHub: print,
     close: async () => {},
   };
 }
@@ -76,6 +87,7 @@ function personView(): View {
   let evaluation: EvaluateEvent | undefined;
   let end: EndEvent | undefined;
   return {
+    onHub: hubPrinter(),
     onEvent(event) {
       if (event.type === 'evaluate') evaluation = event;
       if (event.type === 'end') end = event;

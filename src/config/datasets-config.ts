@@ -39,6 +39,10 @@ type FilesOrBySplit = FileNames | Readonly<Record<string, FileNames>>;
 
 /** The settings of one dataset as a user writes them. */
 export interface DatasetKwargsInput {
+  /** Configuration of a Hub dataset that has several, as in `load_dataset(id, name)`. */
+  name?: string | null;
+  /** Branch, tag or commit of a Hub dataset. Default `main`. */
+  revision?: string | null;
   /** Folder inside the dataset's folder that holds its files. */
   dataDir?: string | null;
   data_dir?: string | null;

@@ -52,13 +52,6 @@ export const notAvailable: readonly NotAvailable[] = [
   },
   {
     group: 'trainingConfig',
-    key: 'resumeFromCheckpoint',
-    matches: (value) => value === true || typeof value === 'string',
-    expected: 'null or false',
-    what: 'resuming from a checkpoint',
-  },
-  {
-    group: 'trainingConfig',
     key: 'localRank',
     matches: (value) => Number.isSafeInteger(value) && (value as number) > 0,
     expected: '-1 or 0',

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { hubSettings } from '../hub/hub-settings.js';
+import { isHubName } from '../hub/is-hub-name.js';
 import { ConfigReader } from './config-reader.js';
 import type { GivenKeys } from './config-reader.js';
+import { describeValue } from './describe-value.js';
 import { field } from './field.js';
 import type { ParsedConfig, UploadConfig } from './parsed-config.js';
 import { groupWithKey } from './group-with-key.js';
@@ -26,7 +29,8 @@ const keysOfCall = [
 
 /**
  * Reads what `trainAdaptively` was given: takes both spellings, checks everything, fills in the defaults. Reads no
- * file; of the environment it looks at HF_TOKEN, WANDB_API_KEY and WORLD_SIZE.
+ * file but the Hub's token, where a repository is named; of the environment it looks at HF_TOKEN (and what says where that
+ * file is), WANDB_API_KEY and WORLD_SIZE.
  * @param input see `TrainAdaptivelyOptions`; anything at all is checked
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults; `details.faults` holds each as a `ConfigFault`
  */
@@ -71,19 +75,18 @@ function readUpload(
   const repo = given.get('huggingfaceRepo');
   const upload = given.get('uploadConfig');
   const wanted = repo !== undefined && repo.value !== null;
-  if (wanted && env['HF_TOKEN']) {
+  if (wanted && typeof repo.value === 'string' && !isHubName(repo.value)) {
     reader.faults.push({
       path: repo.path,
-      code: 'NOT_AVAILABLE',
-      message:
-        'expected null or no such key while HF_TOKEN is set, received a repository; uploading to the Hub is not available yet. Unset HF_TOKEN to train without uploading',
+      code: 'INVALID',
+      message: `expected the name of a repository on the Hub, "owner/name", received ${describeValue(repo.value)}`,
     });
-  } else if (wanted) {
+  } else if (wanted && hubSettings(env).token === undefined) {
     reader.warnings.push({
       code: 'NOTHING_UPLOADED',
       message: `HF_TOKEN is not set, so nothing will be uploaded to ${String(repo.value)}; the model stays in the output folder.`,
     });
-  } else if (upload !== undefined && upload.value !== null) {
+  } else if (!wanted && upload !== undefined && upload.value !== null) {
     reader.warnings.push({
       code: 'UPLOAD_CONFIG_UNUSED',
       message: `${upload.path} has no effect without ${reader.spell('huggingfaceRepo')}.`,

@@ -26,7 +26,7 @@ interface Required {
 }
 
 interface Optional {
-  /** Hub repository for the finished model. Uploads are not available yet: without HF_TOKEN it only gives a warning. */
+  /** Hub repository (`owner/name`) that the finished model is uploaded to. Without a token it only gives a warning. */
   huggingfaceRepo?: string | null;
   /** System prompt by learning style. */
   systemPrompts?: Partial<Record<LearningStyle, string>> | null;

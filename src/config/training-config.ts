@@ -131,8 +131,13 @@ export const trainingConfigSchema = z.object({
   saveSteps: field.wholeNumber(1).default(300),
   /** Checkpoints to keep, the oldest are deleted; null keeps all. Default 5. */
   saveTotalLimit: field.wholeNumber(1).nullable().default(5),
-  /** Checkpoint to go on from. Only null and false until it is available. Default null. */
-  resumeFromCheckpoint: z.literal(false, { error: 'a path, true, false or null' }).nullable().default(null),
+  /** Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not. */
+  resumeFromCheckpoint: z
+    .union([z.boolean(), field.text()], { error: 'a path, true, false or null' })
+    .nullable()
+    .default(null),
+  /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */
+  onSaveError: field.oneOf('continue', 'stop').default('continue'),
 
   /** Where to compute: `cpu`, `cuda`, `cuda:1`…, or `auto` (default) for the best there is. */
   device: z

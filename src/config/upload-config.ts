@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { field } from './field.js';
 
-/** How the finished model is uploaded: `uploadConfig` of the one-call API. Read and checked; uploads are not available yet. */
+/** How the finished model is uploaded: `uploadConfig` of the one-call API. Without a `huggingfaceRepo` it has no effect. */
 export const uploadConfigSchema = z.object({
   /** Create the Hub repository as a private one. Default false. */
   isPrivateRepo: field.flag().default(false),

@@ -8,16 +8,18 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DatasetEntry, DatasetPlan } from './dataset-plan.js';
 import type { DatasetSource } from './dataset-source.js';
 import { divideRows } from './divide-rows.js';
-import { EventLoopPacer } from './event-loop-pacer.js';
+import { encodeSplit, type EncodedSplit } from './encode-split.js';
+import type { FetchHubDataset } from './fetch-hub-dataset.js';
 import type { LearningStyle } from './learning-style.js';
+import { MixContext } from './mix-context.js';
+import { mixOrder } from './mix-order.js';
 import type { DatasetReport, MixedDatasets, MixProgress } from './mixed-datasets.js';
+import { mixedRows, type ChosenRows } from './mixed-rows.js';
 import { openDataset } from './open-dataset.js';
 import { planDatasets, type DatasetTables } from './plan-datasets.js';
-import { readSplit, type EncodedRow, type ReadContext, type SplitRows } from './read-split.js';
+import { planMixing, type MixingOptions } from './plan-mixing.js';
 import { sampleToChat } from './sample-to-chat.js';
-import { shuffledIndices } from './seeded-random.js';
 import { throwTogether } from './throw-together.js';
-import type { TrainingRow } from './training-row.js';
 
 type OneFunction = DataProcessingFunction | null | undefined;
 
@@ -29,7 +31,7 @@ export type MixerDatasetsConfig = { [Style in LearningStyle]?: readonly DatasetE
   data_processing_function?: OneFunction;
 };
 
-export interface DatasetMixerOptions extends DatasetTables {
+export interface DatasetMixerOptions extends DatasetTables, MixingOptions {
   datasetsConfig: MixerDatasetsConfig | DatasetsConfigInput | DatasetsConfig;
   tokenizer: Tokenizer;
   /** Rows with more tokens are left out and counted. Default 4096. */
@@ -38,6 +40,13 @@ export interface DatasetMixerOptions extends DatasetTables {
   seed?: number;
   /** Train the header of assistant turns too, as the Python package does. Default false. */
   trainOnHeader?: boolean;
+  /**
+   * Where tokens are kept, so that a second run with the same rows and settings starts in seconds; null: nowhere.
+   * Default: `tokens` in ADAPTIVE_TRAINER_CACHE or the user's cache folder. Datasets of few rows are never kept.
+   */
+  cacheDir?: string | null;
+  /** Brings datasets of the Hub onto this disk. Default: they are refused. */
+  fetchHubDataset?: FetchHubDataset;
   /** Default: `process.emitWarning`. */
   onWarning?: (message: string) => void;
   /** Told every few dozen milliseconds of work, and at the end of each split. */
@@ -52,56 +61,74 @@ export interface DatasetMixerOptions extends DatasetTables {
  * const { train, eval: evaluation, report } = await mixer.build();
  */
 export class DatasetMixer {
-  private readonly context: ReadContext;
+  private readonly maxLengthToken: number;
+  private readonly seed: number;
   private readonly onWarning: (message: string) => void;
 
   /** @throws AdaptiveTrainerError `INVALID_INPUT` for a number out of range */
   constructor(private readonly options: DatasetMixerOptions) {
-    const { tokenizer, maxLengthToken = 4096, seed = 42, trainOnHeader = false, onProgress } = options;
+    const { maxLengthToken = 4096, seed = 42 } = options;
     checkWhole('maxLengthToken', maxLengthToken, 2); // one token has none before it to be predicted from
     checkWhole('seed', seed, 0);
+    this.maxLengthToken = maxLengthToken;
+    this.seed = seed;
     this.onWarning =
       options.onWarning ?? ((message) => process.emitWarning(message, 'AdaptiveTrainerWarning'));
-    const chat = { trainOnHeader, onWarning: this.onWarning };
-    this.context = {
-      tokenizer,
-      maxLengthToken,
-      chat,
-      pacer: new EventLoopPacer(),
-      onProgress: onProgress ?? (() => {}),
-    };
   }
 
   /**
-   * Does the work. Timers and I/O of the process go on meanwhile.
+   * Does the work, in threads where there are many rows. Timers and I/O of the process go on meanwhile.
    *
    * @throws AdaptiveTrainerError `CONFIG_INVALID` for a configuration with faults (all in `details.faults`),
-   * `DATASET_NOT_FOUND`, `NOT_AVAILABLE` for datasets of the Hub, `DATASET_INVALID` for rows and files that cannot be
-   * used or when none is left to train on, `CHAT_TEMPLATE_FAILED`
+   * `DATASET_NOT_FOUND`, `NOT_AVAILABLE` for datasets of the Hub without `fetchHubDataset`, `DATASET_INVALID` for rows
+   * and files that cannot be used or when none is left to train on, `CHAT_TEMPLATE_FAILED`
    */
   async build(): Promise<MixedDatasets> {
-    const plans = planDatasets(this.options.datasetsConfig, this.options, this.onWarning);
+    const { datasetsConfig, tokenizer, cacheDir, trainOnHeader = false, onProgress } = this.options;
+    const plans = planDatasets(datasetsConfig, this.options, this.onWarning);
+    const mixing = planMixing(this.options, plans);
     const sources = await this.open(plans);
-    const train: TrainingRow[] = [];
-    const evaluation: TrainingRow[] = [];
+    const { maxLengthToken, onWarning } = this;
+    const context = await MixContext.create({
+      ...{ tokenizer, maxLengthToken, trainOnHeader, cacheDir, onWarning },
+      onProgress: onProgress ?? (() => {}),
+    });
+    try {
+      const parts = await this.encodeAll(sources, context);
+      const sizes = parts.train.map(({ chosen }) => chosen.length);
+      return {
+        train: mixedRows(parts.train, mixOrder(sizes, mixing, this.seed)),
+        eval: mixedRows(parts.eval, undefined),
+        report: parts.report,
+      };
+    } finally {
+      await context.close();
+    }
+  }
+
+  private async encodeAll(sources: ReadonlyMap<DatasetPlan, DatasetSource>, context: MixContext) {
+    const train: ChosenRows[] = [];
+    const evaluation: ChosenRows[] = [];
     const report: DatasetReport[] = [];
     const empty: AdaptiveTrainerError[] = [];
     for (const [plan, source] of sources) {
-      const rows = await readSplit(plan, 'train', source.train(), this.context);
-      const validation = source.eval && (await readSplit(plan, 'eval', source.eval(), this.context));
+      const { files } = source;
+      const rows = await encodeSplit(plan, 'train', source.train(), files?.train, context);
+      const validation =
+        source.eval && (await encodeSplit(plan, 'eval', source.eval(), files?.eval, context));
       if (rows.rows.length === 0) {
         empty.push(this.nothingLeft(plan, rows));
         continue;
       }
-      const divided = divideRows(rows.rows, validation?.rows, plan.limit);
+      const divided = divideRows(rows.rows.length, validation?.rows.length, plan.limit);
       this.warnOfEval(plan, rows, validation);
-      report.push(makeReport(plan, divided, [rows, validation]));
-      for (const row of divided.train) train.push(trainingRow(row));
-      for (const row of divided.eval) evaluation.push(trainingRow(row));
+      report.push(makeReport(plan, divided, rows, validation));
+      const { style, name } = plan;
+      train.push({ rows: rows.rows, chosen: divided.train, style, source: name });
+      evaluation.push({ rows: (validation ?? rows).rows, chosen: divided.eval, style, source: name });
     }
     throwTogether(empty);
-    const order = shuffledIndices(train.length, this.options.seed ?? 42);
-    return { train: Array.from(order, (index) => train[index] as TrainingRow), eval: evaluation, report };
+    return { train, eval: evaluation, report };
   }
 
   /** Finds all datasets, and looks at the first row of each, before the long work on any begins. */
@@ -110,7 +137,7 @@ export class DatasetMixer {
     const errors: AdaptiveTrainerError[] = [];
     for (const plan of plans) {
       try {
-        const source = await openDataset(plan, this.onWarning);
+        const source = await openDataset(plan, this.onWarning, this.options.fetchHubDataset);
         // A user's function may count its calls or have other effects, so it is not tried out.
         if (plan.process === null) await tryFirstRow(plan, source);
         sources.set(plan, source);
@@ -123,8 +150,8 @@ export class DatasetMixer {
     return sources;
   }
 
-  private nothingLeft(plan: DatasetPlan, rows: SplitRows): AdaptiveTrainerError {
-    const { maxLengthToken } = this.context;
+  private nothingLeft(plan: DatasetPlan, rows: EncodedSplit): AdaptiveTrainerError {
+    const { maxLengthToken } = this;
     const { read, tooLong, noTrainedToken, skipped, shortestTooLong } = rows;
     const advice = [
       tooLong > 0 && `raise maxLengthToken (max_length_token), ${shortestTooLong} for the shortest row`,
@@ -151,7 +178,7 @@ export class DatasetMixer {
     );
   }
 
-  private warnOfEval(plan: DatasetPlan, rows: SplitRows, validation: SplitRows | undefined): void {
+  private warnOfEval(plan: DatasetPlan, rows: EncodedSplit, validation: EncodedSplit | undefined): void {
     const count = rows.rows.length;
     const subject = `Dataset "${plan.name}" (${plan.path})`;
     if (validation === undefined && count === 1) {
@@ -177,12 +204,13 @@ async function tryFirstRow(plan: DatasetPlan, source: DatasetSource): Promise<vo
 
 function makeReport(
   plan: DatasetPlan,
-  divided: { train: EncodedRow[]; eval: EncodedRow[]; isTrimmed: boolean },
-  parts: (SplitRows | undefined)[],
+  divided: ReturnType<typeof divideRows>,
+  rows: EncodedSplit,
+  validation: EncodedSplit | undefined,
 ): DatasetReport {
-  const sum = (count: (part: SplitRows) => number) =>
-    parts.reduce((total, part) => total + (part === undefined ? 0 : count(part)), 0);
-  const source = parts[1] === undefined ? 'held out' : 'split';
+  const sum = (count: (part: EncodedSplit) => number) =>
+    count(rows) + (validation === undefined ? 0 : count(validation));
+  const source = validation === undefined ? 'held out' : 'split';
   return {
     name: plan.name,
     style: plan.style,
@@ -193,16 +221,10 @@ function makeReport(
     skippedByFunction: sum((part) => part.skipped),
     trimmedTo: divided.isTrimmed ? plan.limit : null,
     evalFrom: divided.eval.length === 0 ? 'none' : source,
-    tokens: divided.train.reduce((total, row) => total + row.inputIds.length, 0),
-    trainedTokens: divided.train.reduce((total, row) => total + row.trainedTokens, 0),
+    tokens: divided.train.reduce((total, row) => total + rows.rows.lengths[row]!, 0),
+    trainedTokens: divided.train.reduce((total, row) => total + rows.rows.trained[row]!, 0),
     systemPrompt: plan.systemPrompt,
   };
-}
-
-function trainingRow({ inputIds, labels, learningStyle, source }: EncodedRow): TrainingRow {
-  return source === undefined
-    ? { inputIds, labels, learningStyle }
-    : { inputIds, labels, learningStyle, source };
 }
 
 function checkWhole(name: string, value: number, least: number): void {

@@ -13,8 +13,12 @@ export interface InMemoryDataset {
 /** A path, a path with `:|:K`, or rows in memory. */
 export type DatasetEntry = string | InMemoryDataset;
 
-/** Where in a dataset on disk the rows are. */
+/** Where in a dataset on disk or on the Hub the rows are. */
 export interface DatasetLocation {
+  /** `name` in `datasetsKwargs`: the configuration of a Hub dataset. */
+  configName: string | null;
+  /** Branch, tag or commit of a Hub dataset. */
+  revision: string | null;
   dataDir: string | null;
   trainSplit: string;
   valSplit: string;

@@ -5,10 +5,11 @@ import { shuffledIndices } from './seeded-random.js';
 const selectionSeed = 42;
 const smallEval = 10; // rows of a validation set that are never trimmed away
 
-/** The rows of a dataset after holding out and trimming. */
-export interface DividedRows<Row> {
-  train: Row[];
-  eval: Row[];
+/** Which rows of a dataset are left after holding out and trimming: their indices, ascending. */
+export interface DividedRows {
+  train: Uint32Array;
+  /** Of the validation rows, or of the training rows where there are none. */
+  eval: Uint32Array;
   /** Whether K left training rows out. */
   isTrimmed: boolean;
 }
@@ -17,19 +18,21 @@ export interface DividedRows<Row> {
  * Divides the usable rows of a dataset. Without a validation split one row in twenty (rounded up) is held out of the
  * training rows, none of a single row. Then K training rows are kept (a seeded sample, in their order), and a validation set
  * of more than ten rows shrinks in proportion, but not below ten.
+ *
+ * @param train how many training rows there are
+ * @param validation how many validation rows; undefined where there is no such split
+ * @param limit K, or null
  */
-export function divideRows<Row>(
-  train: readonly Row[],
-  validation: readonly Row[] | undefined,
-  limit: number | null,
-): DividedRows<Row> {
-  let rows = [...train];
-  let held = [...(validation ?? [])];
-  if (validation === undefined && train.length > 1) {
-    const count = Math.ceil(train.length / 20);
-    const chosen = new Set(shuffledIndices(train.length, selectionSeed).subarray(0, count));
-    held = train.filter((_, index) => chosen.has(index));
-    rows = train.filter((_, index) => !chosen.has(index));
+export function divideRows(train: number, validation: number | undefined, limit: number | null): DividedRows {
+  let rows = range(train);
+  let held = range(validation ?? 0);
+  if (validation === undefined && train > 1) {
+    const chosen = new Uint8Array(train);
+    for (const index of shuffledIndices(train, selectionSeed).subarray(0, Math.ceil(train / 20))) {
+      chosen[index] = 1;
+    }
+    held = rows.filter((index) => chosen[index] === 1);
+    rows = rows.filter((index) => chosen[index] === 0);
   }
   if (limit === null || rows.length <= limit) return { train: rows, eval: held, isTrimmed: false };
   const share = roundHalfEven((limit * held.length) / rows.length);
@@ -37,10 +40,16 @@ export function divideRows<Row>(
   return { train: sample(rows, limit), eval: sample(held, kept), isTrimmed: true };
 }
 
-function sample<Row>(rows: readonly Row[], count: number): Row[] {
-  if (count >= rows.length) return [...rows];
+function range(count: number): Uint32Array {
+  const indices = new Uint32Array(count);
+  for (let index = 0; index < count; index++) indices[index] = index;
+  return indices;
+}
+
+function sample(rows: Uint32Array, count: number): Uint32Array {
+  if (count >= rows.length) return rows;
   const chosen = shuffledIndices(rows.length, selectionSeed).subarray(0, count).sort();
-  return Array.from(chosen, (index) => rows[index] as Row);
+  return chosen.map((index) => rows[index] as number);
 }
 
 /** Python's `round`. */

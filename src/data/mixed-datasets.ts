@@ -28,10 +28,13 @@ export interface DatasetReport {
   systemPrompt: string;
 }
 
-/** The rows of all datasets: `train` shuffled, `eval` in the order of the configuration. */
+/**
+ * The rows of all datasets: `train` shuffled, `eval` in the order of the configuration. Each row is made when it is asked
+ * for, from memory or from disk, so the lists can be read like any array but not changed; `[...train]` can.
+ */
 export interface MixedDatasets {
-  train: TrainingRow[];
-  eval: TrainingRow[];
+  train: readonly TrainingRow[];
+  eval: readonly TrainingRow[];
   report: DatasetReport[];
 }
 
@@ -42,4 +45,8 @@ export interface MixProgress {
   split: 'train' | 'eval';
   /** Rows read so far. */
   rows: number;
+  /** How much of the part is done, about, from 0 to 1. */
+  done: number;
+  /** Whether its tokens were in the cache. */
+  isCached: boolean;
 }

@@ -19,18 +19,11 @@ export function readDatasetKwargs(
     reader.unexpected(entry.path, 'a string', entry.value);
     return null;
   };
-  for (const key of ['name', 'revision']) {
-    const entry = given.get(key);
-    if (entry === undefined || entry.value === null) continue;
-    reader.faults.push({
-      path: entry.path,
-      code: 'NOT_AVAILABLE',
-      message: `expected no "${key}": it belongs to datasets of the Hub, which are not available yet; remove it`,
-    });
-  }
   const files = given.get('dataFiles');
   return {
     location: {
+      configName: text('name'),
+      revision: text('revision'),
       dataDir: text('dataDir'),
       trainSplit: text('trainSplit') ?? 'train',
       valSplit: text('valSplit') ?? 'validation',

@@ -1,8 +1,12 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { AdaptiveTrainerError } from '../errors.js';
 import { isPlainObject } from '../config/is-plain-object.js';
+import { arrayElements } from './array-elements.js';
+import { decodeUtf8 } from './decode-utf8.js';
+import { duplicateKey } from './duplicate-key.js';
+import { fileFault } from './file-fault.js';
 import { locateJsonError } from './locate-json-error.js';
+import { readBytes } from './read-bytes.js';
+import { textPlace } from './text-place.js';
 
 /** One value of a file of rows. */
 export interface JsonRow {
@@ -13,23 +17,23 @@ export interface JsonRow {
   where: string;
 }
 
+// Up to this size a file that is at fault is read again as a whole, to say exactly where.
+const wholeBytes = 1 << 26;
+
 /**
  * Reads rows from a file on disk: one JSON value a line (blank lines skipped), or one JSON array of rows, told apart by
- * the first character. Line files are streamed; an array is read whole. A byte order mark is dropped.
+ * the first character. Both are streamed, and unpacked where they are `.gz` or `.zst`. A byte order mark is dropped.
  *
+ * @param onRead told how many bytes of the file were read so far
  * @throws AdaptiveTrainerError `DATASET_NOT_FOUND` when there is no such file; `DATASET_INVALID` with file, line and
- * column when it is not UTF-8 or not JSON, and when it is empty; `IO_FAILED` when it cannot be read
+ * column when it is not UTF-8 or not JSON or has a key twice, and when it is empty; `IO_FAILED` when it cannot be read
  */
-export async function* readJsonl(path: string): AsyncGenerator<JsonRow> {
+export async function* readJsonl(path: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonRow> {
   let count = 0;
-  try {
-    const rows = (await startsWithBracket(path)) ? arrayRows(path) : lineRows(path);
-    for await (const row of rows) {
-      count++;
-      yield row;
-    }
-  } catch (cause) {
-    throw explain(path, cause);
+  const rows = (await startsWithBracket(path)) ? arrayRows(path, onRead) : lineRows(path, onRead);
+  for await (const row of rows) {
+    count++;
+    yield row;
   }
   if (count > 0) return;
   throw new AdaptiveTrainerError(
@@ -41,73 +45,79 @@ export async function* readJsonl(path: string): AsyncGenerator<JsonRow> {
 
 /** Whether the first character that is no white space opens an array. A single line may hold one too: `[1, 2]`. */
 async function startsWithBracket(path: string): Promise<boolean> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
-    return /^\uFEFF?\s*\[/.test(buffer.toString('utf8', 0, bytesRead));
-  } finally {
-    await file.close();
+  for await (const chunk of readBytes(path)) {
+    const start = chunk.toString('utf8', 0, 4096).replace(/^\uFEFF/, '');
+    if (start.trim() !== '') return start.trimStart().startsWith('[');
+  }
+  return false;
+}
+
+async function* arrayRows(path: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonRow> {
+  const elements = arrayElements(readBytes(path, { onRead }));
+  for (;;) {
+    const next = await elements.next();
+    if (next.done) {
+      if (!next.value) throw await arrayFault(path, 'the array to end with "]"', undefined);
+      return;
+    }
+    const { bytes, index } = next.value;
+    const where = `${path} element ${index}`;
+    let value: unknown;
+    try {
+      const text = decodeUtf8(path, bytes, 0);
+      value = JSON.parse(text);
+      refuseDuplicate(path, text, 1, `element ${index}`);
+    } catch (cause) {
+      if (AdaptiveTrainerError.isInstance(cause) && cause.details['key'] !== undefined) throw cause;
+      throw await arrayFault(path, `element ${index} to be valid JSON`, cause);
+    }
+    yield { value, line: undefined, where };
   }
 }
 
-async function* arrayRows(path: string): AsyncGenerator<JsonRow> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of createReadStream(path)) chunks.push(chunk as Buffer);
-  const text = decode(path, Buffer.concat(chunks), 1);
-  const rows = parse(path, text, 1) as unknown[];
-  for (const [index, value] of rows.entries())
-    yield { value, line: undefined, where: `${path} element ${index}` };
+/** What is wrong with an array of rows, by line and column where the file is small enough to be read whole. */
+async function arrayFault(path: string, expected: string, cause: unknown): Promise<unknown> {
+  const whole = await readWhole(path);
+  try {
+    if (whole !== undefined) parse(path, decodeUtf8(path, whole, 1), 1);
+  } catch (fault) {
+    return fault;
+  }
+  const said = cause instanceof Error ? ` (${cause.message})` : '';
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected ${expected} in ${path} but found something else${said}. Write its rows as JSON Lines, one object a line, ` +
+      `to be told the line.`,
+    { details: { path }, cause },
+  );
 }
 
-async function* lineRows(path: string): AsyncGenerator<JsonRow> {
+async function* lineRows(path: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonRow> {
   let line = 0;
-  for await (const bytes of lines(path)) {
+  for await (const bytes of lines(path, onRead)) {
     line++;
-    const text = decode(path, bytes, line);
+    const text = decodeUtf8(path, bytes, line);
     if (text.trim() === '') continue;
-    yield { value: await parseLine(path, text, line), line, where: `${path} line ${line}` };
+    const value = await parseLine(path, text, line);
+    refuseDuplicate(path, text, line);
+    yield { value, line, where: `${path} line ${line}` };
   }
 }
 
 /** The lines of a file as bytes: UTF-8 can only be checked on whole characters, and no character holds a newline. */
-async function* lines(path: string): AsyncGenerator<Buffer> {
+async function* lines(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
   let pending: Buffer[] = [];
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+  for await (const bytes of readBytes(path, { onRead })) {
     let from = 0;
-    const bytes = chunk as Buffer;
     for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-      yield Buffer.concat([...pending, bytes.subarray(from, at)]);
+      const end = bytes.subarray(from, at);
+      yield pending.length === 0 ? end : Buffer.concat([...pending, end]);
       pending = [];
       from = at + 1;
     }
     pending.push(bytes.subarray(from));
   }
   yield Buffer.concat(pending);
-}
-
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const lenient = new TextDecoder('utf-8', { ignoreBOM: true });
-
-function decode(path: string, bytes: Buffer, line: number): string {
-  const text = strictly(bytes);
-  if (text !== undefined) return line === 1 ? text.replace(/^\uFEFF/, '') : text;
-  // Replaced bytes do not come back as they were: the first difference is the first byte that is not UTF-8.
-  const replaced = lenient.decode(bytes);
-  const again = Buffer.from(replaced);
-  let at = 0;
-  while (bytes[at] === again[at]) at++;
-  while (at > 0 && strictly(bytes.subarray(0, at)) === undefined) at--; // back to a character's first byte
-  const place = lineAndColumn(lenient.decode(bytes.subarray(0, at)), line);
-  const byte = `0x${(bytes[at] ?? 0).toString(16).padStart(2, '0')}`;
-  throw invalid(path, place, 'UTF-8 text', `the byte ${byte}`, replaced, 'Save the file as UTF-8.');
-}
-
-function strictly(bytes: Buffer): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 async function parseLine(path: string, text: string, line: number): Promise<unknown> {
@@ -121,20 +131,11 @@ async function parseLine(path: string, text: string, line: number): Promise<unkn
 
 /** A pretty-printed object fails on its first line; say what is wrong with the file rather than with the line. */
 async function refuseWholeObject(path: string): Promise<void> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of createReadStream(path)) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    if (size > 1 << 26) return; // a large file is more likely a line file with one bad line
-  }
+  const bytes = await readWhole(path);
+  if (bytes === undefined) return; // a large file is more likely a line file with one bad line
   let whole: unknown;
   try {
-    whole = JSON.parse(
-      Buffer.concat(chunks)
-        .toString()
-        .replace(/^\uFEFF/, ''),
-    );
+    whole = JSON.parse(bytes.toString().replace(/^\uFEFF/, ''));
   } catch {
     return;
   }
@@ -147,59 +148,43 @@ async function refuseWholeObject(path: string): Promise<void> {
   );
 }
 
+/** A file's content, undefined where it is large. */
+async function readWhole(path: string): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of readBytes(path)) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > wholeBytes) return undefined;
+  }
+  return Buffer.concat(chunks);
+}
+
 function parse(path: string, text: string, line: number): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
     const at = locateJsonError(text) ?? 0;
-    const place = lineAndColumn(text.slice(0, at), line);
+    const place = textPlace(text.slice(0, at), line);
     const found =
       at >= text.trimEnd().length
         ? 'the end'
         : JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0));
     const shown = text.split('\n')[place.line - line] ?? '';
-    throw invalid(path, place, 'valid JSON', found, shown, 'Each row is one JSON object.', cause);
+    throw fileFault(path, place, 'valid JSON', found, shown, 'Each row is one JSON object.', cause);
   }
 }
 
-function lineAndColumn(before: string, firstLine: number): { line: number; column: number } {
-  const rows = before.split('\n');
-  return { line: firstLine + rows.length - 1, column: (rows.at(-1)?.length ?? 0) + 1 };
-}
-
-function invalid(
-  path: string,
-  { line, column }: { line: number; column: number },
-  expected: string,
-  found: string,
-  text: string,
-  advice: string,
-  cause?: unknown,
-): AdaptiveTrainerError {
-  const from = Math.max(0, column - 31);
-  const part = text.slice(from, column + 29);
-  const excerpt = `${from > 0 ? '…' : ''}${part}${column + 29 < text.length ? '…' : ''}`;
-  return new AdaptiveTrainerError(
+/** JSON.parse would keep the last value of a repeated key and lose the others. */
+function refuseDuplicate(path: string, text: string, line: number, element?: string): void {
+  const found = duplicateKey(text);
+  if (found === undefined) return;
+  const place = textPlace(text.slice(0, found.at), line);
+  const at = element ?? `line ${place.line}, column ${place.column}`;
+  throw new AdaptiveTrainerError(
     'DATASET_INVALID',
-    `Expected ${expected} in ${path}, line ${line}, column ${column}, but found ${found}: ${JSON.stringify(excerpt)}. ${advice}`,
-    { details: { path, line, column, excerpt }, cause },
+    `Expected each key of a row once in ${path}, ${at}, but found ${JSON.stringify(found.key)} twice in one object. ` +
+      `Rename or remove one of them.`,
+    { details: { path, key: found.key, ...(element === undefined ? place : { element }) } },
   );
-}
-
-function explain(path: string, cause: unknown): unknown {
-  if (AdaptiveTrainerError.isInstance(cause)) return cause;
-  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
-  if (code === undefined || (cause as NodeJS.ErrnoException).syscall === undefined) return cause; // thrown by the reader's user
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return new AdaptiveTrainerError(
-      'DATASET_NOT_FOUND',
-      `Expected a .jsonl or .json file at ${path} but there is none. Relative paths start at ${process.cwd()}.`,
-      { details: { path }, cause },
-    );
-  }
-  const advice = code === 'EISDIR' ? 'It is a folder; name a file in it.' : 'Check its permissions.';
-  return new AdaptiveTrainerError('IO_FAILED', `Could not read ${path}: ${String(cause)}. ${advice}`, {
-    details: { path },
-    cause,
-  });
 }

@@ -4,6 +4,7 @@ import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../expect-input.js';
 import type { ComputeType, DecoderConfig, NativeModel } from '../native/addon.js';
 import { engineCall } from '../native/engine-call.js';
+import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
 import { loadAddon } from '../native/load-addon.js';
 import { checkWeights } from './check-weights.js';
 import { findWeights } from './find-weights.js';
@@ -21,6 +22,10 @@ export interface FromPretrainedOptions {
   dtype?: ComputeType;
   /** null (default), `sdpa` or `eager`: one attention serves all of them on a CPU. */
   attnImpl?: string | null;
+  /** Branch, tag or commit of a model on the Hub. Default `main`. */
+  revision?: string;
+  /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
+  hub?: Partial<HubSettings>;
 }
 
 /** A Hugging Face causal language model in the native engine. */
@@ -34,7 +39,8 @@ export class CausalLM {
     readonly config: Readonly<Record<string, unknown>>,
     /** The folder it was read from. */
     readonly dir: string,
-    private readonly decoder: DecoderConfig,
+    /** @internal */
+    readonly decoder: DecoderConfig,
     /** Name and shape of every weight, as in the checkpoint. */
     readonly parameters: readonly { name: string; shape: number[] }[],
     /** Ids that end a text, from generation_config.json and config.json. */
@@ -42,14 +48,16 @@ export class CausalLM {
   ) {}
 
   /**
-   * Opens a model folder: config.json and safetensors, single or sharded, in float32, float16 or bfloat16.
+   * Opens a model: a folder with config.json and safetensors, single or sharded, in float32, float16 or bfloat16; or the
+   * name of one on the Hub, which is downloaded into the cache that Python's huggingface_hub shares.
    *
-   * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, SAFETENSORS_INVALID,
+   * @throws AdaptiveTrainerError MODEL_NOT_FOUND, HUB_FAILED, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, SAFETENSORS_INVALID,
    * WEIGHTS_MISMATCH (all differences listed), WEIGHTS_NOT_FINITE, NOT_AVAILABLE, or one of the addon's loading
    */
   static async fromPretrained(dirOrHubId: string, options: FromPretrainedOptions = {}): Promise<CausalLM> {
     checkOptions(options);
-    const dir = modelFolder(dirOrHubId);
+    const { revision, hub } = options;
+    const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
     const config = await readJsonFile(join(dir, 'config.json'), 'MODEL_CONFIG_INVALID');
     const decoder = readDecoderConfig(config, join(dir, 'config.json'));
     const files = await findWeights(dir);

@@ -1,22 +1,30 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
+import { downloadModel, type DownloadModelOptions } from '../hub/download-model.js';
+import { isHubName } from '../hub/is-hub-name.js';
 
 /**
- * The folder of a model.
- * @throws AdaptiveTrainerError MODEL_NOT_FOUND when there is none, also for the name of a model on the Hub
+ * The folder of a model: the one that is named, else the model of that name on the Hub, brought into the cache.
+ * @throws AdaptiveTrainerError MODEL_NOT_FOUND for a path where there is none; what `downloadModel` throws for a name
  */
-export function modelFolder(dirOrHubId: string): string {
+export async function modelFolder(dirOrHubId: string, options: DownloadModelOptions = {}): Promise<string> {
   const dir = resolve(dirOrHubId);
   if (existsSync(dir) && statSync(dir).isDirectory()) return dir;
-  const hub = /^[\w.-]+\/[\w.-]+$/.test(dirOrHubId)
-    ? ' Models of the Hugging Face Hub are not available yet: download its files and pass the folder.'
-    : '';
-  throw new AdaptiveTrainerError(
-    'MODEL_NOT_FOUND',
-    `Expected a model folder, but there is none at ${dir}.${hub}`,
-    {
-      details: { path: dir },
-    },
-  );
+  if (!isHubName(dirOrHubId)) {
+    throw new AdaptiveTrainerError(
+      'MODEL_NOT_FOUND',
+      `Expected a model folder, or the name of a model on the Hub (owner/name), but there is none at ${dir}.`,
+      { details: { path: dir } },
+    );
+  }
+  try {
+    return await downloadModel(dirOrHubId, options);
+  } catch (error) {
+    // A path that was mistyped looks like a name: both readings are told.
+    if (!AdaptiveTrainerError.isInstance(error, 'HUB_FAILED')) throw error;
+    throw new AdaptiveTrainerError('HUB_FAILED', `${error.message} (There is no folder ${dir} either.)`, {
+      details: { ...error.details, folder: dir },
+    });
+  }
 }

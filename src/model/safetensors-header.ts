@@ -157,3 +157,18 @@ function invalid(path: string, expected: string, found: string, cause?: unknown)
     details: { path, expected, found },
   });
 }
+
+/** The header of a file with these tensors one after another, padded to 8 bytes so that the data behind it is aligned. */
+export function safetensorsHeader(
+  tensors: readonly { name: string; dtype: string; shape: readonly number[] }[],
+): string {
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const { name, dtype, shape } of tensors) {
+    const end = offset + shape.reduce((product, length) => product * length, bytesOf[dtype]!);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const text = JSON.stringify(header);
+  return text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+}

@@ -146,6 +146,14 @@ export interface NativeModel {
   findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
   /** Bytes held by the model's tensors, and what the system has left. */
   memory(): Promise<{ weights: number; gradients: number; optimizer: number; available: number }>;
+  /** What has to survive a restart, in the order that saveOptimizer writes. */
+  optimizerState(): Promise<{ steps: number; tensors: { name: string; shape: number[]; dtype: string }[] }>;
+  saveOptimizer(request: { path: string; header: string }): Promise<void>;
+  /** files: the one that saveOptimizer wrote. */
+  loadOptimizer(request: {
+    steps: number;
+    files: { path: string; tensors: StoredTensor[] }[];
+  }): Promise<void>;
   clearGradients(): Promise<void>;
   save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
   startGeneration(options: {

@@ -2,11 +2,14 @@ import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { AdaptiveTrainerError } from '../errors.js';
+import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
 import type { ChatMessage } from './chat-message.js';
 import { ChatTemplate } from './chat-template.js';
 import { specialTokens } from './special-tokens.js';
 import { TokenAlphabet } from './token-alphabet.js';
+import { tokenizerFolder } from './tokenizer-folder.js';
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { withPadToken } from './with-pad-token.js';
 import { withPaddingSide } from './with-padding-side.js';
 
 // Every file that a transformers tokenizer may consist of.
@@ -21,6 +24,15 @@ const ownFiles = [
   ...['vocab.json', 'merges.txt', 'vocab.txt', 'tokenizer.model', 'spiece.model'],
 ];
 
+/** See `Tokenizer.recipe`. */
+export interface TokenizerRecipe {
+  dir: string;
+  /** Null: the one of the folder. */
+  chatTemplate: string | null;
+  /** Whether `ensurePadToken` chose the padding token. */
+  hasOwnPad: boolean;
+}
+
 /**
  * A Hugging Face tokenizer: text to token ids and back, and chats to text, with the results of transformers.
  *
@@ -31,17 +43,18 @@ const ownFiles = [
  */
 export class Tokenizer {
   /** What each token id stands for in the text, in bytes; used to find which tokens cover an answer. */
-  readonly alphabet: TokenAlphabet;
+  alphabet: TokenAlphabet;
   private readonly special: Record<string, string>;
   private template: ChatTemplate | undefined;
   private templateChanged = false;
+  private hasOwnPad = false;
   private side: 'left' | 'right';
 
   private constructor(
     /** The folder it was read from. */
     readonly dir: string,
-    private readonly encoder: Encoder,
-    private readonly files: TokenizerFiles,
+    private encoder: Encoder,
+    private files: TokenizerFiles,
   ) {
     this.special = specialTokens(files, (token) => encoder.token_to_id(token) !== undefined);
     this.alphabet = new TokenAlphabet(encoder, files.tokenizer);
@@ -52,12 +65,16 @@ export class Tokenizer {
 
   /**
    * Opens the tokenizer in a folder with a model's files: tokenizer.json, tokenizer_config.json and, where there is
-   * one, the chat template.
+   * one, the chat template; or the one of a model on the Hub, of which only these files are downloaded.
    *
-   * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when a file is missing, malformed or of a kind not supported
+   * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when a file is missing, malformed or of a kind not supported;
+   * `HUB_FAILED`
    */
-  static async fromPretrained(dir: string): Promise<Tokenizer> {
-    const path = resolve(dir);
+  static async fromPretrained(
+    dirOrHubId: string,
+    { revision, hub }: { revision?: string; hub?: Partial<HubSettings> } = {},
+  ): Promise<Tokenizer> {
+    const path = await tokenizerFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
     const files = await readTokenizerFiles(path);
     try {
       return new Tokenizer(path, new Encoder(files.tokenizer, files.config), files);
@@ -145,6 +162,44 @@ export class Tokenizer {
     return this.idOf('pad_token');
   }
 
+  /**
+   * Sees to it that there is a padding token, as the Python package does: an unknown token serves as one; else
+   * `<|pad|>` becomes it, and is added to the vocabulary where it is not in it. `savePretrained` then writes it.
+   *
+   * @returns its id, and whether it was added: then `vocabSize` has grown by one, and the model's embeddings must too
+   */
+  ensurePadToken(): { id: number; isAdded: boolean } {
+    const present = this.padTokenId;
+    if (present !== null) return { id: present, isAdded: false };
+    const unknown = this.special['unk_token'];
+    const token = unknown !== undefined && this.idOf('unk_token') !== null ? unknown : '<|pad|>';
+    const known = this.encoder.token_to_id(token);
+    const id = known ?? this.vocabSize;
+    this.special['pad_token'] = token;
+    this.hasOwnPad = true;
+    if (known !== undefined) return { id, isAdded: false };
+    const { tokenizer, config } = this.files;
+    const added = withPadToken.inTokenizer(tokenizer, token, id);
+    this.encoder = new Encoder(added, config);
+    this.alphabet = new TokenAlphabet(this.encoder, added);
+    this.files = { ...this.files, tokenizer: added };
+    return { id, isAdded: true };
+  }
+
+  /** What makes the same tokenizer again, in another thread too: `Tokenizer.again(tokenizer.recipe)`. */
+  get recipe(): TokenizerRecipe {
+    const chatTemplate = this.templateChanged ? this.chatTemplate : null;
+    return { dir: this.dir, chatTemplate, hasOwnPad: this.hasOwnPad };
+  }
+
+  /** A tokenizer made from the recipe of another one. @throws AdaptiveTrainerError see `fromPretrained` */
+  static async again({ dir, chatTemplate, hasOwnPad }: TokenizerRecipe): Promise<Tokenizer> {
+    const tokenizer = await Tokenizer.fromPretrained(dir);
+    if (chatTemplate !== null) tokenizer.chatTemplate = chatTemplate;
+    if (hasOwnPad) tokenizer.ensurePadToken();
+    return tokenizer;
+  }
+
   /** The side recorded in tokenizer_config.json, `right` where it says nothing. It changes no number of a training. */
   get paddingSide(): 'left' | 'right' {
     return this.side;
@@ -167,7 +222,7 @@ export class Tokenizer {
 
   /**
    * Writes the tokenizer into a folder (made if needed) so that transformers opens it: its files as they are, but for
-   * a changed `paddingSide` or `chatTemplate`. Saving into its own folder is allowed.
+   * a changed `paddingSide`, `chatTemplate` or padding token. Saving into its own folder is allowed.
    *
    * @throws AdaptiveTrainerError `IO_FAILED` when a file cannot be read or written
    */
@@ -182,6 +237,7 @@ export class Tokenizer {
         }
       }
       await writeFile(join(target, 'tokenizer_config.json'), this.configText());
+      if (this.hasOwnPad) await this.writePadToken(target);
       if (this.templateChanged && this.template !== undefined) {
         await writeFile(join(target, 'chat_template.jinja'), this.template.source);
       }
@@ -200,7 +256,19 @@ export class Tokenizer {
   private configText(): string {
     const { config, configText } = this.files;
     const recorded = config['padding_side'] ?? 'right';
-    return this.side === recorded ? configText : withPaddingSide(configText, this.side);
+    const text = this.side === recorded ? configText : withPaddingSide(configText, this.side);
+    return this.hasOwnPad
+      ? withPadToken.inConfig(text, this.special['pad_token'] ?? '', this.padTokenId ?? 0)
+      : text;
+  }
+
+  /** The files beside tokenizer_config.json that name the padding token. */
+  private async writePadToken(target: string): Promise<void> {
+    const { tokenizer, specialTokensMap } = this.files;
+    await writeFile(join(target, 'tokenizer.json'), JSON.stringify(tokenizer));
+    if (Object.keys(specialTokensMap).length === 0) return;
+    const map = { ...specialTokensMap, pad_token: this.special['pad_token'] };
+    await writeFile(join(target, 'special_tokens_map.json'), `${JSON.stringify(map, null, 2)}\n`);
   }
 
   private idOf(name: string): number | null {

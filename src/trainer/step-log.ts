@@ -1,3 +1,4 @@
+import type { StepLogState } from './checkpoint/run-state.js';
 import type { AdaptiveEvent, LogEvent, StepEvent, TokenStatistics } from '../tracking/training-event.js';
 
 /** Adds counts; the two biases are those of the later one. */
@@ -16,46 +17,47 @@ export function addStatistics(a: TokenStatistics | undefined, b: TokenStatistics
 
 /** What is remembered of the steps of a run: means since the last log, sums since the start. */
 export class StepLog {
-  private recent: StepEvent[] = [];
-  private steps = 0;
-  private lossSum = 0;
-  private seconds = 0;
-  tokens = 0;
-  labelledTokens = 0;
-  private statistics: TokenStatistics | undefined;
+  /** @param state of the run that is continued; default: none */
+  constructor(
+    readonly state: StepLogState = {
+      ...{ recent: [], steps: 0, lossSum: 0, seconds: 0, tokens: 0, labelledTokens: 0 },
+      statistics: undefined,
+    },
+  ) {}
 
   add(step: StepEvent): void {
-    this.recent.push(step);
-    this.steps++;
-    this.lossSum += step.loss;
-    this.seconds += step.secondsPerStep;
-    this.tokens += step.tokens;
-    this.labelledTokens += step.labelledTokens;
-    this.statistics = addStatistics(this.statistics, step.statistics);
+    const { state } = this;
+    state.recent.push(step);
+    state.steps++;
+    state.lossSum += step.loss;
+    state.seconds += step.secondsPerStep;
+    state.tokens += step.tokens;
+    state.labelledTokens += step.labelledTokens;
+    state.statistics = addStatistics(state.statistics, step.statistics);
   }
 
   get meanLoss(): number {
-    return this.steps > 0 ? this.lossSum / this.steps : 0;
+    return this.state.steps > 0 ? this.state.lossSum / this.state.steps : 0;
   }
 
   get tokensPerSecond(): number {
-    return this.seconds > 0 ? this.tokens / this.seconds : 0;
+    return this.state.seconds > 0 ? this.state.tokens / this.state.seconds : 0;
   }
 
   /** Seconds until the end at the pace of the last steps, of which the newest has taken `seconds`. */
   etaSeconds(seconds: number, stepsLeft: number): number {
-    const times = [...this.recent.map((step) => step.secondsPerStep), seconds];
+    const times = [...this.state.recent.map((step) => step.secondsPerStep), seconds];
     return (stepsLeft * times.reduce((sum, time) => sum + time, 0)) / times.length;
   }
 
   get hasRecent(): boolean {
-    return this.recent.length > 0;
+    return this.state.recent.length > 0;
   }
 
   /** The log of the steps since the last call. */
   takeLog(): LogEvent {
-    const steps = this.recent;
-    this.recent = [];
+    const steps = this.state.recent;
+    this.state.recent = [];
     const last = steps.at(-1)!;
     const sum = (value: (step: StepEvent) => number) => steps.reduce((total, step) => total + value(step), 0);
     const mean = (value: (step: StepEvent) => number) => sum(value) / steps.length;
@@ -77,6 +79,6 @@ export class StepLog {
   }
 
   adaptive(step: StepEvent): AdaptiveEvent {
-    return { type: 'adaptive', step: step.step, epoch: step.epoch, statistics: this.statistics! };
+    return { type: 'adaptive', step: step.step, epoch: step.epoch, statistics: this.state.statistics! };
   }
 }

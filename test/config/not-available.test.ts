@@ -29,10 +29,6 @@ describe('not available yet', () => {
     expectNotAvailable({ adaptive_loss_config: { [key]: value } }, `adaptive_loss_config.${key}`);
   });
 
-  it('uploads with HF_TOKEN', () => {
-    expectNotAvailable({ huggingfaceRepo: 'me/model' }, 'huggingfaceRepo', { HF_TOKEN: 'hf_x' });
-  });
-
   it('several processes', () => {
     expectNotAvailable({}, 'trainingConfig.localRank', { WORLD_SIZE: '2' });
   });
@@ -83,9 +79,9 @@ describe('warnings', () => {
   });
 
   it('say that nothing is uploaded without HF_TOKEN', () => {
-    expect(codes({ huggingfaceRepo: 'me/model', uploadConfig: {} }, { HF_TOKEN: '' })).toEqual([
-      'NOTHING_UPLOADED',
-    ]);
+    expect(
+      codes({ huggingfaceRepo: 'me/model', uploadConfig: {} }, { HF_TOKEN: '', HF_HOME: '/nowhere' }),
+    ).toEqual(['NOTHING_UPLOADED']);
     expect(codes({ huggingfaceRepo: null }, { HF_TOKEN: 'hf_x' })).toEqual([]);
   });
 });

@@ -87,7 +87,7 @@ describe('the README example of the Python package', () => {
   });
 
   it('says that nothing is uploaded without HF_TOKEN', () => {
-    const { warnings } = parseConfig(readmeExample, {});
+    const { warnings } = parseConfig(readmeExample, { HF_HOME: '/nowhere' });
     expect(warnings.map(({ code }) => code)).toEqual(['NOTHING_UPLOADED']);
     expect(warnings[0]!.message).toContain('your_username/my_finetuned_model_adaptive');
   });

@@ -463,7 +463,7 @@ describe('files', () => {
 
   test.each([
     ['nothing of the name', 'missing.jsonl', undefined, 'DATASET_NOT_FOUND', /missing\.jsonl/],
-    ['a file of another kind', 'rows.csv', undefined, 'DATASET_INVALID', /rows\.csv/],
+    ['a file of another kind', 'rows.txt', undefined, 'DATASET_INVALID', /rows\.txt is none of them/],
     [
       'a folder without data',
       'empty',
@@ -484,10 +484,16 @@ describe('files', () => {
       'DATASET_INVALID',
       /odd\.jsonl".*row 0 \(.*odd\.jsonl line 1\).*its columns are: foo/,
     ],
-    ['a Hub-only setting', 'many/a.jsonl', { revision: 'main' }, 'NOT_AVAILABLE', /revision/],
+    [
+      'a Hub-only setting',
+      'many/a.jsonl',
+      { revision: 'main' },
+      'DATASET_INVALID',
+      /no "revision".*of the Hub/,
+    ],
   ])('%s', async (_, name, kwargs, code, words) => {
     const dir = await writeFiles({
-      'rows.csv': 'a,b',
+      'rows.txt': 'a,b',
       'empty/README.md': '',
       'many/a.jsonl': questions(2),
       'many/b.jsonl': questions(2),
@@ -506,7 +512,7 @@ describe('files', () => {
     const error = await failure({ datasetsConfig: { ideas: [entry] } });
     expect([error.code, error.message]).toEqual([
       'NOT_AVAILABLE',
-      expect.stringMatching(/Hub datasets are not available yet: download "owner/),
+      expect.stringMatching(/Hub datasets are not available here: download "owner/),
     ]);
   });
 

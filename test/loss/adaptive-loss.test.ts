@@ -79,7 +79,8 @@ describe.each(cases)('adaptiveLoss on $entry.name', ({ folder, entry }) => {
       expect(Math.abs(result.state.alpha - expected.alphaAfter)).toBeLessThan(1e-6);
       expect(Math.abs(result.state.beta - expected.betaAfter)).toBeLessThan(1e-6);
       const nll = numbers(arrays[`s${i}.nll`]!);
-      expect(largestDifference(result.tokens.nll, nll)).toBeLessThan(1e-5 * Math.max(...nll) + 1e-15);
+      // The floor is the rounding of the reference itself: float64 logits of 30 are 3.6e-15 apart.
+      expect(largestDifference(result.tokens.nll, nll)).toBeLessThan(1e-5 * Math.max(...nll) + 1e-14);
       expect([...result.tokens.rank]).toEqual([...numbers(arrays[`s${i}.rank`]!)]);
       state = result.state;
     }

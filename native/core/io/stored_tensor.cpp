@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "core/error.h"
@@ -22,8 +23,22 @@ at::ScalarType scalarType(const StoredTensor& tensor) {
   if (tensor.dtype == "F16") return at::kHalf;
   if (tensor.dtype == "BF16") return at::kBFloat16;
   if (tensor.dtype == "F64") return at::kDouble;
-  fail("MODEL_UNSUPPORTED", "Expected a weight of type F32, F16, BF16 or F64, found ", tensor.dtype, " for ",
-       tensor.name, ".");
+  if (tensor.dtype == "U8") return at::kByte;
+  fail("MODEL_UNSUPPORTED", "Expected a tensor of type F32, F16, BF16, F64 or U8, found ", tensor.dtype,
+       " for ", tensor.name, ".");
+}
+
+/// -1 where a size is negative or the product does not fit: it must not wrap around to the right number.
+int64_t bytesOf(const StoredTensor& tensor, int64_t elementSize) {
+  bool empty = false;
+  int64_t bytes = elementSize;
+  for (const int64_t size : tensor.shape) {
+    if (size < 0) return -1;
+    empty = empty || size == 0;
+    if (size > 0 && bytes > std::numeric_limits<int64_t>::max() / size) return -1;
+    bytes *= std::max<int64_t>(1, size);
+  }
+  return empty ? 0 : bytes;
 }
 
 struct Closer {
@@ -40,19 +55,46 @@ void writeAll(std::FILE* file, const void* data, size_t bytes, const std::string
 
 }  // namespace
 
+std::string storedType(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return "F32";
+    case at::kHalf:
+      return "F16";
+    case at::kBFloat16:
+      return "BF16";
+    case at::kDouble:
+      return "F64";
+    case at::kByte:
+      return "U8";
+    default:
+      fail("MODEL_UNSUPPORTED",
+           "Expected a tensor of a type that safetensors files of this library hold, found ",
+           c10::toString(type), ".");
+  }
+}
+
 at::Tensor viewStored(const MappedFile& file, const StoredTensor& tensor) {
   const at::ScalarType type = scalarType(tensor);
-  int64_t bytes = static_cast<int64_t>(at::elementSize(type));
-  for (const int64_t size : tensor.shape) bytes *= size;
-  if (tensor.begin < 0 || tensor.end > file.size() || tensor.end - tensor.begin != bytes) {
-    fail("SAFETENSORS_INVALID", "Expected ", bytes, " bytes for ", tensor.name, " inside ", file.path(), " (",
-         file.size(), " bytes), found the range ", tensor.begin, " to ", tensor.end, ".");
+  const int64_t bytes = bytesOf(tensor, static_cast<int64_t>(at::elementSize(type)));
+  if (bytes < 0 || tensor.begin < 0 || tensor.end < tensor.begin || tensor.end > file.size() ||
+      tensor.end - tensor.begin != bytes) {
+    fail("SAFETENSORS_INVALID", "Expected the bytes of ", tensor.name, " (", tensor.dtype, " ",
+         at::IntArrayRef(tensor.shape), ") inside ", file.path(), " (", file.size(),
+         " bytes), found the range ", tensor.begin, " to ", tensor.end, ".");
   }
-  return at::from_blob(const_cast<char*>(file.data() + tensor.begin), tensor.shape, type);
+  char* bytesInFile = const_cast<char*>(file.data() + tensor.begin);
+  if (reinterpret_cast<uintptr_t>(bytesInFile) % at::elementSize(type) == 0) {
+    return at::from_blob(bytesInFile, tensor.shape, type);
+  }
+  // The format does not promise alignment; the kernels want it.
+  at::Tensor aligned = at::empty(tensor.shape, type);
+  std::memcpy(aligned.data_ptr(), bytesInFile, bytes);
+  return aligned;
 }
 
 void writeSafetensors(const std::string& path, const std::string& header,
-                      const std::vector<at::Tensor>& tensors, at::ScalarType dtype) {
+                      const std::vector<at::Tensor>& tensors, std::optional<at::ScalarType> dtype) {
   std::unique_ptr<std::FILE, Closer> file(std::fopen(path.c_str(), "wb"));
   if (!file) failWriting(path);
   const uint64_t length = header.size();
@@ -61,7 +103,7 @@ void writeSafetensors(const std::string& path, const std::string& header,
   writeAll(file.get(), prefix, sizeof prefix, path);
   writeAll(file.get(), header.data(), header.size(), path);
   for (const at::Tensor& tensor : tensors) {
-    const at::Tensor bytes = tensor.cpu().to(dtype).contiguous();
+    const at::Tensor bytes = tensor.cpu().to(dtype.value_or(tensor.scalar_type())).contiguous();
     writeAll(file.get(), bytes.const_data_ptr(), bytes.nbytes(), path);
   }
   if (std::fflush(file.get()) != 0) failWriting(path);

@@ -12,11 +12,14 @@ void checkFlatBatch(const FlatBatch& batch, int64_t vocabSize) {
          ") with at least one row, found ", cu.size(), " entries ending in ", cu.empty() ? -1 : cu.back(),
          ".");
   }
+  // All of them first: only then is every entry known to lie within the ids.
   for (size_t row = 0; row + 1 < cu.size(); row++) {
     if (cu[row + 1] <= cu[row]) {
       fail("INVALID_INPUT", "Expected at least one token in every row, found row ", row, " with ",
            cu[row + 1] - cu[row], ".");
     }
+  }
+  for (size_t row = 0; row + 1 < cu.size(); row++) {
     for (int64_t i = cu[row]; i < cu[row + 1]; i++) {
       if (batch.ids[i] < 0 || batch.ids[i] >= vocabSize) {
         fail("INVALID_INPUT", "Expected token ids from 0 to ", vocabSize - 1, ", found ", batch.ids[i],

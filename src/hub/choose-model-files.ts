@@ -1,0 +1,16 @@
+import { chooseTokenizerFiles } from './choose-tokenizer-files.js';
+
+const index = 'model.safetensors.index.json';
+
+/**
+ * The files of a model's repository that training needs: configuration, tokenizer, chat template and the safetensors, of
+ * those one set only (`model.safetensors`, else the shards). No pickled, ONNX or GGUF weights, and no second copy such
+ * as `consolidated.safetensors` or `model.fp16.safetensors`.
+ */
+export function chooseModelFiles(paths: readonly string[]): string[] {
+  const single = paths.includes('model.safetensors');
+  const isWeight = (path: string) =>
+    single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);
+  const weights = paths.filter((path) => path === 'generation_config.json' || isWeight(path));
+  return [...chooseTokenizerFiles(paths), ...weights];
+}

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { AdaptiveTrainerError } from '../../errors.js';
+import { writeDurably } from '../../write-durably.js';
+
+/** Lists the other files of a checkpoint with size and SHA-256. It is written last: without it there is no checkpoint. */
+const manifestName = 'checkpoint.json';
+
+interface Manifest {
+  version: 1;
+  files: Record<string, { bytes: number; sha256: string }>;
+}
+
+/** Seals a folder whose files are all written. */
+export async function sealCheckpoint(dir: string): Promise<void> {
+  const manifest: Manifest = { version: 1, files: {} };
+  for (const name of (await readdir(dir)).sort()) {
+    manifest.files[name] = {
+      bytes: (await stat(join(dir, name))).size,
+      sha256: await hashFile(join(dir, name)),
+    };
+  }
+  await writeDurably(join(dir, manifestName), (path) =>
+    writeFile(path, `${JSON.stringify(manifest, null, 2)}\n`),
+  );
+}
+
+/**
+ * Checks a sealed folder against its list.
+ * @throws AdaptiveTrainerError CHECKPOINT_INVALID naming every file that is missing, cut short or changed
+ */
+export async function verifyCheckpoint(dir: string): Promise<void> {
+  const manifest = await readManifest(dir);
+  const faults: string[] = [];
+  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
+    const path = join(dir, name);
+    const size = await stat(path).then(
+      (file) => file.size,
+      () => undefined,
+    );
+    if (size === undefined) faults.push(`${name} is missing`);
+    else if (size !== bytes) faults.push(`${name} has ${size} bytes instead of ${bytes}`);
+    else if ((await hashFile(path)) !== sha256) faults.push(`${name} has changed since it was written`);
+  }
+  if (faults.length > 0) throw invalid(dir, `a whole checkpoint`, faults.join(', '));
+}
+
+async function readManifest(dir: string): Promise<Manifest> {
+  const path = join(dir, manifestName);
+  try {
+    const manifest = JSON.parse(await readFile(path, 'utf8')) as Manifest;
+    if (manifest.version === 1 && typeof manifest.files === 'object') return manifest;
+  } catch (cause) {
+    throw invalid(dir, manifestName, (cause as Error).message, cause);
+  }
+  throw invalid(dir, `${manifestName} of version 1`, 'another one');
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+function invalid(dir: string, expected: string, found: string, cause?: unknown): AdaptiveTrainerError {
+  return new AdaptiveTrainerError('CHECKPOINT_INVALID', `Expected ${expected} in ${dir}, found: ${found}.`, {
+    cause,
+    details: { path: dir },
+  });
+}

@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import type { AdaptiveLossConfig, TrainingConfig } from '../../config/parsed-config.js';
+import { learningStyles } from '../../data/learning-style.js';
+import type { TrainingRow } from '../../data/training-row.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+import type { CausalLM } from '../../model/causal-lm.js';
+import type { Fingerprint } from './run-state.js';
+
+/** Settings that decide what every later step does. */
+const trainingKeys = [
+  ...['batchSize', 'gradientAccumulationSteps', 'seed', 'shuffle', 'numEpochs', 'maxSteps', 'learningRate'],
+  ...['lrSchedulerType', 'warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'],
+  ...['maxGradNorm', 'optimizer', 'fp16', 'bf16'],
+] as const satisfies readonly (keyof TrainingConfig)[];
+
+/** `rows`: undefined for a stream, which cannot be compared. */
+export function fingerprint(
+  model: CausalLM,
+  rows: readonly TrainingRow[] | undefined,
+  args: TrainingConfig,
+  loss: AdaptiveLossConfig,
+): Fingerprint {
+  const settings = trainingKeys.map((key) => [`args.${key}`, args[key]] as const);
+  return {
+    model: hashText(JSON.stringify(model.parameters)),
+    trainDataset: rows === undefined ? null : hashRows(rows),
+    ...Object.fromEntries(settings),
+    'adaptiveLoss.loss': loss.loss,
+    'adaptiveLoss.topK': loss.topK,
+  };
+}
+
+/**
+ * Compares the run that is to go on with the one that was saved.
+ * @throws AdaptiveTrainerError CHECKPOINT_MISMATCH naming everything that differs
+ */
+export function checkFingerprint(saved: Fingerprint, now: Fingerprint, path: string): void {
+  const differences = Object.keys({ ...saved, ...now })
+    .filter((key) => saved[key] !== now[key])
+    .map((key) => `${key} (${shown(key, saved[key])} in the checkpoint, ${shown(key, now[key])} now)`);
+  if (differences.length === 0) return;
+  throw new AdaptiveTrainerError(
+    'CHECKPOINT_MISMATCH',
+    `Expected the run that ${path} was saved from, but these differ: ${differences.join(', ')}. ` +
+      'Set them back to go on, or start anew without resumeFromCheckpoint.',
+    { details: { path, differences } },
+  );
+}
+
+const hashed = new Set(['model', 'trainDataset']);
+
+function shown(key: string, value: unknown): string {
+  return hashed.has(key) && typeof value === 'string' ? `#${value.slice(0, 8)}` : String(value ?? 'absent');
+}
+
+function hashText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function hashRows(rows: readonly TrainingRow[]): string {
+  const hash = createHash('sha256');
+  for (const { inputIds, labels, learningStyle } of rows) {
+    const head = Int32Array.of(inputIds.length, learningStyles.indexOf(learningStyle));
+    for (const part of [head, Int32Array.from(inputIds), Int32Array.from(labels)]) {
+      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    }
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,33 @@
+import type { AdaptiveState } from '../../native/addon.js';
+import type { StepEvent, TokenStatistics } from '../../tracking/training-event.js';
+
+/** What a run has to know, besides weights and optimizer, to go on as if it had never stopped. */
+export interface RunState {
+  /** Optimizer steps done. */
+  step: number;
+  /** Steps the optimizer has counted for its bias correction. */
+  optimizerSteps: number;
+  /** The epoch it is in, from 0, and how many windows of it are done. */
+  epochIndex: number;
+  windowsDone: number;
+  adaptiveState: AdaptiveState;
+  log: StepLogState;
+  best: { step: number; loss: number } | null;
+  /** Log entries in the Hugging Face form. */
+  history: Record<string, number>[];
+  fingerprint: Fingerprint;
+}
+
+/** The memory of a StepLog. */
+export interface StepLogState {
+  recent: StepEvent[];
+  steps: number;
+  lossSum: number;
+  seconds: number;
+  tokens: number;
+  labelledTokens: number;
+  statistics: TokenStatistics | undefined;
+}
+
+/** What must be the same for a run to be continued; each entry is compared on its own and named when it differs. */
+export type Fingerprint = Record<string, string | number | boolean | null>;

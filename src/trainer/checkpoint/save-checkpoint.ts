@@ -1,0 +1,54 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { CausalLM } from '../../model/causal-lm.js';
+import { safetensorsHeader } from '../../model/safetensors-header.js';
+import { ioError, sync, writeDurably } from '../../write-durably.js';
+import { sealCheckpoint } from './checkpoint-files.js';
+import type { RunState } from './run-state.js';
+
+export interface CheckpointContent {
+  model: CausalLM;
+  /** Writes model and tokenizer into a folder. */
+  saveModel: (dir: string) => Promise<void>;
+  state: Omit<RunState, 'optimizerSteps'>;
+  /** trainer_state.json. */
+  trainerState: string;
+}
+
+/**
+ * Writes a checkpoint under a temporary name and renames it once every byte is on disk: a folder of the final name is
+ * whole.
+ *
+ * @throws AdaptiveTrainerError IO_FAILED; nothing is left behind then
+ */
+export async function saveCheckpoint(path: string, content: CheckpointContent): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    await content.saveModel(temporary);
+    const optimizerSteps = await saveOptimizer(content.model, join(temporary, 'optimizer.safetensors'));
+    const stateJson = `${JSON.stringify({ ...content.state, optimizerSteps })}\n`;
+    await writeDurably(join(temporary, 'run_state.json'), (file) => writeFile(file, stateJson));
+    await writeDurably(join(temporary, 'trainer_state.json'), (file) =>
+      writeFile(file, content.trainerState),
+    );
+    await sealCheckpoint(temporary);
+    // The files are synced one by one as they are written; their names, and then the folder's own, here.
+    await sync(temporary);
+    await rm(path, { recursive: true, force: true });
+    await rename(temporary, path);
+    await sync(dirname(path));
+  } catch (cause) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw ioError(path, cause);
+  }
+}
+
+async function saveOptimizer(model: CausalLM, path: string): Promise<number> {
+  const { steps, tensors } = await model.call((native) => native.optimizerState());
+  await writeDurably(path, (file) =>
+    model.call((native) => native.saveOptimizer({ path: file, header: safetensorsHeader(tensors) })),
+  );
+  return steps;
+}

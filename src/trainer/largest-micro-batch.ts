@@ -1,0 +1,32 @@
+import { shuffledIndices } from '../data/seeded-random.js';
+import type { TrainingConfig } from '../config/parsed-config.js';
+import type { TrainingRow } from '../data/training-row.js';
+import { labelledTokens } from './micro-batch.js';
+
+const epochsLookedAt = 3; // later epochs shuffle anew, and seldom find a much larger batch
+
+/** Tokens of the largest micro-batch of the first epochs, in the order that `AdaptiveTrainer` takes the rows. */
+export function largestMicroBatch(
+  rows: readonly TrainingRow[],
+  args: TrainingConfig,
+): { tokens: number; labelledTokens: number } {
+  const largest = { tokens: 0, labelledTokens: 0 };
+  const labelled = rows.map((row) => labelledTokens([row]));
+  const epochs = args.shuffle ? Math.min(epochsLookedAt, Math.ceil(args.numEpochs)) : 1;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const order = args.shuffle
+      ? shuffledIndices(rows.length, (args.seed + epoch) >>> 0)
+      : rows.map((_, i) => i);
+    for (let first = 0; first < rows.length; first += args.batchSize) {
+      const batch = order.slice(first, first + args.batchSize);
+      let [tokens, trained] = [0, 0];
+      for (const index of batch) {
+        tokens += rows[index]!.inputIds.length;
+        trained += labelled[index]!;
+      }
+      largest.tokens = Math.max(largest.tokens, tokens);
+      largest.labelledTokens = Math.max(largest.labelledTokens, trained);
+    }
+  }
+  return largest;
+}

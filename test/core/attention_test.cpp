@@ -1,0 +1,174 @@
+// The attention operators against a naive float64 implementation and its autograd.
+#include <torch/csrc/autograd/autograd.h>
+
+#include <limits>
+
+#include "check.h"
+#include "core/ops.h"
+
+using namespace adaptive;
+using namespace adaptive::test;
+using at::Tensor;
+
+namespace {
+
+struct Shape {
+  std::vector<int64_t> lengths;
+  int64_t heads, kvHeads, headDim, window;
+};
+
+std::string name(const Shape& s) {
+  return c10::str("rows ", at::IntArrayRef(s.lengths), ", heads ", s.heads, "/", s.kvHeads, ", head_dim ",
+                  s.headDim, ", window ", s.window);
+}
+
+/// Which of `keys` the last `queries` positions may see: not later ones, and none `window` or more back.
+Tensor seen(int64_t queries, int64_t keys, int64_t window) {
+  const Tensor q = at::arange(keys - queries, keys).unsqueeze(1), k = at::arange(keys).unsqueeze(0);
+  return window > 0 ? k.le(q).logical_and(k.gt(q - window)) : k.le(q);
+}
+
+/// One row: q [n, heads, d], k and v [keys, kvHeads, d] → [n, heads·d] and lse [heads, n].
+std::tuple<Tensor, Tensor> naive(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
+                                 int64_t window) {
+  const int64_t group = q.size(1) / k.size(1);
+  const Tensor keys = k.repeat_interleave(group, 1), values = v.repeat_interleave(group, 1);
+  Tensor scores = at::einsum("qhd,khd->hqk", {q, keys}) * scale;
+  scores = scores.masked_fill(seen(q.size(0), k.size(0), window).logical_not(),
+                              -std::numeric_limits<double>::infinity());
+  return {at::einsum("hqk,khd->qhd", {scores.softmax(2), values}).reshape({q.size(0), -1}),
+          scores.logsumexp(2)};
+}
+
+std::tuple<Tensor, Tensor> naiveRows(const Tensor& qkv, const Shape& s, double scale) {
+  const Tensor all = qkv.view({qkv.size(0), s.heads + 2 * s.kvHeads, s.headDim});
+  std::vector<Tensor> outs, lses;
+  int64_t start = 0;
+  for (const int64_t length : s.lengths) {
+    const Tensor row = all.narrow(0, start, length);
+    const auto [out, lse] = naive(row.narrow(1, 0, s.heads), row.narrow(1, s.heads, s.kvHeads),
+                                  row.narrow(1, s.heads + s.kvHeads, s.kvHeads), scale, s.window);
+    outs.push_back(out), lses.push_back(lse);
+    start += length;
+  }
+  return {at::cat(outs), at::cat(lses, 1)};
+}
+
+Tensor cuSeqlensOf(const Shape& s) {
+  std::vector<int64_t> cu = {0};
+  for (const int64_t length : s.lengths) cu.push_back(cu.back() + length);
+  return at::tensor(cu, at::kLong);
+}
+
+void compare(const Shape& s, at::ScalarType type, double tolerance) {
+  const Tensor cu = cuSeqlensOf(s);
+  const int64_t tokens = cu[-1].item<int64_t>(), width = (s.heads + 2 * s.kvHeads) * s.headDim;
+  const double scale = 1.3 / std::sqrt(static_cast<double>(s.headDim));
+  const Tensor given = normal({tokens, width}, 11).to(type),
+               dOut = normal({tokens, s.heads * s.headDim}, 12).to(type);
+  const Tensor exact = given.to(at::kDouble).requires_grad_(true);
+  const auto [expected, expectedLse] = naiveRows(exact, s, scale);
+  const Tensor dExpected = torch::autograd::grad({expected}, {exact}, {dOut.to(at::kDouble)})[0];
+
+  const auto [out, lse] = ops::attention(given, cu, s.heads, s.kvHeads, scale, s.window);
+  checkClose(out, expected, tolerance, "output, " + name(s));
+  checkClose(lse, expectedLse, tolerance, "lse, " + name(s));
+  const Tensor dQkv = ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window);
+  check(dQkv.scalar_type() == type, "gradients in the type of the activations");
+  // Each of dq, dk and dv on its own: a large one must not hide a wrong small one.
+  const int64_t q = s.heads * s.headDim, kv = s.kvHeads * s.headDim;
+  checkClose(dQkv.narrow(1, q + kv, kv), dExpected.narrow(1, q + kv, kv), tolerance, "dv, " + name(s));
+  if (s.window == 1) {  // each token sees itself alone, whatever its score
+    checkNear(dQkv.narrow(1, 0, q + kv).abs().max().item<double>(), 0, tolerance, "dq and dk, " + name(s));
+    return;
+  }
+  checkClose(dQkv.narrow(1, 0, q), dExpected.narrow(1, 0, q), tolerance, "dq, " + name(s));
+  checkClose(dQkv.narrow(1, q, kv), dExpected.narrow(1, q, kv), tolerance, "dk, " + name(s));
+}
+
+const std::vector<Shape> kShapes = {
+    {{2}, 1, 1, 2, 0},
+    {{1, 5, 1, 17}, 4, 4, 8, 0},
+    {{7, 3}, 6, 1, 12, 0},
+    {{33, 1, 20}, 4, 2, 20, 0},
+    {{128}, 2, 1, 16, 0},
+    {{129, 1, 300}, 4, 2, 16, 0},
+    {{257, 128, 5}, 2, 2, 64, 0},
+    {{40, 3}, 4, 2, 8, 1},
+    {{40, 3}, 4, 2, 8, 7},
+    {{300, 130, 1}, 2, 1, 16, 5},
+    {{300, 130}, 2, 1, 16, 128},
+    {{300, 200}, 2, 2, 16, 131},
+    {{150, 20}, 2, 1, 16, 1000},
+};
+
+}  // namespace
+
+TEST("attention: forward and backward in float32") {
+  for (const Shape& s : kShapes) compare(s, at::kFloat, 3e-6);
+}
+
+TEST("attention: a row of one token is its own value") {
+  const Tensor qkv = normal({1, 3 * 8}, 4).to(at::kFloat);
+  const auto [out, lse] = ops::attention(qkv, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0);
+  checkClose(out, qkv.narrow(1, 16, 8), 1e-6, "output");
+  const Tensor dQkv =
+      ops::attentionBackward(at::ones({1, 8}), qkv, out, lse, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0);
+  checkNear(dQkv.narrow(1, 0, 16).abs().max().item<double>(), 0, 1e-6, "gradient of q and k");
+}
+
+TEST("attention: forward and backward in bfloat16") {
+  for (const Shape& s : kShapes) compare(s, at::kBFloat16, 2e-2);
+}
+
+TEST("attention: no row sees another") {
+  const Shape s{{50, 140, 9}, 4, 2, 16, 0};
+  const Tensor cu = cuSeqlensOf(s), qkv = normal({199, 8 * 16}, 21).to(at::kFloat);
+  const auto [packed, lse] = ops::attention(qkv, cu, 4, 2, 0.25, 0);
+  Tensor changed = qkv.clone();
+  changed.narrow(0, 50, 140).mul_(-3);
+  const auto [other, otherLse] = ops::attention(changed, cu, 4, 2, 0.25, 0);
+  checkSame(other.narrow(0, 0, 50), packed.narrow(0, 0, 50), "first row");
+  checkSame(other.narrow(0, 190, 9), packed.narrow(0, 190, 9), "last row");
+  check(!other.narrow(0, 50, 140).equal(packed.narrow(0, 50, 140)), "the changed row to change");
+}
+
+TEST("attention: no token sees a later one") {
+  const Tensor cu = at::tensor({0, 260}, at::kLong), qkv = normal({260, 4 * 16}, 22).to(at::kFloat);
+  const auto [before, lse] = ops::attention(qkv, cu, 2, 1, 0.25, 0);
+  for (const int64_t position : {1, 127, 128, 200}) {
+    Tensor changed = qkv.clone();
+    changed.narrow(0, position, 260 - position).mul_(-3);
+    const auto [after, otherLse] = ops::attention(changed, cu, 2, 1, 0.25, 0);
+    checkClose(after.narrow(0, 0, position), before.narrow(0, 0, position), 1e-6, "output before the change");
+  }
+}
+
+TEST("attention: scores far from zero stay finite") {
+  const Tensor cu = at::tensor({0, 20}, at::kLong), qkv = normal({20, 3 * 16}, 23).to(at::kFloat) * 60;
+  const auto [out, lse] = ops::attention(qkv, cu, 1, 1, 1, 0);
+  const auto [expected, expectedLse] = naiveRows(qkv.to(at::kDouble), {{20}, 1, 1, 16, 0}, 1);
+  checkClose(out, expected, 1e-4, "output");
+  checkClose(lse, expectedLse, 1e-5, "lse");
+}
+
+TEST("attention with a cache: the last queries of a longer row") {
+  for (const auto& [keys, queries, window] :
+       std::vector<std::tuple<int64_t, int64_t, int64_t>>{{1, 1, 0},
+                                                          {9, 1, 0},
+                                                          {9, 9, 0},
+                                                          {200, 130, 0},
+                                                          {300, 1, 0},
+                                                          {300, 140, 20},
+                                                          {300, 1, 20},
+                                                          {64, 3, 1}}) {
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      const Tensor q = normal({queries, 6, 12}, 31).to(type), k = normal({keys, 2, 12}, 32).to(type),
+                   v = normal({keys, 2, 12}, 33).to(type);
+      const auto [expected, lse] =
+          naive(q.to(at::kDouble), k.to(at::kDouble), v.to(at::kDouble), 0.3, window);
+      checkClose(ops::attentionCached(q, k, v, 0.3, window), expected, type == at::kFloat ? 3e-6 : 2e-2,
+                 c10::str("output of ", queries, " queries on ", keys, " keys, window ", window));
+    }
+  }
+}

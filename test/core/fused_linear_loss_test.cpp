@@ -1,0 +1,178 @@
+// The fused head and loss against autograd on materialised logits in float64.
+#include "core/loss/fused_linear_loss.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+#include <limits>
+
+#include "check.h"
+#include "core/ops.h"
+
+using namespace adaptive;
+using namespace adaptive::test;
+using at::Tensor;
+
+namespace {
+
+struct Problem {
+  Tensor hidden, weight;  // float64
+  std::vector<int32_t> labels;
+  std::vector<float> weights;
+};
+
+Problem problem(int64_t tokens, int64_t vocab, int64_t width, double size = 1) {
+  Problem p{normal({tokens, width}, 1) * size, normal({vocab, width}, 2) * 0.5, {}, {}};
+  // Representable in float32, so that both sides start from the same numbers.
+  p.hidden = p.hidden.to(at::kFloat).to(at::kDouble);
+  p.weight = p.weight.to(at::kFloat).to(at::kDouble);
+  const Tensor firstChoice = at::mm(p.hidden, p.weight.t()).argmax(1);
+  const Tensor table = normal({tokens, 2}, 3).to(at::kFloat);
+  for (int64_t i = 0; i < tokens; i++) {
+    // A third of the tokens is predicted correctly.
+    p.labels.push_back(
+        static_cast<int32_t>(i % 3 == 0 ? firstChoice[i].item<int64_t>() : (7 * i + 3) % vocab));
+    p.weights.push_back(table[i][0].item<float>());
+    p.weights.push_back(table[i][1].item<float>());
+  }
+  return p;
+}
+
+struct Result {
+  TokenStatistics statistics;
+  Tensor gradHidden, gradWeight;
+};
+
+Result fused(const Problem& p, at::ScalarType type, ChunkOptions options) {
+  const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
+  FusedLinearLoss loss(hidden, weight, p.labels, /*keepsLogits=*/true, options);
+  Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
+  result.gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& chunk) {
+    result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
+  });
+  return result;
+}
+
+struct Expected {
+  Tensor nll, topNll, entropy, rank, argmax, gradHidden, gradWeight;
+};
+
+Expected materialised(const Problem& p, at::ScalarType type = at::kDouble) {
+  const Tensor hidden = p.hidden.to(type).to(at::kDouble).requires_grad_(true);
+  const Tensor weight = p.weight.to(type).to(at::kDouble).requires_grad_(true);
+  const Tensor labels = at::tensor(p.labels, at::kLong).unsqueeze(1);
+  Tensor logits = at::mm(hidden, weight.t());
+  // Rounded logits tie now and then, and the choice among them is part of the result.
+  if (type != at::kDouble) logits = logits + (logits.to(type).to(at::kDouble) - logits).detach();
+  const Tensor whole = logits.logsumexp(1), own = logits.gather(1, labels).squeeze(1);
+  const Tensor first = logits.gather(1, logits.argmax(1, true)).squeeze(1);
+  const Tensor nll = whole - own, top = whole - first;
+  const Tensor table = at::tensor(p.weights, at::kDouble).view({-1, 2});
+  const Tensor total = (nll * table.select(1, 0)).sum() + (top * table.select(1, 1)).sum();
+  const auto grads = torch::autograd::grad({total}, {hidden, weight});
+  const Tensor probabilities = logits.softmax(1);
+  return {nll.detach(),
+          top.detach(),
+          -(probabilities * logits.log_softmax(1)).sum(1).detach(),
+          logits.gt(own.unsqueeze(1)).sum(1),
+          logits.argmax(1),
+          grads[0],
+          grads[1]};
+}
+
+Tensor floats(const std::vector<float>& v) { return at::tensor(v, at::kFloat); }
+Tensor ints(const std::vector<int32_t>& v) { return at::tensor(v, at::kLong); }
+
+}  // namespace
+
+TEST("fused linear loss: statistics and gradients in float32") {
+  for (const int64_t vocab : {13, 257, 1031}) {
+    for (const int64_t width : {20, 33, 64}) {
+      const Problem p = problem(23, vocab, width);
+      const Expected e = materialised(p);
+      for (const int64_t chunk : {1, 7, 23, 100, 0}) {
+        const std::string at = c10::str(" (vocabulary ", vocab, ", width ", width, ", chunk ", chunk, ")");
+        const Result r = fused(p, at::kFloat, {.tokens = chunk});
+        checkClose(floats(r.statistics.nll), e.nll, 1e-6, "nll" + at);
+        checkClose(floats(r.statistics.topNll), e.topNll, 2e-6, "topNll" + at);
+        checkClose(floats(r.statistics.entropy), e.entropy, 3e-6, "entropy" + at);
+        checkSame(ints(r.statistics.rank), e.rank, "rank" + at);
+        checkSame(ints(r.statistics.argmax), e.argmax, "argmax" + at);
+        checkClose(r.gradHidden, e.gradHidden, 2e-6, "gradHidden" + at);
+        checkClose(r.gradWeight, e.gradWeight, 2e-6, "gradWeight" + at);
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: kept and recomputed logits agree") {
+  const Problem p = problem(40, 257, 48);
+  const Result kept = fused(p, at::kFloat, {.tokens = 40});
+  for (const int64_t budget : {int64_t{257} * 4 * 39, int64_t{1}}) {
+    const Result again = fused(p, at::kFloat, {.budget = budget});
+    checkClose(again.gradHidden, kept.gradHidden, 1e-6, "gradHidden");
+    checkClose(again.gradWeight, kept.gradWeight, 1e-6, "gradWeight");
+    checkClose(floats(again.statistics.nll), floats(kept.statistics.nll), 1e-6, "nll");
+  }
+}
+
+TEST("fused linear loss: bfloat16 stays near float64 on the same rounded inputs") {
+  for (const int64_t vocab : {13, 257, 1031}) {
+    const Problem p = problem(31, vocab, 40, 0.5);
+    const Expected e = materialised(p, at::kBFloat16);
+    const Result r = fused(p, at::kBFloat16, {.tokens = 7});
+    // Logits of up to about 8 are themselves rounded to bfloat16, 8 bits.
+    checkClose(floats(r.statistics.nll), e.nll, 5e-3, "nll");
+    checkClose(floats(r.statistics.entropy), e.entropy, 5e-3, "entropy");
+    checkClose(r.gradHidden, e.gradHidden, 2e-2, "gradHidden");
+    checkClose(r.gradWeight, e.gradWeight, 2e-2, "gradWeight");
+  }
+}
+
+TEST("fused linear loss: a sure token keeps its digits") {
+  // One logit 30 above 256 others: topNll = log1p(256·e⁻³⁰) ≈ 2.4e-11, far below the rounding of 30 in
+  // float32.
+  const Tensor weight = at::zeros({257, 1});
+  weight[5] = 30;
+  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, true);
+  const double expected = std::log1p(256 * std::exp(-30.0));
+  checkNear(loss.statistics().nll[0], expected, 1e-5 * expected, "nll of the sure token");
+  checkNear(loss.statistics().topNll[1], expected, 1e-5 * expected, "topNll beside the sure token");
+  checkNear(loss.statistics().nll[1], 30, 1e-5, "nll of another token");
+  Tensor gradWeight = at::zeros({257, 1});
+  loss.backward({1, 0, 0, 0}, [&](const Tensor& dLogits, const Tensor& chunk) {
+    gradWeight += at::mm(dLogits.t(), chunk);
+  });
+  checkNear(gradWeight[5].item<double>(), std::expm1(-expected), 1e-5 * expected, "its gradient");
+}
+
+TEST("fused linear loss: ties go to the first index, and rank counts what is strictly greater") {
+  Tensor logits = at::zeros({1, 37});
+  logits[0][11] = 2, logits[0][30] = 2, logits[0][4] = 1;
+  // Identity as the head: the hidden state is the row of logits.
+  const auto statistics = [&](int32_t label) {
+    return FusedLinearLoss(logits, at::eye(37), {label}, false).statistics();
+  };
+  check(statistics(30).rank[0] == 0 && statistics(30).argmax[0] == 11, "rank 0, argmax 11 for a tied label");
+  check(statistics(4).rank[0] == 2, "rank 2 behind a tie of two");
+  check(statistics(36).rank[0] == 3, "rank 3 for a tied last");
+}
+
+TEST("fused linear loss: logits that are not finite are reported, whatever their place") {
+  for (const int64_t place : {0, 3, 15, 16, 30, 36}) {
+    for (const double bad :
+         {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+      for (const auto type : {at::kFloat, at::kBFloat16}) {
+        Tensor logits = at::zeros({1, 37});
+        logits[0][place] = bad;
+        const auto [floats, ints] = ops::tokenStatistics(logits.to(type), at::tensor({1}, at::kInt));
+        check(floats[0].narrow(0, 0, 2).isnan().all().item<bool>(), c10::str("NaN for ", bad, " at ", place));
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: no tokens at all") {
+  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, true);
+  check(loss.statistics().size() == 0, "no statistics");
+  check(loss.backward({}, [](const Tensor&, const Tensor&) {}).size(0) == 0, "no gradient");
+}

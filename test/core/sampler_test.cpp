@@ -1,0 +1,77 @@
+// The choice of the next token: greedy, reproducible, and distributed as asked.
+#include "core/model/sampler.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "check.h"
+
+using namespace adaptive;
+using namespace adaptive::test;
+using at::Tensor;
+
+namespace {
+
+std::vector<int64_t> draws(const Tensor& logits, SamplingOptions options, int count) {
+  Sampler sampler(options);
+  std::vector<int64_t> ids;
+  for (int i = 0; i < count; i++) ids.push_back(sampler.next(logits));
+  return ids;
+}
+
+/// Shares of 40,000 draws against probabilities: five standard deviations are allowed.
+void checkShares(const std::vector<int64_t>& ids, const std::map<int64_t, double>& expected) {
+  std::map<int64_t, double> counts;
+  for (const int64_t id : ids) counts[id]++;
+  const auto n = static_cast<double>(ids.size());
+  for (const auto& [id, count] : counts) check(expected.contains(id), c10::str("no draw of token ", id));
+  for (const auto& [id, p] : expected)
+    checkNear(counts[id] / n, p, 5 * std::sqrt(p * (1 - p) / n) + 1e-9, c10::str("share of token ", id));
+}
+
+const Tensor kLogits = at::tensor({0.f, 2.f, -1.f, 1.f, 0.5f});
+
+std::map<int64_t, double> softmaxOver(const std::vector<int64_t>& ids, double temperature) {
+  std::map<int64_t, double> p;
+  double total = 0;
+  for (const int64_t id : ids) total += p[id] = std::exp(kLogits[id].item<double>() / temperature);
+  for (auto& [id, value] : p) value /= total;
+  return p;
+}
+
+}  // namespace
+
+TEST("sampler: temperature 0 takes the largest logit") {
+  check(draws(kLogits, {.temperature = 0, .seed = 1}, 3) == std::vector<int64_t>({1, 1, 1}),
+        "token 1 each time");
+}
+
+TEST("sampler: a seed gives the same tokens, another gives others") {
+  const auto first = draws(kLogits, {.temperature = 1, .seed = 5}, 100);
+  check(first == draws(kLogits, {.temperature = 1, .seed = 5}, 100), "the same tokens from the same seed");
+  check(first != draws(kLogits, {.temperature = 1, .seed = 6}, 100), "other tokens from another seed");
+}
+
+TEST("sampler: shares follow the softmax, its temperature, top-k and top-p") {
+  constexpr int n = 40000;
+  checkShares(draws(kLogits, {.temperature = 1, .seed = 1}, n), softmaxOver({0, 1, 2, 3, 4}, 1));
+  checkShares(draws(kLogits, {.temperature = 2.5, .seed = 2}, n), softmaxOver({0, 1, 2, 3, 4}, 2.5));
+  checkShares(draws(kLogits, {.temperature = 1, .topK = 3, .seed = 3}, n), softmaxOver({1, 3, 4}, 1));
+  checkShares(draws(kLogits, {.temperature = 1, .topK = 100, .seed = 4}, n), softmaxOver({0, 1, 2, 3, 4}, 1));
+  // Falling: 0.555, 0.204, 0.124, 0.075, 0.028 … the first two reach 0.7.
+  checkShares(draws(kLogits, {.temperature = 1, .topP = 0.7, .seed = 5}, n), softmaxOver({1, 3}, 1));
+  checkShares(draws(kLogits, {.temperature = 1, .topP = 0.5, .seed = 6}, 100), {{1, 1.0}});
+  checkShares(draws(kLogits, {.temperature = 1, .topK = 1, .seed = 7}, 100), {{1, 1.0}});
+}
+
+TEST("sampler: logits at the ends of the range give a token") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const Tensor& logits : {at::tensor({-infinity, 0.f, -infinity}), at::tensor({infinity, 0.f, 1.f}),
+                               at::full({3}, std::nanf("")), at::tensor({3e38f, -3e38f, 0.f})}) {
+    for (const double temperature : {0.0, 1.0, 1e-30}) {
+      for (const int64_t id : draws(logits, {.temperature = temperature, .seed = 9}, 20))
+        check(id >= 0 && id < 3, "an id of the vocabulary");
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { CausalLM } from '../../src/model/causal-lm.js';
+import { largestDifference } from '../helpers/differences.js';
+import { readSafetensors } from '../helpers/read-safetensors.js';
+import { tempDir } from '../helpers/temp-dir.js';
+import { plainArgs } from '../helpers/train-run.js';
+import { trainingRows } from '../helpers/training-rows.js';
+
+const python = process.env['ADAPTIVE_TRAINER_PYTHON'];
+const script = fileURLToPath(new URL('../../scripts/oracles/open_in_transformers.py', import.meta.url));
+const fixtures = fileURLToPath(new URL('../fixtures/models', import.meta.url));
+
+const reason = !python
+  ? 'set ADAPTIVE_TRAINER_PYTHON to a Python that has torch and transformers'
+  : !existsSync(script)
+    ? `${script} is not there`
+    : undefined;
+const title = `a fine-tuned folder in Python transformers${reason === undefined ? '' : ` (skipped: ${reason})`}`;
+
+describe.skipIf(reason !== undefined)(title, () => {
+  it.each(['llama', 'llama-3.2', 'qwen2'])('%s opens and gives the same logits', async (name) => {
+    const model = await CausalLM.fromPretrained(join(fixtures, name));
+    const before = await model.logits([[1, 2, 3]]);
+    const out = join(tempDir(), name);
+    const trainer = new AdaptiveTrainer({
+      model,
+      trainDataset: trainingRows(12, model.vocabSize),
+      args: { ...plainArgs, learningRate: 1e-3 },
+    });
+    await trainer.train();
+    await trainer.saveModel(out);
+    const rows = [[1, 2, 3], [7], Array.from({ length: 40 }, (_, i) => (i * 13) % model.vocabSize)];
+    const ours = await model.logits(rows);
+    expect(largestDifference(ours.data.subarray(0, before.data.length), before.data)).toBeGreaterThan(1e-3);
+
+    const answer = join(out, 'logits.safetensors');
+    execFileSync(python!, [script, out, '--ids', JSON.stringify(rows), '--out', answer], { stdio: 'pipe' });
+    const { logits } = readSafetensors(answer);
+    expect(logits!.shape).toEqual(ours.shape);
+    expect(largestDifference(ours.data, logits!.data as Float32Array)).toBeLessThan(2e-5);
+    model.dispose();
+  });
+});

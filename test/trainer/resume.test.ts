@@ -1,0 +1,247 @@
+import { spawn } from 'node:child_process';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { AdaptiveTrainer, type AdaptiveTrainerOptions } from '../../src/adaptive-trainer.js';
+import { seededRandom } from '../../src/data/seeded-random.js';
+import type { TrainingRow } from '../../src/data/training-row.js';
+import { CausalLM } from '../../src/model/causal-lm.js';
+import { AdaptiveTrainerError } from '../../src/errors.js';
+
+const fixture = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
+const { rows } = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
+const newFolder = () => mkdtempSync(join(tmpdir(), 'adaptive-trainer-'));
+
+/** When to kill a child: so many steps after it began, and so many milliseconds after that. */
+interface Kill {
+  steps: number;
+  milliseconds: number;
+}
+
+/** Runs the child until it ends or is killed the hard way. Resolves to whether it finished. */
+function runChild(folder: string, kill?: Kill): Promise<boolean> {
+  const script = new URL('resume-child.ts', import.meta.url).pathname;
+  const args = ['--import', 'tsx', script, join(folder, 'out'), join(folder, 'losses.jsonl')];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [steps, stderr] = [0, ''];
+  child.stderr.on('data', (data) => (stderr += data));
+  child.stdout.on('data', (data) => {
+    const before = steps;
+    steps += String(data).split('\n').length - 1;
+    if (kill === undefined || before >= kill.steps || steps < kill.steps) return;
+    setTimeout(() => child.kill('SIGKILL'), kill.milliseconds);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('exit', (code, signal) => {
+      if (code !== 0 && signal !== 'SIGKILL') reject(new Error(`The child failed: ${stderr}`));
+      else resolve(code === 0);
+    });
+  });
+}
+
+/** The last line of each step: a step done twice, before and after a kill, must come out the same. */
+function readLosses(path: string): Map<number, string> {
+  const steps = new Map<number, string>();
+  for (const line of readFileSync(path, 'utf8').trim().split('\n')) {
+    const { step } = JSON.parse(line) as { step: number };
+    if (steps.has(step)) expect(line, `step ${step} done again`).toBe(steps.get(step));
+    steps.set(step, line);
+  }
+  return steps;
+}
+
+describe('resuming', () => {
+  it('is exact to the byte after kill -9 at 20 random moments', { timeout: 400_000 }, async () => {
+    const [whole, broken] = [newFolder(), newFolder()];
+    const started = performance.now();
+    await runChild(whole);
+    const random = seededRandom(7);
+    let kills = 0;
+    // One to eight steps on, then up to 60 ms: in a step, an evaluation or a save (one every third step).
+    for (; kills < 20; kills++) {
+      const kill = { steps: 1 + Math.floor(random() * 8), milliseconds: random() * 60 };
+      if (await runChild(broken, kill)) break;
+    }
+    await runChild(broken);
+    expect(kills).toBe(20);
+    const expected = readLosses(join(whole, 'losses.jsonl'));
+    const actual = readLosses(join(broken, 'losses.jsonl'));
+    expect(actual.size).toBe(expected.size);
+    for (const [step, line] of expected) expect(actual.get(step)).toBe(line);
+    for (const file of ['final_model/model.safetensors', 'checkpoint-120/optimizer.safetensors']) {
+      const [a, b] = [whole, broken].map((folder) => readFileSync(join(folder, 'out', file)));
+      expect(a!.equals(b!), file).toBe(true);
+    }
+  });
+
+  const args: NonNullable<AdaptiveTrainerOptions['args']> = {
+    ...{ batchSize: 4, gradientAccumulationSteps: 1, numEpochs: 2, learningRate: 1e-3 },
+    ...{ optimizer: 'adamw', fp16: false, saveSteps: 4, evalStrategy: 'no' },
+  };
+
+  async function train(
+    outputDir: string,
+    options: Partial<AdaptiveTrainerOptions> = {},
+    from?: boolean | string,
+  ) {
+    const model = await CausalLM.fromPretrained(fixture);
+    const warnings: string[] = [];
+    const steps: number[] = [];
+    const trainer = new AdaptiveTrainer({
+      ...{ model, trainDataset: rows, outputDir, args },
+      callbacks: [
+        { onWarning: ({ code }) => void warnings.push(code), onStepEnd: ({ step }) => void steps.push(step) },
+      ],
+      ...options,
+    });
+    try {
+      await trainer.train(from === undefined ? {} : { resumeFromCheckpoint: from });
+      return { warnings, steps };
+    } finally {
+      model.dispose();
+    }
+  }
+
+  it('finds a truncated or altered checkpoint by its checksums and takes the one before', async () => {
+    const out = newFolder();
+    await train(out);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint-12', 'checkpoint-4', 'checkpoint-8', 'final_model']);
+    const weights = join(out, 'checkpoint-12', 'model.safetensors');
+    const bytes = readFileSync(weights);
+    bytes[bytes.length - 100]! ^= 1;
+    writeFileSync(weights, bytes);
+    truncateSync(join(out, 'checkpoint-8', 'optimizer.safetensors'), 1000);
+    const { warnings, steps } = await train(out, {}, true);
+    expect(warnings).toEqual(['CHECKPOINT_DAMAGED', 'CHECKPOINT_DAMAGED']);
+    expect(steps[0]).toBe(5);
+  });
+
+  it('refuses a damaged checkpoint that was asked for by name', async () => {
+    const out = newFolder();
+    await train(out);
+    const path = join(out, 'checkpoint-8');
+    truncateSync(join(path, 'run_state.json'), 10);
+    await expect(train(out, {}, path)).rejects.toMatchObject({ code: 'CHECKPOINT_INVALID' });
+    await expect(train(out, {}, join(out, 'checkpoint-99'))).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
+    });
+  });
+
+  it('names what is not the same as in the run that was saved', async () => {
+    const out = newFolder();
+    await train(out);
+    const changed = { args: { ...args, batchSize: 2 }, trainDataset: rows.slice(1) };
+    const error = await train(out, changed, true).catch((caught: unknown) => caught);
+    expect(AdaptiveTrainerError.isInstance(error, 'CHECKPOINT_MISMATCH')).toBe(true);
+    expect((error as Error).message).toMatch(/trainDataset .*args\.batchSize \(4 in the checkpoint, 2 now\)/);
+  });
+
+  it('begins anew, and says so, when there is nothing to resume', async () => {
+    const { warnings, steps } = await train(newFolder(), {}, true);
+    expect(warnings).toEqual(['NO_CHECKPOINT_TO_RESUME']);
+    expect(steps).toHaveLength(12);
+  });
+
+  it('saves on abort, and goes on from there to the same end', async () => {
+    const [whole, broken] = [newFolder(), newFolder()];
+    await train(whole);
+    const controller = new AbortController();
+    const stopAtFive = {
+      onStepEnd: ({ step }: { step: number }) => (step === 5 ? controller.abort() : undefined),
+    };
+    const aborted = train(broken, { signal: controller.signal, callbacks: [stopAtFive] });
+    await expect(aborted).rejects.toMatchObject({
+      code: 'ABORTED',
+      details: { checkpoint: join(broken, 'checkpoint-5') },
+    });
+    expect((await train(broken, {}, true)).steps[0]).toBe(6);
+    const [a, b] = [whole, broken].map((folder) =>
+      readFileSync(join(folder, 'final_model', 'model.safetensors')),
+    );
+    expect(a!.equals(b!)).toBe(true);
+  });
+
+  it('goes on training when a checkpoint cannot be written, or stops where that is wanted', async () => {
+    const out = join(newFolder(), 'run');
+    // The folder turns into a file before the second checkpoint, and back after it.
+    const sabotage = ({ step }: { step: number }) => {
+      if (step === 7) renameSync(out, `${out}-aside`);
+      if (step === 7) writeFileSync(out, 'in the way');
+      if (step === 9) rmSync(out);
+      if (step === 9) renameSync(`${out}-aside`, out);
+    };
+    const codes: string[] = [];
+    const callbacks = [
+      { onStepEnd: sabotage, onWarning: ({ code }: { code: string }) => void codes.push(code) },
+    ];
+    await train(out, { callbacks });
+    expect(codes).toEqual(['CHECKPOINT_FAILED']);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint-12', 'checkpoint-4', 'final_model']);
+
+    const other = join(newFolder(), 'run');
+    const block = ({ step }: { step: number }) => {
+      if (step === 7) rmSync(other, { recursive: true });
+      if (step === 7) writeFileSync(other, 'in the way');
+    };
+    const stopping = train(other, {
+      callbacks: [{ onStepEnd: block }],
+      args: { ...args, onSaveError: 'stop' },
+    });
+    await expect(stopping).rejects.toMatchObject({ code: 'IO_FAILED' });
+  });
+
+  it('keeps the best checkpoint when old ones are deleted', async () => {
+    const out = newFolder();
+    let evaluations = 0;
+    class FirstIsBest extends AdaptiveTrainer {
+      override async evaluate() {
+        const event = await super.evaluate();
+        evaluations++;
+        return event;
+      }
+    }
+    const model = await CausalLM.fromPretrained(fixture);
+    // A rate this high makes every evaluation after the first worse.
+    const trainer = new FirstIsBest({
+      ...{ model, trainDataset: rows, evalDataset: rows, outputDir: out },
+      args: {
+        ...args,
+        learningRate: 1,
+        warmupSteps: 0,
+        saveSteps: 2,
+        evalSteps: 2,
+        evalStrategy: 'steps',
+        saveTotalLimit: 2,
+      },
+    });
+    await trainer.train();
+    const state = JSON.parse(readFileSync(join(out, 'checkpoint-12', 'trainer_state.json'), 'utf8')) as {
+      best_model_checkpoint: string;
+      global_step: number;
+      log_history: Record<string, number>[];
+    };
+    expect(evaluations).toBe(6);
+    expect(state.global_step).toBe(12);
+    expect(state.log_history.filter((entry) => 'eval_loss' in entry)).toHaveLength(6);
+    expect(readdirSync(out)).toContain(state.best_model_checkpoint);
+    expect(readdirSync(out).filter((name) => name.startsWith('checkpoint-'))).toHaveLength(2);
+    model.dispose();
+  });
+
+  it('refuses a folder that cannot be made', async () => {
+    const file = join(newFolder(), 'run');
+    writeFileSync(file, 'a file, not a folder');
+    await expect(train(file)).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(statSync(file).isFile()).toBe(true);
+  });
+});
