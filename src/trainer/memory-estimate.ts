@@ -28,6 +28,8 @@ export interface MemoryInput {
 }
 
 const gibibyte = 2 ** 30;
+/** What the process grows by once it computes: code that is compiled and loaded, threads, freed blocks that malloc keeps. */
+const growth = 30 * 2 ** 20;
 
 /** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
 export function memoryEstimate(input: MemoryInput): MemoryEstimate {
@@ -44,8 +46,8 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);
   // The chunk is gone before the blocks' backward begins.
   const activationBytes = saved + Math.max(0, block - lossChunk);
-  const total = weights + gradients + optimizer + activationBytes + lossChunk + base;
-  return { weights, gradients, optimizer, activations: activationBytes, lossChunk, base, total };
+  const parts = { weights, gradients, optimizer, activations: activationBytes, lossChunk, base: base + growth };
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
 }
 
 /** Bytes of optimizer state per parameter. */

@@ -31,8 +31,10 @@ struct AdaptiveSums {
 /// When a token counts as correct (argmax is the label, with probability `confidence` or more) and when as
 /// outside (neither correct nor, by rank, among the first `topK`).
 struct CorrectRule {
+  // Implicit: a topK alone is a rule too.
+  CorrectRule(int64_t topK, double confidence = 0) : topK(topK), confidence(confidence) {}
   int64_t topK;
-  double confidence = 0;
+  double confidence;
 };
 
 AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledTokens& tokens,

@@ -32,11 +32,11 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
 }  // namespace
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                                 const StatisticsOptions& options)
+                                 bool keepsLogits, ChunkOptions options, int64_t entropyOfTop)
     : hidden_(std::move(hidden)), weight_(std::move(weight)), labels_(at::tensor(labels, at::kInt)) {
   at::NoGradGuard noGrad;
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
-  chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options.chunk);
+  chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
   buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
   floats_ = at::empty({tokens, 4}, hidden_.options().dtype(at::kFloat));
   ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
@@ -44,16 +44,16 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = logitsOf(first, count);
     const auto [floats, ints] = ops::tokenStatistics(logits, labels_.narrow(0, first, count));
-    if (options.entropyOfTop > 0) {
-      const at::Tensor entropies = ops::topKEntropy(logits, options.entropyOfTop).cpu();
+    if (entropyOfTop > 0) {
+      const at::Tensor entropies = ops::topKEntropy(logits, entropyOfTop).cpu();
       const float* values = entropies.const_data_ptr<float>();
       statistics_.topKEntropy.insert(statistics_.topKEntropy.end(), values, values + count);
     }
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
   }
-  kept_ = options.keepsLogits && chunk_ >= tokens;
-  if (!options.keepsLogits) buffer_ = at::Tensor();
+  kept_ = keepsLogits && chunk_ >= tokens;
+  if (!keepsLogits) buffer_ = at::Tensor();
   const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
   statistics_.nll = column<float>(floats, 0);
   statistics_.topNll = column<float>(floats, 1);

@@ -17,18 +17,13 @@ struct ChunkOptions {
   int64_t budget = 0;
 };
 
-struct StatisticsOptions {
-  bool keepsLogits = true;   ///< for pass 2, where all of them fit one chunk
-  int64_t entropyOfTop = 0;  ///< the k of TokenStatistics::topKEntropy; 0: not gathered
-  ChunkOptions chunk = {};
-};
-
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
-  /// labels [n]. Runs pass 1.
-  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                  const StatisticsOptions& options);
+  /// labels [n]. Runs pass 1. Logits are kept for pass 2 when all of them fit one chunk and `keepsLogits`.
+  /// `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered.
+  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels, bool keepsLogits,
+                  ChunkOptions options = {}, int64_t entropyOfTop = 0);
 
   const TokenStatistics& statistics() const { return statistics_; }
 

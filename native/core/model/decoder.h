@@ -25,6 +25,7 @@ class Decoder {
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
   /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest.
   void setTypes(at::ScalarType dtype, at::ScalarType masters);
+  void setComputeType(at::ScalarType dtype) { setTypes(dtype, at::kFloat); }
   at::ScalarType computeType() const { return computeType_; }
   at::ScalarType masterType() const { return masterType_; }
   /// Recasts the compute weights from the masters; call once after the masters changed.

@@ -20,8 +20,8 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
   at::AutoGradMode record(training);
   const at::Tensor hidden = decoder.hiddenStates(batch.tokens);
   selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
-  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels,
-                StatisticsOptions{.keepsLogits = training, .entropyOfTop = entropyOfTop});
+  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, /*keepsLogits=*/training,
+                ChunkOptions{}, entropyOfTop);
 }
 
 void TrainingPass::backward(const std::vector<float>& weights) {
