@@ -111,8 +111,21 @@ std::vector<LearningStyle> stylesFrom(const Napi::Object& from) {
 }
 
 LossRequest lossRequestFrom(const Napi::Object& from) {
-  return {lossKind(stringAt(from, "loss")), integerAt(from, "topK"), numberAt(from, "confidence"),
-          numberAt(from, "scale"), biasFrom(objectAt(from, "state"))};
+  const std::string name = stringAt(from, "loss");
+  LossRequest request;
+  // This runs on the thread of JavaScript, where no Error of core may escape.
+  try {
+    request.kind = lossKind(name);
+  } catch (const Error& error) {
+    throw Napi::TypeError::New(from.Env(), error.what());
+  }
+  request.topK = integerAt(from, "topK");
+  request.confidence = numberAt(from, "confidence");
+  request.scale = numberAt(from, "scale");
+  request.bias = biasFrom(objectAt(from, "state"));
+  if (request.kind == LossKind::Eaft && request.topK < 1)
+    throw Napi::TypeError::New(from.Env(), "Expected a topK of at least 1 for eaft.");
+  return request;
 }
 
 Napi::Value toJs(Napi::Env env, const LossReport& report) {

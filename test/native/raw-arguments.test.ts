@@ -158,6 +158,10 @@ const calls: Record<
   forward: { argument: () => batch, call: (m, a) => m.forward(a) },
   backward: { argument: () => ({ weights: Float32Array.of(1, 1) }), call: (m, a) => m.backward(a) },
   evaluate: { argument: () => batch, call: (m, a) => m.evaluate(a) },
+  'evaluate, with eaft': {
+    argument: () => ({ ...batch, loss: 'eaft' }),
+    call: (m, a) => m.evaluate(a),
+  },
   createOptimizer: { argument: () => options, call: (m, a) => m.createOptimizer(a) },
   optimizerStep: {
     argument: () => ({ learningRate: 0, maxGradNorm: 1 }),
