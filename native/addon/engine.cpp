@@ -1,6 +1,7 @@
 #include "addon/engine.h"
 
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -20,22 +21,29 @@ class Thread {
 
   void enter() {
     std::lock_guard lock(mutex_);
-    if (users_++ == 0) {
-      stopping_ = false;
-      thread_ = std::thread([this] { loop(); });
-    }
+    users_++;
+    if (started_) return;
+    started_ = true;
+    // process.exit() runs no cleanup hooks. Registered after libtorch's own destructors, this runs before
+    // them.
+    std::atexit([] { instance().rest(); });
+    // Never joined: ending it would tear down its OpenMP team while the process exits around it.
+    std::thread([this] { loop(); }).detach();
   }
 
-  /// The last environment to go waits for the task that runs, so that libtorch is at rest when the process
-  /// exits.
+  /// The last environment to go waits for the task that runs and drops the others, so that libtorch is at
+  /// rest when the process exits.
   void leave() {
     std::unique_lock lock(mutex_);
     if (--users_ > 0) return;
-    stopping_ = true;
-    wake_.notify_all();
-    std::thread finished = std::move(thread_);
     lock.unlock();
-    finished.join();
+    rest();
+  }
+
+  void rest() {
+    std::unique_lock lock(mutex_);
+    tasks_.clear();
+    idle_.wait(lock, [this] { return !running_; });
   }
 
   void push(std::function<void()> task) {
@@ -48,26 +56,26 @@ class Thread {
 
  private:
   void loop() {
+    std::unique_lock lock(mutex_);
     for (;;) {
-      std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-      if (stopping_) {
-        tasks_.clear();
-        return;
-      }
-      const auto task = std::move(tasks_.front());
+      wake_.wait(lock, [this] { return !tasks_.empty(); });
+      auto task = std::move(tasks_.front());
       tasks_.pop_front();
+      running_ = true;
       lock.unlock();
       task();
+      task = nullptr;
+      lock.lock();
+      running_ = false;
+      idle_.notify_all();
     }
   }
 
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, idle_;
   std::deque<std::function<void()>> tasks_;
-  std::thread thread_;
   int users_ = 0;
-  bool stopping_ = false;
+  bool started_ = false, running_ = false;
 };
 
 /// One environment's way back from the engine thread.
