@@ -1,7 +1,6 @@
 #include "addon/engine.h"
 
 #include <condition_variable>
-#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -24,9 +23,6 @@ class Thread {
     users_++;
     if (started_) return;
     started_ = true;
-    // process.exit() runs no cleanup hooks. Registered after libtorch's own destructors, this runs before
-    // them.
-    std::atexit([] { instance().rest(); });
     // Never joined: ending it would tear down its OpenMP team while the process exits around it.
     std::thread([this] { loop(); }).detach();
   }
@@ -140,6 +136,8 @@ void Engine::attach(Napi::Env env) {
     Thread::instance().leave();
   });
 }
+
+void Engine::rest() { Thread::instance().rest(); }
 
 Napi::Promise Engine::run(Napi::Env env, std::function<ToJs()> work) {
   const std::shared_ptr<Port> port = *env.GetInstanceData<std::shared_ptr<Port>>();

@@ -200,6 +200,8 @@ export interface NativeAddon {
   readonly libtorch: string;
   /** Instruction set in use: DEFAULT, AVX2 or AVX512. */
   readonly cpuCapability: string;
+  /** Drops queued calls and waits for the one that runs: the process is about to exit. */
+  rest(): void;
   /** Threads of each operator; 0 asks without changing. */
   setThreads(options: { threads: number }): Promise<number>;
   createModel(config: DecoderConfig): Promise<NativeModel>;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { AdaptiveTrainerError } from '../errors.js';
 import { AddonTrialCache } from './addon-trial-cache.js';
 import { explainLoadFailure } from './explain-load-failure.js';
@@ -24,7 +25,11 @@ let loaded: NativeAddon | undefined;
  * @throws AdaptiveTrainerError ADDON_NOT_BUILT, ADDON_UNLOADABLE, or one of findLibtorch's.
  */
 export function loadAddon(): NativeAddon {
-  loaded ??= load();
+  if (loaded === undefined) {
+    const addon = load();
+    loaded = addon;
+    if (isMainThread) process.on('exit', () => addon.rest());
+  }
   return loaded;
 }
 
