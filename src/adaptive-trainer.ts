@@ -32,9 +32,13 @@ import { fingerprint } from './trainer/checkpoint/fingerprint.js';
 import type { Fingerprint } from './trainer/checkpoint/run-state.js';
 import { checkRow } from './trainer/check-rows.js';
 import { chunked } from './trainer/chunked.js';
+import { confidence } from './trainer/confidence.js';
 import { Evaluation } from './trainer/evaluation.js';
 import { learningRate } from './trainer/learning-rate.js';
 import { labelledTokens, microBatch } from './trainer/micro-batch.js';
+import { NumberGuard } from './trainer/number-guard.js';
+import { optimizerRequest } from './trainer/optimizer-request.js';
+import { reportMemory } from './trainer/report-memory.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
 import { StepLog, addStatistics } from './trainer/step-log.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
@@ -88,6 +92,7 @@ export class AdaptiveTrainer {
   private epochIndex = 0;
   private windowsDone = 0;
   private stopping = false;
+  private guard: NumberGuard;
   private hashedRun: Fingerprint | undefined;
 
   /**
@@ -108,6 +113,7 @@ export class AdaptiveTrainer {
       });
     }
     this.checkpoints = this.newCheckpoints();
+    this.guard = new NumberGuard(this.model, args.onNonFinite, undefined);
     this.checkRows(options.trainDataset, 'trainDataset');
     if (options.evalDataset !== undefined) this.checkRows(options.evalDataset, 'evalDataset');
   }
@@ -192,13 +198,10 @@ export class AdaptiveTrainer {
 
   /** Override for another schedule. The learning rate of optimizer step `step`, counted from 0. */
   protected learningRate(step: number): number {
-    const { lrSchedulerType: type, learningRate: rate, warmupSteps, minLrRate } = this.args;
+    const { lrSchedulerType: type, lrSchedulerKwargs: kwargs, warmupSteps, minLrRate } = this.args;
+    const { totalSteps } = this.plan;
     return learningRate(step, {
-      type,
-      learningRate: rate,
-      warmupSteps,
-      minLrRate,
-      totalSteps: this.plan.totalSteps,
+      ...{ type, kwargs, learningRate: this.args.learningRate, warmupSteps, minLrRate, totalSteps },
     });
   }
 
@@ -229,11 +232,11 @@ export class AdaptiveTrainer {
       });
     }
     const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-    const computeType = args.fp16 || args.bf16 ? 'bfloat16' : 'float32';
-    await model.configure(computeType, args.gradientCheckpointing);
-    const name = args.optimizer.endsWith('8bit') ? 'adamw_8bit' : 'adamw';
-    const { adamBeta1: beta1, adamBeta2: beta2, adamEpsilon: eps, weightDecay } = args;
-    await model.call((native) => native.createOptimizer({ name, beta1, beta2, eps, weightDecay }));
+    const memory = isArray(trainDataset) ? await reportMemory(model, trainDataset, args) : undefined;
+    const computeType = args.precision === 'fp32' ? 'float32' : 'bfloat16';
+    const masterType = args.precision === 'bf16-true' ? 'bfloat16' : 'float32';
+    await model.configure(computeType, args.gradientCheckpointing, masterType);
+    await model.call((native) => native.createOptimizer(optimizerRequest(args)));
     await this.restore(resumeFrom);
     if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
     await this.emit({
@@ -243,6 +246,7 @@ export class AdaptiveTrainer {
         ? { tokensPerEpoch: trainDataset.reduce((n, row) => n + row.inputIds.length, 0) }
         : {}),
       ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+      ...(memory === undefined ? {} : { memory }),
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
     if (args.fp16) {
@@ -266,6 +270,9 @@ export class AdaptiveTrainer {
     this.adaptiveState = adaptiveState(state?.adaptiveState);
     this.log = new StepLog(state?.log);
     this.stopping = false;
+    const { trainDataset } = this.options;
+    const dataset = isArray(trainDataset) ? trainDataset : undefined;
+    this.guard = new NumberGuard(this.model, this.args.onNonFinite, dataset);
   }
 
   private async runEpochs(): Promise<void> {
@@ -281,7 +288,8 @@ export class AdaptiveTrainer {
         await this.checkAborted();
         const event = await this.runStep(window);
         this.windowsDone++;
-        await this.afterStep(event);
+        if (event !== undefined) await this.reportStep(event);
+        await this.afterStep();
         if (this.step >= totalSteps || this.stopping) break;
       }
       if (windows === 0) {
@@ -297,8 +305,24 @@ export class AdaptiveTrainer {
     await this.checkAborted();
   }
 
-  /** One optimizer step over a window of micro-batches. */
-  private async runStep(window: TrainingRow[][]): Promise<StepEvent> {
+  /** One optimizer step; undefined where it was skipped because its numbers were not finite. */
+  private async runStep(window: TrainingRow[][]): Promise<StepEvent | undefined> {
+    const before = this.adaptiveState;
+    try {
+      const event = await this.takeStep(window);
+      const warning = this.guard.onStep(event.gradNorm, event.step);
+      if (warning !== undefined) await this.emit(warning);
+      return event;
+    } catch (cause) {
+      const warning = await this.guard.onNonFinite(cause, this.step + 1, window);
+      this.adaptiveState = before;
+      this.step++;
+      await this.emit(warning);
+      return undefined;
+    }
+  }
+
+  private async takeStep(window: TrainingRow[][]): Promise<StepEvent> {
     const started = performance.now();
     // Rows of an array have been checked, but trainBatches may be overridden and a stream brings any.
     const rows = window.flat();
@@ -316,19 +340,18 @@ export class AdaptiveTrainer {
       // Each micro-batch counts by its share of the window's labelled tokens, so that a window is one large batch.
       const share = counts[i]! / labelled;
       const state = this.adaptiveState;
-      const report = await this.inStep(() =>
-        trainMicroBatch(this.model, microBatch(rows), this.lossRequest(share), this.weightsOverride()),
-      );
+      const request = this.lossRequest(share);
+      const report = await trainMicroBatch(this.model, microBatch(rows), request, this.weightsOverride());
       this.adaptiveState = report.state;
       loss += share * report.loss;
       statistics = addStatistics(statistics, lossStatistics(report.sums, state));
     }
     const rate = this.learningRate(this.step);
-    const gradNorm = await this.inStep(() =>
-      this.model.call((native) =>
-        native.optimizerStep({ learningRate: rate, maxGradNorm: this.args.maxGradNorm }),
-      ),
+    const { maxGradNorm } = this.args;
+    const gradNorm = await this.model.call((native) =>
+      native.optimizerStep({ learningRate: rate, maxGradNorm }),
     );
+    const { skippedSteps } = this.guard;
     this.step++;
     const tokens = window.flat().reduce((sum, row) => sum + row.inputIds.length, 0);
     const secondsPerStep = (performance.now() - started) / 1000;
@@ -337,16 +360,21 @@ export class AdaptiveTrainer {
       ...{ tokens, labelledTokens: labelled, tokensPerSecond: tokens / secondsPerStep },
       ...{ alpha: used.alpha, beta: used.beta, statistics: statistics!, secondsPerStep },
       etaSeconds: this.log.etaSeconds(secondsPerStep, this.plan.totalSteps - this.step),
+      ...(skippedSteps > 0 ? { skippedSteps } : {}),
     };
   }
 
-  private async afterStep(event: StepEvent): Promise<void> {
-    const { args } = this;
+  private async reportStep(event: StepEvent): Promise<void> {
     const due = (every: number) => event.step % every === 0;
     this.log.add(event);
     await this.emit(event);
-    if (due(args.loggingSteps)) await this.emit(this.log.takeLog());
+    if (due(this.args.loggingSteps)) await this.emit(this.log.takeLog());
     if (due(this.adaptiveLoss.adaptiveLogSteps)) await this.emit(this.log.adaptive(event));
+  }
+
+  private async afterStep(): Promise<void> {
+    const { args } = this;
+    const due = (every: number) => this.step % every === 0;
     if (args.evalStrategy === 'steps' && due(args.evalSteps) && this.options.evalDataset !== undefined) {
       await this.evaluate();
     }
@@ -421,26 +449,13 @@ export class AdaptiveTrainer {
 
   private lossRequest(scale: number): LossRequest {
     const { loss, topK } = this.adaptiveLoss;
-    return { crossEntropy: loss === 'ce', topK, scale, state: this.adaptiveState };
+    const threshold = confidence(this.epoch, this.adaptiveLoss);
+    return { loss, topK, confidence: threshold, scale, state: this.adaptiveState };
   }
 
   private weightsOverride() {
     if (this.tokenWeights === AdaptiveTrainer.prototype.tokenWeights) return undefined;
     return (statistics: TokenStatisticsArrays, batch: TokenBatch) => this.tokenWeights(statistics, batch);
-  }
-
-  /** Says in which step a number went wrong. */
-  private async inStep<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (cause) {
-      if (!AdaptiveTrainerError.isInstance(cause, 'LOSS_NOT_FINITE')) throw cause;
-      const step = this.step + 1;
-      throw new AdaptiveTrainerError(cause.code, `Step ${step}: ${cause.message}`, {
-        cause,
-        details: { step },
-      });
-    }
   }
 
   private async checkAborted(): Promise<void> {

@@ -14,9 +14,9 @@ struct Request {
   std::vector<float> hidden, weight;
   std::vector<int32_t> labels, demarcation;
   std::vector<LearningStyle> styles;
-  int64_t rows, seq, hiddenSize, vocabSize, topK, chunkTokens;
+  int64_t rows, seq, hiddenSize, vocabSize, chunkTokens;
   bool bfloat16, training;
-  AdaptiveBias bias;
+  LossRequest loss;
 };
 
 Request requestFrom(const Napi::Object& from) {
@@ -29,11 +29,10 @@ Request requestFrom(const Napi::Object& from) {
           integerAt(from, "seq"),
           integerAt(from, "hiddenSize"),
           integerAt(from, "vocabSize"),
-          integerAt(from, "topK"),
           integerAt(from, "chunkTokens"),
           booleanAt(from, "bfloat16"),
           booleanAt(from, "training"),
-          biasFrom(objectAt(from, "state"))};
+          lossRequestFrom(from)};
 }
 
 /// Sizes are multiplied in 128 bits: a product that wraps around must not pass for a match.
@@ -66,9 +65,10 @@ ToJs compute(Request& r) {
   const at::Tensor weight = at::from_blob(r.weight.data(), {r.vocabSize, r.hiddenSize}, at::kFloat).to(type);
   const at::Tensor positions = at::tensor(tokens->positions, at::kLong);
   FusedLinearLoss loss(hidden.index_select(0, positions).to(type), weight, tokens->labels, r.training,
-                       {.tokens = r.chunkTokens});
-  const AdaptiveSums sums = adaptiveSums(loss.statistics(), *tokens, r.topK);
-  const AdaptiveTerms terms = adaptiveTerms(sums, r.bias);
+                       {.tokens = r.chunkTokens}, {}, entropyOfTop(r.loss));
+  std::vector<float> weights;
+  LossReport report = lossReport(loss.statistics(), *tokens, r.loss, &weights);
+  if (!r.training) report.bias = r.loss.bias;
   at::Tensor gradHidden, gradWeight;
   if (r.training) {
     gradHidden = at::zeros_like(hidden);
@@ -80,16 +80,11 @@ ToJs compute(Request& r) {
         gradWeight.add_(at::mm(dLogits.t(), chunk));
       }
     };
-    const auto weights = adaptiveWeights(loss.statistics(), *tokens, r.topK, sums, r.bias, 1.0);
     gradHidden.index_copy_(0, positions, loss.backward(weights, add).to(at::kFloat));
   }
-  const AdaptiveBias next = r.training ? steppedBias(r.bias, terms, sums) : r.bias;
   const auto statistics = std::make_shared<TokenStatistics>(loss.statistics());
   return [=](Napi::Env env) {
-    Napi::Object out = Napi::Object::New(env);
-    out.Set("terms", toJs(env, terms));
-    out.Set("sums", toJs(env, sums));
-    out.Set("state", toJs(env, next));
+    Napi::Object out = toJs(env, report).As<Napi::Object>();
     out.Set("tokens", toJs(env, *tokens, *statistics));
     if (gradHidden.defined()) {
       out.Set("gradHidden", toTypedArray(env, gradHidden.const_data_ptr<float>(), gradHidden.numel()));
@@ -113,6 +108,33 @@ std::vector<LearningStyle> stylesFrom(const Napi::Object& from) {
     styles.push_back(static_cast<LearningStyle>(style));
   }
   return styles;
+}
+
+LossRequest lossRequestFrom(const Napi::Object& from) {
+  const std::string name = stringAt(from, "loss");
+  LossRequest request;
+  // This runs on the thread of JavaScript, where no Error of core may escape.
+  try {
+    request.kind = lossKind(name);
+  } catch (const Error& error) {
+    throw Napi::TypeError::New(from.Env(), error.what());
+  }
+  request.topK = integerAt(from, "topK");
+  request.confidence = numberAt(from, "confidence");
+  request.scale = numberAt(from, "scale");
+  request.bias = biasFrom(objectAt(from, "state"));
+  if (request.kind == LossKind::Eaft && request.topK < 1)
+    throw Napi::TypeError::New(from.Env(), "Expected a topK of at least 1 for eaft.");
+  return request;
+}
+
+Napi::Value toJs(Napi::Env env, const LossReport& report) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("loss", report.loss);
+  out.Set("terms", toJs(env, report.terms));
+  out.Set("sums", toJs(env, report.sums));
+  out.Set("state", toJs(env, report.bias));
+  return out;
 }
 
 AdaptiveBias biasFrom(const Napi::Object& from) {

@@ -1,7 +1,7 @@
 #pragma once
 #include <napi.h>
 
-#include "core/loss/adaptive_loss.h"
+#include "core/loss/training_loss.h"
 
 namespace adaptive::addon {
 
@@ -10,6 +10,8 @@ namespace adaptive::addon {
 Napi::Value adaptiveLoss(const Napi::CallbackInfo& info);
 
 AdaptiveBias biasFrom(const Napi::Object& from);
+LossRequest lossRequestFrom(const Napi::Object& from);
+Napi::Value toJs(Napi::Env env, const LossReport& report);
 Napi::Value toJs(Napi::Env env, const AdaptiveBias& bias);
 Napi::Value toJs(Napi::Env env, const AdaptiveTerms& terms);
 Napi::Value toJs(Napi::Env env, const AdaptiveSums& sums);

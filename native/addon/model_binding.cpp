@@ -10,12 +10,13 @@
 #include "addon/engine.h"
 #include "addon/errors.h"
 #include "addon/model_state.h"
+#include "core/available_memory.h"
 #include "core/error.h"
 #include "core/model/generation.h"
 #include "core/model/initialise_weights.h"
 #include "core/model/load_weights.h"
 #include "core/model/resize_vocabulary.h"
-#include "core/optim/gradient_norm.h"
+#include "core/train/find_non_finite.h"
 
 namespace adaptive::addon {
 namespace {
@@ -50,11 +51,12 @@ std::vector<WeightFile> filesFrom(const Napi::Object& request) {
   return files;
 }
 
-at::ScalarType computeTypeFrom(const Napi::Object& from) {
-  const std::string name = stringAt(from, "computeType");
+at::ScalarType floatTypeAt(const Napi::Object& from, const char* key) {
+  const std::string name = stringAt(from, key);
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;
-  throw Napi::TypeError::New(from.Env(), "Expected computeType float32 or bfloat16, found " + name + ".");
+  throw Napi::TypeError::New(
+      from.Env(), std::string("Expected float32 or bfloat16 for ") + key + ", found " + name + ".");
 }
 
 at::ScalarType storageType(const std::string& name) {
@@ -62,24 +64,6 @@ at::ScalarType storageType(const std::string& name) {
   if (name == "BF16") return at::kBFloat16;
   if (name == "F16") return at::kHalf;
   fail("INVALID_INPUT", "Expected storage type F32, BF16 or F16, found ", name, ".");
-}
-
-LossRequest lossFrom(const Napi::Object& from) {
-  LossRequest loss;
-  loss.crossEntropy = booleanAt(from, "crossEntropy");
-  loss.topK = integerAt(from, "topK");
-  loss.scale = numberAt(from, "scale");
-  loss.bias = biasFrom(objectAt(from, "state"));
-  return loss;
-}
-
-Napi::Value toJs(Napi::Env env, const LossReport& report) {
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("loss", report.loss);
-  out.Set("terms", addon::toJs(env, report.terms));
-  out.Set("sums", addon::toJs(env, report.sums));
-  out.Set("state", addon::toJs(env, report.bias));
-  return out;
 }
 
 Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef sizes) {
@@ -128,6 +112,8 @@ class Model : public Napi::ObjectWrap<Model> {
                         InstanceMethod<&Model::evaluate>("evaluate"),
                         InstanceMethod<&Model::createOptimizer>("createOptimizer"),
                         InstanceMethod<&Model::optimizerStep>("optimizerStep"),
+                        InstanceMethod<&Model::findNonFinite>("findNonFinite"),
+                        InstanceMethod<&Model::memory>("memory"),
                         InstanceMethod<&Model::optimizerState>("optimizerState"),
                         InstanceMethod<&Model::saveOptimizer>("saveOptimizer"),
                         InstanceMethod<&Model::loadOptimizer>("loadOptimizer"),
@@ -194,12 +180,16 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value configure(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
-    return run(info.Env(), [type = computeTypeFrom(from),
-                            on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
-      state.decoder.setCheckpointing(on);
-      if (state.decoder.computeType() != type) state.decoder.setComputeType(type);
-      return nothing();
-    });
+    return run(info.Env(),
+               [type = floatTypeAt(from, "computeType"), masters = floatTypeAt(from, "masterType"),
+                on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
+                 if (masters != at::kFloat && masters != type)
+                   fail("INVALID_INPUT", "Expected masters in float32 or in the type that is computed in.");
+
+                 state.decoder.setCheckpointing(on);
+                 state.decoder.setTypes(type, masters);
+                 return nothing();
+               });
   }
 
   Napi::Value logits(const Napi::CallbackInfo& info) {
@@ -231,26 +221,27 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value trainMicroBatch(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 TrainingPass pass(state.decoder, batch, /*training=*/true);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 TrainingPass pass(state.decoder, batch, /*training=*/true, entropyOfTop(loss));
                  std::vector<float> weights;
-                 const LossReport report = reportOf(pass, loss, &weights);
+                 const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
                  checkFinite(report, pass);
                  pass.backward(weights);
-                 return [report](Napi::Env env) { return toJs(env, report); };
+                 return [report](Napi::Env env) { return addon::toJs(env, report); };
                });
   }
 
   Napi::Value forward(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 state.pending.emplace(state.decoder, batch, /*training=*/true);
-                 const LossReport report = reportOf(*state.pending, loss, &state.pendingWeights);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 state.pending.emplace(state.decoder, batch, /*training=*/true, entropyOfTop(loss));
+                 const LossReport report = lossReport(state.pending->statistics(), state.pending->tokens(),
+                                                      loss, &state.pendingWeights);
                  checkFinite(report, *state.pending);
                  return [report, tokens = state.pending->tokens(),
                          statistics = state.pending->statistics()](Napi::Env env) {
-                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   Napi::Object out = addon::toJs(env, report).As<Napi::Object>();
                    out.Set("tokens", addon::toJs(env, tokens, statistics));
                    return out;
                  };
@@ -272,11 +263,11 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value evaluate(const Napi::CallbackInfo& info) {
     return run(info.Env(),
                [batch = microBatchFrom(objectArgument(info, 0)),
-                loss = lossFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
-                 const TrainingPass pass(state.decoder, batch, /*training=*/false);
-                 const LossReport report = reportOf(pass, loss, nullptr);
+                loss = lossRequestFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+                 const TrainingPass pass(state.decoder, batch, /*training=*/false, entropyOfTop(loss));
+                 const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, nullptr);
                  return [report, tokens = pass.tokens(), statistics = pass.statistics()](Napi::Env env) {
-                   Napi::Object out = toJs(env, report).As<Napi::Object>();
+                   Napi::Object out = addon::toJs(env, report).As<Napi::Object>();
                    out.Set("tokens", addon::toJs(env, tokens, statistics));
                    return out;
                  };
@@ -285,8 +276,10 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value createOptimizer(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
-    const OptimizerOptions options = {numberAt(from, "beta1"), numberAt(from, "beta2"), numberAt(from, "eps"),
-                                      numberAt(from, "weightDecay")};
+    const OptimizerOptions options = {
+        numberAt(from, "beta1"),    numberAt(from, "beta2"),
+        numberAt(from, "eps"),      numberAt(from, "weightDecay"),
+        numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
       state.decoder.clearGradients();
       state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);
@@ -302,6 +295,30 @@ class Model : public Napi::ObjectWrap<Model> {
                  const double norm = stepOptimizer(state, rate, maxNorm);
                  return [norm](Napi::Env env) { return Napi::Number::New(env, norm); };
                });
+  }
+
+  Napi::Value findNonFinite(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [batch = microBatchFrom(objectArgument(info, 0))](ModelState& state) -> ToJs {
+      return [found = adaptive::findNonFinite(state.decoder, batch)](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("module", found.module);
+        out.Set("rows", toTypedArray(env, found.rows));
+        return out;
+      };
+    });
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) -> ToJs {
+      return [held = heldMemory(state), free = availableMemory()](Napi::Env env) {
+        Napi::Object out = Napi::Object::New(env);
+        out.Set("weights", static_cast<double>(held.weights));
+        out.Set("gradients", static_cast<double>(held.gradients));
+        out.Set("optimizer", static_cast<double>(held.optimizer));
+        out.Set("available", static_cast<double>(free));
+        return out;
+      };
+    });
   }
 
   Napi::Value optimizerState(const Napi::CallbackInfo& info) {

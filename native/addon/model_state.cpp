@@ -8,6 +8,7 @@
 #include "core/io/stored_tensor.h"
 #include "core/model/load_weights.h"
 #include "core/optim/gradient_norm.h"
+#include "core/train/find_non_finite.h"
 
 namespace adaptive::addon {
 
@@ -29,29 +30,6 @@ int64_t ModelState::bytes() const {
   return total;
 }
 
-LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights) {
-  LossReport report;
-  report.sums = adaptiveSums(pass.statistics(), pass.tokens(), request.topK);
-  report.terms = adaptiveTerms(report.sums, request.bias);
-  report.bias = request.bias;
-  if (request.crossEntropy) {
-    report.loss = report.terms.common;
-    if (weights) {
-      const double share = report.sums.total > 0 ? request.scale / static_cast<double>(report.sums.total) : 0;
-      weights->assign(2 * report.sums.total, 0.f);
-      for (int64_t i = 0; i < report.sums.total; i++) (*weights)[2 * i] = static_cast<float>(share);
-    }
-    return report;
-  }
-  report.loss = report.terms.loss;
-  report.bias = steppedBias(request.bias, report.terms, report.sums);
-  if (weights) {
-    *weights = adaptiveWeights(pass.statistics(), pass.tokens(), request.topK, report.sums, request.bias,
-                               request.scale);
-  }
-  return report;
-}
-
 void checkFinite(const LossReport& report, const TrainingPass& pass) {
   if (std::isfinite(report.loss)) return;
   const auto& nll = pass.statistics().nll;
@@ -62,6 +40,20 @@ void checkFinite(const LossReport& report, const TrainingPass& pass) {
          " of the micro-batch are not finite. A lower learningRate or maxGradNorm usually helps.");
   }
   fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ".");
+}
+
+HeldMemory heldMemory(ModelState& state) {
+  HeldMemory held;
+  for (const Parameter* parameter : state.decoder.parameters()) {
+    held.weights += static_cast<int64_t>(parameter->master().nbytes());
+    if (!parameter->compute().is_same(parameter->master()))
+      held.weights += static_cast<int64_t>(parameter->compute().nbytes());
+    held.gradients += parameter->gradientBytes();
+  }
+  if (!state.optimizer) return held;
+  for (const auto& [name, tensor] : state.optimizer->state())
+    held.optimizer += static_cast<int64_t>(tensor.nbytes());
+  return held;
 }
 
 void backwardOf(ModelState& state, const std::optional<std::vector<float>>& onNll) {
@@ -90,7 +82,9 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
   if (pass.tokens().size() == 0) fail("INVALID_INPUT", "Expected a row of at least two tokens, found none.");
   std::vector<float> weights;
   GradientReport report;
-  report.loss = reportOf(pass, {.crossEntropy = true, .bias = {}}, &weights).loss;
+  report.loss =
+      lossReport(pass.statistics(), pass.tokens(), {.kind = LossKind::CrossEntropy, .bias = {}}, &weights)
+          .loss;
   pass.backward(weights);
   for (Parameter* parameter : state.decoder.parameters()) {
     const at::Tensor gradient = parameter->gradientToAddTo();
@@ -108,9 +102,10 @@ double stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
   const auto parameters = state.decoder.parameters();
   const double norm = gradientNorm(parameters);
   if (!std::isfinite(norm)) {
+    const std::string where = nonFiniteGradient(state.decoder);
     state.decoder.clearGradients();
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
-         ". A lower learningRate usually helps.");
+         where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
   state.optimizer->step(learningRate, clippingScale(norm, maxNorm));
   state.decoder.refreshCompute();

@@ -3,7 +3,7 @@
 #pragma once
 #include <optional>
 
-#include "core/loss/adaptive_loss.h"
+#include "core/loss/training_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/load_weights.h"
 #include "core/optim/optimizer.h"
@@ -21,22 +21,11 @@ struct ModelState {
   int64_t bytes() const;
 };
 
-struct LossRequest {
-  bool crossEntropy = false;
-  int64_t topK = 8;
-  double scale = 1;  ///< the micro-batch's share of its accumulation window
-  AdaptiveBias bias = {};
+/// Bytes that the tensors of a model take between two steps.
+struct HeldMemory {
+  int64_t weights = 0, gradients = 0, optimizer = 0;
 };
-
-struct LossReport {
-  double loss = 0;
-  AdaptiveTerms terms;
-  AdaptiveSums sums;
-  AdaptiveBias bias;  ///< after its step
-};
-
-/// The loss of a pass; `weights` receives what backward() takes, unless it is null.
-LossReport reportOf(const TrainingPass& pass, const LossRequest& request, std::vector<float>* weights);
+HeldMemory heldMemory(ModelState& state);
 
 /// Errors: LOSS_NOT_FINITE naming the first row whose logits are not.
 void checkFinite(const LossReport& report, const TrainingPass& pass);

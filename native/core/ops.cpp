@@ -29,6 +29,7 @@ TORCH_LIBRARY(adaptive_trainer, m) {
   m.def("attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
   m.def("soft_cap_(Tensor(a!) x, float cap) -> ()");
+  m.def("top_k_entropy(Tensor logits, int k) -> Tensor");
   m.def(
       "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
       "cap) "
@@ -123,6 +124,10 @@ std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& l
 void softCap_(Tensor x, double cap) {
   static const auto op = find<void(Tensor, double)>("adaptive_trainer::soft_cap_");
   call(op, x, cap);
+}
+Tensor topKEntropy(const Tensor& logits, int64_t k) {
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("adaptive_trainer::top_k_entropy");
+  return call(op, logits, k);
 }
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap) {

@@ -55,6 +55,9 @@ Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels);
 /// x = cap·tanh(x/cap), in place; x contiguous.
 void softCap_(Tensor x, double cap);
+/// logits [n, vocab] → float32 [n]: the entropy, in nats, of the softmax over the k largest logits of each
+/// row alone (all of them when the vocabulary is smaller).
+Tensor topKEntropy(const Tensor& logits, int64_t k);
 /// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
 /// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,

@@ -1,59 +1,58 @@
-"""Learning rates by transformers' own schedulers, for test/trainer/learning-rate.test.ts.
+"""Learning rates of every schedule by transformers itself: test/fixtures/extra/schedules.json.
 
-Run:  python scripts/oracles/schedules.py [--out test/fixtures/schedules.json]
-
-Each case holds the rate of every optimizer step, as a Trainer's scheduler would set it.
+Run:  python scripts/oracles/schedules.py
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
-import transformers
+from transformers import get_scheduler
 
-REPO = Path(__file__).resolve().parents[2]
-RATE = 2e-5
-# type, warm-up steps, total steps, further arguments
+OUT = Path(__file__).resolve().parents[2] / "test/fixtures/extra/schedules.json"
+RATE = 3e-4
 CASES = [
-    (name, warmup, total, extra)
-    for name, extra in [
-        ("cosine", {}),
-        ("linear", {}),
-        ("constant", {}),
-        ("constant_with_warmup", {}),
-        ("cosine_with_min_lr", {"min_lr_rate": 0.1}),
-        ("cosine_with_min_lr", {"min_lr_rate": 0.0}),
-    ]
-    for warmup, total in [(0, 12), (3, 12), (12, 12), (20, 12), (1, 1), (0, 1), (10, 57)]
+    ("linear", {}),
+    ("cosine", {}),
+    ("cosine", {"num_cycles": 1.5}),
+    ("cosine_with_restarts", {}),
+    ("cosine_with_restarts", {"num_cycles": 3}),
+    ("cosine_with_min_lr", {"min_lr_rate": 0.1}),
+    ("cosine_with_min_lr", {"min_lr": 2e-5, "num_cycles": 0.75}),
+    ("constant", {}),
+    ("constant_with_warmup", {}),
+    ("polynomial", {}),
+    ("polynomial", {"power": 2.5, "lr_end": 1e-5}),
+    ("inverse_sqrt", {}),
+    ("inverse_sqrt", {"timescale": 40}),
+    ("warmup_stable_decay", {"num_decay_steps": 12}),
+    ("warmup_stable_decay", {"num_decay_steps": 10, "decay_type": "linear", "min_lr_ratio": 0.1}),
+    ("warmup_stable_decay", {"num_decay_steps": 9, "num_stable_steps": 5, "decay_type": "1-sqrt", "warmup_type": "1-sqrt"}),
+    ("warmup_stable_decay", {"num_decay_steps": 8, "warmup_type": "cosine", "min_lr_ratio": 0.05, "num_cycles": 1.5}),
 ]
+LENGTHS = [(0, 50), (7, 50), (60, 50), (12, 12), (1, 1), (0, 1)]  # warm-up and all steps; some runs end in their warm-up
 
 
-def rates(name, warmup, total, extra):
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATE)
-    scheduler = transformers.get_scheduler(
-        name, optimizer, num_warmup_steps=warmup, num_training_steps=total, scheduler_specific_kwargs=extra or None
-    )
-    out = []
+def rates(name, kwargs, warmup, total):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=RATE)
+    scheduler = get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=total, scheduler_specific_kwargs=kwargs)
+    values = []
     for _ in range(total):
-        out.append(optimizer.param_groups[0]["lr"])
+        values.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    return out
+    return values
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/schedules.json")
-    options = parser.parse_args()
     cases = [
-        {"type": name, "warmupSteps": warmup, "totalSteps": total, "minLrRate": extra.get("min_lr_rate"), "rates": rates(name, warmup, total, extra)}
-        for name, warmup, total, extra in CASES
+        {"type": name, "kwargs": kwargs, "learningRate": RATE, "warmupSteps": warmup, "totalSteps": total, "rates": rates(name, kwargs, warmup, total)}
+        for name, kwargs in CASES
+        for warmup, total in LENGTHS
+        # Its stable phase would be of negative length.
+        if not (name == "warmup_stable_decay" and warmup + kwargs["num_decay_steps"] > total)
     ]
-    answer = {"transformers": transformers.__version__, "learningRate": RATE}
-    lines = ",\n".join("  " + json.dumps(case) for case in cases)
-    options.out.write_text(json.dumps(answer, indent=1)[:-2] + f',\n "cases": [\n{lines}\n ]\n}}\n')
-    print(len(cases), "cases")
+    OUT.write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ export const adaptiveLossConfigSchema = z.object({
   topK: field.wholeNumber(1).default(8),
   /** Steps between two reports of the loss' counts since the run began. Default 100. */
   adaptiveLogSteps: field.wholeNumber(1).default(100),
-  /** `adaptive` (default), or `ce` for plain cross-entropy. */
-  loss: field.oneOf('adaptive', 'ce').default('adaptive'),
-  /** Confidence curriculum: the threshold of the first step. Only null until it is available. */
-  initialConfidence: z.null({ error: 'null or a number from 0 to 1' }).default(null),
-  /** Confidence curriculum: the threshold after `curriculumEpochs`. Only null until it is available. */
-  finalConfidence: z.null({ error: 'null or a number from 0 to 1' }).default(null),
-  /** Confidence curriculum: its length in epochs. Only null until it is available. */
-  curriculumEpochs: z.null({ error: 'null or a number greater than 0' }).default(null),
+  /**
+   * `adaptive` (default); `ce`, plain cross-entropy; `dft`, each token's cross-entropy times its probability; `eaft`, times
+   * the entropy of the model's `topK` first choices (20 in its paper) as a share of the greatest it could be.
+   */
+  loss: field.oneOf('adaptive', 'ce', 'dft', 'eaft').default('adaptive'),
+  /** A first choice counts as correct only from this probability on, at the start of the run. Default null: always. */
+  initialConfidence: field.number(0, 1).nullable().default(null),
+  /** That probability after `curriculumEpochs`, reached evenly. Default null: it stays `initialConfidence`. */
+  finalConfidence: field.number(0, 1).nullable().default(null),
+  /** Epochs over which the probability moves; goes with `finalConfidence`. Default null. */
+  curriculumEpochs: field.numberAbove(0).nullable().default(null),
   /** Bound on the divergence from the base model. Only null until it is available. */
   maxKlDivergence: z.null({ error: 'null or a number, 0 or more' }).default(null),
 });

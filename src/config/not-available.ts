@@ -21,23 +21,19 @@ export const notAvailable: readonly NotAvailable[] = [
     group: 'trainingConfig',
     key: 'optimizer',
     matches: oneOf(
-      'sgd',
-      'adafactor',
-      ...['lion', 'lion_8bit', 'lion_32bit', 'paged_lion_8bit', 'paged_lion_32bit'],
+      ...['lion_8bit', 'lion_32bit', 'paged_lion_8bit', 'paged_lion_32bit'],
       ...['paged_adamw', 'paged_adamw_32bit', 'adamw_hf', 'adamw_bnb_8bit', 'adamw_apex_fused'],
       ...['adamw_anyprecision', 'ademamix', 'ademamix_8bit', 'rmsprop', 'adagrad', 'galore_adamw'],
     ),
-    expected: '"adamw", "adamw_torch", "adamw_torch_fused", "adamw_8bit" or "paged_adamw_8bit"',
+    expected:
+      '"adamw", "adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "sgd", "adafactor" or "lion"',
     what: 'this optimizer',
   },
   {
     group: 'trainingConfig',
     key: 'lrSchedulerType',
-    matches: oneOf(
-      ...['wsd', 'warmup_stable_decay', 'polynomial', 'inverse_sqrt', 'cosine_with_restarts'],
-      ...['cosine_warmup_with_min_lr', 'reduce_lr_on_plateau'],
-    ),
-    expected: '"cosine", "linear", "constant", "constant_with_warmup" or "cosine_with_min_lr"',
+    matches: oneOf('cosine_warmup_with_min_lr', 'reduce_lr_on_plateau', 'greedy'),
+    expected: '"cosine", "linear", "constant", "polynomial", "inverse_sqrt", "wsd" or another of its kind',
     what: 'this schedule',
   },
   {
@@ -68,20 +64,6 @@ export const notAvailable: readonly NotAvailable[] = [
     expected: '"no", "steps" or "epoch"',
     what: 'saving by evaluation result',
   },
-  {
-    group: 'adaptiveLossConfig',
-    key: 'loss',
-    matches: oneOf('dft', 'eaft'),
-    expected: '"adaptive" or "ce"',
-    what: 'this loss',
-  },
-  ...['initialConfidence', 'finalConfidence', 'curriculumEpochs'].map((key): NotAvailable => ({
-    group: 'adaptiveLossConfig',
-    key,
-    matches: given,
-    expected: 'null or no such key',
-    what: 'the confidence curriculum (the Python package accepts this key and ignores it; without it the result is the same as there)',
-  })),
   {
     group: 'adaptiveLossConfig',
     key: 'maxKlDivergence',

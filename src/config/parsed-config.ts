@@ -10,9 +10,10 @@ type TrainingOutput = z.output<typeof trainingConfigSchema>;
 /** The training configuration with every default filled in; see `trainingConfigSchema` for what each key means. */
 export interface TrainingConfig extends Omit<
   TrainingOutput,
-  'betas' | 'fp16' | 'evalBatchSize' | 'evalSteps'
+  'betas' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
 > {
-  /** Never true together with `bf16`. */
+  precision: NonNullable<TrainingOutput['precision']>;
+  /** Never true together with `bf16`; both as `precision` says. */
   fp16: boolean;
   evalBatchSize: number;
   evalSteps: number;

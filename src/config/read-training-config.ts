@@ -1,3 +1,4 @@
+import { checkLrSchedule } from './check-lr-schedule.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
 import type { TrainingConfig } from './parsed-config.js';
@@ -19,9 +20,13 @@ export function readTrainingConfig(
   const read = reader.read(trainingConfigSchema, given, path);
   if (read === undefined) return undefined;
   const { betas, ...config } = read;
+  const fp16 = config.fp16 ?? !config.bf16;
+  const precision = config.precision ?? (config.bf16 ? 'bf16' : fp16 ? 'fp16' : 'fp32');
   return {
     ...config,
-    fp16: config.fp16 ?? !config.bf16,
+    precision,
+    fp16: precision === 'fp16',
+    bf16: precision.startsWith('bf16'),
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
     evalSteps: config.evalSteps ?? config.loggingSteps,
     adamBeta1: betas?.[0] ?? config.adamBeta1,
@@ -49,20 +54,28 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
       `expected the value in ${betas.path} or none, received another one; remove one of the two`,
     );
   });
-  const schedule = given.get('lrSchedulerType')?.value ?? 'cosine';
-  const least = given.get('minLrRate');
-  const hasLeast = least !== undefined && least.value !== null;
-  if (schedule === 'cosine_with_min_lr' && !hasLeast) {
-    const at = least?.path ?? configPath(path, reader.spell('minLrRate'));
-    reader.faults.push({
-      path: at,
-      code: 'MISSING',
-      message: 'expected a number from 0 to 1 with the schedule "cosine_with_min_lr", received nothing',
-    });
-  } else if (schedule !== 'cosine_with_min_lr' && hasLeast) {
+  const optimizer = given.get('optimizer')?.value ?? 'paged_adamw_8bit';
+  const momentum = given.get('momentum');
+  if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd') {
     contradiction(
-      least.path,
-      `expected only with the schedule "cosine_with_min_lr", received with ${JSON.stringify(schedule)}`,
+      momentum.path,
+      `expected only with the optimizer "sgd", received with ${JSON.stringify(optimizer)}`,
+    );
+  }
+  checkPrecision(given, contradiction);
+  checkLrSchedule(reader, given, path);
+}
+
+function checkPrecision(given: GivenKeys, contradiction: (at: string, message: string) => void): void {
+  const precision = given.get('precision');
+  if (precision === undefined || precision.value === null) return;
+  for (const name of ['fp16', 'bf16'] as const) {
+    const flag = given.get(name);
+    const agrees = String(precision.value).startsWith(name) === flag?.value;
+    if (flag === undefined || typeof flag.value !== 'boolean' || agrees) continue;
+    contradiction(
+      flag.path,
+      `expected what ${precision.path} says or nothing, received ${flag.value}; remove it`,
     );
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { field } from './field.js';
+import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
 
 const stepsOrAll = '-1 or a whole number, 1 or more';
 const deviceName = '"auto", "cpu", "cuda" or "cuda:<index>"';
@@ -52,14 +53,19 @@ export const trainingConfigSchema = z.object({
 
   /** Highest learning rate, reached after the warm-up. Default 2e-5. */
   learningRate: field.number(0).default(2e-5),
-  /** Decoupled weight decay of AdamW, per step and unit of learning rate. Default 0.01. */
+  /** Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, where it joins the gradient. Default 0.01. */
   weightDecay: field.number(0).default(0.01),
   /** Steps over which the learning rate rises from 0. Default 10. */
   warmupSteps: field.wholeNumber(0).default(10),
-  /** How the learning rate moves after the warm-up. Default `cosine`. */
+  /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
   lrSchedulerType: field
-    .oneOf('cosine', 'linear', 'constant', 'constant_with_warmup', 'cosine_with_min_lr')
+    .oneOf(
+      ...(['cosine', 'linear', 'constant', 'constant_with_warmup', 'cosine_with_min_lr'] as const),
+      ...(['cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'wsd', 'warmup_stable_decay'] as const),
+    )
     .default('cosine'),
+  /** Settings of the schedule, those of transformers' `lr_scheduler_kwargs`. Default: none. */
+  lrSchedulerKwargs: lrSchedulerKwargsSchema.prefault({}),
   /** For `cosine_with_min_lr`, which needs it: the lowest rate as a share of `learningRate`, 0 to 1. Default null. */
   minLrRate: field.number(0, 1).nullable().default(null),
 
@@ -73,6 +79,12 @@ export const trainingConfigSchema = z.object({
   /** Seed of the row order and of dropout, 0 to 2³² − 1. Default 42. */
   seed: field.wholeNumber(0, 2 ** 32 - 1).default(42),
 
+  /**
+   * What weights are kept and computed in, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`: float32 weights,
+   * low-precision compute; `bf16-true`: weights in bfloat16 too, rounded stochastically (by `seed`) after each step, for
+   * the least memory. Default null: what `fp16` and `bf16` say.
+   */
+  precision: field.oneOf('fp32', 'bf16', 'fp16', 'bf16-true').nullable().default(null),
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
   /** Mixed precision in float16, computed in bfloat16 on a CPU. Default true, or false where `bf16` is true. */
@@ -84,10 +96,18 @@ export const trainingConfigSchema = z.object({
   /** Accepted for the Python package's sake: the fused kernels are always on here, with true or false. Default false. */
   useLigerKernel: field.flag().default(false),
 
-  /** AdamW with 8-bit state (`paged_adamw_8bit`, the default, or `adamw_8bit`) or float32 state (the three others). */
+  /**
+   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, or `adamw_8bit`) or float32 state (`adamw` and its
+   * synonyms), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in the Hugging Face Trainer) or `lion`.
+   */
   optimizer: field
-    .oneOf('adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit')
+    .oneOf(
+      ...(['adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit'] as const),
+      ...(['sgd', 'adafactor', 'lion'] as const),
+    )
     .default('paged_adamw_8bit'),
+  /** Momentum of `sgd`, 0 to less than 1. Default 0. */
+  momentum: field.number(0, 1, { below: true }).default(0),
   /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */
   betas: z
     .tuple([field.number(0, 1, { below: true }), field.number(0, 1, { below: true })], {
@@ -95,14 +115,20 @@ export const trainingConfigSchema = z.object({
     })
     .nullable()
     .default(null),
-  /** Decay rate of Adam's mean of gradients. Default 0.9. */
+  /** Decay rate of the mean of gradients, in Adam and Lion. Default 0.9. */
   adamBeta1: field.number(0, 1, { below: true }).default(0.9),
-  /** Decay rate of Adam's mean of squared gradients. Default 0.999. */
+  /** Decay rate of Adam's mean of squared gradients, and Lion's second rate (0.99 in its paper). Default 0.999. */
   adamBeta2: field.number(0, 1, { below: true }).default(0.999),
   /** Added to Adam's denominator. Default 1e-8. */
   adamEpsilon: field.number(0).default(1e-8),
   /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
   maxGradNorm: field.number(0).default(1),
+
+  /**
+   * A loss or gradient that is not finite: `stop` (default) ends the run with LOSS_NOT_FINITE; `skip` drops the gradients of
+   * that step, warns, counts it and goes on.
+   */
+  onNonFinite: field.oneOf('stop', 'skip').default('stop'),
 
   /** Steps between two reports. Default 10. */
   loggingSteps: field.wholeNumber(1).default(10),

@@ -22,6 +22,8 @@ export interface AdaptiveLossOptions {
   styles: readonly LearningStyle[];
   /** 1 to vocabSize: a wrong token is outside when it is not among this many first choices. */
   topK: number;
+  /** A first choice counts as correct only from this probability on, 0 to 1. Default 0: always. */
+  confidence?: number;
   /** Labels of a row before the last occurrence of these ids are not trained. Default: none. */
   demarcationIds?: Int32Array | readonly number[];
   /** α, β and their Adam moments. Default: α = β = 1, no step taken. */
@@ -61,6 +63,7 @@ export async function adaptiveLoss(options: AdaptiveLossOptions): Promise<Adapti
   const result = await engineCall(async () =>
     loadAddon().adaptiveLoss({
       ...{ hidden, weight, rows, seq, hiddenSize, vocabSize, topK },
+      ...{ loss: 'adaptive', confidence: options.confidence ?? 0, scale: 1 },
       labels: Int32Array.from(options.labels),
       demarcationIds: Int32Array.from(options.demarcationIds ?? []),
       styles: Uint8Array.from(options.styles, (style) => learningStyles.indexOf(style)),
@@ -99,7 +102,8 @@ function check(options: AdaptiveLossOptions): void {
   for (const [name, value] of Object.entries({ rows, seq, hiddenSize, vocabSize })) {
     expectInput(Number.isSafeInteger(value) && value >= 1, name, 'a whole number, 1 or more', value);
   }
-  const { topK, chunkTokens = 1, styles, dtype = 'float32' } = options;
+  const { topK, chunkTokens = 1, styles, dtype = 'float32', confidence = 0 } = options;
+  expectInput(confidence >= 0 && confidence <= 1, 'confidence', 'a number from 0 to 1', confidence);
   expectInput(
     Number.isSafeInteger(topK) && topK >= 1 && topK <= vocabSize,
     'topK',

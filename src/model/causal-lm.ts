@@ -55,7 +55,8 @@ export class CausalLM {
     public config: Readonly<Record<string, unknown>>,
     /** The folder it was read from. */
     readonly dir: string,
-    private decoder: DecoderConfig,
+    /** @internal */
+    public decoder: DecoderConfig,
     /** Name and shape of every weight, as in the checkpoint. */
     public parameters: readonly { name: string; shape: number[] }[],
     /** Ids that end a text, from generation_config.json and config.json. */
@@ -225,9 +226,13 @@ export class CausalLM {
     await savePretrained(this, dir, options);
   }
 
-  /** @internal Chooses what to compute in and whether blocks are recomputed in backward. */
-  async configure(computeType: ComputeType, gradientCheckpointing: boolean): Promise<void> {
-    await this.call((native) => native.configure({ computeType, gradientCheckpointing }));
+  /** @internal Chooses what to compute in, what to keep weights in, and whether blocks are recomputed in backward. */
+  async configure(
+    computeType: ComputeType,
+    gradientCheckpointing: boolean,
+    masterType: ComputeType = 'float32',
+  ): Promise<void> {
+    await this.call((native) => native.configure({ computeType, masterType, gradientCheckpointing }));
   }
 
   /** @internal A call of the engine, refused once disposed. */

@@ -27,8 +27,10 @@ export interface AdaptiveState {
 }
 
 export interface LossRequest {
-  crossEntropy: boolean;
+  loss: 'adaptive' | 'ce' | 'dft' | 'eaft';
   topK: number;
+  /** A first choice counts as correct from this probability on; 0: always. */
+  confidence: number;
   /** The micro-batch's share of the labelled tokens of its accumulation window. */
   scale: number;
   state: AdaptiveState;
@@ -139,6 +141,18 @@ export interface StoredTensor {
 export type ComputeType = 'float32' | 'bfloat16';
 export type StorageType = 'F32' | 'BF16' | 'F16';
 
+export interface OptimizerRequest {
+  name: 'adamw' | 'adamw_8bit' | 'sgd' | 'lion' | 'adafactor';
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** Of sgd. */
+  momentum: number;
+  /** Of the stochastic rounding of bfloat16 weights. */
+  seed: number;
+}
+
 export interface NativeModel {
   parameters(): Promise<{ name: string; shape: number[] }[]>;
   load(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
@@ -146,7 +160,12 @@ export interface NativeModel {
   initialise(options: { deviation: number; residualDeviation: number; seed: number }): Promise<void>;
   /** Gives embedding and head another number of rows; refused once an optimizer exists. */
   resize(options: { vocabSize: number; seed: number }): Promise<void>;
-  configure(options: { computeType: ComputeType; gradientCheckpointing: boolean }): Promise<void>;
+  /** masterType: of the weights that the optimizer moves; float32, or the same as computeType. */
+  configure(options: {
+    computeType: ComputeType;
+    masterType: ComputeType;
+    gradientCheckpointing: boolean;
+  }): Promise<void>;
   logits(batch: FlatBatch): Promise<Float32Array>;
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
   trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport>;
@@ -155,15 +174,13 @@ export interface NativeModel {
   /** weights: ∂loss/∂nll per labelled token of the last forward(). Default: those of its LossRequest. */
   backward(request: { weights?: Float32Array }): Promise<void>;
   evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
-  createOptimizer(options: {
-    name: 'adamw' | 'adamw_8bit';
-    beta1: number;
-    beta2: number;
-    eps: number;
-    weightDecay: number;
-  }): Promise<void>;
+  createOptimizer(options: OptimizerRequest): Promise<void>;
   /** Clip, step, clear. Resolves to the gradient norm before clipping. */
   optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<number>;
+  /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
+  findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
+  /** Bytes held by the model's tensors, and what the system has left. */
+  memory(): Promise<{ weights: number; gradients: number; optimizer: number; available: number }>;
   /** What has to survive a restart, in the order that saveOptimizer writes. */
   optimizerState(): Promise<{ steps: number; tensors: { name: string; shape: number[]; dtype: string }[] }>;
   saveOptimizer(request: { path: string; header: string }): Promise<void>;
@@ -215,13 +232,17 @@ export interface NativeAddon {
     seq: number;
     hiddenSize: number;
     vocabSize: number;
+    loss: LossRequest['loss'];
     topK: number;
+    confidence: number;
+    scale: number;
     /** 0: as many as fit the memory that is free. */
     chunkTokens: number;
     bfloat16: boolean;
     training: boolean;
     state: AdaptiveState;
   }): Promise<{
+    loss: number;
     terms: AdaptiveTerms;
     sums: AdaptiveSums;
     state: AdaptiveState;

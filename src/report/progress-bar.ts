@@ -104,12 +104,15 @@ export class ProgressBar implements Tracker {
 }
 
 function startText(event: StartEvent): string {
-  const { device, dtype, threads } = event;
+  const { device, dtype, threads, memory } = event;
   const parts = [
     `${event.runName}: ${format.count(event.steps)} steps`,
     `${format.count(event.trainRows)} rows to train on, ${format.count(event.evalRows)} to evaluate`,
     `${format.count(event.parameters)} parameters`,
     `${device} in ${dtype} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(memory === undefined
+      ? []
+      : [`about ${format.bytes(memory.total)} of memory, ${format.bytes(memory.available)} free`]),
   ];
   return parts.join(' · ');
 }

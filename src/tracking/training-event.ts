@@ -1,4 +1,5 @@
 import type { LearningStyle } from '../data/learning-style.js';
+import type { MemoryReport } from '../trainer/check-memory.js';
 import type { DatasetReport } from '../data/mixed-datasets.js';
 
 /**
@@ -42,12 +43,14 @@ export interface StartEvent {
   tokensPerEpoch?: number;
   /** Where it computes, e.g. `cpu`. */
   device: string;
-  /** What it computes in: `float32`, `bfloat16` or `float16`. The weights themselves stay float32. */
+  /** What it computes in: `float32`, `bfloat16` or `float16`. The weights themselves stay float32, except in `bf16-true`. */
   dtype: string;
   /** Threads that the native engine computes with. */
   threads: number;
   /** Trained parameters, tied ones counted once. */
   parameters: number;
+  /** What the run is expected to need at its peak, and what is free; absent where the rows are streamed. */
+  memory?: MemoryReport;
 }
 
 /** After every optimizer step. All values are of this step alone. */
@@ -73,6 +76,8 @@ export interface StepEvent {
   secondsPerStep: number;
   /** Seconds until the last step at the present pace; evaluating and saving are left out. */
   etaSeconds: number;
+  /** Steps of the run that were dropped so far, their numbers not being finite; absent where none was. */
+  skippedSteps?: number;
 }
 
 /** Every `loggingSteps` steps: means over the steps since the previous one, sums where the name says tokens. */
@@ -94,6 +99,8 @@ export interface LogEvent {
   statistics: TokenStatistics;
   secondsPerStep: number;
   etaSeconds: number;
+  /** As in the last of these steps. */
+  skippedSteps?: number;
 }
 
 /** Every `adaptiveLogSteps` steps: the adaptive loss' counts since the run began. */

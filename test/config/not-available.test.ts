@@ -13,11 +13,8 @@ function expectNotAvailable(input: object, path: string, env: NodeJS.ProcessEnv 
 
 describe('not available yet', () => {
   it.each([
-    ['optimizer', 'sgd'],
-    ['optimizer', 'adafactor'],
-    ['optimizer', 'lion'],
-    ['lrSchedulerType', 'wsd'],
-    ['lrSchedulerType', 'polynomial'],
+    ['optimizer', 'lion_8bit'],
+    ['lrSchedulerType', 'reduce_lr_on_plateau'],
     ['attnImpl', 'flash_attention_2'],
     ['useWandb', true],
     ['localRank', 1],
@@ -26,14 +23,7 @@ describe('not available yet', () => {
     expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
   });
 
-  it.each([
-    ['loss', 'dft'],
-    ['loss', 'eaft'],
-    ['initial_confidence', 0.7],
-    ['final_confidence', 0.9],
-    ['curriculum_epochs', 1],
-    ['max_kl_divergence', 0.2],
-  ])('adaptive_loss_config.%s = %j', (key, value) => {
+  it.each([['max_kl_divergence', 0.2]])('adaptive_loss_config.%s = %j', (key, value) => {
     expectNotAvailable({ adaptive_loss_config: { [key]: value } }, `adaptive_loss_config.${key}`);
   });
 
@@ -45,7 +35,11 @@ describe('not available yet', () => {
 describe('available', () => {
   it.each([
     ['optimizer', ['adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit']],
-    ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup']],
+    ['optimizer', ['sgd', 'adafactor', 'lion']],
+    ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup', 'polynomial', 'wsd']],
+    ['lrSchedulerType', ['cosine_with_restarts', 'inverse_sqrt', 'warmup_stable_decay']],
+    ['onNonFinite', ['stop', 'skip']],
+    ['precision', ['fp32', 'bf16', 'fp16', 'bf16-true']],
     ['attnImpl', [null, 'sdpa', 'eager']],
     ['useWandb', ['auto', false]],
     ['resumeFromCheckpoint', [null, false, true, 'out/checkpoint-3']],
@@ -62,8 +56,8 @@ describe('available', () => {
     }
   });
 
-  it('adaptiveLossConfig.loss: adaptive and ce', () => {
-    for (const loss of ['adaptive', 'ce']) {
+  it('adaptiveLossConfig.loss: adaptive, ce, dft and eaft', () => {
+    for (const loss of ['adaptive', 'ce', 'dft', 'eaft']) {
       expect(parseConfig({ ...least, adaptiveLossConfig: { loss } }, {}).adaptiveLossConfig.loss).toBe(loss);
     }
   });

@@ -14,6 +14,7 @@ interface Case {
   seq: number;
   hidden: number;
   vocab: number;
+  confidence?: number;
   demarcationIds?: number[];
   demarkationIds?: number[];
   alphaInitial: number;
@@ -36,7 +37,11 @@ function casesIn(folder: string): { folder: string; entry: Case }[] {
 }
 
 // `adaptive-loss` is the Python package's own output, `extra` an independent float64 implementation (scripts/oracles).
-const cases = [...casesIn('adaptive-loss'), ...casesIn('extra/adaptive-loss')];
+const cases = [
+  ...casesIn('adaptive-loss'),
+  ...casesIn('extra/adaptive-loss'),
+  ...casesIn('extra/adaptive-loss-confidence'),
+];
 
 describe.each(cases)('adaptiveLoss on $entry.name', ({ folder, entry }) => {
   const arrays = readSafetensors(join(folder, `${entry.name}.safetensors`));
@@ -52,6 +57,7 @@ describe.each(cases)('adaptiveLoss on $entry.name', ({ folder, entry }) => {
       labels: Int32Array.from(numbers(arrays[`s${step}.labels`]!)),
       styles: entry.steps[step]!.styles,
       topK: entry.topK,
+      ...(entry.confidence === undefined ? {} : { confidence: entry.confidence }),
       demarcationIds: entry.demarcationIds ?? entry.demarkationIds ?? [],
     };
   }

@@ -77,8 +77,10 @@ describe.each(folders)('CausalLM on $name', ({ dir }) => {
       step: 0,
     };
     const batch = { inputIds, cuSeqlens, labels: inputIds, styles: new Uint8Array(rows.length) };
-    const request = { ...batch, crossEntropy: true, topK: 1, scale: 1, state };
-    await model.native.createOptimizer({ name: 'adamw', beta1: betas[0], beta2: betas[1], eps, weightDecay });
+    const request = { ...batch, loss: 'ce' as const, confidence: 0, topK: 1, scale: 1, state };
+    await model.native.createOptimizer({
+      ...{ name: 'adamw', beta1: betas[0], beta2: betas[1], eps, weightDecay, momentum: 0, seed: 0 },
+    });
     const losses: number[] = [];
     const norms: number[] = [];
     for (const _ of expected.gradNorms) {

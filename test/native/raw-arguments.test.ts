@@ -13,9 +13,11 @@ const state = {
   ...{ alpha: 1, beta: 1, alphaMoment1: 0, alphaMoment2: 0, betaMoment1: 0, betaMoment2: 0, step: 0 },
 };
 const flat = { inputIds: Int32Array.of(1, 2, 3, 4), cuSeqlens: Int32Array.of(0, 3, 4) };
-const loss = { crossEntropy: false, topK: 2, scale: 1, state };
+const loss = { loss: 'adaptive', topK: 2, confidence: 0, scale: 1, state } as const;
 const batch = { ...flat, labels: Int32Array.of(1, 2, 3, 4), styles: Uint8Array.of(1, 2), ...loss };
-const options = { name: 'adamw', beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0 } as const;
+const options = {
+  ...{ name: 'adamw' as const, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, seed: 0 },
+} as const;
 const prompt = {
   ...{ inputIds: Int32Array.of(1, 2), cuSeqlens: Int32Array.of(0, 2), temperature: 1, topK: 0, topP: 1 },
   ...{ repetitionPenalty: 1, seed: 1, stopTokenIds: new Int32Array() },
@@ -23,7 +25,7 @@ const prompt = {
 const head = {
   ...{ hidden: new Float32Array(4 * 3), weight: new Float32Array(5 * 3), labels: Int32Array.of(0, 1, 2, 3) },
   ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },
-  ...{ vocabSize: 5, topK: 2, chunkTokens: 0, bfloat16: false, training: true, state },
+  ...{ vocabSize: 5, chunkTokens: 0, bfloat16: false, training: true, ...loss },
 };
 
 let addon: NativeAddon;
@@ -147,7 +149,7 @@ const calls: Record<
   },
   load: { argument: () => ({ files }), call: (m, a) => m.load(a) },
   configure: {
-    argument: () => ({ computeType: 'float32', gradientCheckpointing: false }),
+    argument: () => ({ computeType: 'float32', masterType: 'float32', gradientCheckpointing: false }),
     call: (m, a) => m.configure(a),
   },
   logits: { argument: () => flat, call: (m, a) => m.logits(a) },
@@ -156,11 +158,16 @@ const calls: Record<
   forward: { argument: () => batch, call: (m, a) => m.forward(a) },
   backward: { argument: () => ({ weights: Float32Array.of(1, 1) }), call: (m, a) => m.backward(a) },
   evaluate: { argument: () => batch, call: (m, a) => m.evaluate(a) },
+  'evaluate, with eaft': {
+    argument: () => ({ ...batch, loss: 'eaft' }),
+    call: (m, a) => m.evaluate(a),
+  },
   createOptimizer: { argument: () => options, call: (m, a) => m.createOptimizer(a) },
   optimizerStep: {
     argument: () => ({ learningRate: 0, maxGradNorm: 1 }),
     call: (m, a) => m.optimizerStep(a),
   },
+  findNonFinite: { argument: () => batch, call: (m, a) => m.findNonFinite(a) },
   saveOptimizer: {
     argument: () => ({ path: join(dir, 'o.safetensors'), header: '{}' }),
     call: (m, a) => m.saveOptimizer(a),
@@ -217,7 +224,7 @@ describe('the raw addon', () => {
     expectType(() => model.trainMicroBatch({ ...batch, topK: 1.5 }), 'topK');
     expectType(() => model.trainMicroBatch({ ...batch, scale: '1' as never }), 'scale');
     expectType(() => model.trainMicroBatch({ ...batch, state: { ...state, alpha: null as never } }), 'alpha');
-    expectType(() => model.trainMicroBatch({ ...batch, crossEntropy: 1 as never }), 'crossEntropy');
+    expectType(() => model.trainMicroBatch({ ...batch, loss: 1 as never }), 'loss');
     expectType(() => model.trainMicroBatch({ ...batch, styles: Uint8Array.of(1, 4) }), 'styles');
     expectType(() => model.nextTokens({} as never), 'generation');
     expectType(() => addon.createModel({ ...decoder, kvHeads: 0 }), 'sizes');
@@ -262,7 +269,8 @@ describe('the raw addon', () => {
 
   it('survives whatever comes between a forward and its backward', async () => {
     const between: ((native: NativeModel) => Promise<unknown>)[] = [
-      (native) => native.configure({ computeType: 'bfloat16', gradientCheckpointing: true }),
+      (native) =>
+        native.configure({ computeType: 'bfloat16', masterType: 'float32', gradientCheckpointing: true }),
       (native) => native.clearGradients(),
       (native) => native.createOptimizer(options),
       (native) => native.load({ files }),
@@ -274,7 +282,7 @@ describe('the raw addon', () => {
     for (const work of between) {
       for (const gradientCheckpointing of [false, true]) {
         const native = await open();
-        await native.configure({ computeType: 'float32', gradientCheckpointing });
+        await native.configure({ computeType: 'float32', masterType: 'float32', gradientCheckpointing });
         await native.createOptimizer(options);
         await native.trainMicroBatch(batch);
         await native.forward(batch);

@@ -1,27 +1,48 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
 import { learningRate, type Schedule } from '../../src/trainer/learning-rate.js';
 
-interface Case extends Omit<Schedule, 'learningRate'> {
+interface Case {
+  type: Schedule['type'];
+  kwargs: Record<string, unknown>;
+  learningRate: number;
+  warmupSteps: number;
+  totalSteps: number;
   rates: number[];
 }
 
-// Made by transformers' get_scheduler (scripts/oracles/schedules.py).
-const fixture = new URL('../fixtures/schedules.json', import.meta.url);
-const { learningRate: rate, cases } = JSON.parse(readFileSync(fixture, 'utf8')) as {
-  learningRate: number;
-  cases: Case[];
-};
+// What transformers.get_scheduler gives (scripts/oracles/schedules.py).
+const path = new URL('../fixtures/extra/schedules.json', import.meta.url);
+const cases = JSON.parse(readFileSync(path, 'utf8')) as Case[];
 
 describe('learningRate', () => {
-  it.each(cases)(
-    'follows transformers for $type, $warmupSteps of $totalSteps steps of warm-up',
-    ({ rates, ...schedule }) => {
-      expect(rates).toHaveLength(schedule.totalSteps);
-      rates.forEach((expected, step) => {
-        const actual = learningRate(step, { ...schedule, learningRate: rate });
-        expect(Math.abs(actual - expected), `step ${step}`).toBeLessThan(1e-12 * rate);
-      });
-    },
-  );
+  it.each(cases)('is that of transformers: $type $kwargs, $warmupSteps of $totalSteps', (given) => {
+    const { args } = parseTrainerConfig({
+      args: { lr_scheduler_type: given.type, lr_scheduler_kwargs: given.kwargs },
+    });
+    const { learningRate: rate, warmupSteps, totalSteps } = given;
+    const { lrSchedulerType: type, lrSchedulerKwargs: kwargs } = args;
+    given.rates.forEach((expected, step) => {
+      const actual = learningRate(step, { type, kwargs, learningRate: rate, warmupSteps, totalSteps });
+      // Relative to the highest rate.
+      expect(Math.abs(actual - expected) / rate, `step ${step}`).toBeLessThan(1e-9);
+    });
+  });
+
+  it('takes wsd for warmup_stable_decay, with a decay of a tenth of the run', () => {
+    const schedule = { learningRate: 1, warmupSteps: 5, totalSteps: 100 };
+    for (const step of [0, 3, 50, 89, 91, 95, 99]) {
+      const short = learningRate(step, { type: 'wsd', ...schedule });
+      const long = { type: 'warmup_stable_decay', kwargs: { numDecaySteps: 10 }, ...schedule } as const;
+      expect(short).toBe(learningRate(step, long));
+    }
+  });
+
+  it('takes minLrRate from the configuration itself too', () => {
+    const schedule = { type: 'cosine_with_min_lr', learningRate: 2, warmupSteps: 0, totalSteps: 10 } as const;
+    expect(learningRate(4, { ...schedule, minLrRate: 0.2 })).toBe(
+      learningRate(4, { ...schedule, kwargs: { minLrRate: 0.2 } }),
+    );
+  });
 });

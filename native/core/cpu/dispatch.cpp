@@ -55,4 +55,17 @@ const AttentionKernels& attentionKernels() {
   }
 }
 
+const OptimizerKernels& optimizerKernels() {
+  switch (isa()) {
+#ifdef ADAPTIVE_HAVE_AVX512
+    case Isa::Avx512:
+      return AVX512::optimizerTable();
+    case Isa::Avx2:
+      return AVX2::optimizerTable();
+#endif
+    default:
+      return DEFAULT::optimizerTable();
+  }
+}
+
 }  // namespace adaptive::cpu

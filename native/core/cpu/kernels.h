@@ -57,6 +57,9 @@ struct Kernels {
   void (*gatedBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width,
                         Activation activation);
   void (*tokenStatistics)(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out);
+  /// The entropy of the softmax over the k largest logits of a row, k ≤ vocab; `largest` [k] is scratch. NaN
+  /// when a logit is.
+  float (*topKEntropy)(const T* logits, int64_t vocab, float* largest, int64_t k);
   /// Turns one row of logits into its gradient, in place.
   void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
   /// x = cap·tanh(x/cap), in place.
@@ -79,8 +82,39 @@ struct AttentionKernels {
                           int64_t keys, float scale, float cap);
 };
 
+/// What one step of Adam takes beside the weight, its gradient and its moments.
+struct AdamRates {
+  float beta1, beta2;
+  float stepSize;       ///< the learning rate times both bias corrections
+  float epsilon;        ///< times √(1 − β₂ᵗ)
+  float decay;          ///< what the weight is multiplied with first
+  float gradientScale;  ///< what the gradient is multiplied with first
+};
+
+/// The same of Lion.
+struct LionRates {
+  float beta1, beta2, learningRate, decay, gradientScale;
+};
+
+/// Values that share one scale in the 8-bit moments.
+constexpr int64_t kMomentBlock = 256;
+
+struct OptimizerKernels {
+  /// One step on one block of at most kMomentBlock weights. Moments are codes of the dynamic data type
+  /// (core/optim/dynamic_code.h) times their scale.
+  void (*adam8bitBlock)(float* weight, const float* gradient, uint8_t* codes1, float* scale1, uint8_t* codes2,
+                        float* scale2, int64_t count, const AdamRates& rates);
+  /// weight = weight·decay − rate·sign(β₁·moment + (1−β₁)·gradient), then the moment moves by β₂.
+  void (*lion)(float* weight, const float* gradient, float* moment, int64_t count, const LionRates& rates);
+  /// Rounds up or down with the probability that makes the mean exact. The noise of an entry depends on `key`
+  /// and its index alone, so no split over threads changes it.
+  void (*roundStochastically)(const float* from, c10::BFloat16* to, int64_t count, uint32_t key,
+                              int64_t firstIndex);
+};
+
 template <class T>
 const Kernels<T>& kernels();
+const OptimizerKernels& optimizerKernels();
 const AttentionKernels& attentionKernels();
 
 }  // namespace adaptive::cpu

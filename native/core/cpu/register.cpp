@@ -229,6 +229,23 @@ void softCap_(Tensor x, double cap) {
   });
 }
 
+Tensor topKEntropy(const Tensor& logits, int64_t k) {
+  const int64_t rows = logits.size(0), vocab = logits.size(1);
+  Tensor entropies = at::empty({rows}, logits.options().dtype(at::kFloat));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* z = logits.const_data_ptr<T>();
+    float* out = entropies.data_ptr<float>();
+    at::parallel_for(0, rows, grain(vocab), [&](int64_t begin, int64_t end) {
+      std::vector<float> largest(std::min(k, vocab));
+      for (int64_t r = begin; r < end; r++)
+        out[r] = kernels<T>().topKEntropy(z + r * vocab, vocab, largest.data(),
+                                          static_cast<int64_t>(largest.size()));
+    });
+  });
+  return entropies;
+}
+
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
@@ -262,6 +279,7 @@ TORCH_LIBRARY_IMPL(adaptive_trainer, CPU, m) {
   m.impl("attention_cached", &attentionCached);
   m.impl("token_statistics", &tokenStatistics);
   m.impl("soft_cap_", &softCap_);
+  m.impl("top_k_entropy", &topKEntropy);
   m.impl("loss_gradient_", &lossGradient_);
 }
 

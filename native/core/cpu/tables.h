@@ -7,6 +7,7 @@
   template <class T>                        \
   const Kernels<T>& table();                \
   const AttentionKernels& attentionTable(); \
+  const OptimizerKernels& optimizerTable(); \
   }
 
 ADAPTIVE_DECLARE_TABLES(DEFAULT)

@@ -16,9 +16,11 @@ struct Standing {
   bool correct, wrong, outside;
 };
 
-Standing standing(const TokenStatistics& statistics, const LabelledTokens& tokens, int64_t i, int64_t topK) {
-  const bool correct = statistics.argmax[i] == tokens.labels[i];
-  return {correct, !correct, !correct && statistics.rank[i] >= topK};
+Standing standing(const TokenStatistics& statistics, const LabelledTokens& tokens, int64_t i,
+                  const CorrectRule& rule) {
+  const bool correct = statistics.argmax[i] == tokens.labels[i] &&
+                       std::exp(-static_cast<double>(statistics.nll[i])) >= rule.confidence;
+  return {correct, !correct, !correct && statistics.rank[i] >= rule.topK};
 }
 
 double mean(double sum, int64_t count) { return count > 0 ? sum / static_cast<double>(count) : 0; }
@@ -48,14 +50,15 @@ void adamStep(double gradient, int64_t step, double& value, double& moment1, dou
 
 }  // namespace
 
-AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledTokens& tokens, int64_t topK) {
+AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledTokens& tokens,
+                          const CorrectRule& rule) {
   AdaptiveSums s;
   s.total = statistics.size();
   for (int64_t i = 0; i < s.total; i++) {
-    const auto [correct, wrong, outside] = standing(statistics, tokens, i, topK);
+    const auto [correct, wrong, outside] = standing(statistics, tokens, i, rule);
     const bool ideas = hasIdeas(tokens.styles[i]), attention = hasAttention(tokens.styles[i]);
     const double nll = statistics.nll[i], topNll = statistics.topNll[i];
-    s.correct += correct, s.wrong += wrong, s.outside += outside, s.inTopK += statistics.rank[i] < topK;
+    s.correct += correct, s.wrong += wrong, s.outside += outside, s.inTopK += statistics.rank[i] < rule.topK;
     s.ideas += ideas, s.attention += attention;
     s.ideasOutside += outside && ideas, s.attentionWrong += wrong && attention;
     s.bothOutside += outside && ideas && attention;
@@ -85,7 +88,7 @@ AdaptiveTerms adaptiveTerms(const AdaptiveSums& s, const AdaptiveBias& bias) {
 }
 
 std::vector<float> adaptiveWeights(const TokenStatistics& statistics, const LabelledTokens& tokens,
-                                   int64_t topK, const AdaptiveSums& s, const AdaptiveBias& bias,
+                                   const CorrectRule& rule, const AdaptiveSums& s, const AdaptiveBias& bias,
                                    double scale) {
   const Coefficients c = coefficients(bias);
   // The share of one member of each average; a branch of the loss that is not taken has none.
@@ -100,7 +103,7 @@ std::vector<float> adaptiveWeights(const TokenStatistics& statistics, const Labe
   const double attentionNll = share(c.attention, s.attentionWrong, s.wrong > 0);
   std::vector<float> weights(2 * statistics.size());
   for (int64_t i = 0; i < statistics.size(); i++) {
-    const auto [correct, wrong, outside] = standing(statistics, tokens, i, topK);
+    const auto [correct, wrong, outside] = standing(statistics, tokens, i, rule);
     const bool ideas = hasIdeas(tokens.styles[i]), attention = hasAttention(tokens.styles[i]);
     const double onNll = common + (correct ? selfCorrect : 0) + (outside && ideas ? ideasNll : 0) +
                          (wrong && attention ? attentionNll : 0);

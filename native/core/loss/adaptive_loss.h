@@ -28,7 +28,17 @@ struct AdaptiveSums {
   int64_t trained() const { return ideasOutside + attentionWrong - bothOutside; }
 };
 
-AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledTokens& tokens, int64_t topK);
+/// When a token counts as correct (argmax is the label, with probability `confidence` or more) and when as
+/// outside (neither correct nor, by rank, among the first `topK`).
+struct CorrectRule {
+  // Implicit: a topK alone is a rule too.
+  CorrectRule(int64_t topK, double confidence = 0) : topK(topK), confidence(confidence) {}
+  int64_t topK;
+  double confidence;
+};
+
+AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledTokens& tokens,
+                          const CorrectRule& rule);
 
 /// The four terms and the loss they add up to.
 struct AdaptiveTerms {
@@ -40,8 +50,8 @@ AdaptiveTerms adaptiveTerms(const AdaptiveSums& sums, const AdaptiveBias& bias);
 
 /// ∂loss/∂nll and ∂loss/∂topNll of each token, interleaved [n][2], times `scale`.
 std::vector<float> adaptiveWeights(const TokenStatistics& statistics, const LabelledTokens& tokens,
-                                   int64_t topK, const AdaptiveSums& sums, const AdaptiveBias& bias,
-                                   double scale);
+                                   const CorrectRule& rule, const AdaptiveSums& sums,
+                                   const AdaptiveBias& bias, double scale);
 
 /// One Adam step (lr 0.001, betas 0.9/0.999, eps 1e-8) on both, clamped to [0.4, 1.7]. Unchanged when a term
 /// is not finite or no token is labelled.

@@ -32,7 +32,8 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
 }  // namespace
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                                 bool keepsLogits, ChunkOptions options, LogitOptions logits)
+                                 bool keepsLogits, ChunkOptions options, LogitOptions logits,
+                                 int64_t entropyOfTop)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
       labels_(at::tensor(labels, at::kInt)),
@@ -47,15 +48,24 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
-    const auto [floats, ints] = ops::tokenStatistics(logitsOf(first, count), labels_.narrow(0, first, count));
+    const at::Tensor logits = logitsOf(first, count);
+    const auto [floats, ints] = ops::tokenStatistics(logits, labels_.narrow(0, first, count));
+    if (entropyOfTop > 0) {
+      const at::Tensor entropies = ops::topKEntropy(logits, entropyOfTop).cpu();
+      const float* values = entropies.const_data_ptr<float>();
+      statistics_.topKEntropy.insert(statistics_.topKEntropy.end(), values, values + count);
+    }
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
   }
   kept_ = keepsLogits && chunk_ >= tokens;
   if (!keepsLogits) buffer_ = at::Tensor();
   const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
-  statistics_ = {column<float>(floats, 0), column<float>(floats, 1), column<float>(floats, 3),
-                 column<int32_t>(ints, 0), column<int32_t>(ints, 1)};
+  statistics_.nll = column<float>(floats, 0);
+  statistics_.topNll = column<float>(floats, 1);
+  statistics_.entropy = column<float>(floats, 3);
+  statistics_.rank = column<int32_t>(ints, 0);
+  statistics_.argmax = column<int32_t>(ints, 1);
 }
 
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {

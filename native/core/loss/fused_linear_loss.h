@@ -27,8 +27,9 @@ class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
   /// labels [n]. Runs pass 1. Logits are kept for pass 2 when all of them fit one chunk and `keepsLogits`.
+  /// `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels, bool keepsLogits,
-                  ChunkOptions options = {}, LogitOptions logits = {});
+                  ChunkOptions options = {}, LogitOptions logits = {}, int64_t entropyOfTop = 0);
 
   const TokenStatistics& statistics() const { return statistics_; }
 

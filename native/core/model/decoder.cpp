@@ -41,8 +41,11 @@ std::vector<Parameter*> Decoder::parameters() const {
   return all;
 }
 
-void Decoder::setComputeType(at::ScalarType dtype) {
-  computeType_ = dtype;
+void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
+  if (computeType_ == dtype && masterType_ == masters) return;
+  at::NoGradGuard noGrad;
+  computeType_ = dtype, masterType_ = masters;
+  for (Parameter* parameter : parameters()) parameter->setMasterType(masters);
   refreshCompute();
 }
 
@@ -51,7 +54,7 @@ void Decoder::refreshCompute() {
   for (Parameter* parameter : parameters()) {
     // An embedding that is not also the head is only looked up, from the master: it needs no copy.
     const bool lookedUpOnly = (parameter == embedding_.get() && head_) || parameter == positions_.get();
-    parameter->refreshCompute(lookedUpOnly ? at::kFloat : computeType_);
+    parameter->refreshCompute(lookedUpOnly ? masterType_ : computeType_);
   }
 }
 
@@ -122,18 +125,40 @@ Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Att
   return at::add(mixed, feedForward(layer, mixed), config_.residualScale);
 }
 
-Tensor Decoder::hiddenStates(const FlatBatch& batch) {
+std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) const {
   checkFlatBatch(batch, config_.vocabSize);
-  const auto rows = positionsOf(batch);
-  const std::vector<Rotation> rotation = rotations(rows);
+  const std::vector<Rotation> rotation = rotations(positionsOf(batch));
   const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);
-  Tensor hidden = embedded(batch, rows);
+  std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
-    const Attend attend = [own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens,
-                           shape = attentionOf(layer.index)](const Tensor& qkv) {
-      return rotaryAttention(qkv, own, cuSeqlens, shape);
-    };
+    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens, shape = attentionOf(layer.index)](
+                      const Tensor& qkv) { return rotaryAttention(qkv, own, cuSeqlens, shape); });
+  }
+  return all;
+}
+
+void Decoder::visitOutputs(const FlatBatch& batch,
+                           const std::function<bool(const std::string&, const Tensor&)>& see) {
+  at::NoGradGuard noGrad;
+  const auto attends = attendsWithin(batch);
+  const auto moduleOf = [](const std::string& name) { return name.substr(0, name.rfind('.')); };
+  Tensor hidden = embedded(batch, positionsOf(batch));
+  if (!see(moduleOf(embedding_->parts()[0].name), hidden)) return;
+  for (const DecoderLayer& layer : layers_) {
+    hidden = block(layer, hidden, attends[layer.index]);
+    // The block is what its attention is a part of: model.layers.3 of model.layers.3.self_attn.q_proj.
+    const std::string projection = nameInLayer(weightNamesOf(config_.names).qkv[0], layer.index);
+    if (!see(moduleOf(moduleOf(projection)), hidden)) return;
+  }
+  see(moduleOf(finalNorm_.weight->parts()[0].name), normed(finalNorm_, hidden, computeType_));
+}
+
+Tensor Decoder::hiddenStates(const FlatBatch& batch) {
+  const auto attends = attendsWithin(batch);
+  Tensor hidden = embedded(batch, positionsOf(batch));
+  for (const DecoderLayer& layer : layers_) {
+    const Attend& attend = attends[layer.index];
     const auto run = [this, &layer, attend](const Tensor& input) { return block(layer, input, attend); };
     hidden = checkpointing_ ? checkpointedBlock(hidden, run) : run(hidden);
   }

@@ -25,9 +25,12 @@ class Decoder {
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
 
-  /// Computes in `dtype` (float32 or bfloat16) from now on, from the float32 masters.
-  void setComputeType(at::ScalarType dtype);
+  /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
+  /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest.
+  void setTypes(at::ScalarType dtype, at::ScalarType masters);
+  void setComputeType(at::ScalarType dtype) { setTypes(dtype, at::kFloat); }
   at::ScalarType computeType() const { return computeType_; }
+  at::ScalarType masterType() const { return masterType_; }
   /// Recasts the compute weights from the masters; call once after the masters changed.
   void refreshCompute();
   /// Draws new weights as transformers does: see initialise_weights.h.
@@ -41,7 +44,11 @@ class Decoder {
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
   /// are enabled. Errors: INVALID_INPUT for ids or a length that the model does not have.
   at::Tensor hiddenStates(const FlatBatch& batch);
-  /// The same for rows that continue cached sequences, one cache per row, without a graph.
+  /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
+  /// block, the final norm. Ends early when `see` returns false.
+  void visitOutputs(const FlatBatch& batch,
+                    const std::function<bool(const std::string& module, const at::Tensor& output)>& see);
+  /// hiddenStates() of rows that continue cached sequences, one cache per row, without a graph.
   at::Tensor hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches);
   /// The logits of hidden states [n, hidden] in float32, without a graph: hidden·headᵀ, scaled and capped.
   at::Tensor logits(const at::Tensor& hidden);
@@ -50,6 +57,8 @@ class Decoder {
   /// From the fused, not yet rotated projections to the heads' outputs.
   using Attend = std::function<at::Tensor(const at::Tensor& qkv)>;
 
+  /// One per layer.
+  std::vector<Attend> attendsWithin(const FlatBatch& batch) const;
   at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows);
   /// One rotation per entry of config().ropes.
   std::vector<Rotation> rotations(const std::vector<PositionRange>& rows) const;
@@ -63,7 +72,7 @@ class Decoder {
   std::unique_ptr<Parameter> embedding_, positions_, head_;
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
-  at::ScalarType computeType_ = at::kFloat;
+  at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
   bool checkpointing_ = false;
 };
 

@@ -26,7 +26,7 @@ struct Embed : torch::autograd::Function<Embed> {
     keep(ctx, "weight", weight);
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["paddingId"] = paddingId;
-    Tensor rows = at::index_select(weight->master(), 0, ids);
+    Tensor rows = at::index_select(weight->master(), 0, ids).to(at::kFloat);
     return scale == 1 ? rows : rows.mul_(scale);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {

@@ -36,7 +36,7 @@ at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& pa
 
 at::Tensor& Parameter::gradientToAddTo() {
   if (!gradient_.defined()) {
-    gradient_ = at::zeros_like(master_);
+    gradient_ = at::zeros(master_.sizes(), master_.options().dtype(at::kFloat));
   } else if (!hasGradient_) {
     gradient_.zero_();
   }
@@ -45,7 +45,7 @@ at::Tensor& Parameter::gradientToAddTo() {
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
-  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
   const bool first = !hasGradient_;
   hasGradient_ = true;
   if (dy.scalar_type() == at::kFloat) {
@@ -70,7 +70,7 @@ void Parameter::accumulate(const at::Tensor& dWeight) {
     gradient_.add_(dWeight);
     return;
   }
-  if (!gradient_.defined()) gradient_ = at::empty_like(master_);
+  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
   gradient_.copy_(dWeight);
   hasGradient_ = true;
 }
@@ -83,13 +83,23 @@ void Parameter::replace(const at::Tensor& rows) {
   refreshCompute(dtype);
 }
 
+int64_t Parameter::gradientBytes() const {
+  return gradient_.defined() ? static_cast<int64_t>(gradient_.nbytes()) : 0;
+}
+
 void Parameter::dropGradient() {
   gradient_ = at::Tensor();
   hasGradient_ = false;
 }
 
+void Parameter::setMasterType(at::ScalarType dtype) {
+  if (isNorm_ || master_.scalar_type() == dtype) return;
+  master_ = master_.to(dtype);
+  compute_ = master_;
+}
+
 void Parameter::refreshCompute(at::ScalarType dtype) {
-  if (isNorm_ || dtype == at::kFloat) {
+  if (isNorm_ || dtype == master_.scalar_type()) {
     compute_ = master_;
   } else if (compute_.is_same(master_) || compute_.scalar_type() != dtype) {
     compute_ = master_.to(dtype);

@@ -19,9 +19,9 @@ struct ParameterPart {
 };
 
 /// Weights of layers that read the same input (q, k, v; gate, up) stand below each other in one matrix, so
-/// that one product serves them all. The float32 master is what the optimizer moves; `compute()` is what the
-/// layers multiply with. Gradients are float32 and gather over micro-batches, written by the layers' own
-/// backward (no autograd leaf, no temporary).
+/// that one product serves them all. The master is what the optimizer moves, float32 unless setMasterType()
+/// was asked for less; `compute()` is what the layers multiply with. Gradients are float32 and gather over
+/// micro-batches, written by the layers' own backward (no autograd leaf, no temporary).
 class Parameter {
  public:
   Parameter(std::vector<ParameterPart> parts, bool isNorm);
@@ -45,6 +45,8 @@ class Parameter {
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
   /// gradient += dWeight.
   void accumulate(const at::Tensor& dWeight);
+  /// Bytes of the gradient buffer, which is kept from window to window.
+  int64_t gradientBytes() const;
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
@@ -52,6 +54,9 @@ class Parameter {
   void replace(const at::Tensor& rows);
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
+
+  /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
+  void setMasterType(at::ScalarType dtype);
 
   /// Casts once, after an optimizer step or a change of dtype. Norm weights stay float32.
   void refreshCompute(at::ScalarType dtype);

@@ -3,13 +3,15 @@
 
 namespace adaptive {
 
-/// AdamW (Loshchilov & Hutter 2019) by libtorch's fused kernel: one pass over memory per parameter, the
-/// gradient scaled on the way.
+/// AdamW (Loshchilov & Hutter 2019) by libtorch's fused kernel: one pass over memory per tensor, the gradient
+/// scaled on the way.
 class AdamW : public Optimizer {
  public:
   AdamW(std::vector<Parameter*> parameters, OptimizerOptions options);
-  void step(double learningRate, double gradientScale) override;
   std::vector<std::pair<std::string, at::Tensor>> state() override;
+
+ protected:
+  void update(const Update& update) override;
 
  private:
   std::vector<at::Tensor> moment1_, moment2_;

@@ -1,16 +1,77 @@
 #include "core/optim/optimizer.h"
 
+#include <ATen/ATen.h>
+
 #include "core/error.h"
+#include "core/optim/adafactor.h"
 #include "core/optim/adamw.h"
 #include "core/optim/adamw_8bit.h"
+#include "core/optim/lion.h"
+#include "core/optim/sgd.h"
 
 namespace adaptive {
+namespace {
+
+/// Spreads three numbers over 32 bits (the finaliser of splitmix64).
+uint32_t noiseKey(uint64_t seed, uint64_t step, uint64_t slot) {
+  uint64_t x = seed + 0x9e3779b97f4a7c15u * (step + 1) + 0xd1b54a32d192ed03u * (slot + 1);
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<uint32_t>((x ^ (x >> 31)) >> 32);
+}
+
+template <class T>
+std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const OptimizerOptions& options) {
+  return std::make_unique<T>(std::move(parameters), options);
+}
+
+}  // namespace
+
+Optimizer::Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options) : options_(options) {
+  for (Parameter* parameter : parameters) {
+    for (const ParameterPart& part : parameter->parts()) slots_.push_back({parameter, &part});
+  }
+}
+
+void Optimizer::step(double learningRate, double gradientScale) {
+  at::NoGradGuard noGrad;
+  steps_++;
+  for (size_t i = 0; i < slots_.size(); i++) {
+    const auto& [parameter, part] = slots_[i];
+    const at::Tensor gradient = parameter->gradient();
+    if (!gradient.defined()) continue;
+    update({i, Parameter::rowsOf(parameter->master(), *part), Parameter::rowsOf(gradient, *part),
+            learningRate, gradientScale, parameter->decays() ? options_.weightDecay : 0,
+            noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
+  }
+}
+
+std::vector<at::Tensor> Optimizer::zerosForSlots() const {
+  std::vector<at::Tensor> tensors;
+  for (const auto& [parameter, part] : slots_)
+    tensors.push_back(at::zeros_like(Parameter::rowsOf(parameter->master(), *part),
+                                     parameter->master().options().dtype(at::kFloat)));
+  return tensors;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
+    const char* suffix, const std::vector<at::Tensor>& tensors) const {
+  std::vector<std::pair<std::string, at::Tensor>> out;
+  for (size_t i = 0; i < slots_.size(); i++) {
+    if (tensors[i].defined()) out.emplace_back(slots_[i].part->name + suffix, tensors[i]);
+  }
+  return out;
+}
 
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options) {
-  if (name == "adamw") return std::make_unique<AdamW>(std::move(parameters), options);
-  if (name == "adamw_8bit") return std::make_unique<AdamW8bit>(std::move(parameters), options);
-  fail("NOT_AVAILABLE", "Expected optimizer adamw or adamw_8bit, found \"", name, "\".");
+  if (name == "adamw") return make<AdamW>(std::move(parameters), options);
+  if (name == "adamw_8bit") return make<AdamW8bit>(std::move(parameters), options);
+  if (name == "sgd") return make<Sgd>(std::move(parameters), options);
+  if (name == "lion") return make<Lion>(std::move(parameters), options);
+  if (name == "adafactor") return make<Adafactor>(std::move(parameters), options);
+  fail("NOT_AVAILABLE", "Expected optimizer adamw, adamw_8bit, sgd, lion or adafactor, found \"", name,
+       "\".");
 }
 
 }  // namespace adaptive

@@ -1,5 +1,5 @@
-// What every optimizer shares: it moves the float32 masters of a fixed list of parameters by their gathered
-// gradients.
+// What every optimizer shares: it moves the masters of a fixed list of parameters by their gathered
+// gradients, one Hugging Face tensor after another.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -14,17 +14,19 @@ namespace adaptive {
 
 struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weightDecay = 0;  ///< decoupled; biases and norm weights are spared
+  /// Biases and norm weights are spared. Decoupled, except for sgd, which adds it to the gradient.
+  double weightDecay = 0;
+  double momentum = 0;  ///< sgd alone
+  uint64_t seed = 0;    ///< of the stochastic rounding of bfloat16 masters
 };
 
 class Optimizer {
  public:
-  Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options)
-      : parameters_(std::move(parameters)), options_(options) {}
+  Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options);
   virtual ~Optimizer() = default;
 
   /// Moves every parameter that has a gradient; the gradient is taken times `gradientScale` (clipping).
-  virtual void step(double learningRate, double gradientScale) = 0;
+  void step(double learningRate, double gradientScale);
 
   /// Everything that has to survive a restart, as named tensors. They share memory with the optimizer:
   /// copying into them restores it.
@@ -33,12 +35,37 @@ class Optimizer {
   void setSteps(int64_t steps) { steps_ = steps; }
 
  protected:
-  std::vector<Parameter*> parameters_;
+  /// One Hugging Face tensor of the list.
+  struct Slot {
+    Parameter* parameter;
+    const ParameterPart* part;
+  };
+  /// A slot during a step.
+  struct Update {
+    size_t slot;          ///< its index in slots()
+    at::Tensor weight;    ///< rows of the master, float32 or bfloat16, contiguous
+    at::Tensor gradient;  ///< float32, same shape
+    double learningRate, gradientScale;
+    double weightDecay;  ///< 0 for a spared parameter
+    uint32_t noise;      ///< key of the stochastic rounding of this slot in this step
+  };
+  virtual void update(const Update& update) = 0;
+
+  const std::vector<Slot>& slots() const { return slots_; }
+  const OptimizerOptions& options() const { return options_; }
+  /// A float32 tensor of zeros for each slot, of the shape of its rows.
+  std::vector<at::Tensor> zerosForSlots() const;
+  /// "<name of the tensor><suffix>" → the tensor at the slot's index.
+  std::vector<std::pair<std::string, at::Tensor>> named(const char* suffix,
+                                                        const std::vector<at::Tensor>& tensors) const;
+
+ private:
+  std::vector<Slot> slots_;
   OptimizerOptions options_;
   int64_t steps_ = 0;
 };
 
-/// "adamw" or "adamw_8bit". Errors: NOT_AVAILABLE for any other name.
+/// "adamw", "adamw_8bit", "sgd", "lion" or "adafactor". Errors: NOT_AVAILABLE for any other name.
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options);
 

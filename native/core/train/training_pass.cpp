@@ -6,7 +6,8 @@
 
 namespace adaptive {
 
-TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training) : decoder_(decoder) {
+TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop)
+    : decoder_(decoder) {
   checkFlatBatch(batch.tokens, decoder.config().vocabSize);
   if (batch.labels.size() != batch.tokens.ids.size() ||
       batch.styles.size() + 1 != batch.tokens.cuSeqlens.size()) {
@@ -20,7 +21,8 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
   const at::Tensor hidden = decoder.hiddenStates(batch.tokens);
   selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, /*keepsLogits=*/training,
-                ChunkOptions{}, LogitOptions{decoder.config().logitsScale, decoder.config().logitsCap});
+                ChunkOptions{}, LogitOptions{decoder.config().logitsScale, decoder.config().logitsCap},
+                entropyOfTop);
 }
 
 void TrainingPass::backward(const std::vector<float>& weights) {

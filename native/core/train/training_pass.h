@@ -17,9 +17,10 @@ struct MicroBatch {
 
 class TrainingPass {
  public:
-  /// Runs forward and the statistics pass. With `training`, a graph is kept for backward().
-  /// The decoder must outlive the pass. Errors: INVALID_INPUT for ids, labels or lengths that do not fit.
-  TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training);
+  /// Runs forward and the statistics pass. With `training`, a graph is kept for backward(). `entropyOfTop`:
+  /// the k of the top-k entropies to gather, 0 for none. The decoder must outlive the pass. Errors:
+  /// INVALID_INPUT for ids, labels or lengths that do not fit.
+  TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop = 0);
 
   const TokenStatistics& statistics() const { return loss_->statistics(); }
   const LabelledTokens& tokens() const { return tokens_; }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <limits>
 
 #include "core/cpu/isa/vec.h"
@@ -65,6 +66,41 @@ void tokenStatistics(const T* logits, int64_t vocab, int32_t label, TokenStatist
   out->topNll = static_cast<float>(topNll);
   out->nll = static_cast<float>(topNll + (static_cast<double>(max) - labelLogit));
   out->entropy = static_cast<float>(topNll - weighted / (1.0 + tail));
+}
+
+/// Puts `value` in its place among `largest`, in descending order; the smallest drops out.
+inline void insertLargest(float value, float* largest, int64_t k) {
+  int64_t i = k - 1;
+  for (; i > 0 && largest[i - 1] < value; i--) largest[i] = largest[i - 1];
+  largest[i] = value;
+}
+
+template <class T>
+float topKEntropy(const T* logits, int64_t vocab, float* largest, int64_t k) {
+  const float lowest = -std::numeric_limits<float>::infinity();
+  std::fill_n(largest, k, lowest);
+  bool hasNan = false;
+  forVectors(0, vocab, [&](int64_t i, int64_t n) {
+    const Vec z = firstLanes(loadPart(logits + i, n), n, lowest);
+    float lanes[kVec];
+    z.store(lanes);
+    bool any =
+        false;  // one pass over lanes in registers; past the first few vectors it is nearly always false
+    for (const float lane : lanes) any |= !(lane <= largest[k - 1]);
+    if (!any) return;
+    for (const float lane : lanes) {
+      if (lane > largest[k - 1]) insertLargest(lane, largest, k);
+      hasNan |= lane != lane;
+    }
+  });
+  if (hasNan || !std::isfinite(largest[0])) return std::numeric_limits<float>::quiet_NaN();
+  // With d = z − max: H = log Σeᵈ − Σ d·eᵈ / Σeᵈ.
+  double total = 0, weighted = 0;
+  for (int64_t i = 0; i < k && largest[i] > lowest; i++) {
+    const double d = static_cast<double>(largest[i]) - largest[0], e = std::exp(d);
+    total += e, weighted += d * e;
+  }
+  return static_cast<float>(std::log(total) - weighted / total);
 }
 
 template <class T>

@@ -5,14 +5,16 @@
 #include "core/cpu/isa/block_kernels.h"
 #include "core/cpu/isa/loss_kernels.h"
 #include "core/cpu/isa/norm_kernels.h"
+#include "core/cpu/isa/optimizer_kernels.h"
 
 namespace adaptive::cpu::CPU_CAPABILITY {
 
 template <class T>
 const Kernels<T>& table() {
-  static const Kernels<T> kernels = {
-      &rmsNormForward<T>, &rmsNormBackward<T>, &headNormForward<T>, &headNormBackward<T>, &rotate<T>,
-      &gatedForward<T>,   &gatedBackward<T>,   &tokenStatistics<T>, &lossGradient<T>,     &softCap<T>};
+  static const Kernels<T> kernels = {&rmsNormForward<T>,   &rmsNormBackward<T>, &headNormForward<T>,
+                                     &headNormBackward<T>, &rotate<T>,          &gatedForward<T>,
+                                     &gatedBackward<T>,    &tokenStatistics<T>, &topKEntropy<T>,
+                                     &lossGradient<T>,     &softCap<T>};
   return kernels;
 }
 
@@ -21,6 +23,11 @@ template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
 
 const AttentionKernels& attentionTable() {
   static const AttentionKernels kernels = {&softmaxForward, &softmaxFromLse, &softmaxBackward};
+  return kernels;
+}
+
+const OptimizerKernels& optimizerTable() {
+  static const OptimizerKernels kernels = {&adam8bitBlock, &lion, &roundStochastically};
   return kernels;
 }
 

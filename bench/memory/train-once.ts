@@ -1,0 +1,48 @@
+/**
+ * Trains a few steps in this process and prints the memory it was expected to need and the peak it had, as JSON.
+ * Started by memory.bench.ts and by test/trainer/memory.test.ts: a peak belongs to a whole process.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { AdaptiveTrainer, CausalLM, type TrainingRow } from '../../src/index.js';
+import type { StartEvent } from '../../src/tracking/training-event.js';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string', default: '' },
+    precision: { type: 'string', default: 'fp32' },
+    optimizer: { type: 'string', default: 'adamw' },
+    checkpointing: { type: 'boolean', default: false },
+    length: { type: 'string', default: '256' },
+    rows: { type: 'string', default: '4' },
+    steps: { type: 'string', default: '3' },
+  },
+});
+
+/** The most memory this process ever held, of which Linux keeps the record. */
+function peakBytes(): number {
+  const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
+  return Number(found?.[1] ?? NaN) * 1024;
+}
+
+const model = await CausalLM.fromPretrained(values.model);
+const [length, count] = [Number(values.length), Number(values.rows)];
+const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.steps) }, (_, row) => {
+  const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % 3000));
+  return { inputIds, labels: inputIds, learningStyle: 'both' };
+});
+let start: StartEvent | undefined;
+const trainer = new AdaptiveTrainer({
+  ...{ model, trainDataset },
+  args: {
+    ...{ batchSize: count, gradientAccumulationSteps: 1, numEpochs: 1, warmupSteps: 0, threads: 2 },
+    ...{ evalStrategy: 'no', saveStrategy: 'no', useWandb: false },
+    precision: values.precision as 'fp32',
+    optimizer: values.optimizer as 'adamw',
+    gradientCheckpointing: values.checkpointing,
+  },
+  callbacks: [{ onStart: (event) => void (start = event) }],
+});
+await trainer.train();
+console.log(JSON.stringify({ memory: start!.memory, peakBytes: peakBytes() }));
+process.exit(0);

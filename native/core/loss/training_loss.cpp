@@ -1,0 +1,64 @@
+#include "core/loss/training_loss.h"
+
+#include <cmath>
+
+#include "core/error.h"
+
+namespace adaptive {
+namespace {
+
+/// What a loss of the form mean(w·nll) gives token i.
+double tokenWeight(const TokenStatistics& statistics, int64_t i, const LossRequest& request) {
+  switch (request.kind) {
+    case LossKind::Dft:
+      return std::exp(-static_cast<double>(statistics.nll[i]));
+    case LossKind::Eaft:
+      return statistics.topKEntropy[i] / std::log(static_cast<double>(request.topK));
+    default:
+      return 1;
+  }
+}
+
+double weightedMean(const TokenStatistics& statistics, const LossRequest& request,
+                    std::vector<float>* weights) {
+  const int64_t count = statistics.size();
+  if (weights) weights->assign(2 * count, 0.f);
+  double sum = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double weight = tokenWeight(statistics, i, request);
+    sum += weight * statistics.nll[i];
+    if (weights) (*weights)[2 * i] = static_cast<float>(request.scale * weight / static_cast<double>(count));
+  }
+  return count > 0 ? sum / static_cast<double>(count) : 0;
+}
+
+}  // namespace
+
+LossKind lossKind(const std::string& name) {
+  if (name == "adaptive") return LossKind::Adaptive;
+  if (name == "ce") return LossKind::CrossEntropy;
+  if (name == "dft") return LossKind::Dft;
+  if (name == "eaft") return LossKind::Eaft;
+  fail("INVALID_INPUT", "Expected loss adaptive, ce, dft or eaft, found \"", name, "\".");
+}
+
+int64_t entropyOfTop(const LossRequest& request) { return request.kind == LossKind::Eaft ? request.topK : 0; }
+
+LossReport lossReport(const TokenStatistics& statistics, const LabelledTokens& tokens,
+                      const LossRequest& request, std::vector<float>* weights) {
+  LossReport report;
+  const CorrectRule rule = {request.topK, request.confidence};
+  report.sums = adaptiveSums(statistics, tokens, rule);
+  report.terms = adaptiveTerms(report.sums, request.bias);
+  report.bias = request.bias;
+  if (request.kind != LossKind::Adaptive) {
+    report.loss = weightedMean(statistics, request, weights);
+    return report;
+  }
+  report.loss = report.terms.loss;
+  report.bias = steppedBias(request.bias, report.terms, report.sums);
+  if (weights) *weights = adaptiveWeights(statistics, tokens, rule, report.sums, request.bias, request.scale);
+  return report;
+}
+
+}  // namespace adaptive

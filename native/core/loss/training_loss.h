@@ -1,0 +1,46 @@
+// The losses that can be asked for by name, each a pure function of the statistics: what a report says and
+// what weight each token gets.
+#pragma once
+#include "core/loss/adaptive_loss.h"
+
+namespace adaptive {
+
+enum class LossKind {
+  Adaptive,      ///< docs/adaptive-loss.md
+  CrossEntropy,  ///< mean nll
+  /// Mean of p(label)·nll, without a gradient through p. Wu et al. 2025, "On the generalization of SFT: a
+  /// reinforcement learning perspective with reward rectification", eq. 9.
+  Dft,
+  /// Mean of H·nll, H the entropy of the softmax over the top-k logits alone, divided by log k, without a
+  /// gradient through H. Diao et al. 2026, "Entropy-adaptive fine-tuning" (arXiv 2601.02151), with k = 20
+  /// there and α = 1. Read so that H is in [0, 1]: their code divides by 3.0, which is log 20 rounded.
+  Eaft,
+};
+
+/// "adaptive", "ce", "dft" or "eaft". Errors: INVALID_INPUT for any other name.
+LossKind lossKind(const std::string& name);
+
+struct LossRequest {
+  LossKind kind = LossKind::Adaptive;
+  int64_t topK = 8;
+  double confidence = 0;  ///< τ of docs/adaptive-loss.md
+  double scale = 1;       ///< the micro-batch's share of its accumulation window
+  AdaptiveBias bias = {};
+};
+
+struct LossReport {
+  double loss = 0;
+  AdaptiveTerms terms;
+  AdaptiveSums sums;
+  AdaptiveBias bias;  ///< after its step; as given unless the loss is Adaptive
+};
+
+/// The k whose top-k entropy a loss needs in the statistics; 0: none.
+int64_t entropyOfTop(const LossRequest& request);
+
+/// The loss of a batch. `weights`, unless it is null, receives (∂loss/∂nll, ∂loss/∂topNll) of each token
+/// times `scale`, interleaved [n][2].
+LossReport lossReport(const TokenStatistics& statistics, const LabelledTokens& tokens,
+                      const LossRequest& request, std::vector<float>* weights);
+
+}  // namespace adaptive

@@ -1,0 +1,28 @@
+#include "core/optim/grad_scaler.h"
+
+#include <cmath>
+
+namespace adaptive {
+namespace {
+
+constexpr double kGrowth = 2, kBackoff = 0.5;
+constexpr int64_t kGrowthInterval = 2000;
+
+}  // namespace
+
+bool GradScaler::update(double scaledNorm) {
+  if (!std::isfinite(scaledNorm)) {
+    state_.scale *= kBackoff;
+    state_.goodSteps = 0;
+    state_.skippedSteps++;
+    return false;
+  }
+  if (++state_.goodSteps == kGrowthInterval) {
+    // A scale that would overflow float32 stays as it is.
+    if (state_.scale * kGrowth <= 1e38) state_.scale *= kGrowth;
+    state_.goodSteps = 0;
+  }
+  return true;
+}
+
+}  // namespace adaptive

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { field } from './field.js';
+
+const shape = () => field.oneOf('linear', 'cosine', '1-sqrt').optional();
+
+/** Settings of a learning-rate schedule under the names of transformers; each belongs to certain schedules. */
+export const lrSchedulerKwargsSchema = z.object({
+  /** cosine and cosine_with_min_lr: waves, 0.5 (default) being one descent; cosine_with_restarts: descents, default 1. */
+  numCycles: field.numberAbove(0).optional(),
+  /** polynomial: the exponent. Default 1. */
+  power: field.numberAbove(0).optional(),
+  /** polynomial: the last rate, below `learningRate`. Default 1e-7. */
+  lrEnd: field.number(0).optional(),
+  /** cosine_with_min_lr: the lowest rate. Excludes `minLrRate`. */
+  minLr: field.number(0).optional(),
+  /** cosine_with_min_lr: the lowest rate as a share of the highest. */
+  minLrRate: field.number(0, 1).optional(),
+  /** inverse_sqrt: steps after which the rate would be 1/√2 of its highest. Default: `warmupSteps`, or 10,000 without. */
+  timescale: field.numberAbove(0).optional(),
+  /** warmup_stable_decay: steps of the decay. Default: a tenth of the run. */
+  numDecaySteps: field.wholeNumber(0).optional(),
+  /** warmup_stable_decay: steps at the highest rate. Default: what warm-up and decay leave of the run. */
+  numStableSteps: field.wholeNumber(0).optional(),
+  /** warmup_stable_decay: how the rate rises. Default `linear`. */
+  warmupType: shape(),
+  /** warmup_stable_decay: how the rate falls. Default `cosine`. */
+  decayType: shape(),
+  /** warmup_stable_decay: where the rate begins and ends, as a share of the highest. Default 0. */
+  minLrRatio: field.number(0, 1).optional(),
+});

@@ -1,0 +1,97 @@
+import type { TrainingConfig } from '../config/parsed-config.js';
+import type { DecoderConfig } from '../native/addon.js';
+
+/** What a run needs, in bytes. */
+export interface MemoryEstimate {
+  /** The weights, and the copy that is computed with in mixed precision. */
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  /** What the largest micro-batch keeps for its backward pass, and what one block needs on the way. */
+  activations: number;
+  /** Logits that exist at once. */
+  lossChunk: number;
+  /** Node, libtorch and the rows: what the process holds already, without the model. */
+  base: number;
+  total: number;
+}
+
+export interface MemoryInput {
+  decoder: DecoderConfig;
+  parameters: number;
+  args: Pick<TrainingConfig, 'precision' | 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
+  /** Of the largest micro-batch. */
+  tokens: number;
+  labelledTokens: number;
+  base: number;
+  available: number;
+}
+
+const gibibyte = 2 ** 30;
+/** What the process grows by once it computes: code that is compiled and loaded, threads, freed blocks that malloc keeps. */
+const growth = 30 * 2 ** 20;
+
+/** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
+export function memoryEstimate(input: MemoryInput): MemoryEstimate {
+  const { decoder, parameters, args, tokens, labelledTokens, base, available } = input;
+  const size = args.precision === 'fp32' ? 4 : 2;
+  const isMixed = args.precision === 'bf16' || args.precision === 'fp16';
+  const lookedUpOnly =
+    (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
+  const weights =
+    parameters * (args.precision === 'bf16-true' ? 2 : 4) + (isMixed ? 2 * (parameters - lookedUpOnly) : 0);
+  const gradients = 4 * parameters;
+  const optimizer = Math.round(bytesOfState(args) * parameters);
+  // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
+  const lossChunk = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
+  const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);
+  // The chunk is gone before the blocks' backward begins.
+  const activationBytes = saved + Math.max(0, block - lossChunk);
+  const parts = {
+    weights,
+    gradients,
+    optimizer,
+    activations: activationBytes,
+    lossChunk,
+    base: base + growth,
+  };
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** Bytes of optimizer state per parameter. */
+function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
+  switch (optimizer) {
+    case 'adamw_8bit':
+    case 'paged_adamw_8bit':
+      return 2 + 8 / 256;
+    case 'sgd':
+      return momentum > 0 ? 4 : 0;
+    case 'lion':
+      return 4;
+    case 'adafactor':
+      return 0.02; // a row and a column of each matrix
+    default:
+      return 8;
+  }
+}
+
+/** What all blocks keep, and what one block's recomputation and gradients take for a while. */
+function activations(
+  decoder: DecoderConfig,
+  tokens: number,
+  labelled: number,
+  size: number,
+  checkpointing: boolean,
+): { saved: number; block: number } {
+  const { hiddenSize: hidden, intermediateSize: wide, heads, kvHeads, headDim } = decoder;
+  const wides = decoder.gated ? 3 : 2;
+  const qkv = (heads + 2 * kvHeads) * headDim;
+  const attended = heads * headDim;
+  // Inputs of both norms in float32; their outputs, qkv, attention, gate and up, and their product in the compute type.
+  const perToken = 8 * hidden + size * (2 * hidden + qkv + attended + wides * wide) + 4 * heads;
+  const gradientsPerToken = 8 * hidden + size * (qkv + attended + wides * wide);
+  const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
+  const blocks = decoder.layers.length * tokens * (checkpointing ? 4 * hidden : perToken);
+  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0));
+  return { saved: blocks + ends, block };
+}

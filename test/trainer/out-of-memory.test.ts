@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
+import { AdaptiveTrainerError } from '../../src/errors.js';
+import { readDecoderConfig } from '../../src/model/read-decoder-config.js';
+import { checkMemory } from '../../src/trainer/check-memory.js';
+import { memoryEstimate } from '../../src/trainer/memory-estimate.js';
+
+const root = new URL('../../', import.meta.url).pathname;
+const model = join(root, 'test/fixtures/end-to-end/llama');
+
+const config = {
+  ...{ model_type: 'llama', vocab_size: 32000, hidden_size: 2048, intermediate_size: 5632 },
+  ...{ num_hidden_layers: 22, num_attention_heads: 32, num_key_value_heads: 4, hidden_act: 'silu' },
+  ...{ rms_norm_eps: 1e-5, tie_word_embeddings: false },
+};
+const decoder = readDecoderConfig(config, 'config.json');
+const gibibyte = 2 ** 30;
+const input = (args: object, available = 64 * gibibyte) => ({
+  ...{ decoder, parameters: 1.1e9, tokens: 4 * 2048, labelledTokens: 4 * 2048, base: 3e8, available },
+  args: parseTrainerConfig({ args }).args,
+});
+
+describe('memoryEstimate', () => {
+  it('follows precision, optimizer and checkpointing', () => {
+    const whole = memoryEstimate(
+      input({ precision: 'fp32', optimizer: 'adamw', gradientCheckpointing: false }),
+    );
+    expect(whole.weights).toBe(4.4e9);
+    expect(whole.gradients).toBe(4.4e9);
+    expect(whole.optimizer).toBe(8.8e9);
+    const least = memoryEstimate(input({ precision: 'bf16-true', optimizer: 'adamw_8bit' }));
+    expect(least.weights).toBe(2.2e9);
+    expect(least.optimizer).toBeLessThan(2.3e9);
+    expect(least.activations).toBeLessThan(whole.activations / 5);
+    expect(least.total).toBeLessThan(whole.total / 2);
+  });
+});
+
+describe('checkMemory', () => {
+  it('lets pass what fits', () => {
+    expect(checkMemory(input({}), 3e8).total).toBeLessThan(64 * gibibyte);
+  });
+
+  it('refuses what does not, with three settings that help', () => {
+    const tight = input(
+      { precision: 'fp32', optimizer: 'adamw', gradientCheckpointing: false },
+      12 * gibibyte,
+    );
+    let error: unknown;
+    try {
+      checkMemory(tight, 3e8);
+    } catch (caught) {
+      error = caught;
+    }
+    expect(AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')).toBe(true);
+    const { message, details } = error as AdaptiveTrainerError;
+    expect(details['settings']).toHaveLength(3);
+    expect(message).toMatch(
+      /Expected a run that fits into .*weights 4\.10 GiB, gradients 4\.10 GiB, optimizer/,
+    );
+  });
+});
+
+// A process of its own, whose address space is limited: the allocator is refused memory for real.
+const script = `
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { CausalLM } from ${JSON.stringify(join(root, 'src/index.ts'))};
+const model = await CausalLM.fromPretrained(${JSON.stringify(model)});
+const row = Array.from({ length: 2048 }, (_, i) => 3 + (i % 20));
+const before = (await model.lossAndGradients([row.slice(0, 9)])).loss;
+// From here on at most 2 GiB more of address space. (Node and its loader reserve far more than that when they start.)
+const size = Number(/^VmSize:\\s+(\\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (size + 2 ** 31)]);
+// 33 million tokens: the embedding alone would be 6 GiB.
+const failed = await model.lossAndGradients(Array(16384).fill(row)).then(() => 'nothing', (error) => error.code);
+const after = (await model.lossAndGradients([row.slice(0, 9)])).loss;
+console.log(JSON.stringify({ failed, same: before === after }));
+process.exit(0);
+`;
+
+it.runIf(existsSync('/usr/bin/prlimit'))(
+  'an allocation that fails is an OUT_OF_MEMORY, and the model can be used afterwards',
+  async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'adaptive-trainer-oom-')), 'oom.mts');
+    writeFileSync(file, script);
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file], { cwd: root });
+    expect(JSON.parse(stdout)).toEqual({ failed: 'OUT_OF_MEMORY', same: true });
+  },
+);
