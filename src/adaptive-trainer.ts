@@ -1,20 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdaptiveLossConfigInput, TrainingConfigInput } from './config/train-adaptively-options.js';
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
-import { describeValue } from './config/describe-value.js';
 import { parseTrainerConfig } from './config/parse-trainer-config.js';
-import type { DatasetReport } from './data/mixed-datasets.js';
+import { rowLength } from './data/row-list.js';
 import type { TrainingRow } from './data/training-row.js';
 import { AdaptiveTrainerError } from './errors.js';
 import { adaptiveState } from './loss/adaptive-state.js';
-import { lossStatistics } from './loss/loss-statistics.js';
 import type { CausalLM } from './model/causal-lm.js';
 import type { AdaptiveState, LossRequest } from './native/addon.js';
 import { engineCall } from './native/engine-call.js';
 import { loadAddon } from './native/load-addon.js';
-import type { Tokenizer } from './tokenizer/tokenizer.js';
-import type { Tracker } from './tracking/tracker.js';
 import type {
   AdaptiveEvent,
   DatasetsEvent,
@@ -27,47 +22,27 @@ import type {
   TrainingEvent,
   WarningEvent,
 } from './tracking/training-event.js';
+import type { AdaptiveTrainerOptions, TrainingRows } from './trainer/adaptive-trainer-options.js';
 import { Checkpoints } from './trainer/checkpoint/checkpoints.js';
 import { fingerprint } from './trainer/checkpoint/fingerprint.js';
 import type { Fingerprint } from './trainer/checkpoint/run-state.js';
-import { checkRow } from './trainer/check-rows.js';
+import { checkDataset } from './trainer/check-dataset.js';
 import { chunked } from './trainer/chunked.js';
 import { confidence } from './trainer/confidence.js';
-import { Evaluation } from './trainer/evaluation.js';
+import { engineTypes } from './trainer/engine-types.js';
+import { evaluateRows } from './trainer/evaluate-rows.js';
 import { learningRate } from './trainer/learning-rate.js';
-import { labelledTokens, microBatch } from './trainer/micro-batch.js';
 import { NumberGuard } from './trainer/number-guard.js';
 import { optimizerRequest } from './trainer/optimizer-request.js';
 import { reportMemory } from './trainer/report-memory.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
-import { StepLog, addStatistics } from './trainer/step-log.js';
+import { runWarnings } from './trainer/run-warnings.js';
+import { StepLog } from './trainer/step-log.js';
+import { takeStep } from './trainer/take-step.js';
 import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
 import { ioError } from './write-durably.js';
-import { hookOf, type TrainerCallback } from './trainer/trainer-callback.js';
+import { hookOf } from './trainer/trainer-callback.js';
 import { trainBatches } from './trainer/train-batches.js';
-import { trainMicroBatch } from './trainer/train-micro-batch.js';
-
-export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;
-
-export interface AdaptiveTrainerOptions {
-  model: CausalLM;
-  /** Saved beside the model. */
-  tokenizer?: Tokenizer;
-  /** An array, or an async iterable that is gone through once per epoch (then `args.maxSteps` is needed). */
-  trainDataset: TrainingRows;
-  evalDataset?: TrainingRows;
-  /** The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. */
-  args?: TrainingConfigInput & AdaptiveLossConfigInput;
-  adaptiveLoss?: AdaptiveLossConfigInput;
-  /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
-  outputDir?: string;
-  /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */
-  datasetReport?: DatasetReport[];
-  callbacks?: readonly TrainerCallback[];
-  trackers?: readonly Tracker[];
-  /** Aborting ends the run after the step it is in; `train` then rejects with ABORTED. */
-  signal?: AbortSignal;
-}
 
 /**
  * Trains a model on rows of token ids. Made to be extended: override `tokenWeights` for another loss, `learningRate` for
@@ -113,9 +88,10 @@ export class AdaptiveTrainer {
       });
     }
     this.checkpoints = this.newCheckpoints();
-    this.guard = new NumberGuard(this.model, args.onNonFinite, undefined);
-    this.checkRows(options.trainDataset, 'trainDataset');
-    if (options.evalDataset !== undefined) this.checkRows(options.evalDataset, 'evalDataset');
+    this.guard = new NumberGuard(this.model, args.onNonFinite);
+    checkDataset(options.trainDataset, 'trainDataset', this.model.vocabSize);
+    if (options.evalDataset !== undefined)
+      checkDataset(options.evalDataset, 'evalDataset', this.model.vocabSize);
   }
 
   /**
@@ -154,28 +130,11 @@ export class AdaptiveTrainer {
     if (evalDataset === undefined) {
       throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected an evalDataset to evaluate on, found none.');
     }
-    const started = performance.now();
-    const evaluation = new Evaluation(this.adaptiveLoss.topK);
-    let lossSum = 0;
-    let index = 0;
-    for await (const rows of chunked(evalDataset, this.args.evalBatchSize)) {
-      for (const row of rows) checkRow(row, index++, 'evalDataset', this.model.vocabSize);
-      const report = await this.model.call((native) =>
-        native.evaluate({ ...microBatch(rows), ...this.lossRequest(1) }),
-      );
-      evaluation.add(rows, report.tokens);
-      lossSum += report.loss * report.sums.total;
-    }
-    const metrics = evaluation.metrics();
-    const event: EvaluateEvent = {
-      ...{ type: 'evaluate', step: this.step, epoch: this.epoch, ...metrics },
-      ...(this.adaptiveLoss.loss === 'adaptive'
-        ? { adaptiveLoss: lossSum / Math.max(1, metrics.labelledTokens) }
-        : {}),
-      seconds: (performance.now() - started) / 1000,
-      bySource: evaluation.bySource(),
-      byStyle: evaluation.byStyle(),
-    };
+    const found = await evaluateRows(this.model, evalDataset, this.args.evalBatchSize, {
+      ...this.lossRequest(),
+      scale: 1,
+    });
+    const event: EvaluateEvent = { type: 'evaluate', step: this.step, epoch: this.epoch, ...found };
     await this.emit(event);
     return event;
   }
@@ -233,8 +192,7 @@ export class AdaptiveTrainer {
     }
     const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
     const memory = isArray(trainDataset) ? await reportMemory(model, trainDataset, args) : undefined;
-    const computeType = args.precision === 'fp32' ? 'float32' : 'bfloat16';
-    const masterType = args.precision === 'bf16-true' ? 'bfloat16' : 'float32';
+    const { computeType, masterType } = engineTypes(args);
     await model.configure(computeType, args.gradientCheckpointing, masterType);
     await model.call((native) => native.createOptimizer(optimizerRequest(args)));
     await this.restore(resumeFrom);
@@ -242,22 +200,12 @@ export class AdaptiveTrainer {
     await this.emit({
       ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
       ...{ trainRows: lengthOf(trainDataset) ?? 0, evalRows: evalDataset ? (lengthOf(evalDataset) ?? 0) : 0 },
-      ...(isArray(trainDataset)
-        ? { tokensPerEpoch: trainDataset.reduce((n, row) => n + row.inputIds.length, 0) }
-        : {}),
+      ...(isArray(trainDataset) ? { tokensPerEpoch: tokensOf(trainDataset) } : {}),
       ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
       ...(memory === undefined ? {} : { memory }),
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
-    if (args.fp16) {
-      const message =
-        'float16 has no fast path on a CPU: fp16 computes in bfloat16. Set bf16: true to say so yourself.';
-      await this.emit({ type: 'warning', code: 'FP16_COMPUTES_IN_BF16', message });
-    }
-    if (outputDir === undefined && args.saveStrategy === 'steps' && this.plan.totalSteps >= args.saveSteps) {
-      const message = 'No checkpoints are written: the trainer was given no outputDir.';
-      await this.emit({ type: 'warning', code: 'NO_CHECKPOINTS', message });
-    }
+    for (const warning of runWarnings(args, outputDir, this.plan.totalSteps)) await this.emit(warning);
   }
 
   /** From the checkpoint that is resumed, or from the start. */
@@ -270,21 +218,13 @@ export class AdaptiveTrainer {
     this.adaptiveState = adaptiveState(state?.adaptiveState);
     this.log = new StepLog(state?.log);
     this.stopping = false;
-    const { trainDataset } = this.options;
-    const dataset = isArray(trainDataset) ? trainDataset : undefined;
-    this.guard = new NumberGuard(this.model, this.args.onNonFinite, dataset);
+    this.guard = new NumberGuard(this.model, this.args.onNonFinite, state?.guard);
   }
 
   private async runEpochs(): Promise<void> {
     const { totalSteps } = this.plan;
-    for (; this.step < totalSteps && !this.stopping; this.epochIndex++, this.windowsDone = 0) {
-      let windows = 0;
-      for await (const window of chunked(
-        this.trainBatches(this.epochIndex),
-        this.args.gradientAccumulationSteps,
-      )) {
-        // Of the epoch that a checkpoint lies in, what was done before it is passed over.
-        if (windows++ < this.windowsDone) continue;
+    while (this.step < totalSteps && !this.stopping) {
+      for await (const window of this.windowsLeft()) {
         await this.checkAborted();
         const event = await this.runStep(window);
         this.windowsDone++;
@@ -292,74 +232,62 @@ export class AdaptiveTrainer {
         await this.afterStep();
         if (this.step >= totalSteps || this.stopping) break;
       }
-      if (windows === 0) {
-        throw new AdaptiveTrainerError(
-          'DATASET_INVALID',
-          `Expected micro-batches in epoch ${this.epochIndex}, found none.`,
-        );
+      if (this.windowsDone === 0) {
+        const message = `Expected micro-batches in epoch ${this.epochIndex}, found none.`;
+        throw new AdaptiveTrainerError('DATASET_INVALID', message);
       }
       if (this.stopping) break;
       if (this.args.evalStrategy === 'epoch' && this.options.evalDataset !== undefined) await this.evaluate();
+      this.epochIndex++;
+      this.windowsDone = 0;
       if (this.args.saveStrategy === 'epoch') await this.saveCheckpoint();
     }
     await this.checkAborted();
   }
 
-  /** One optimizer step; undefined where it was skipped because its numbers were not finite. */
-  private async runStep(window: TrainingRow[][]): Promise<StepEvent | undefined> {
-    const before = this.adaptiveState;
-    try {
-      const event = await this.takeStep(window);
-      const warning = this.guard.onStep(event.gradNorm, event.step);
-      if (warning !== undefined) await this.emit(warning);
-      return event;
-    } catch (cause) {
-      const warning = await this.guard.onNonFinite(cause, this.step + 1, window);
-      this.adaptiveState = before;
-      this.step++;
-      await this.emit(warning);
-      return undefined;
+  /** What is still to be done of the epoch, one optimizer step after the other. */
+  private async *windowsLeft(): AsyncGenerator<TrainingRow[][], void, undefined> {
+    const { args, epochIndex: epoch, windowsDone } = this;
+    const { trainDataset } = this.options;
+    const perStep = args.gradientAccumulationSteps;
+    if (isArray(trainDataset) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
+      yield* chunked(trainBatches(trainDataset, args, { epoch, position: windowsDone * perStep }), perStep);
+      return;
+    }
+    // Nobody knows how to begin in the middle here: what was done before the checkpoint is passed over.
+    let windows = 0;
+    for await (const window of chunked(this.trainBatches(epoch), perStep)) {
+      if (windows++ >= windowsDone) yield window;
     }
   }
 
-  private async takeStep(window: TrainingRow[][]): Promise<StepEvent> {
+  /** One optimizer step; undefined where it was skipped because its numbers were not finite. */
+  private async runStep(window: TrainingRow[][]): Promise<StepEvent | undefined> {
+    const { guard, adaptiveState: before } = this;
+    const step = this.step + 1;
+    const learningRate = this.learningRate(this.step);
     const started = performance.now();
-    // Rows of an array have been checked, but trainBatches may be overridden and a stream brings any.
-    const rows = window.flat();
-    if (rows.length === 0) {
-      const message = `Expected at least one row in the micro-batches of step ${this.step + 1}, found none.`;
-      throw new AdaptiveTrainerError('DATASET_INVALID', message);
+    const report = await takeStep(this.model, {
+      ...{ step, window, loss: this.lossRequest(), tokenWeights: this.weightsOverride() },
+      ...{ learningRate, maxGradNorm: this.args.maxGradNorm },
+    }).catch((cause: unknown) => guard.onNonFinite(cause, step, window));
+    this.step = step;
+    if ('type' in report || report.skipped) {
+      await this.emit('type' in report ? report : guard.onOverflow(report.lossScale, step));
+      return undefined;
     }
-    rows.forEach((row, i) => checkRow(row, i, `step ${this.step + 1}`, this.model.vocabSize));
-    const counts = window.map(labelledTokens);
-    const labelled = counts.reduce((sum, count) => sum + count, 0);
-    const used = this.adaptiveState;
-    let loss = 0;
-    let statistics: StepEvent['statistics'] | undefined;
-    for (const [i, rows] of window.entries()) {
-      // Each micro-batch counts by its share of the window's labelled tokens, so that a window is one large batch.
-      const share = counts[i]! / labelled;
-      const state = this.adaptiveState;
-      const request = this.lossRequest(share);
-      const report = await trainMicroBatch(this.model, microBatch(rows), request, this.weightsOverride());
-      this.adaptiveState = report.state;
-      loss += share * report.loss;
-      statistics = addStatistics(statistics, lossStatistics(report.sums, state));
-    }
-    const rate = this.learningRate(this.step);
-    const { maxGradNorm } = this.args;
-    const gradNorm = await this.model.call((native) =>
-      native.optimizerStep({ learningRate: rate, maxGradNorm }),
-    );
-    const { skippedSteps } = this.guard;
-    this.step++;
-    const tokens = window.flat().reduce((sum, row) => sum + row.inputIds.length, 0);
+    const { loss, gradNorm, lossScale, statistics, state, tokens, labelledTokens } = report;
+    this.adaptiveState = state;
+    const warning = guard.onStep(gradNorm, step);
+    if (warning !== undefined) await this.emit(warning);
     const secondsPerStep = (performance.now() - started) / 1000;
+    const { skippedSteps } = guard.state;
     return {
-      ...{ type: 'step', step: this.step, epoch: this.epoch, loss, gradNorm, learningRate: rate },
-      ...{ tokens, labelledTokens: labelled, tokensPerSecond: tokens / secondsPerStep },
-      ...{ alpha: used.alpha, beta: used.beta, statistics: statistics!, secondsPerStep },
-      etaSeconds: this.log.etaSeconds(secondsPerStep, this.plan.totalSteps - this.step),
+      ...{ type: 'step', step, epoch: this.epoch, loss, gradNorm, learningRate },
+      ...{ tokens, labelledTokens, tokensPerSecond: tokens / secondsPerStep },
+      ...{ alpha: before.alpha, beta: before.beta, statistics, secondsPerStep },
+      etaSeconds: this.log.etaSeconds(secondsPerStep, this.plan.totalSteps - step),
+      ...(lossScale === 1 ? {} : { lossScale }),
       ...(skippedSteps > 0 ? { skippedSteps } : {}),
     };
   }
@@ -383,9 +311,12 @@ export class AdaptiveTrainer {
 
   private async saveCheckpoint(): Promise<string | undefined> {
     const { step, epochIndex, windowsDone } = this;
-    const state = { step, epochIndex, windowsDone, adaptiveState: this.adaptiveState, log: this.log.state };
+    const { adaptiveState, log, guard } = this;
     return this.checkpoints.save(
-      { ...state, fingerprint: this.fingerprint() },
+      {
+        ...{ step, epochIndex, windowsDone, adaptiveState, log: log.state, guard: guard.state },
+        fingerprint: this.fingerprint(),
+      },
       this.epoch,
       this.plan.totalSteps,
     );
@@ -447,10 +378,10 @@ export class AdaptiveTrainer {
     return stepsPerEpoch === undefined ? 1 : totalSteps / stepsPerEpoch;
   }
 
-  private lossRequest(scale: number): LossRequest {
+  private lossRequest(): Omit<LossRequest, 'scale'> {
     const { loss, topK } = this.adaptiveLoss;
     const threshold = confidence(this.epoch, this.adaptiveLoss);
-    return { loss, topK, confidence: threshold, scale, state: this.adaptiveState };
+    return { loss, topK, confidence: threshold, state: this.adaptiveState };
   }
 
   private weightsOverride() {
@@ -473,19 +404,6 @@ export class AdaptiveTrainer {
     );
   }
 
-  private checkRows(rows: TrainingRows, name: string): void {
-    if (!isArray(rows)) {
-      if (typeof rows === 'object' && rows !== null && Symbol.asyncIterator in rows) return;
-      throw new AdaptiveTrainerError(
-        'DATASET_INVALID',
-        `Expected an array or an async iterable of rows for ${name}, found ${describeValue(rows)}.`,
-      );
-    }
-    if (rows.length === 0)
-      throw new AdaptiveTrainerError('DATASET_INVALID', `Expected rows in ${name}, found none.`);
-    rows.forEach((row, index) => checkRow(row, index, name, this.model.vocabSize));
-  }
-
   private endEvent(path: string, seconds: number): EndEvent {
     const { meanLoss: loss, tokensPerSecond } = this.log;
     const { tokens, labelledTokens: labelled } = this.log.state;
@@ -499,6 +417,12 @@ export class AdaptiveTrainer {
 
 function isArray(rows: TrainingRows): rows is readonly TrainingRow[] {
   return Array.isArray(rows);
+}
+
+function tokensOf(rows: readonly TrainingRow[]): number {
+  let tokens = 0;
+  for (let row = 0; row < rows.length; row++) tokens += rowLength(rows, row);
+  return tokens;
 }
 
 function lengthOf(rows: TrainingRows): number | undefined {

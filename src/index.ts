@@ -1,6 +1,7 @@
 // The public surface. What is not named here may change without notice.
 export { trainAdaptively, type TrainAdaptivelyHooks } from './train-adaptively.js';
-export { AdaptiveTrainer, type AdaptiveTrainerOptions, type TrainingRows } from './adaptive-trainer.js';
+export { AdaptiveTrainer } from './adaptive-trainer.js';
+export type { AdaptiveTrainerOptions, TrainingRows } from './trainer/adaptive-trainer-options.js';
 export type { TrainerCallback } from './trainer/trainer-callback.js';
 export type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
 export { DatasetMixer, type DatasetMixerOptions } from './data/dataset-mixer.js';

@@ -35,7 +35,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuCapability", at::get_cpu_capability());
   exports.Set("setThreads", Napi::Function::New(env, setThreads));
   exports.Set("adaptiveLoss", Napi::Function::New(env, adaptiveLoss));
-  exports.Set("rest", Napi::Function::New(env, [](const Napi::CallbackInfo&) { Engine::rest(); }));
+  exports.Set("restOrExit", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                Engine::restOrExit(info[0].ToNumber().Int32Value());
+              }));
   exports.Set("createModel", Napi::Function::New(env, createModel));
   return exports;
 }

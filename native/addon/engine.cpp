@@ -1,6 +1,8 @@
 #include "addon/engine.h"
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -9,6 +11,9 @@
 
 namespace adaptive::addon {
 namespace {
+
+/// How long an exit may wait for the task that runs: longer than a step of a small model.
+constexpr std::chrono::seconds kPatience{2};
 
 /// Process-wide: every environment (worker threads have their own) feeds the same thread.
 class Thread {
@@ -40,6 +45,12 @@ class Thread {
     std::unique_lock lock(mutex_);
     tasks_.clear();
     idle_.wait(lock, [this] { return !running_; });
+  }
+
+  bool restsWithin(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    tasks_.clear();
+    return idle_.wait_for(lock, patience, [this] { return !running_; });
   }
 
   void push(std::function<void()> task) {
@@ -137,7 +148,9 @@ void Engine::attach(Napi::Env env) {
   });
 }
 
-void Engine::rest() { Thread::instance().rest(); }
+void Engine::restOrExit(int status) {
+  if (!Thread::instance().restsWithin(kPatience)) std::_Exit(status);
+}
 
 Napi::Promise Engine::run(Napi::Env env, std::function<ToJs()> work) {
   const std::shared_ptr<Port> port = *env.GetInstanceData<std::shared_ptr<Port>>();

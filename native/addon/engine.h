@@ -17,9 +17,10 @@ class Engine {
   /// The engine as seen from one JavaScript environment. Called once from the addon's initialisation.
   static void attach(Napi::Env env);
 
-  /// Drops what is queued and waits for the task that runs. process.exit() runs no cleanup hooks, and
-  /// libtorch must be at rest before its statics are destroyed: src/native/load-addon.ts calls this on exit.
-  static void rest();
+  /// Drops what is queued and waits for the task that runs; where that takes long, ends the process with
+  /// `status` then and there. process.exit() runs no cleanup hooks, and libtorch must be at rest before its
+  /// statics are destroyed: src/native/load-addon.ts calls this on exit.
+  static void restOrExit(int status);
 
   /// Queues `work` and returns a promise of what it brings back. `work` runs on the engine thread and must
   /// not touch V8; it owns what it uses. Exceptions become rejections with a `code` (errors.h).

@@ -55,8 +55,9 @@ at::ScalarType floatTypeAt(const Napi::Object& from, const char* key) {
   const std::string name = stringAt(from, key);
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float16") return at::kHalf;
   throw Napi::TypeError::New(
-      from.Env(), std::string("Expected float32 or bfloat16 for ") + key + ", found " + name + ".");
+      from.Env(), std::string("Expected float32, bfloat16 or float16 for ") + key + ", found " + name + ".");
 }
 
 at::ScalarType storageType(const std::string& name) {
@@ -183,11 +184,12 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(),
                [type = floatTypeAt(from, "computeType"), masters = floatTypeAt(from, "masterType"),
                 on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
-                 if (masters != at::kFloat && masters != type)
-                   fail("INVALID_INPUT", "Expected masters in float32 or in the type that is computed in.");
-
+                 if (masters != at::kFloat && (masters != at::kBFloat16 || type != masters))
+                   fail("INVALID_INPUT", "Expected masters in float32, or in bfloat16 where it is computed in.");
                  state.decoder.setCheckpointing(on);
                  state.decoder.setTypes(type, masters);
+                 state.scaler.reset();
+                 if (type == at::kHalf) state.scaler.emplace();
                  return nothing();
                });
   }
@@ -226,6 +228,7 @@ class Model : public Napi::ObjectWrap<Model> {
                  std::vector<float> weights;
                  const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
                  checkFinite(report, pass);
+                 scaleWeights(state, weights);
                  pass.backward(weights);
                  return [report](Napi::Env env) { return addon::toJs(env, report); };
                });
@@ -292,8 +295,14 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(),
                [rate = numberAt(from, "learningRate"),
                 maxNorm = numberAt(from, "maxGradNorm")](ModelState& state) -> ToJs {
-                 const double norm = stepOptimizer(state, rate, maxNorm);
-                 return [norm](Napi::Env env) { return Napi::Number::New(env, norm); };
+                 const StepReport report = stepOptimizer(state, rate, maxNorm);
+                 return [report, scale = lossScale(state)](Napi::Env env) {
+                   Napi::Object out = Napi::Object::New(env);
+                   out.Set("gradNorm", report.gradNorm);
+                   out.Set("skipped", report.skipped);
+                   out.Set("lossScale", scale);
+                   return out;
+                 };
                });
   }
 
@@ -325,7 +334,8 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(), [](ModelState& state) -> ToJs {
       if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() first.");
       const auto tensors = state.optimizer->state();
-      return [tensors, steps = state.optimizer->steps()](Napi::Env env) {
+      const GradScaler::State scaler = state.scaler ? state.scaler->state() : GradScaler::State{1, 0};
+      return [tensors, scaler, steps = state.optimizer->steps()](Napi::Env env) {
         Napi::Array list = Napi::Array::New(env, tensors.size());
         for (uint32_t i = 0; i < tensors.size(); i++) {
           Napi::Object entry = namedShape(env, tensors[i].first, tensors[i].second.sizes());
@@ -334,6 +344,8 @@ class Model : public Napi::ObjectWrap<Model> {
         }
         Napi::Object out = Napi::Object::New(env);
         out.Set("steps", static_cast<double>(steps));
+        out.Set("lossScale", scaler.scale);
+        out.Set("goodSteps", static_cast<double>(scaler.goodSteps));
         out.Set("tensors", list);
         return out;
       };
@@ -353,8 +365,11 @@ class Model : public Napi::ObjectWrap<Model> {
     const Napi::Object from = objectArgument(info, 0);
     const auto files = filesFrom(from);
     if (files.size() != 1) throw Napi::TypeError::New(info.Env(), "Expected one file.");
-    return run(info.Env(), [file = files[0], steps = integerAt(from, "steps")](ModelState& state) {
+    const GradScaler::State scaler = {numberAt(from, "lossScale"), integerAt(from, "goodSteps")};
+    if (scaler.scale <= 0) throw Napi::TypeError::New(info.Env(), "Expected a positive lossScale.");
+    return run(info.Env(), [file = files[0], scaler, steps = integerAt(from, "steps")](ModelState& state) {
       addon::loadOptimizer(state, file, steps);
+      if (state.scaler) state.scaler.emplace(scaler);
       return nothing();
     });
   }

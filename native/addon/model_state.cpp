@@ -68,6 +68,7 @@ void backwardOf(ModelState& state, const std::optional<std::vector<float>>& onNl
     weights.assign(2 * expected, 0.f);
     for (size_t i = 0; i < expected; i++) weights[2 * i] = (*onNll)[i];
   }
+  scaleWeights(state, weights);
   state.pending->backward(weights);
   state.pending.reset();
 }
@@ -97,20 +98,33 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
   return report;
 }
 
-double stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
+double lossScale(const ModelState& state) { return state.scaler ? state.scaler->scale() : 1; }
+
+void scaleWeights(const ModelState& state, std::vector<float>& weights) {
+  const auto scale = static_cast<float>(lossScale(state));
+  if (scale == 1) return;
+  for (float& weight : weights) weight *= scale;
+}
+
+StepReport stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
   if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before optimizerStep().");
   const auto parameters = state.decoder.parameters();
-  const double norm = gradientNorm(parameters);
+  const double scale = lossScale(state);
+  const double norm = gradientNorm(parameters) / scale;
+  if (state.scaler && !state.scaler->update(norm)) {
+    state.decoder.clearGradients();
+    return {norm, /*skipped=*/true};
+  }
   if (!std::isfinite(norm)) {
     const std::string where = nonFiniteGradient(state.decoder);
     state.decoder.clearGradients();
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
          where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
-  state.optimizer->step(learningRate, clippingScale(norm, maxNorm));
+  state.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale);
   state.decoder.refreshCompute();
   state.decoder.clearGradients();
-  return norm;
+  return {norm};
 }
 
 void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,

@@ -6,6 +6,7 @@
 #include "core/loss/training_loss.h"
 #include "core/model/decoder.h"
 #include "core/model/load_weights.h"
+#include "core/optim/grad_scaler.h"
 #include "core/optim/optimizer.h"
 #include "core/train/training_pass.h"
 
@@ -16,6 +17,7 @@ struct ModelState {
   const int64_t number;  ///< no other model of this process has it
   Decoder decoder;
   std::unique_ptr<Optimizer> optimizer;
+  std::optional<GradScaler> scaler;     ///< while float16 is computed in
   std::optional<TrainingPass> pending;  ///< between forward() and backward()
   std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
   int64_t bytes() const;
@@ -42,9 +44,21 @@ struct GradientReport {
 /// Mean next-token cross-entropy over all rows and the gradient of every weight. Forgets gathered gradients.
 GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch);
 
-/// Clips, steps, recasts the compute weights, clears the gradients. Returns the norm before clipping.
-/// Errors: LOSS_NOT_FINITE when the norm is not; weights are then unchanged and the gradients cleared.
-double stepOptimizer(ModelState& state, double learningRate, double maxNorm);
+/// What the gradients being gathered are multiplied with: 1 but in float16.
+double lossScale(const ModelState& state);
+
+/// Multiplies the weights of a micro-batch's tokens with lossScale().
+void scaleWeights(const ModelState& state, std::vector<float>& weights);
+
+struct StepReport {
+  double gradNorm = 0;   ///< before clipping, without the loss scale
+  bool skipped = false;  ///< float16 overflowed: weights unchanged, gradients cleared, loss scale halved
+};
+
+/// Clips, steps, recasts the compute weights, clears the gradients.
+/// Errors: LOSS_NOT_FINITE when the norm is not and that is not the loss scale's doing; weights are then
+/// unchanged and the gradients cleared.
+StepReport stepOptimizer(ModelState& state, double learningRate, double maxNorm);
 
 /// Writes the named weights, cast to `dtype`, as a safetensors file.
 void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,

@@ -21,12 +21,13 @@ export function readTrainingConfig(
   if (read === undefined) return undefined;
   const { betas, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
-  const precision = config.precision ?? (config.bf16 ? 'bf16' : fp16 ? 'fp16' : 'fp32');
+  // The flag fp16 asks for half precision as the Hugging Face Trainer does; on a CPU, float16 has no fast path.
+  const precision = config.precision ?? (config.bf16 || fp16 ? 'bf16' : 'fp32');
   return {
     ...config,
     precision,
-    fp16: precision === 'fp16',
-    bf16: precision.startsWith('bf16'),
+    fp16: config.precision === null ? fp16 : precision === 'fp16',
+    bf16: config.precision === null ? config.bf16 : precision.startsWith('bf16'),
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
     evalSteps: config.evalSteps ?? config.loggingSteps,
     adamBeta1: betas?.[0] ?? config.adamBeta1,

@@ -81,7 +81,7 @@ export const trainingConfigSchema = z.object({
 
   /**
    * What weights are kept and computed in, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`: float32 weights,
-   * low-precision compute; `bf16-true`: weights in bfloat16 too, rounded stochastically (by `seed`) after each step, for
+   * low-precision compute (float16 with dynamic loss scaling; slow on a CPU); `bf16-true`: weights in bfloat16 too, rounded stochastically (by `seed`) after each step, for
    * the least memory. Default null: what `fp16` and `bf16` say.
    */
   precision: field.oneOf('fp32', 'bf16', 'fp16', 'bf16-true').nullable().default(null),

@@ -138,7 +138,7 @@ export interface StoredTensor {
   end: number;
 }
 
-export type ComputeType = 'float32' | 'bfloat16';
+export type ComputeType = 'float32' | 'bfloat16' | 'float16';
 export type StorageType = 'F32' | 'BF16' | 'F16';
 
 export interface OptimizerRequest {
@@ -151,6 +151,25 @@ export interface OptimizerRequest {
   momentum: number;
   /** Of the stochastic rounding of bfloat16 weights. */
   seed: number;
+}
+
+/** What an optimizer step did. */
+export interface OptimizerReport {
+  /** Before clipping; not finite where the step was skipped. */
+  gradNorm: number;
+  /** float16 alone: the gradients overflowed. Weights are unchanged, the gradients forgotten, the loss scale halved. */
+  skipped: boolean;
+  /** What the next loss is multiplied with; 1 but in float16. */
+  lossScale: number;
+}
+
+/** What an optimizer counts beside its tensors. */
+export interface OptimizerCounts {
+  /** Steps taken, for its bias correction. */
+  steps: number;
+  lossScale: number;
+  /** Steps since the loss scale last changed. */
+  goodSteps: number;
 }
 
 export interface NativeModel {
@@ -175,20 +194,21 @@ export interface NativeModel {
   backward(request: { weights?: Float32Array }): Promise<void>;
   evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
   createOptimizer(options: OptimizerRequest): Promise<void>;
-  /** Clip, step, clear. Resolves to the gradient norm before clipping. */
-  optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<number>;
+  /** Clip, step, clear. */
+  optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<OptimizerReport>;
   /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
   findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
   /** Bytes held by the model's tensors, and what the system has left. */
   memory(): Promise<{ weights: number; gradients: number; optimizer: number; available: number }>;
   /** What has to survive a restart, in the order that saveOptimizer writes. */
-  optimizerState(): Promise<{ steps: number; tensors: { name: string; shape: number[]; dtype: string }[] }>;
+  optimizerState(): Promise<
+    OptimizerCounts & { tensors: { name: string; shape: number[]; dtype: string }[] }
+  >;
   saveOptimizer(request: { path: string; header: string }): Promise<void>;
   /** files: the one that saveOptimizer wrote. */
-  loadOptimizer(request: {
-    steps: number;
-    files: { path: string; tensors: StoredTensor[] }[];
-  }): Promise<void>;
+  loadOptimizer(
+    request: OptimizerCounts & { files: { path: string; tensors: StoredTensor[] }[] },
+  ): Promise<void>;
   clearGradients(): Promise<void>;
   save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
   startGeneration(
@@ -217,8 +237,11 @@ export interface NativeAddon {
   readonly libtorch: string;
   /** Instruction set in use: DEFAULT, AVX2 or AVX512. */
   readonly cpuCapability: string;
-  /** Drops queued calls and waits for the one that runs: the process is about to exit. */
-  rest(): void;
+  /**
+   * For a process about to exit: drops queued calls and waits for the one that runs; after two seconds it ends the process
+   * with that status instead.
+   */
+  restOrExit(status: number): void;
   /** Threads of each operator; 0 asks without changing. */
   setThreads(options: { threads: number }): Promise<number>;
   createModel(config: DecoderConfig): Promise<NativeModel>;

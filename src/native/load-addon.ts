@@ -28,7 +28,7 @@ export function loadAddon(): NativeAddon {
   if (loaded === undefined) {
     const addon = load();
     loaded = addon;
-    if (isMainThread) process.on('exit', () => addon.rest());
+    if (isMainThread) process.on('exit', (status) => addon.restOrExit(status));
   }
   return loaded;
 }

@@ -76,6 +76,8 @@ export interface StepEvent {
   secondsPerStep: number;
   /** Seconds until the last step at the present pace; evaluating and saving are left out. */
   etaSeconds: number;
+  /** What the loss is multiplied with in float16; absent where nothing is. */
+  lossScale?: number;
   /** Steps of the run that were dropped so far, their numbers not being finite; absent where none was. */
   skippedSteps?: number;
 }
@@ -100,6 +102,7 @@ export interface LogEvent {
   secondsPerStep: number;
   etaSeconds: number;
   /** As in the last of these steps. */
+  lossScale?: number;
   skippedSteps?: number;
 }
 

@@ -1,6 +1,7 @@
 import { rowLength } from '../data/row-list.js';
 import type { TrainingRow } from '../data/training-row.js';
 import { planBatches, type BatchSettings } from './plan-batches.js';
+import { rememberRowNumber } from './row-number.js';
 
 /** Where in a run the next micro-batch is; all that is needed to go on from there. Survives JSON. */
 export interface BatchCursor {
@@ -21,7 +22,7 @@ export function* trainBatches(
 ): Generator<TrainingRow[]> {
   let index = 0;
   for (const batch of planBatches(rows.length, (row) => rowLength(rows, row), settings, epoch)) {
-    if (index++ >= position) yield batch.map((row) => rows[row] as TrainingRow);
+    if (index++ >= position) yield batch.map((row) => rememberRowNumber(rows[row] as TrainingRow, row));
   }
 }
 

@@ -47,7 +47,7 @@ const ownDefaults = {
   adam_epsilon: 1e-8,
   min_lr_rate: null,
   lr_scheduler_kwargs: {},
-  precision: 'fp16',
+  precision: 'bf16',
   momentum: 0,
   on_non_finite: 'stop',
   on_save_error: 'continue',

@@ -8,13 +8,12 @@
 using namespace adaptive;
 using namespace adaptive::test;
 
-TEST("grad scaler: an overflow skips the step, halves the scale and is counted") {
+TEST("grad scaler: an overflow skips the step and halves the scale") {
   GradScaler scaler;
   check(scaler.scale() == 65536, "torch.amp's first scale");
   check(scaler.update(3.0), "a finite norm to take the step");
   check(!scaler.update(INFINITY) && !scaler.update(NAN), "overflows to skip it");
   check(scaler.scale() == 16384, "two halvings");
-  check(scaler.state().skippedSteps == 2, "two skipped steps");
 }
 
 TEST("grad scaler: 2,000 good steps in a row double the scale") {
@@ -50,5 +49,5 @@ TEST("grad scaler: a restart goes on") {
   for (int i = 0; i < 1500; i++) scaler.update(1);
   GradScaler restarted(scaler.state());
   for (int i = 0; i < 500; i++) restarted.update(1);
-  check(restarted.scale() == 65536 && restarted.state().skippedSteps == 1, "the state of before");
+  check(restarted.scale() == 65536, "the count of before");
 }

@@ -1,4 +1,5 @@
-import { AdaptiveTrainer, type AdaptiveTrainerOptions } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import type { StepEvent } from '../../src/tracking/training-event.js';
 

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer, type AdaptiveTrainerOptions } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import type { TrainingRow } from '../../src/data/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import type { TrainingEvent } from '../../src/tracking/training-event.js';

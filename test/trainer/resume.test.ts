@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer, type AdaptiveTrainerOptions } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import { seededRandom } from '../../src/data/seeded-random.js';
 import type { TrainingRow } from '../../src/data/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';

@@ -41,6 +41,7 @@ const Kernels<T>& kernels() {
 
 template const Kernels<float>& kernels<float>();
 template const Kernels<c10::BFloat16>& kernels<c10::BFloat16>();
+template const Kernels<c10::Half>& kernels<c10::Half>();
 
 const AttentionKernels& attentionKernels() {
   switch (isa()) {

@@ -3,6 +3,7 @@
 // set (DEFAULT, AVX2, AVX512); `kernels()` picks the table that libtorch itself runs with.
 #pragma once
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <cstdint>
 
@@ -31,7 +32,7 @@ struct TokenGradientRow {
   float cap;  ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
 };
 
-/// T is the type of activations: float or BFloat16. Residual stream, norm weights and statistics are float.
+/// T is the type of activations: float, BFloat16 or Half. Residual stream, norm weights and statistics are float.
 template <class T>
 struct Kernels {
   /// y[r] = x[r] · rstd[r] · (weight + offset); rstd[r] = 1/√(mean(x²)+eps). x is float.

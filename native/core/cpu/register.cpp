@@ -15,7 +15,8 @@ using at::Tensor;
 template <class F>
 auto forType(at::ScalarType dtype, const F& f) {
   if (dtype == at::kBFloat16) return f(c10::BFloat16{});
-  TORCH_CHECK(dtype == at::kFloat, "expected float32 or bfloat16 activations, found ", dtype);
+  if (dtype == at::kHalf) return f(c10::Half{});
+  TORCH_CHECK(dtype == at::kFloat, "expected float32, bfloat16 or float16 activations, found ", dtype);
   return f(float{});
 }
 

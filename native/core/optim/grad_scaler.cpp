@@ -14,7 +14,6 @@ bool GradScaler::update(double scaledNorm) {
   if (!std::isfinite(scaledNorm)) {
     state_.scale *= kBackoff;
     state_.goodSteps = 0;
-    state_.skippedSteps++;
     return false;
   }
   if (++state_.goodSteps == kGrowthInterval) {

@@ -11,7 +11,6 @@ class GradScaler {
   struct State {
     double scale = 65536;
     int64_t goodSteps = 0;  ///< since the last change of the scale
-    int64_t skippedSteps = 0;
   };
   GradScaler() = default;
   explicit GradScaler(const State& state) : state_(state) {}

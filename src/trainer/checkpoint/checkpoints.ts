@@ -21,7 +21,7 @@ interface Options {
 }
 
 /** What the trainer knows; the rest of RunState is known here and by the optimizer. */
-type TrainerState = Omit<RunState, 'history' | 'best' | 'optimizerSteps'>;
+type TrainerState = Omit<RunState, 'history' | 'best' | 'optimizer'>;
 
 /** The checkpoints of one run: written, rotated, and gone on from. */
 export class Checkpoints {

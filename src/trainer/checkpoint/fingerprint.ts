@@ -8,19 +8,15 @@ import type { Fingerprint } from './run-state.js';
 
 /** Settings that decide what every later step does. */
 const trainingKeys = [
-  ...[
-    'batchSize',
-    'maxTokensPerBatch',
-    'gradientAccumulationSteps',
-    'seed',
-    'shuffle',
-    'numEpochs',
-    'maxSteps',
-    'learningRate',
-  ],
-  ...['lrSchedulerType', 'warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'],
-  ...['maxGradNorm', 'optimizer', 'fp16', 'bf16'],
-] as const satisfies readonly (keyof TrainingConfig)[];
+  ...(['batchSize', 'maxTokensPerBatch', 'gradientAccumulationSteps', 'seed', 'shuffle'] as const),
+  ...(['numEpochs', 'maxSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs'] as const),
+  ...(['warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'] as const),
+  ...(['maxGradNorm', 'optimizer', 'momentum', 'precision'] as const),
+] satisfies (keyof TrainingConfig)[];
+
+const lossKeys = [
+  ...(['loss', 'topK', 'initialConfidence', 'finalConfidence', 'curriculumEpochs'] as const),
+] satisfies (keyof AdaptiveLossConfig)[];
 
 /** `rows`: undefined for a stream, which cannot be compared. */
 export function fingerprint(
@@ -29,13 +25,12 @@ export function fingerprint(
   args: TrainingConfig,
   loss: AdaptiveLossConfig,
 ): Fingerprint {
-  const settings = trainingKeys.map((key) => [`args.${key}`, args[key]] as const);
+  const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
   return {
     model: hashText(JSON.stringify(model.parameters)),
     trainDataset: rows === undefined ? null : hashRows(rows),
     ...Object.fromEntries(settings),
-    'adaptiveLoss.loss': loss.loss,
-    'adaptiveLoss.topK': loss.topK,
+    ...Object.fromEntries(lossKeys.map((key) => [`adaptiveLoss.${key}`, loss[key]] as const)),
   };
 }
 
@@ -60,6 +55,11 @@ const hashed = new Set(['model', 'trainDataset']);
 
 function shown(key: string, value: unknown): string {
   return hashed.has(key) && typeof value === 'string' ? `#${value.slice(0, 8)}` : String(value ?? 'absent');
+}
+
+/** A group of settings is compared as its JSON. */
+function plain(value: Fingerprint[string] | object): Fingerprint[string] {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
 function hashText(text: string): string {

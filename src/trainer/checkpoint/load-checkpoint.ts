@@ -20,7 +20,7 @@ export async function loadCheckpoint(path: string, model: CausalLM, now: Fingerp
   const optimizer = join(path, 'optimizer.safetensors');
   const { tensors } = await readSafetensorsHeader(optimizer);
   await model.call((native) =>
-    native.loadOptimizer({ steps: state.optimizerSteps, files: [{ path: optimizer, tensors }] }),
+    native.loadOptimizer({ ...state.optimizer, files: [{ path: optimizer, tensors }] }),
   );
   return state;
 }

@@ -1,17 +1,18 @@
-import type { AdaptiveState } from '../../native/addon.js';
+import type { AdaptiveState, OptimizerCounts } from '../../native/addon.js';
+import type { NumberGuardState } from '../number-guard.js';
 import type { StepEvent, TokenStatistics } from '../../tracking/training-event.js';
 
 /** What a run has to know, besides weights and optimizer, to go on as if it had never stopped. */
 export interface RunState {
   /** Optimizer steps done. */
   step: number;
-  /** Steps the optimizer has counted for its bias correction. */
-  optimizerSteps: number;
+  optimizer: OptimizerCounts;
   /** The epoch it is in, from 0, and how many windows of it are done. */
   epochIndex: number;
   windowsDone: number;
   adaptiveState: AdaptiveState;
   log: StepLogState;
+  guard: NumberGuardState;
   best: { step: number; loss: number } | null;
   /** Log entries in the Hugging Face form. */
   history: Record<string, number>[];

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CausalLM } from '../../model/causal-lm.js';
+import type { OptimizerCounts } from '../../native/addon.js';
 import { safetensorsHeader } from '../../model/safetensors-header.js';
 import { ioError, sync, writeDurably } from '../../write-durably.js';
 import { sealCheckpoint } from './checkpoint-files.js';
@@ -10,7 +11,7 @@ export interface CheckpointContent {
   model: CausalLM;
   /** Writes model and tokenizer into a folder. */
   saveModel: (dir: string) => Promise<void>;
-  state: Omit<RunState, 'optimizerSteps'>;
+  state: Omit<RunState, 'optimizer'>;
   /** trainer_state.json. */
   trainerState: string;
 }
@@ -27,8 +28,8 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     await content.saveModel(temporary);
-    const optimizerSteps = await saveOptimizer(content.model, join(temporary, 'optimizer.safetensors'));
-    const stateJson = `${JSON.stringify({ ...content.state, optimizerSteps })}\n`;
+    const optimizer = await saveOptimizer(content.model, join(temporary, 'optimizer.safetensors'));
+    const stateJson = `${JSON.stringify({ ...content.state, optimizer })}\n`;
     await writeDurably(join(temporary, 'run_state.json'), (file) => writeFile(file, stateJson));
     await writeDurably(join(temporary, 'trainer_state.json'), (file) =>
       writeFile(file, content.trainerState),
@@ -45,10 +46,10 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
   }
 }
 
-async function saveOptimizer(model: CausalLM, path: string): Promise<number> {
-  const { steps, tensors } = await model.call((native) => native.optimizerState());
+async function saveOptimizer(model: CausalLM, path: string): Promise<OptimizerCounts> {
+  const { tensors, ...counts } = await model.call((native) => native.optimizerState());
   await writeDurably(path, (file) =>
     model.call((native) => native.saveOptimizer({ path: file, header: safetensorsHeader(tensors) })),
   );
-  return steps;
+  return counts;
 }

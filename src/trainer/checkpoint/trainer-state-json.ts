@@ -3,7 +3,7 @@ import type { RunState } from './run-state.js';
 
 /** `trainer_state.json` as the Hugging Face Trainer writes it, so that tools for it read this one. */
 export function trainerStateJson(
-  state: Omit<RunState, 'optimizerSteps'>,
+  state: Omit<RunState, 'optimizer'>,
   args: TrainingConfig,
   epoch: number,
   maxSteps: number,

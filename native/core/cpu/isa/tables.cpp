@@ -20,6 +20,7 @@ const Kernels<T>& table() {
 
 template const Kernels<float>& table<float>();
 template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
+template const Kernels<c10::Half>& table<c10::Half>();
 
 const AttentionKernels& attentionTable() {
   static const AttentionKernels kernels = {&softmaxForward, &softmaxFromLse, &softmaxBackward};

@@ -1,8 +1,9 @@
-// One vector of floats loaded from, or stored to, float or BFloat16 memory. Included only by files that are
+// One vector of floats loaded from, or stored to, float, BFloat16 or Half memory. Included only by files that are
 // compiled once per instruction set.
 #pragma once
 #include <ATen/cpu/vec/vec.h>
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 
 #include <cstring>
 
@@ -19,6 +20,7 @@ inline void store(float* p, const Vec& v, int64_t n) { v.store(p, static_cast<in
 
 inline float toFloat(float v) { return v; }
 inline float toFloat(c10::BFloat16 v) { return static_cast<float>(v); }
+inline float toFloat(c10::Half v) { return static_cast<float>(v); }
 
 // The two loops below have a constant trip count, so they become a handful of vector instructions.
 inline Vec load(const c10::BFloat16* p) {
@@ -48,6 +50,20 @@ inline void store(c10::BFloat16* p, const Vec& v, int64_t n) {
   store(padded, v);
   std::memcpy(static_cast<void*>(p), padded, n * sizeof(c10::BFloat16));
 }
+
+// float16 is slow on a CPU whatever is done here (there is no fast product in it), so these stay plain.
+inline Vec load(const c10::Half* p, int64_t n) {
+  float values[kVec] = {};
+  for (int64_t i = 0; i < n; i++) values[i] = static_cast<float>(p[i]);
+  return Vec::loadu(values);
+}
+inline Vec load(const c10::Half* p) { return load(p, kVec); }
+inline void store(c10::Half* p, const Vec& v, int64_t n) {
+  float values[kVec];
+  v.store(values);
+  for (int64_t i = 0; i < n; i++) p[i] = c10::Half(values[i]);
+}
+inline void store(c10::Half* p, const Vec& v) { store(p, v, kVec); }
 
 /// f(offset, count): every full vector of [begin, end) with count == kVec, then the rest.
 template <class F>

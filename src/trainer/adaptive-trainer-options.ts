@@ -1,0 +1,29 @@
+import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/train-adaptively-options.js';
+import type { DatasetReport } from '../data/mixed-datasets.js';
+import type { TrainingRow } from '../data/training-row.js';
+import type { CausalLM } from '../model/causal-lm.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { Tracker } from '../tracking/tracker.js';
+import type { TrainerCallback } from './trainer-callback.js';
+
+export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;
+
+export interface AdaptiveTrainerOptions {
+  model: CausalLM;
+  /** Saved beside the model. */
+  tokenizer?: Tokenizer;
+  /** An array, or an async iterable that is gone through once per epoch (then `args.maxSteps` is needed). */
+  trainDataset: TrainingRows;
+  evalDataset?: TrainingRows;
+  /** The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. */
+  args?: TrainingConfigInput & AdaptiveLossConfigInput;
+  adaptiveLoss?: AdaptiveLossConfigInput;
+  /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
+  outputDir?: string;
+  /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */
+  datasetReport?: DatasetReport[];
+  callbacks?: readonly TrainerCallback[];
+  trackers?: readonly Tracker[];
+  /** Aborting ends the run after the step it is in; `train` then rejects with ABORTED. */
+  signal?: AbortSignal;
+}
