@@ -26,7 +26,7 @@ describe('learningRate', () => {
     given.rates.forEach((expected, step) => {
       const actual = learningRate(step, { type, kwargs, learningRate: rate, warmupSteps, totalSteps });
       // Relative to the highest rate.
-      expect(Math.abs(actual - expected) / rate, `step ${step}`).toBeLessThan(1e-9);
+      expect(Math.abs(actual - expected) / rate, `step ${step}`).toBeLessThan(1e-12);
     });
   });
 
