@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
@@ -8,6 +7,7 @@ import { CausalLM } from '../../src/model/causal-lm.js';
 import type { StepEvent } from '../../src/tracking/training-event.js';
 import { largestDifference } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
+import { tempDir } from '../helpers/temp-dir.js';
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
 // The Python package's own trainer, and a plain PyTorch loop with accumulation (scripts/oracles).
@@ -63,7 +63,7 @@ describe.each(runs)('AdaptiveTrainer against %s', (run) => {
       expect(Math.abs(steps[i]!.beta - step.beta)).toBeLessThan(1e-5);
       expect(Math.abs(steps[i]!.learningRate - step.learningRate)).toBeLessThan(1e-12);
     }
-    const out = mkdtempSync(join(tmpdir(), 'adaptive-trainer-'));
+    const out = tempDir();
     await trainer.saveModel(out);
     const actual = readSafetensors(join(out, 'model.safetensors'));
     const final = readSafetensors(join(dir, 'final.safetensors'));

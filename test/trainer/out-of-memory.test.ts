@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +8,7 @@ import { AdaptiveTrainerError } from '../../src/errors.js';
 import { readDecoderConfig } from '../../src/model/read-decoder-config.js';
 import { checkMemory } from '../../src/trainer/check-memory.js';
 import { memoryEstimate } from '../../src/trainer/memory-estimate.js';
+import { tempDir } from '../helpers/temp-dir.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const model = join(root, 'test/fixtures/end-to-end/llama');
@@ -87,7 +87,7 @@ process.exit(0);
 it.runIf(existsSync('/usr/bin/prlimit'))(
   'an allocation that fails is an OUT_OF_MEMORY, and the model can be used afterwards',
   async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'adaptive-trainer-oom-')), 'oom.mts');
+    const file = join(tempDir(), 'oom.mts');
     writeFileSync(file, script);
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file], { cwd: root });
     expect(JSON.parse(stdout)).toEqual({ failed: 'OUT_OF_MEMORY', same: true });

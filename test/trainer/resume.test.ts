@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import {
-  mkdtempSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -9,7 +8,6 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
@@ -18,10 +16,10 @@ import { seededRandom } from '../../src/data/seeded-random.js';
 import type { TrainingRow } from '../../src/data/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
+import { tempDir } from '../helpers/temp-dir.js';
 
 const fixture = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const { rows } = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
-const newFolder = () => mkdtempSync(join(tmpdir(), 'adaptive-trainer-'));
 
 /** When to kill a child: so many steps after it began, and so many milliseconds after that. */
 interface Kill {
@@ -63,7 +61,7 @@ function readLosses(path: string): Map<number, string> {
 
 describe('resuming', () => {
   it('is exact to the byte after kill -9 at 20 random moments', { timeout: 400_000 }, async () => {
-    const [whole, broken] = [newFolder(), newFolder()];
+    const [whole, broken] = [tempDir(), tempDir()];
     await runChild(whole);
     const random = seededRandom(7);
     let kills = 0;
@@ -113,7 +111,7 @@ describe('resuming', () => {
   }
 
   it('finds a truncated or altered checkpoint by its checksums and takes the one before', async () => {
-    const out = newFolder();
+    const out = tempDir();
     await train(out);
     expect(readdirSync(out).sort()).toEqual(['checkpoint-12', 'checkpoint-4', 'checkpoint-8', 'final_model']);
     const weights = join(out, 'checkpoint-12', 'model.safetensors');
@@ -127,7 +125,7 @@ describe('resuming', () => {
   });
 
   it('refuses a damaged checkpoint that was asked for by name', async () => {
-    const out = newFolder();
+    const out = tempDir();
     await train(out);
     const path = join(out, 'checkpoint-8');
     truncateSync(join(path, 'run_state.json'), 10);
@@ -138,7 +136,7 @@ describe('resuming', () => {
   });
 
   it('names what is not the same as in the run that was saved', async () => {
-    const out = newFolder();
+    const out = tempDir();
     await train(out);
     const changed = { args: { ...args, batchSize: 2 }, trainDataset: rows.slice(1) };
     const error = await train(out, changed, true).catch((caught: unknown) => caught);
@@ -147,13 +145,13 @@ describe('resuming', () => {
   });
 
   it('begins anew, and says so, when there is nothing to resume', async () => {
-    const { warnings, steps } = await train(newFolder(), {}, true);
+    const { warnings, steps } = await train(tempDir(), {}, true);
     expect(warnings).toEqual(['NO_CHECKPOINT_TO_RESUME']);
     expect(steps).toHaveLength(12);
   });
 
   it('saves on abort, and goes on from there to the same end', async () => {
-    const [whole, broken] = [newFolder(), newFolder()];
+    const [whole, broken] = [tempDir(), tempDir()];
     await train(whole);
     const controller = new AbortController();
     const stopAtFive = {
@@ -172,7 +170,7 @@ describe('resuming', () => {
   });
 
   it('goes on training when a checkpoint cannot be written, or stops where that is wanted', async () => {
-    const out = join(newFolder(), 'run');
+    const out = join(tempDir(), 'run');
     // The folder turns into a file before the second checkpoint, and back after it.
     const sabotage = ({ step }: { step: number }) => {
       if (step === 7) renameSync(out, `${out}-aside`);
@@ -188,7 +186,7 @@ describe('resuming', () => {
     expect(codes).toEqual(['CHECKPOINT_FAILED']);
     expect(readdirSync(out).sort()).toEqual(['checkpoint-12', 'checkpoint-4', 'final_model']);
 
-    const other = join(newFolder(), 'run');
+    const other = join(tempDir(), 'run');
     const block = ({ step }: { step: number }) => {
       if (step === 7) rmSync(other, { recursive: true });
       if (step === 7) writeFileSync(other, 'in the way');
@@ -201,7 +199,7 @@ describe('resuming', () => {
   });
 
   it('keeps the best checkpoint when old ones are deleted', async () => {
-    const out = newFolder();
+    const out = tempDir();
     let evaluations = 0;
     class FirstIsBest extends AdaptiveTrainer {
       override async evaluate() {
@@ -239,7 +237,7 @@ describe('resuming', () => {
   });
 
   it('refuses a folder that cannot be made', async () => {
-    const file = join(newFolder(), 'run');
+    const file = join(tempDir(), 'run');
     writeFileSync(file, 'a file, not a folder');
     await expect(train(file)).rejects.toMatchObject({ code: 'IO_FAILED' });
     expect(statSync(file).isFile()).toBe(true);
