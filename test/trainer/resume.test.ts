@@ -21,10 +21,10 @@ import { tempDir } from '../helpers/temp-dir.js';
 const fixture = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const { rows } = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
 
-/** When to kill a child: so many steps after it began, and so many milliseconds after that. */
+/** When to kill a child: so many steps after it began, and so many milliseconds after that, or once it writes a checkpoint. */
 interface Kill {
   steps: number;
-  milliseconds: number;
+  milliseconds: number | 'a save';
 }
 
 /** Runs the child until it ends or is killed the hard way. Resolves to whether it finished. */
@@ -33,20 +33,25 @@ function runChild(folder: string, kill?: Kill): Promise<boolean> {
   const args = ['--import', 'tsx', script, join(folder, 'out'), join(folder, 'losses.jsonl')];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let [steps, stderr] = [0, ''];
+  let watch: NodeJS.Timeout | undefined;
   child.stderr.on('data', (data) => (stderr += data));
   child.stdout.on('data', (data) => {
     const before = steps;
     steps += String(data).split('\n').length - 1;
     if (kill === undefined || before >= kill.steps || steps < kill.steps) return;
-    setTimeout(() => child.kill('SIGKILL'), kill.milliseconds);
+    if (kill.milliseconds !== 'a save') setTimeout(() => child.kill('SIGKILL'), kill.milliseconds);
+    else watch = setInterval(() => isSaving(folder) && child.kill('SIGKILL'), 1);
   });
   return new Promise((resolve, reject) => {
     child.on('exit', (code, signal) => {
+      clearInterval(watch);
       if (code !== 0 && signal !== 'SIGKILL') reject(new Error(`The child failed: ${stderr}`));
       else resolve(code === 0);
     });
   });
 }
+
+const isSaving = (folder: string) => readdirSync(join(folder, 'out')).some((name) => name.endsWith('.tmp'));
 
 /** The last line of each step: a step done twice, before and after a kill, must come out the same. */
 function readLosses(path: string): Map<number, string> {
@@ -64,14 +69,16 @@ describe('resuming', () => {
     const [whole, broken] = [tempDir(), tempDir()];
     await runChild(whole);
     const random = seededRandom(7);
-    let kills = 0;
-    // One to four steps on, then up to 60 ms: in a step, an evaluation or a save (one every third step).
+    let [kills, brokenSaves] = [0, 0];
+    // One to four steps on, then up to 60 ms: in a step, an evaluation or between them; every third time in a save.
     for (; kills < 20; kills++) {
-      const kill = { steps: 1 + Math.floor(random() * 4), milliseconds: random() * 60 };
-      if (await runChild(broken, kill)) break;
+      const milliseconds = kills % 3 === 2 ? 'a save' : random() * 60;
+      if (await runChild(broken, { steps: 1 + Math.floor(random() * 4), milliseconds })) break;
+      if (isSaving(broken)) brokenSaves++;
     }
     await runChild(broken);
     expect(kills).toBe(20);
+    expect(brokenSaves).toBeGreaterThan(0);
     const expected = readLosses(join(whole, 'losses.jsonl'));
     const actual = readLosses(join(broken, 'losses.jsonl'));
     expect(actual.size).toBe(expected.size);
