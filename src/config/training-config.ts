@@ -142,7 +142,10 @@ export const trainingConfigSchema = z.object({
   saveStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
   /** Steps between two checkpoints. Default 300. */
   saveSteps: field.wholeNumber(1).default(300),
-  /** Checkpoints to keep, the oldest are deleted; null keeps all. Default 5. */
+  /**
+   * Checkpoints to keep, the oldest are deleted; null keeps all. The best of those whose step was evaluated too is spared.
+   * Default 5.
+   */
   saveTotalLimit: field.wholeNumber(1).nullable().default(5),
   /** Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not. */
   resumeFromCheckpoint: z

@@ -46,6 +46,10 @@ function load(): NativeAddon {
   // libgomp reads this once, as it is loaded. Threads that spin while they wait make a small model many times slower as soon
   // as anything else wants the cores, and gain little where nothing does.
   process.env['OMP_WAIT_POLICY'] ??= 'PASSIVE';
+  // oneDNN keeps the code it has compiled for the last 1,024 shapes of a product, twice. Micro-batches seldom have as many
+  // tokens as an earlier one, so that is hundreds of MiB for little: these are the shapes of about four micro-batches.
+  process.env['ONEDNN_PRIMITIVE_CACHE_CAPACITY'] ??= '64';
+  process.env['LRU_CACHE_CAPACITY'] ??= '64';
   try {
     return open(plan);
   } catch (cause) {

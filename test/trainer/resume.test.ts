@@ -243,6 +243,18 @@ describe('resuming', () => {
     model.dispose();
   });
 
+  it('takes for the best only a checkpoint whose step was evaluated', async () => {
+    const out = tempDir();
+    const settings = { ...args, evalStrategy: 'steps', evalSteps: 4, saveSteps: 6 } as const;
+    await train(out, { args: settings, evalDataset: rows });
+    const [first, last] = [6, 12].map((step) => {
+      const path = join(out, `checkpoint-${step}`, 'trainer_state.json');
+      return JSON.parse(readFileSync(path, 'utf8')) as { best_model_checkpoint: string | null };
+    });
+    expect(first!.best_model_checkpoint).toBeNull();
+    expect(last!.best_model_checkpoint).toBe('checkpoint-12');
+  });
+
   it('refuses a folder that cannot be made', async () => {
     const file = join(tempDir(), 'run');
     writeFileSync(file, 'a file, not a folder');

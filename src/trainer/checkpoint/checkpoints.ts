@@ -27,11 +27,12 @@ type TrainerState = Omit<RunState, 'history' | 'best' | 'optimizer'>;
 export class Checkpoints {
   private history: RunState['history'] = [];
   private best: RunState['best'] = null;
+  private evaluated: RunState['best'] = null;
   private lastSaved: { step: number; path: string } | undefined;
 
   constructor(private readonly options: Options) {}
 
-  /** Keeps what goes into the log history, and which evaluation was the best. */
+  /** Keeps what goes into the log history, and how good the model is at this step. */
   record(event: TrainingEvent): void {
     if (event.type === 'log') {
       const { step, epoch, loss, gradNorm: grad_norm, learningRate: learning_rate } = event;
@@ -40,7 +41,7 @@ export class Checkpoints {
     if (event.type === 'evaluate') {
       const { step, epoch, loss, seconds } = event;
       this.history.push({ epoch, eval_loss: loss, eval_runtime: seconds, step });
-      if (this.best === null || loss < this.best.loss) this.best = { step, loss };
+      this.evaluated = { step, loss };
     }
   }
 
@@ -54,17 +55,19 @@ export class Checkpoints {
     if (outputDir === undefined) return undefined;
     if (this.lastSaved?.step === state.step) return this.lastSaved.path;
     const path = join(outputDir, `checkpoint-${state.step}`);
-    const whole = { ...state, history: this.history, best: this.best };
+    const best = this.bestAt(state.step);
+    const whole = { ...state, history: this.history, best };
     try {
       const trainerState = trainerStateJson(whole, args, epoch, maxSteps);
       await saveCheckpoint(path, { model, saveModel, state: whole, trainerState });
-      await rotateCheckpoints(outputDir, args.saveTotalLimit, this.best?.step);
+      await rotateCheckpoints(outputDir, args.saveTotalLimit, best?.step);
     } catch (error) {
       if (args.onSaveError === 'stop' || !AdaptiveTrainerError.isInstance(error, 'IO_FAILED')) throw error;
       const message = `${error.message} The run goes on; checkpoints written before are untouched.`;
       await emit({ type: 'warning', code: 'CHECKPOINT_FAILED', message, step: state.step });
       return undefined;
     }
+    this.best = best;
     this.lastSaved = { step: state.step, path };
     await emit({ type: 'save', step: state.step, path });
     return path;
@@ -84,6 +87,13 @@ export class Checkpoints {
     this.best = state.best;
     this.lastSaved = { step: state.step, path };
     return state;
+  }
+
+  /** The best checkpoint with the one that is being written: only a model that was evaluated as it was saved can be it. */
+  private bestAt(step: number): RunState['best'] {
+    const { best, evaluated } = this;
+    if (evaluated?.step !== step || (best !== null && best.loss <= evaluated.loss)) return best;
+    return evaluated;
   }
 
   private async find(from: true | string): Promise<string | undefined> {

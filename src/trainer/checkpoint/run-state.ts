@@ -13,6 +13,7 @@ export interface RunState {
   adaptiveState: AdaptiveState;
   log: StepLogState;
   guard: NumberGuardState;
+  /** The checkpoint with the lowest loss when it was evaluated. */
   best: { step: number; loss: number } | null;
   /** Log entries in the Hugging Face form. */
   history: Record<string, number>[];
