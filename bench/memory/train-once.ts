@@ -2,14 +2,16 @@
  * Trains a few steps in this process and prints the memory it was expected to need and the peak it had, as JSON.
  * Started by memory.bench.ts and by test/trainer/memory.test.ts: a peak belongs to a whole process.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, type TrainingRow } from '../../src/index.js';
 import type { StartEvent } from '../../src/tracking/training-event.js';
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string', default: '' },
+    // A folder with weights, or with a config.json alone.
+    model: { type: 'string', default: 'examples/seed-lm' },
     precision: { type: 'string', default: 'fp32' },
     optimizer: { type: 'string', default: 'adamw' },
     checkpointing: { type: 'boolean', default: false },
@@ -25,7 +27,8 @@ function peakBytes(): number {
   return Number(found?.[1] ?? NaN) * 1024;
 }
 
-const model = await CausalLM.fromPretrained(values.model);
+const hasWeights = existsSync(join(values.model, 'model.safetensors'));
+const model = await CausalLM[hasWeights ? 'fromPretrained' : 'fromConfig'](values.model);
 const [length, count] = [Number(values.length), Number(values.rows)];
 const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.steps) }, (_, row) => {
   const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % 3000));

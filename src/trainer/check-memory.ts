@@ -46,7 +46,10 @@ function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partia
   const withArgs = (changed: Partial<TrainingConfig>) => ({ args: { ...args, ...changed } });
   if (!args.gradientCheckpointing)
     list.push(['gradientCheckpointing: true', withArgs({ gradientCheckpointing: true })]);
-  if (args.batchSize > 1) {
+  const half = { tokens: Math.ceil(tokens / 2), labelledTokens: Math.ceil(labelledTokens / 2) };
+  if (args.maxTokensPerBatch !== null) {
+    list.push([`maxTokensPerBatch: ${half.tokens}`, half]);
+  } else if (args.batchSize > 1) {
     const share = 1 / args.batchSize;
     const fewer = {
       tokens: Math.ceil(tokens * share),
@@ -62,7 +65,7 @@ function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partia
   if (!args.optimizer.endsWith('8bit'))
     list.push(['optimizer: "adamw_8bit"', withArgs({ optimizer: 'adamw_8bit' })]);
   list.push(['optimizer: "adafactor"', withArgs({ optimizer: 'adafactor' })]);
-  const half = { tokens: Math.ceil(tokens / 2), labelledTokens: Math.ceil(labelledTokens / 2) };
-  list.push([`maxLengthToken: ${Math.ceil(tokens / args.batchSize / 2)}`, half]);
+  const longest = args.maxTokensPerBatch === null ? tokens / args.batchSize : tokens;
+  list.push([`maxLengthToken: ${Math.ceil(longest / 2)}`, half]);
   return list;
 }

@@ -45,16 +45,9 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
   const lossChunk = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
   const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);
-  // The chunk is gone before the blocks' backward begins.
-  const activationBytes = saved + Math.max(0, block - lossChunk);
-  const parts = {
-    weights,
-    gradients,
-    optimizer,
-    activations: activationBytes,
-    lossChunk,
-    base: base + growth,
-  };
+  // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
+  // chunk comes on top.
+  const parts = { weights, gradients, optimizer, activations: saved + block, lossChunk, base: base + growth };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
 }
 
