@@ -31,7 +31,7 @@ const hasWeights = existsSync(join(values.model, 'model.safetensors'));
 const model = await CausalLM[hasWeights ? 'fromPretrained' : 'fromConfig'](values.model);
 const [length, count] = [Number(values.length), Number(values.rows)];
 const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.steps) }, (_, row) => {
-  const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % 3000));
+  const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % (model.vocabSize - 10)));
   return { inputIds, labels: inputIds, learningStyle: 'both' };
 });
 let start: StartEvent | undefined;

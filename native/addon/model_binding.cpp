@@ -181,17 +181,17 @@ class Model : public Napi::ObjectWrap<Model> {
 
   Napi::Value configure(const Napi::CallbackInfo& info) {
     const Napi::Object from = objectArgument(info, 0);
-    return run(info.Env(),
-               [type = floatTypeAt(from, "computeType"), masters = floatTypeAt(from, "masterType"),
-                on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
-                 if (masters != at::kFloat && (masters != at::kBFloat16 || type != masters))
-                   fail("INVALID_INPUT", "Expected masters in float32, or in bfloat16 where it is computed in.");
-                 state.decoder.setCheckpointing(on);
-                 state.decoder.setTypes(type, masters);
-                 state.scaler.reset();
-                 if (type == at::kHalf) state.scaler.emplace();
-                 return nothing();
-               });
+    return run(
+        info.Env(), [type = floatTypeAt(from, "computeType"), masters = floatTypeAt(from, "masterType"),
+                     on = booleanAt(from, "gradientCheckpointing")](ModelState& state) {
+          if (masters != at::kFloat && (masters != at::kBFloat16 || type != masters))
+            fail("INVALID_INPUT", "Expected masters in float32, or in bfloat16 where it is computed in.");
+          state.decoder.setCheckpointing(on);
+          state.decoder.setTypes(type, masters);
+          state.scaler.reset();
+          if (type == at::kHalf) state.scaler.emplace();
+          return nothing();
+        });
   }
 
   Napi::Value logits(const Napi::CallbackInfo& info) {
@@ -285,6 +285,7 @@ class Model : public Napi::ObjectWrap<Model> {
         numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
       state.decoder.clearGradients();
+      for (Parameter* parameter : state.decoder.parameters()) parameter->reserveGradient();
       state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);
       return nothing();
     });

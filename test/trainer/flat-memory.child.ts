@@ -6,7 +6,7 @@ import { trainingRows } from '../helpers/training-rows.js';
 
 const [dir, outputDir] = process.argv.slice(2) as [string, string];
 const model = await CausalLM.fromPretrained(dir);
-const rows = trainingRows(64, model.vocabSize);
+const rows = trainingRows(64, model.vocabSize, 1, 60);
 const trainer = new AdaptiveTrainer({
   ...{ model, trainDataset: rows, evalDataset: rows.slice(0, 8), outputDir },
   args: {

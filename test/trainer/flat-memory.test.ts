@@ -6,7 +6,9 @@ import { writeTinyModel } from '../helpers/tiny-model.js';
 
 it('memory stays flat over 2,000 steps', { timeout: 120_000 }, async () => {
   const script = new URL('flat-memory.child.ts', import.meta.url).pathname;
-  const args = ['--expose-gc', '--import', 'tsx', script, writeTinyModel(tempDir()), tempDir()];
+  // Wide enough that a block's output lost in every step would show.
+  const model = writeTinyModel(tempDir(), { hidden_size: 64, num_attention_heads: 4 });
+  const args = ['--expose-gc', '--import', 'tsx', script, model, tempDir()];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   const memory = stdout.trim().split('\n').map(Number);
   expect(memory).toHaveLength(20);

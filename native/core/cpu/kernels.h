@@ -32,7 +32,8 @@ struct TokenGradientRow {
   float cap;  ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
 };
 
-/// T is the type of activations: float, BFloat16 or Half. Residual stream, norm weights and statistics are float.
+/// T is the type of activations: float, BFloat16 or Half. Residual stream, norm weights and statistics are
+/// float.
 template <class T>
 struct Kernels {
   /// y[r] = x[r] · rstd[r] · (weight + offset); rstd[r] = 1/√(mean(x²)+eps). x is float.

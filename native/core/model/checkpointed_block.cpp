@@ -14,8 +14,9 @@ using torch::autograd::tensor_list;
 
 /// A graph node keeps tensors and IValues; a capsule makes one of a function.
 struct HeldBlock : torch::CustomClassHolder {
-  explicit HeldBlock(BlockFunction block) : block(std::move(block)) {}
+  HeldBlock(BlockFunction block, Tensor out) : block(std::move(block)), out(std::move(out)) {}
   BlockFunction block;
+  Tensor out;
 };
 
 struct Checkpoint : torch::autograd::Function<Checkpoint> {
@@ -23,7 +24,10 @@ struct Checkpoint : torch::autograd::Function<Checkpoint> {
                         const c10::intrusive_ptr<HeldBlock>& held) {
     ctx->save_for_backward({hidden});
     ctx->saved_data["block"] = c10::IValue::make_capsule(held);
-    return held->block(hidden);  // gradients are off inside forward: nothing of this run is kept
+    // The output must not be held by its own node, or neither would ever go.
+    Tensor out = std::exchange(held->out, Tensor());
+    // Gradients are off inside forward: nothing of this run is kept.
+    return out.copy_(held->block(hidden));
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto held = c10::static_intrusive_pointer_cast<HeldBlock>(ctx->saved_data["block"].toCapsule());
@@ -37,8 +41,15 @@ struct Checkpoint : torch::autograd::Function<Checkpoint> {
 
 }  // namespace
 
-Tensor checkpointedBlock(const Tensor& hidden, BlockFunction block) {
-  return Checkpoint::apply(hidden, c10::make_intrusive<HeldBlock>(std::move(block)));
+Tensor checkpointedBlock(const Tensor& hidden, BlockFunction block, Tensor out) {
+  return Checkpoint::apply(hidden, c10::make_intrusive<HeldBlock>(std::move(block), std::move(out)));
+}
+
+std::vector<Tensor> keptOutputs(int64_t blocks, const Tensor& hidden) {
+  // Below autograd a slice is no view: each has a version counter of its own.
+  at::AutoDispatchBelowADInplaceOrView plain;
+  const Tensor all = at::empty({blocks, hidden.size(0), hidden.size(1)}, hidden.options());
+  return all.unbind(0);
 }
 
 }  // namespace adaptive

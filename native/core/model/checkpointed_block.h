@@ -11,7 +11,12 @@ using BlockFunction = std::function<at::Tensor(const at::Tensor&)>;
 
 /// block(hidden), with none of its activations kept. Values and gradients are those of the plain call: the
 /// same kernels run on the same numbers. `block` must be a pure function of `hidden` apart from gathering
-/// weight gradients in backward.
-at::Tensor checkpointedBlock(const at::Tensor& hidden, BlockFunction block);
+/// weight gradients in backward. `out`: what the output is written to.
+at::Tensor checkpointedBlock(const at::Tensor& hidden, BlockFunction block, at::Tensor out);
+
+/// Tensors like `hidden` for the outputs of all blocks, in one piece of memory. One by one, they would take
+/// the places that a block's temporaries have just left, and the next block's, larger than what remains of
+/// them, would need new ones: several times the memory of what is kept.
+std::vector<at::Tensor> keptOutputs(int64_t blocks, const at::Tensor& hidden);
 
 }  // namespace adaptive

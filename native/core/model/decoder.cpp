@@ -157,10 +157,12 @@ void Decoder::visitOutputs(const FlatBatch& batch,
 Tensor Decoder::hiddenStates(const FlatBatch& batch) {
   const auto attends = attendsWithin(batch);
   Tensor hidden = embedded(batch, positionsOf(batch));
+  std::vector<Tensor> kept;
+  if (checkpointing_) kept = keptOutputs(config_.layers(), hidden);
   for (const DecoderLayer& layer : layers_) {
     const Attend& attend = attends[layer.index];
     const auto run = [this, &layer, attend](const Tensor& input) { return block(layer, input, attend); };
-    hidden = checkpointing_ ? checkpointedBlock(hidden, run) : run(hidden);
+    hidden = checkpointing_ ? checkpointedBlock(hidden, run, std::move(kept[layer.index])) : run(hidden);
   }
   return normed(finalNorm_, hidden, computeType_);
 }

@@ -34,6 +34,10 @@ at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& pa
   return part.transposed ? rows.t() : rows;
 }
 
+void Parameter::reserveGradient() {
+  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
+}
+
 at::Tensor& Parameter::gradientToAddTo() {
   if (!gradient_.defined()) {
     gradient_ = at::zeros(master_.sizes(), master_.options().dtype(at::kFloat));
@@ -45,7 +49,7 @@ at::Tensor& Parameter::gradientToAddTo() {
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
-  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
+  reserveGradient();
   const bool first = !hasGradient_;
   hasGradient_ = true;
   if (dy.scalar_type() == at::kFloat) {
@@ -70,7 +74,7 @@ void Parameter::accumulate(const at::Tensor& dWeight) {
     gradient_.add_(dWeight);
     return;
   }
-  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
+  reserveGradient();
   gradient_.copy_(dWeight);
   hasGradient_ = true;
 }

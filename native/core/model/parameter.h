@@ -47,6 +47,9 @@ class Parameter {
   void accumulate(const at::Tensor& dWeight);
   /// Bytes of the gradient buffer, which is kept from window to window.
   int64_t gradientBytes() const;
+  /// Makes the gradient buffer before anything is computed. Made one by one in the first backward pass, the
+  /// buffers would break up the memory that its temporaries have left.
+  void reserveGradient();
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is

@@ -1,5 +1,5 @@
-// One vector of floats loaded from, or stored to, float, BFloat16 or Half memory. Included only by files that are
-// compiled once per instruction set.
+// One vector of floats loaded from, or stored to, float, BFloat16 or Half memory. Included only by files that
+// are compiled once per instruction set.
 #pragma once
 #include <ATen/cpu/vec/vec.h>
 #include <c10/util/BFloat16.h>
