@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "addon/adapter_binding.h"
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
 #include "addon/decoder_config_binding.h"
@@ -26,7 +27,7 @@ FlatBatch flatBatchFrom(const Napi::Object& from) {
 }
 
 MicroBatch microBatchFrom(const Napi::Object& from) {
-  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from)};
+  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from), dropoutFrom(from)};
 }
 
 StoredTensor storedFrom(const Napi::Object& from) {
@@ -75,6 +76,24 @@ Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef 
   return entry;
 }
 
+// What an External holds cannot be seen from it, and JavaScript may pass any it has: two random numbers tell them apart.
+constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
+constexpr napi_type_tag kGenerationTag = {0x71d2a8be40f54c6b, 0xb3089d1fe6a742c5};
+
+bool isTagged(const Napi::Value& value, const napi_type_tag& tag) {
+  return value.IsExternal() && value.As<Napi::External<void>>().CheckTypeTag(&tag);
+}
+
+ToJs listed(const std::vector<Parameter*>& parameters) {
+  std::vector<ParameterPart> parts;
+  for (const Parameter* p : parameters) parts.insert(parts.end(), p->parts().begin(), p->parts().end());
+  return [parts](Napi::Env env) {
+    Napi::Array list = Napi::Array::New(env, parts.size());
+    for (uint32_t i = 0; i < parts.size(); i++) list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
+    return list;
+  };
+}
+
 /// A generation and the model it was begun with: the cache would not fit another.
 struct BegunGeneration {
   int64_t model;
@@ -92,7 +111,7 @@ ToJs nothing() {
 class Model : public Napi::ObjectWrap<Model> {
  public:
   explicit Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
-    if (info.Length() < 1 || !info[0].IsExternal())
+    if (info.Length() < 1 || !isTagged(info[0], kModelTag))
       throw Napi::TypeError::New(info.Env(), "Use createModel().");
     state_ = *info[0].As<Napi::External<std::shared_ptr<ModelState>>>().Data();
   }
@@ -100,6 +119,9 @@ class Model : public Napi::ObjectWrap<Model> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Model",
                        {InstanceMethod<&Model::parameters>("parameters"),
+                        InstanceMethod<&Model::trainable>("trainable"),
+                        InstanceMethod<&Model::addAdapter>("addAdapter"),
+                        InstanceMethod<&Model::mergeAdapter>("mergeAdapter"),
                         InstanceMethod<&Model::load>("load"),
                         InstanceMethod<&Model::initialise>("initialise"),
                         InstanceMethod<&Model::resize>("resize"),
@@ -133,24 +155,36 @@ class Model : public Napi::ObjectWrap<Model> {
   }
 
   Napi::Value parameters(const Napi::CallbackInfo& info) {
-    return run(info.Env(), [](ModelState& state) -> ToJs {
-      std::vector<ParameterPart> parts;
-      for (const Parameter* p : state.decoder.parameters())
-        parts.insert(parts.end(), p->parts().begin(), p->parts().end());
-      return [parts](Napi::Env env) {
-        Napi::Array list = Napi::Array::New(env, parts.size());
-        for (uint32_t i = 0; i < parts.size(); i++)
-          list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
-        return list;
-      };
+    return run(info.Env(), [](ModelState& state) { return listed(state.decoder.parameters()); });
+  }
+
+  Napi::Value trainable(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) { return listed(state.decoder.trainableParameters()); });
+  }
+
+  Napi::Value addAdapter(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [options = adapterOptionsFrom(objectArgument(info, 0))](ModelState& state) {
+      state.forgetTraining();
+      adaptive::addAdapter(state.decoder, options);
+      return nothing();
+    });
+  }
+
+  Napi::Value mergeAdapter(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) {
+      state.forgetTraining();
+      adaptive::mergeAdapter(state.decoder);
+      return nothing();
     });
   }
 
   Napi::Value load(const Napi::CallbackInfo& info) {
     // V8 sees a small handle; it must know what hangs on it to collect in time.
     if (state_ && reported_ == 0) adjustMemory(info.Env(), state_->bytes());
-    return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
-      loadWeights(state.decoder, files);
+    const Napi::Object from = objectArgument(info, 0);
+    const auto scope = booleanAt(from, "adapter") ? WeightScope::Adapter : WeightScope::Model;
+    return run(info.Env(), [files = filesFrom(from), scope](ModelState& state) {
+      loadWeights(state.decoder, files, scope);
       return nothing();
     });
   }
@@ -171,8 +205,9 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(), [vocabSize = integerAt(from, "vocabSize"),
                             seed = static_cast<uint64_t>(integerAt(from, "seed"))](ModelState& state) {
       // Moments of the optimizer have the old shape, and a graph that is under way the old rows.
-      if (state.optimizer || state.pending)
-        fail("INVALID_INPUT", "Expected the vocabulary to be resized before training begins.");
+      if (state.optimizer || state.pending || !state.decoder.adapterParameters().empty())
+        fail("INVALID_INPUT",
+             "Expected the vocabulary to be resized before an adapter is added and training begins.");
       resizeVocabulary(state.decoder, vocabSize, seed);
       return nothing();
     });
@@ -282,7 +317,7 @@ class Model : public Napi::ObjectWrap<Model> {
         numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
       state.decoder.clearGradients();
-      state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);
+      state.optimizer = makeOptimizer(name, state.decoder.trainableParameters(), options);
       return nothing();
     });
   }
@@ -391,15 +426,17 @@ class Model : public Napi::ObjectWrap<Model> {
                  const auto generation = std::make_shared<BegunGeneration>(BegunGeneration{
                      state.number, Generation(state.decoder.config(), prompts, options, stopIds)});
                  return [generation](Napi::Env env) {
-                   return Napi::External<std::shared_ptr<BegunGeneration>>::New(
+                   const auto handle = Napi::External<std::shared_ptr<BegunGeneration>>::New(
                        env, new std::shared_ptr<BegunGeneration>(generation),
                        [](Napi::Env, std::shared_ptr<BegunGeneration>* p) { delete p; });
+                   handle.TypeTag(&kGenerationTag);
+                   return handle;
                  };
                });
   }
 
   Napi::Value nextTokens(const Napi::CallbackInfo& info) {
-    if (info.Length() < 1 || !info[0].IsExternal())
+    if (info.Length() < 1 || !isTagged(info[0], kGenerationTag))
       throw Napi::TypeError::New(info.Env(), "Expected a generation.");
     const auto generation = *info[0].As<Napi::External<std::shared_ptr<BegunGeneration>>>().Data();
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
@@ -445,7 +482,9 @@ Napi::Value createModel(const Napi::CallbackInfo& info) {
     return [state](Napi::Env env) {
       auto shared = state;
       // A class per model: one kept for all would have to be kept per environment.
-      return Model::define(env).New({Napi::External<std::shared_ptr<ModelState>>::New(env, &shared)});
+      const auto handle = Napi::External<std::shared_ptr<ModelState>>::New(env, &shared);
+      handle.TypeTag(&kModelTag);
+      return Model::define(env).New({handle});
     };
   });
 }

@@ -44,7 +44,7 @@ struct Result {
 
 Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitOptions logits = {}) {
   const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
-  FusedLinearLoss loss(hidden, weight, p.labels, /*keepsLogits=*/true, options, logits);
+  FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both, options, logits);
   Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
   result.gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& chunk) {
     result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
@@ -152,7 +152,7 @@ TEST("fused linear loss: a sure token keeps its digits") {
   // float32.
   const Tensor weight = at::zeros({257, 1});
   weight[5] = 30;
-  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, true);
+  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, LossGradients::Both);
   const double expected = std::log1p(256 * std::exp(-30.0));
   checkNear(loss.statistics().nll[0], expected, 1e-5 * expected, "nll of the sure token");
   checkNear(loss.statistics().topNll[1], expected, 1e-5 * expected, "topNll beside the sure token");
@@ -169,7 +169,7 @@ TEST("fused linear loss: ties go to the first index, and rank counts what is str
   logits[0][11] = 2, logits[0][30] = 2, logits[0][4] = 1;
   // Identity as the head: the hidden state is the row of logits.
   const auto statistics = [&](int32_t label) {
-    return FusedLinearLoss(logits, at::eye(37), {label}, false).statistics();
+    return FusedLinearLoss(logits, at::eye(37), {label}, LossGradients::None).statistics();
   };
   check(statistics(30).rank[0] == 0 && statistics(30).argmax[0] == 11, "rank 0, argmax 11 for a tied label");
   check(statistics(4).rank[0] == 2, "rank 2 behind a tie of two");
@@ -191,7 +191,7 @@ TEST("fused linear loss: logits that are not finite are reported, whatever their
 }
 
 TEST("fused linear loss: no tokens at all") {
-  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, true);
+  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, LossGradients::Both);
   check(loss.statistics().size() == 0, "no statistics");
   check(loss.backward({}, [](const Tensor&, const Tensor&) {}).size(0) == 0, "no gradient");
 }

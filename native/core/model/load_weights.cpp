@@ -38,19 +38,21 @@ bool isFinite(const at::Tensor& weight) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, at::Tensor>> namedWeights(const Decoder& decoder) {
+std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<Parameter*>& parameters) {
   std::vector<std::pair<std::string, at::Tensor>> named;
-  for (const Parameter* parameter : decoder.parameters()) {
+  for (const Parameter* parameter : parameters) {
     for (const auto& part : parameter->parts())
       named.emplace_back(part.name, Parameter::asStored(parameter->master(), part));
   }
   return named;
 }
 
-void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files) {
+void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope) {
   at::NoGradGuard noGrad;
   std::unordered_map<std::string, at::Tensor> missing;
-  for (auto& [name, tensor] : namedWeights(decoder)) missing.emplace(name, tensor);
+  const auto parameters =
+      scope == WeightScope::Model ? decoder.parameters() : decoder.trainableParameters();
+  for (auto& [name, tensor] : namedWeights(parameters)) missing.emplace(name, tensor);
   std::string notFinite;
   for (const WeightFile& entry : files) {
     const MappedFile file(entry.path);
