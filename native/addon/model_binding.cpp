@@ -182,7 +182,8 @@ class Model : public Napi::ObjectWrap<Model> {
     // V8 sees a small handle; it must know what hangs on it to collect in time.
     if (state_ && reported_ == 0) adjustMemory(info.Env(), state_->bytes());
     const Napi::Object from = objectArgument(info, 0);
-    const auto scope = booleanAt(from, "adapter") ? WeightScope::Adapter : WeightScope::Model;
+    const bool isAdapter = !from.Get("adapter").IsUndefined() && booleanAt(from, "adapter");
+    const auto scope = isAdapter ? WeightScope::Adapter : WeightScope::Model;
     return run(info.Env(), [files = filesFrom(from), scope](ModelState& state) {
       loadWeights(state.decoder, files, scope);
       return nothing();

@@ -49,16 +49,18 @@ std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<P
 
 void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope) {
   at::NoGradGuard noGrad;
-  std::unordered_map<std::string, at::Tensor> missing;
-  const auto parameters =
-      scope == WeightScope::Model ? decoder.parameters() : decoder.trainableParameters();
-  for (auto& [name, tensor] : namedWeights(parameters)) missing.emplace(name, tensor);
+  const bool isAdapter = scope == WeightScope::Adapter;
+  std::unordered_map<std::string, at::Tensor> known, missing;
+  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.allParameters() : decoder.parameters()))
+    known.emplace(name, tensor);
+  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.trainableParameters() : decoder.parameters()))
+    missing.emplace(name, tensor);
   std::string notFinite;
   for (const WeightFile& entry : files) {
     const MappedFile file(entry.path);
     for (const StoredTensor& stored : entry.tensors) {
-      const auto target = missing.find(stored.name);
-      if (target == missing.end()) continue;
+      const auto target = known.find(stored.name);
+      if (target == known.end()) continue;
       const at::Tensor source = viewStored(file, stored);
       if (source.sizes() != target->second.sizes()) {
         fail("WEIGHTS_MISMATCH", "Expected ", stored.name, " of shape ", target->second.sizes(), ", found ",
@@ -66,7 +68,8 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
       }
       copyStored(file, stored, source, target->second);
       if (!isFinite(target->second)) notFinite += (notFinite.empty() ? "" : ", ") + stored.name;
-      missing.erase(target);
+      missing.erase(stored.name);
+      known.erase(target);
     }
   }
   if (!missing.empty()) {

@@ -11,7 +11,7 @@ struct WeightFile {
 
 enum class WeightScope {
   Model,    ///< what config.json describes
-  Adapter,  ///< what is trained beside frozen weights
+  Adapter,  ///< what is trained beside frozen weights, and of these what the files happen to have
 };
 
 /// Copies every tensor that the decoder has into its master, converted straight from the mapped
