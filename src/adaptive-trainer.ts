@@ -246,6 +246,7 @@ export class AdaptiveTrainer {
         ? { tokensPerEpoch: trainDataset.reduce((n, row) => n + row.inputIds.length, 0) }
         : {}),
       ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+      ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
       ...(memory === undefined ? {} : { memory }),
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
@@ -341,7 +342,9 @@ export class AdaptiveTrainer {
       const share = counts[i]! / labelled;
       const state = this.adaptiveState;
       const request = this.lossRequest(share);
-      const report = await trainMicroBatch(this.model, microBatch(rows), request, this.weightsOverride());
+      const dropout = { seed: this.args.seed, step: this.step, microBatch: i };
+      const batch = { ...microBatch(rows), dropout };
+      const report = await trainMicroBatch(this.model, batch, request, this.weightsOverride());
       this.adaptiveState = report.state;
       loss += share * report.loss;
       statistics = addStatistics(statistics, lossStatistics(report.sums, state));

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { AdaptiveTrainer } from './adaptive-trainer.js';
 import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
@@ -77,7 +78,15 @@ export async function trainAdaptively(
   hooks.signal?.throwIfAborted();
 
   const { device, attnImpl } = args;
-  const model = await CausalLM.fromPretrained(modelDir, { device, attnImpl });
+  const { peftConfig, modelName } = config;
+  const isLow = peftConfig !== null && args.precision !== 'fp32';
+  const model = await CausalLM.fromPretrained(modelDir, {
+    ...{ device, attnImpl },
+    // The folder is one of the cache, where the model was named.
+    ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
+    ...(isLow ? { dtype: 'bfloat16' } : {}),
+    ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
+  });
   const run = new RunRecord();
   try {
     const trainer = new AdaptiveTrainer({

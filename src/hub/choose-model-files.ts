@@ -1,5 +1,6 @@
 import { chooseTokenizerFiles } from './choose-tokenizer-files.js';
 
+const isOfAdapter = new Set(['adapter_config.json', 'adapter_model.safetensors']);
 const index = 'model.safetensors.index.json';
 
 /**
@@ -8,6 +9,8 @@ const index = 'model.safetensors.index.json';
  * as `consolidated.safetensors` or `model.fp16.safetensors`.
  */
 export function chooseModelFiles(paths: readonly string[]): string[] {
+  if (paths.includes('adapter_config.json'))
+    return paths.filter((path) => isOfAdapter.has(path) || chooseTokenizerFiles(paths).includes(path));
   const single = paths.includes('model.safetensors');
   const isWeight = (path: string) =>
     single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);

@@ -43,6 +43,8 @@ export interface FromPretrainedOptions {
    * bfloat16 the frozen weights are read straight into that type, and no wider copy is made.
    */
   adapter?: string | PeftConfigInput;
+  /** Seed of the weights of a new adapter. Default 0. */
+  adapterSeed?: number;
   /** @internal What adapter_config.json calls the model. Default: the name or the absolute path. */
   baseName?: string;
 }
@@ -100,14 +102,19 @@ export class CausalLM {
     const { revision, hub } = options;
     const settings = hubSettings(process.env, hub);
     const dir = await modelFolder(dirOrHubId, { revision, settings });
+    const { adapter } = options;
     if (isAdapterFolder(dir)) {
-      const { base, revision, ...found } = await findAdapter(dir);
+      if (adapter !== undefined) {
+        const message = `Expected a model without an adapter, since one is given, found the adapter ${dir}. Leave the other out to go on with this one, or merge this one into its base first.`;
+        throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { dir } });
+      }
+      const { base, revision } = await findAdapter(dir);
+      const { baseName: _unused, revision: _ofAdapter, ...others } = options;
       return CausalLM.fromPretrained(adapterBase({ dir, base }), {
-        ...options,
-        ...{ adapter: options.adapter ?? found.dir, revision: revision ?? undefined },
+        ...{ ...others, adapter: dir },
+        ...(revision === undefined ? {} : { revision }),
       });
     }
-    const { adapter } = options;
     if (typeof adapter !== 'string') return CausalLM.fromBase(dirOrHubId, dir, options, adapter);
     return CausalLM.fromBase(dirOrHubId, dir, options, await findAdapter(await modelFolder(adapter, { settings })));
   }
@@ -136,7 +143,7 @@ export class CausalLM {
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
-        await opened.placeAdapter(found?.config ?? parsePeftConfig(adapter, 'adapter'), 0);
+        await opened.placeAdapter(found?.config ?? parsePeftConfig(adapter, 'adapter'), options.adapterSeed ?? 0);
       }
       const files = withUntiedHead(head.files, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
