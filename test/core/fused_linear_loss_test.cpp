@@ -147,6 +147,47 @@ TEST("fused linear loss: bfloat16 stays near float64 on the same rounded inputs"
   }
 }
 
+TEST("fused linear loss: one pass with a frozen weight gives the same gradient of the hidden states") {
+  for (const int64_t vocab : {13, 257}) {
+    const Problem p = problem(23, vocab, 33);
+    for (const LogitOptions logits : {LogitOptions{}, LogitOptions{0.25, 0}, LogitOptions{0.5, 3}}) {
+      const Expected e = materialised(p, at::kDouble, logits);
+      for (const int64_t chunk : {1, 7, 23}) {
+        const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
+                                        logits.cap, ", chunk ", chunk, ")");
+        FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+                             LossGradients::Hidden, {.tokens = chunk}, logits);
+        const Tensor gradHidden = loss.backward(
+            p.weights, [](const Tensor&, const Tensor&) { check(false, "no gradient of the weight"); });
+        checkClose(floats(loss.statistics().nll), e.nll, 2e-6, "nll" + at);
+        checkClose(gradHidden, e.gradHidden, 5e-6, "gradHidden" + at);
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: one pass keeps the digits of a sure token, and of one sure of another") {
+  const Tensor weight = at::zeros({257, 2});
+  weight[5][0] = 30, weight[6][1] = 1;
+  FusedLinearLoss loss(at::tensor({1.f, 0.f}).repeat({2, 1}), weight, {5, 6}, LossGradients::Hidden);
+  const Tensor gradHidden = loss.backward({1, 0, 0, 1}, {});
+  const double missing = std::expm1(-std::log1p(256 * std::exp(-30.0)));
+  checkNear(gradHidden[0][0].item<double>(), 30 * missing, 1e-5 * std::abs(30 * missing), "of its nll");
+  checkNear(gradHidden[1][0].item<double>(), 30 * missing, 1e-5 * std::abs(30 * missing), "of its topNll");
+}
+
+TEST("fused linear loss: gradients that were not wanted, or were taken already, are refused") {
+  const Problem p = problem(4, 13, 8);
+  const auto make = [&](LossGradients wanted) {
+    return FusedLinearLoss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted);
+  };
+  FusedLinearLoss none = make(LossGradients::None);
+  checkFails("INVALID_INPUT", "gradients", [&] { none.backward(p.weights, {}); });
+  FusedLinearLoss hidden = make(LossGradients::Hidden);
+  hidden.backward(p.weights, {});
+  checkFails("INVALID_INPUT", "taken already", [&] { hidden.backward(p.weights, {}); });
+}
+
 TEST("fused linear loss: a sure token keeps its digits") {
   // One logit 30 above 256 others: topNll = log1p(256·e⁻³⁰) ≈ 2.4e-11, far below the rounding of 30 in
   // float32.

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "check.h"
+#include "core/model/projected.h"
 #include "core/model/rope.h"
 #include "core/ops.h"
 
