@@ -10,6 +10,7 @@
 #include "addon/decoder_config_binding.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
+#include "addon/handle.h"
 #include "addon/model_state.h"
 #include "core/available_memory.h"
 #include "core/error.h"
@@ -76,13 +77,9 @@ Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef 
   return entry;
 }
 
-// What an External holds cannot be seen from it, and JavaScript may pass any it has: two random numbers tell them apart.
+// Random numbers: no other addon has them.
 constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
 constexpr napi_type_tag kGenerationTag = {0x71d2a8be40f54c6b, 0xb3089d1fe6a742c5};
-
-bool isTagged(const Napi::Value& value, const napi_type_tag& tag) {
-  return value.IsExternal() && value.As<Napi::External<void>>().CheckTypeTag(&tag);
-}
 
 ToJs listed(const std::vector<Parameter*>& parameters) {
   std::vector<ParameterPart> parts;
@@ -111,9 +108,10 @@ ToJs nothing() {
 class Model : public Napi::ObjectWrap<Model> {
  public:
   explicit Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
-    if (info.Length() < 1 || !isTagged(info[0], kModelTag))
-      throw Napi::TypeError::New(info.Env(), "Use createModel().");
-    state_ = *info[0].As<Napi::External<std::shared_ptr<ModelState>>>().Data();
+    // Taken out: the handle lives until it is collected, and dispose() is to free the model at once.
+    auto* held = info.Length() < 1 ? nullptr : inHandle<ModelState>(info[0], kModelTag);
+    if (held) state_ = std::move(*held);
+    if (!state_) throw Napi::TypeError::New(info.Env(), "Use createModel().");
   }
 
   static Napi::Function define(Napi::Env env) {
@@ -427,19 +425,15 @@ class Model : public Napi::ObjectWrap<Model> {
                  const auto generation = std::make_shared<BegunGeneration>(BegunGeneration{
                      state.number, Generation(state.decoder.config(), prompts, options, stopIds)});
                  return [generation](Napi::Env env) {
-                   const auto handle = Napi::External<std::shared_ptr<BegunGeneration>>::New(
-                       env, new std::shared_ptr<BegunGeneration>(generation),
-                       [](Napi::Env, std::shared_ptr<BegunGeneration>* p) { delete p; });
-                   handle.TypeTag(&kGenerationTag);
-                   return handle;
+                   return toHandle(env, generation, kGenerationTag);
                  };
                });
   }
 
   Napi::Value nextTokens(const Napi::CallbackInfo& info) {
-    if (info.Length() < 1 || !isTagged(info[0], kGenerationTag))
-      throw Napi::TypeError::New(info.Env(), "Expected a generation.");
-    const auto generation = *info[0].As<Napi::External<std::shared_ptr<BegunGeneration>>>().Data();
+    const auto* held = info.Length() < 1 ? nullptr : inHandle<BegunGeneration>(info[0], kGenerationTag);
+    if (!held) throw Napi::TypeError::New(info.Env(), "Expected a generation.");
+    const auto generation = *held;
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
       if (state.number != generation->model)
         fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
@@ -481,11 +475,8 @@ Napi::Value createModel(const Napi::CallbackInfo& info) {
   return Engine::run(info.Env(), [config]() -> ToJs {
     const auto state = std::make_shared<ModelState>(config);
     return [state](Napi::Env env) {
-      auto shared = state;
       // A class per model: one kept for all would have to be kept per environment.
-      const auto handle = Napi::External<std::shared_ptr<ModelState>>::New(env, &shared);
-      handle.TypeTag(&kModelTag);
-      return Model::define(env).New({handle});
+      return Model::define(env).New({toHandle(env, state, kModelTag)});
     };
   });
 }
