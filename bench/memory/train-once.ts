@@ -13,6 +13,8 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'fp32' },
     optimizer: { type: 'string', default: 'adamw' },
     checkpointing: { type: 'boolean', default: false },
+    // An adapter of rank 8 on every projection, in place of all weights.
+    lora: { type: 'boolean', default: false },
     length: { type: 'string', default: '256' },
     rows: { type: 'string', default: '4' },
     steps: { type: 'string', default: '3' },
@@ -25,7 +27,10 @@ function peakBytes(): number {
   return Number(found?.[1] ?? NaN) * 1024;
 }
 
-const model = await CausalLM.fromPretrained(values.model);
+const model = await CausalLM.fromPretrained(values.model, {
+  ...(values.lora ? { adapter: { targetModules: 'all-linear' } } : {}),
+  ...(values.lora && values.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
+});
 const [length, count] = [Number(values.length), Number(values.rows)];
 const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.steps) }, (_, row) => {
   const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % 3000));

@@ -9,6 +9,7 @@ const root = new URL('../../', import.meta.url).pathname;
 it.runIf(process.platform === 'linux').each([
   ['float32', []],
   ['bf16 with checkpointing', ['--precision', 'bf16', '--checkpointing']],
+  ['bf16 with an adapter', ['--precision', 'bf16', '--lora']],
 ])('the estimate is within 15%% of the measured peak: seed-lm in %s', async (_, flags) => {
   const args = ['--import', 'tsx', 'bench/memory/train-once.ts', '--model', 'examples/seed-lm', ...flags];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
