@@ -7,7 +7,9 @@ export { DatasetMixer, type DatasetMixerOptions } from './data/dataset-mixer.js'
 export type { DatasetReport, MixedDatasets } from './data/mixed-datasets.js';
 export { learningStyles, type LearningStyle } from './data/learning-style.js';
 export type { TrainingRow } from './data/training-row.js';
-export { CausalLM, type FromPretrainedOptions, type ModelAdapter } from './model/causal-lm.js';
+export { CausalLM } from './model/causal-lm.js';
+export type { FromPretrainedOptions } from './model/from-pretrained-options.js';
+export type { ModelAdapter } from './model/adapter/model-adapter.js';
 export type { GenerateOptions } from './model/generate-options.js';
 export { Generation } from './model/generation.js';
 export type { SaveOptions } from './model/save-pretrained.js';

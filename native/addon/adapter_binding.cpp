@@ -39,7 +39,8 @@ AdapterOptions adapterOptionsFrom(const Napi::Object& from) {
 DropoutKey dropoutFrom(const Napi::Object& microBatch) {
   if (microBatch.Get("dropout").IsUndefined()) return {};
   const Napi::Object from = objectAt(microBatch, "dropout");
-  return mixed({static_cast<uint64_t>(integerAt(from, "seed")), static_cast<uint64_t>(integerAt(from, "step")),
+  return mixed({static_cast<uint64_t>(integerAt(from, "seed")),
+                static_cast<uint64_t>(integerAt(from, "step")),
                 static_cast<uint64_t>(integerAt(from, "microBatch"))});
 }
 

@@ -6,7 +6,8 @@
 
 namespace adaptive::addon {
 
-/// { targets: { module, rank, scale, dropout, magnitude }[], modulesToSave: string[], gaussian, seed }. Errors: TypeError.
+/// { targets: { module, rank, scale, dropout, magnitude }[], modulesToSave: string[], gaussian, seed }.
+/// Errors: TypeError.
 AdapterOptions adapterOptionsFrom(const Napi::Object& from);
 
 /// `dropout` of a micro-batch: { seed, step, microBatch }, or absent for none. Errors: TypeError.

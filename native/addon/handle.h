@@ -1,6 +1,6 @@
-// A C++ object behind an opaque JavaScript one. JavaScript may pass any object it has to any method, so each kind carries
-// a type tag of its own: a wrong one is recognised instead of being read as what it is not. (Externals can be tagged
-// only from Node 20.12 on; plain objects always could.)
+// A C++ object behind an opaque JavaScript one. JavaScript may pass any object it has to any method, so each
+// kind carries a type tag of its own: a wrong one is recognised instead of being read as what it is not.
+// (Externals can be tagged only from Node 20.12 on; plain objects always could.)
 #pragma once
 #include <napi.h>
 

@@ -424,9 +424,7 @@ class Model : public Napi::ObjectWrap<Model> {
                  checkFlatBatch(prompts, state.decoder.config().vocabSize);
                  const auto generation = std::make_shared<BegunGeneration>(BegunGeneration{
                      state.number, Generation(state.decoder.config(), prompts, options, stopIds)});
-                 return [generation](Napi::Env env) {
-                   return toHandle(env, generation, kGenerationTag);
-                 };
+                 return [generation](Napi::Env env) { return toHandle(env, generation, kGenerationTag); };
                });
   }
 

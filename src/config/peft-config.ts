@@ -30,7 +30,9 @@ export const peftConfigSchema = z.object({
    * all but the head. Default null: what PEFT takes for the model type (`q_proj` and `v_proj`, `c_attn` in GPT-2).
    */
   targetModules: z
-    .union([z.array(field.text(), { error: modules }).min(1, { error: modules }), field.text()], { error: modules })
+    .union([z.array(field.text(), { error: modules }).min(1, { error: modules }), field.text()], {
+      error: modules,
+    })
     .nullable()
     .default(null),
   /** Projections to leave out of `targetModules`, named likewise. Default null. */

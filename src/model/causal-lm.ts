@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { PeftConfig } from '../config/parsed-config.js';
 import type { PeftConfigInput } from '../config/train-adaptively-options.js';
 import { parsePeftConfig } from '../config/read-peft-config.js';
@@ -12,54 +11,22 @@ import { loadAddon } from '../native/load-addon.js';
 import { adapterModules } from './adapter/adapter-modules.js';
 import { adapterVocabulary, checkAdapterWeights, readAdapterWeights } from './adapter/adapter-weights.js';
 import { adapterBase, findAdapter, isAdapterFolder, type FoundAdapter } from './adapter/find-adapter.js';
+import type { ModelAdapter } from './adapter/model-adapter.js';
+import { withUntiedHead } from './adapter/with-untied-head.js';
+import { checkOpenOptions } from './check-open-options.js';
 import { checkWeights } from './check-weights.js';
 import { findWeights, type WeightFile } from './find-weights.js';
 import { flatBatch } from './flat-batch.js';
+import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { fullWeightNames } from './full-weight-names.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import { modelFolder } from './model-folder.js';
-import { readDecoderConfig } from './read-decoder-config.js';
-import { readJsonFile } from './read-json-file.js';
+import { readEosTokenIds } from './read-eos-token-ids.js';
+import { readModelConfig } from './read-model-config.js';
 import { savePretrained, type SaveOptions } from './save-pretrained.js';
 import { startGeneration } from './start-generation.js';
 import { storedHead } from './stored-head.js';
-
-export interface FromPretrainedOptions {
-  /** `auto` (default) or `cpu`; `cuda` is not available yet. */
-  device?: string;
-  /** What to compute in; the weights themselves are float32 in either. Default `float32`. */
-  dtype?: ComputeType;
-  /** null (default), `sdpa` or `eager`: one attention serves all of them on a CPU. */
-  attnImpl?: string | null;
-  /** Branch, tag or commit of a model on the Hub. Default `main`. */
-  revision?: string;
-  /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
-  hub?: Partial<HubSettings>;
-  /** Open a model whose config.json asks for dropout, and train it without. Default false: it is refused. */
-  ignoreDropout?: boolean;
-  /**
-   * A LoRA adapter: the folder of one (or its name on the Hub) to go on from, or the configuration of a new one. With `dtype`
-   * bfloat16 the frozen weights are read straight into that type, and no wider copy is made.
-   */
-  adapter?: string | PeftConfigInput;
-  /** Seed of the weights of a new adapter. Default 0. */
-  adapterSeed?: number;
-  /** @internal What adapter_config.json calls the model. Default: the name or the absolute path. */
-  baseName?: string;
-}
-
-/** An adapter that a model has. */
-export interface ModelAdapter {
-  config: PeftConfig;
-  /** Name and shape of every weight that is trained, as PEFT names them behind its prefix `base_model.model.`. */
-  trainable: readonly { name: string; shape: number[] }[];
-  /** The base model: a folder, or a name on the Hub. */
-  base: string;
-  revision: string | null;
-  /** Whether embeddings with another number of rows than the base's are saved beside it. */
-  hasOwnVocabulary: boolean;
-}
 
 export interface FromConfigOptions extends FromPretrainedOptions {
   /** Seed of the weights; the same seed gives the same model. Default 0. */
@@ -98,7 +65,7 @@ export class CausalLM {
    * WEIGHTS_MISMATCH (all differences listed), WEIGHTS_NOT_FINITE, NOT_AVAILABLE, or one of the addon's loading
    */
   static async fromPretrained(dirOrHubId: string, options: FromPretrainedOptions = {}): Promise<CausalLM> {
-    checkOptions(options);
+    checkOpenOptions(options);
     const { revision, hub } = options;
     const settings = hubSettings(process.env, hub);
     const dir = await modelFolder(dirOrHubId, { revision, settings });
@@ -116,7 +83,12 @@ export class CausalLM {
       });
     }
     if (typeof adapter !== 'string') return CausalLM.fromBase(dirOrHubId, dir, options, adapter);
-    return CausalLM.fromBase(dirOrHubId, dir, options, await findAdapter(await modelFolder(adapter, { settings })));
+    return CausalLM.fromBase(
+      dirOrHubId,
+      dir,
+      options,
+      await findAdapter(await modelFolder(adapter, { settings })),
+    );
   }
 
   private static async fromBase(
@@ -143,7 +115,10 @@ export class CausalLM {
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
-        await opened.placeAdapter(found?.config ?? parsePeftConfig(adapter, 'adapter'), options.adapterSeed ?? 0);
+        await opened.placeAdapter(
+          found?.config ?? parsePeftConfig(adapter, 'adapter'),
+          options.adapterSeed ?? 0,
+        );
       }
       const files = withUntiedHead(head.files, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
@@ -172,7 +147,7 @@ export class CausalLM {
   static async fromConfig(dirOrHubId: string, options: FromConfigOptions = {}): Promise<CausalLM> {
     const { seed = 0 } = options;
     expectInput(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number, 0 or more', seed);
-    checkOptions(options);
+    checkOpenOptions(options);
     const { revision, hub } = options;
     const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
     const { config, decoder } = await readModelConfig(dir, options);
@@ -426,12 +401,6 @@ export class CausalLM {
   }
 }
 
-async function readModelConfig(dir: string, options: FromPretrainedOptions) {
-  const path = join(dir, 'config.json');
-  const config = await readJsonFile(path, 'MODEL_CONFIG_INVALID');
-  return { config, decoder: readDecoderConfig(config, path, options) };
-}
-
 function isFound(adapter: FoundAdapter | PeftConfigInput | undefined): adapter is FoundAdapter {
   return adapter !== undefined && 'weights' in adapter;
 }
@@ -443,44 +412,4 @@ function baseName(name: string, dir: string, { baseName }: FromPretrainedOptions
 
 function countOf(parameters: readonly { shape: number[] }[]): number {
   return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
-}
-
-/** A head that an adapter took off the embedding begins as its copy. */
-function withUntiedHead(
-  files: readonly WeightFile[],
-  parameters: CausalLM['parameters'],
-  embedding: string,
-): WeightFile[] {
-  const has = (name: string) => files.some(({ tensors }) => tensors.some((tensor) => tensor.name === name));
-  if (has('lm_head.weight') || !parameters.some(({ name }) => name === 'lm_head.weight')) return [...files];
-  return files.map(({ path, tensors }) => ({
-    path,
-    tensors: tensors.flatMap((tensor) =>
-      tensor.name === embedding ? [tensor, { ...tensor, name: 'lm_head.weight' }] : [tensor],
-    ),
-  }));
-}
-
-function checkOptions({ device = 'auto', dtype = 'float32', attnImpl = null }: FromPretrainedOptions): void {
-  expectInput(dtype === 'float32' || dtype === 'bfloat16', 'dtype', '"float32" or "bfloat16"', dtype);
-  if (/^cuda(:\d+)?$/.test(device)) {
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      'Computing on a GPU is not available yet. Pass device "cpu" or "auto".',
-    );
-  }
-  expectInput(device === 'auto' || device === 'cpu', 'device', '"auto" or "cpu"', device);
-  if (attnImpl !== null && attnImpl !== 'sdpa' && attnImpl !== 'eager') {
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      `attnImpl "${attnImpl}" is not available. Pass null, "sdpa" or "eager".`,
-    );
-  }
-}
-
-async function readEosTokenIds(dir: string, config: Record<string, unknown>): Promise<number[]> {
-  const path = join(dir, 'generation_config.json');
-  const generation = existsSync(path) ? await readJsonFile(path, 'MODEL_CONFIG_INVALID') : {};
-  const ids = [generation['eos_token_id'] ?? config['eos_token_id']].flat();
-  return ids.filter((id): id is number => Number.isSafeInteger(id));
 }

@@ -35,14 +35,21 @@ const growth = 30 * 2 ** 20;
 
 /** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
 export function memoryEstimate(input: MemoryInput): MemoryEstimate {
-  const { decoder, parameters, trainable = parameters, args, tokens, labelledTokens, base, available } = input;
+  const {
+    decoder,
+    parameters,
+    trainable = parameters,
+    args,
+    tokens,
+    labelledTokens,
+    base,
+    available,
+  } = input;
   const size = args.precision === 'fp32' ? 4 : 2;
   const isMixed = args.precision === 'bf16' || args.precision === 'fp16';
   const frozen = parameters - trainable;
   const lookedUpOnly =
-    frozen > 0
-      ? 0
-      : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
+    frozen > 0 ? 0 : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
   const weights =
     trainable * (args.precision === 'bf16-true' ? 2 : 4) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +

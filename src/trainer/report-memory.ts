@@ -17,5 +17,8 @@ export async function reportMemory(
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
   const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
-  return checkMemory({ decoder, parameters, trainable, args, ...largestMicroBatch(rows, args), base, available }, held);
+  return checkMemory(
+    { decoder, parameters, trainable, args, ...largestMicroBatch(rows, args), base, available },
+    held,
+  );
 }

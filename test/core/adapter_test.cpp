@@ -1,4 +1,5 @@
-// LoRA and DoRA against autograd on the formula in float64, dropout included, and an adapter on a whole decoder.
+// LoRA and DoRA against autograd on the formula in float64, dropout included, and an adapter on a whole
+// decoder.
 #include "core/model/adapter.h"
 
 #include <torch/csrc/autograd/autograd.h>
@@ -37,12 +38,13 @@ Projection adaptedProjection(bool magnitude, double dropout, bool bias) {
   return projection;
 }
 
-/// What an adapter's dropout leaves of its input, 0 or 1: seen through a weight of zeros and identities for A and B.
+/// What an adapter's dropout leaves of its input, 0 or 1: seen through a weight of zeros and identities for A
+/// and B.
 Tensor maskOf(double dropout, uint64_t key) {
   Projection projection;
   projection.weight = parameterOf(at::zeros({kInputs, kInputs}), false);
-  auto adapter = std::make_unique<LoraAdapter>(LoraTarget{"m", kInputs, 1, dropout, false}, 0, kInputs,
-                                               kInputs, 4);
+  auto adapter =
+      std::make_unique<LoraAdapter>(LoraTarget{"m", kInputs, 1, dropout, false}, 0, kInputs, kInputs, 4);
   at::Tensor(adapter->a().master()).copy_(at::eye(kInputs));
   at::Tensor(adapter->b().master()).copy_(at::eye(kInputs));
   adapter->forEach([](Parameter* p) { p->refreshCompute(at::kFloat); });
@@ -58,7 +60,8 @@ TEST("adapter: values and gradients, with and without dropout, bias and magnitud
   for (const double dropout : {0.0, 0.4}) {
     for (const bool magnitude : {false, true}) {
       for (const bool hasBias : {false, true}) {
-        const std::string at = c10::str(" (dropout ", dropout, ", magnitude ", magnitude, ", bias ", hasBias, ")");
+        const std::string at =
+            c10::str(" (dropout ", dropout, ", magnitude ", magnitude, ", bias ", hasBias, ")");
         const Projection projection = adaptedProjection(magnitude, dropout, hasBias);
         const LoraAdapter& adapter = *projection.adapters[0];
         if (magnitude) {

@@ -12,8 +12,8 @@ namespace {
 
 Decoder smallDecoder() {
   DecoderConfig config;
-  config.vocabSize = 31, config.hiddenSize = 16, config.intermediateSize = 24,
-  config.heads = 2, config.kvHeads = 1, config.headDim = 8, config.tiedHead = false;
+  config.vocabSize = 31, config.hiddenSize = 16, config.intermediateSize = 24, config.heads = 2,
+  config.kvHeads = 1, config.headDim = 8, config.tiedHead = false;
   config.ropes = {{.theta = 10000, .dims = 8}};
   config.layerConfigs.assign(3, {.rope = 0, .window = 0, .attentionScale = 1 / std::sqrt(8.0)});
   Decoder decoder(config);

@@ -38,13 +38,23 @@ describe('peftConfig', () => {
     const { peftConfig } = parseConfig({ ...call, peft_config: snake } as never);
     expect(parseConfig({ ...call, peftConfig: camel }).peftConfig).toEqual(peftConfig);
     expect(peftConfig).toMatchObject({ r: 16, loraAlpha: 32, useDora: false, bias: 'none' });
-    expect(parseConfig({ ...call, peftConfig: {} }).peftConfig).toMatchObject({ r: 8, loraAlpha: 8, loraDropout: 0 });
+    expect(parseConfig({ ...call, peftConfig: {} }).peftConfig).toMatchObject({
+      r: 8,
+      loraAlpha: 8,
+      loraDropout: 0,
+    });
     expect(parseConfig(call).peftConfig).toBeNull();
     expect(parseConfig({ ...call, peftConfig: null }).peftConfig).toBeNull();
   });
 
   it('is refused with all faults at once', async () => {
-    const wrong = { r: 0, lora_dropout: 1, bias: 'all', target_module: ['q_proj'], init_lora_weights: 'pissa' };
+    const wrong = {
+      r: 0,
+      lora_dropout: 1,
+      bias: 'all',
+      target_module: ['q_proj'],
+      init_lora_weights: 'pissa',
+    };
     expect((await faultsOf(wrong)).sort()).toEqual([
       'peft_config.bias NOT_AVAILABLE',
       'peft_config.init_lora_weights NOT_AVAILABLE',
@@ -53,14 +63,19 @@ describe('peftConfig', () => {
       'peft_config.target_module UNKNOWN_KEY',
     ]);
     expect(await faultsOf({ alpha: 1, lora_alpha: 2 })).toEqual(['peft_config.alpha CONTRADICTION']);
-    expect(await faultsOf({ layers_to_transform: [1] })).toEqual(['peft_config.target_modules CONTRADICTION']);
+    expect(await faultsOf({ layers_to_transform: [1] })).toEqual([
+      'peft_config.target_modules CONTRADICTION',
+    ]);
     expect(await faultsOf('q_proj')).toEqual(['peft_config INVALID']);
   });
 
   it.each([
     [{ targetModules: ['q_proj', 'qkv_proj'] }, 'there is no module "qkv_proj"'],
     [{ targetModules: ['lm_head'] }, 'put it into modulesToSave'],
-    [{ targetModules: ['q_proj'], modulesToSave: ['head'] , excludeModules: ['q_proj'] }, 'no module of this model fits'],
+    [
+      { targetModules: ['q_proj'], modulesToSave: ['head'], excludeModules: ['q_proj'] },
+      'no module of this model fits',
+    ],
     [{ targetModules: '(' }, 'Expected a regular expression for targetModules'],
   ])('%j does not fit a Llama', async (config, message) => {
     const model = await CausalLM.fromPretrained(base);
@@ -150,19 +165,31 @@ describe('trainAdaptively with peft_config', () => {
     const path = await trainAdaptively(
       {
         ...{ model_name: 'examples/seed-lm', output_dir: outputDir, datasets_config: { ideas: [data] } },
-        training_config: { ...{ max_steps: 2, gradient_accumulation_steps: 1, bf16: true }, ...{ eval_strategy: 'no', batch_size: 2 } },
+        training_config: {
+          ...{ max_steps: 2, gradient_accumulation_steps: 1, bf16: true },
+          ...{ eval_strategy: 'no', batch_size: 2 },
+        },
         peft_config: { r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: 'all-linear' },
       } as never,
       { onEvent: () => {} },
     );
-    const config = JSON.parse(readFileSync(join(path, 'adapter_config.json'), 'utf8')) as Record<string, unknown>;
+    const config = JSON.parse(readFileSync(join(path, 'adapter_config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
     expect(config).toMatchObject({ peft_type: 'LORA', r: 4, lora_alpha: 8, target_modules: 'all-linear' });
     expect(config['base_model_name_or_path']).toBe(join(process.cwd(), 'examples/seed-lm'));
     const model = await CausalLM.fromPretrained(path);
     expect(model.adapter!.config.r).toBe(4);
     model.dispose();
     expect((await Tokenizer.fromPretrained(path)).encode('a').length).toBeGreaterThan(0);
-    const { status, stdout, stderr } = await runCommand('src/cli/main.ts', ['generate', path, 'It is', '--max-new-tokens', '4']);
+    const { status, stdout, stderr } = await runCommand('src/cli/main.ts', [
+      'generate',
+      path,
+      'It is',
+      '--max-new-tokens',
+      '4',
+    ]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout.trim().length).toBeGreaterThan(0);
     // Python's peft saves no tokenizer beside an adapter.

@@ -38,21 +38,24 @@ describe.each(adapters)('the PEFT adapter $name', ({ dir }) => {
     plain.dispose();
   });
 
-  it.each([false, true])('gives every gradient of peft and no other (checkpointing: %s)', async (checkpointing) => {
-    const { expected, arrays, rows } = expectedOf(dir);
-    const model = await CausalLM.fromPretrained(dir);
-    await model.configure('float32', checkpointing);
-    const { loss, gradients } = await model.lossAndGradients(rows);
-    expect(Math.abs(loss - expected.loss)).toBeLessThan(1e-5);
-    const names = Object.keys(arrays).filter((key) => key.startsWith('grad.'));
-    expect(Object.keys(gradients).sort()).toEqual(names.map((name) => name.slice(5)).sort());
-    for (const name of names) {
-      const { data, shape } = gradients[name.slice(5)]!;
-      expect(shape).toEqual(arrays[name]!.shape);
-      expect(relativeToLargest(data, numbers(arrays[name]!)), name).toBeLessThan(1e-4);
-    }
-    model.dispose();
-  });
+  it.each([false, true])(
+    'gives every gradient of peft and no other (checkpointing: %s)',
+    async (checkpointing) => {
+      const { expected, arrays, rows } = expectedOf(dir);
+      const model = await CausalLM.fromPretrained(dir);
+      await model.configure('float32', checkpointing);
+      const { loss, gradients } = await model.lossAndGradients(rows);
+      expect(Math.abs(loss - expected.loss)).toBeLessThan(1e-5);
+      const names = Object.keys(arrays).filter((key) => key.startsWith('grad.'));
+      expect(Object.keys(gradients).sort()).toEqual(names.map((name) => name.slice(5)).sort());
+      for (const name of names) {
+        const { data, shape } = gradients[name.slice(5)]!;
+        expect(shape).toEqual(arrays[name]!.shape);
+        expect(relativeToLargest(data, numbers(arrays[name]!)), name).toBeLessThan(1e-4);
+      }
+      model.dispose();
+    },
+  );
 
   it('follows the losses and gradient norms of five AdamW steps', async () => {
     const { expected, rows } = expectedOf(dir);
@@ -61,7 +64,15 @@ describe.each(adapters)('the PEFT adapter $name', ({ dir }) => {
     const cuSeqlens = Int32Array.from([0, ...expected.lengths]);
     for (let i = 1; i < cuSeqlens.length; i++) cuSeqlens[i]! += cuSeqlens[i - 1]!;
     const inputIds = Int32Array.from(rows.flatMap((row) => [...row]));
-    const state = { alpha: 1, beta: 1, alphaMoment1: 0, alphaMoment2: 0, betaMoment1: 0, betaMoment2: 0, step: 0 };
+    const state = {
+      alpha: 1,
+      beta: 1,
+      alphaMoment1: 0,
+      alphaMoment2: 0,
+      betaMoment1: 0,
+      betaMoment2: 0,
+      step: 0,
+    };
     const batch = { inputIds, cuSeqlens, labels: inputIds, styles: new Uint8Array(rows.length) };
     const request = { ...batch, loss: 'ce' as const, confidence: 0, topK: 1, scale: 1, state };
     await model.native.createOptimizer({

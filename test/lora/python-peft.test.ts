@@ -17,7 +17,10 @@ const why = python ? '' : ' (skipped: set ADAPTIVE_TRAINER_PYTHON to a Python th
 describe.skipIf(!python)(`a trained adapter in Python peft${why}`, () => {
   it.each([
     ['llama', { r: 4, useRslora: true }],
-    ['llama-3.2', { r: 3, targetModules: 'all-linear', rankPattern: { v_proj: 2 }, alphaPattern: { q_proj: 3 } }],
+    [
+      'llama-3.2',
+      { r: 3, targetModules: 'all-linear', rankPattern: { v_proj: 2 }, alphaPattern: { q_proj: 3 } },
+    ],
     ['qwen2', { r: 2, targetModules: ['q_proj'], modulesToSave: ['lm_head', 'embed_tokens', 'norm'] }],
     ['phi3', { r: 4, targetModules: ['qkv_proj', 'gate_up_proj'], loraDropout: 0.2 }],
     ['gemma3', { r: 4, targetModules: ['o_proj', 'down_proj'], layersToTransform: [1] }],
@@ -59,7 +62,13 @@ describe.skipIf(!python)(`a trained adapter in Python peft${why}`, () => {
     const answer = join(tempDir(), 'logits.safetensors');
     const size = String(model.vocabSize);
     model.dispose();
-    execFileSync(python!, [script, dir, '--ids', JSON.stringify(rows), '--out', answer, '--vocabulary', size], { stdio: 'pipe' });
-    expect(largestDifference(ours.data, readSafetensors(answer)['logits']!.data as Float32Array)).toBeLessThan(2e-5);
+    execFileSync(
+      python!,
+      [script, dir, '--ids', JSON.stringify(rows), '--out', answer, '--vocabulary', size],
+      { stdio: 'pipe' },
+    );
+    expect(
+      largestDifference(ours.data, readSafetensors(answer)['logits']!.data as Float32Array),
+    ).toBeLessThan(2e-5);
   });
 });

@@ -131,7 +131,10 @@ describe('training an adapter', () => {
     expect(losses(resumed.steps)).toEqual(losses(expected.steps.slice(5)));
     const final = 'final_model/adapter_model.safetensors';
     expect(readFileSync(join(broken, final)).equals(readFileSync(join(whole, final)))).toBe(true);
-    const last = readdirSync(whole).filter((name) => name.startsWith('checkpoint-')).sort().at(-1)!;
+    const last = readdirSync(whole)
+      .filter((name) => name.startsWith('checkpoint-'))
+      .sort()
+      .at(-1)!;
     expect(existsSync(join(whole, last, 'model.safetensors'))).toBe(false);
     expect(existsSync(join(whole, last, 'adapter_config.json'))).toBe(true);
   });

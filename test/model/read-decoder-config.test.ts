@@ -40,7 +40,11 @@ describe('readDecoderConfig', () => {
   it.each([
     ['llama', { hidden_act: 'quick_gelu' }, /hidden_act/],
     ['gemma2', { hidden_activation: null }, /hidden_activation/],
-    ['mistral', { layer_types: ['sliding_attention', 'full_attention'] }, /layer_types.*"full_attention" for/],
+    [
+      'mistral',
+      { layer_types: ['sliding_attention', 'full_attention'] },
+      /layer_types.*"full_attention" for/,
+    ],
     ['llama', { layer_types: ['full_attention', 'linear_attention'] }, /layer_types.*"full_attention" for/],
     [
       'llama',

@@ -95,8 +95,8 @@ void FusedLinearLoss::toGradient(const at::Tensor& logits, int64_t first, int64_
 }
 
 at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
-  // (a + b)·∂topNll/∂h + a·(slope·w of the first choice − slope·w of the label): where the label is the first choice the
-  // difference is zero to the last bit, so that a sure token keeps its digits.
+  // (a + b)·∂topNll/∂h + a·(slope·w of the first choice − slope·w of the label): where the label is the first
+  // choice the difference is zero to the last bit, so that a sure token keeps its digits.
   const auto rowsOf = [&](const at::Tensor& ids, const at::Tensor& logit) {
     const at::Tensor rows = weight_.index_select(0, ids).to(at::kFloat);
     if (options_.cap <= 0) return rows;
@@ -118,7 +118,8 @@ at::Tensor FusedLinearLoss::backward(
   at::NoGradGuard noGrad;
   if (wanted_ == LossGradients::None) {
     fail("INVALID_INPUT",
-         "Expected a loss that gradients were wanted of, found one of statistics alone, or one whose gradients were "
+         "Expected a loss that gradients were wanted of, found one of statistics alone, or one whose "
+         "gradients were "
          "taken already.");
   }
   const int64_t tokens = hidden_.size(0);

@@ -36,7 +36,8 @@ std::vector<Parameter*> Decoder::adapterParameters() const {
   std::vector<Parameter*> all;
   for (const DecoderLayer& layer : layers_) {
     layer.forEachProjection([&](const Projection& projection) {
-      for (const auto& adapter : projection.adapters) adapter->forEach([&](Parameter* p) { all.push_back(p); });
+      for (const auto& adapter : projection.adapters)
+        adapter->forEach([&](Parameter* p) { all.push_back(p); });
     });
   }
   return all;

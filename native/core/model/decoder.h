@@ -40,8 +40,8 @@ class Decoder {
   void setComputeType(at::ScalarType dtype) { setTypes(dtype, at::kFloat); }
   at::ScalarType computeType() const { return computeType_; }
   at::ScalarType masterType() const { return masterType_; }
-  /// Recasts the compute weights from the masters; call once after the masters changed. Before the first call they
-  /// hold no model yet, and a change of their type moves no numbers.
+  /// Recasts the compute weights from the masters; call once after the masters changed. Before the first call
+  /// they hold no model yet, and a change of their type moves no numbers.
   void refreshCompute();
   /// Draws new weights as transformers does: see initialise_weights.h.
   friend void initialiseWeights(Decoder& decoder, const Initialisation& options);
@@ -55,8 +55,8 @@ class Decoder {
   void dropGradients();
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
-  /// are enabled. `key`: the randomness of dropout; without it there is none. Errors: INVALID_INPUT for ids or a
-  /// length that the model does not have.
+  /// are enabled. `key`: the randomness of dropout; without it there is none. Errors: INVALID_INPUT for ids
+  /// or a length that the model does not have.
   at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {});
   /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
   /// block, the final norm. Ends early when `see` returns false.

@@ -18,10 +18,11 @@ enum class WeightScope {
 /// file. The caller has compared names and shapes beforehand and reports differences; here they are checked
 /// again. Errors: WEIGHTS_MISMATCH, SAFETENSORS_INVALID, WEIGHTS_NOT_FINITE listing the tensors with NaN or
 /// infinity.
-void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope = WeightScope::Model);
+void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files,
+                 WeightScope scope = WeightScope::Model);
 
-/// Weights by their names (Hugging Face's; an adapter's as PEFT's behind its prefix base_model.model.); the tensors
-/// share memory with the masters.
+/// Weights by their names (Hugging Face's; an adapter's as PEFT's behind its prefix base_model.model.); the
+/// tensors share memory with the masters.
 std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<Parameter*>& parameters);
 
 }  // namespace adaptive

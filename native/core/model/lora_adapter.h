@@ -27,11 +27,11 @@ class LoraAdapter {
   /// zero, the magnitude that of the weight once refresh() was called the first time.
   LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs, int64_t number);
 
-  Parameter& a() const { return *a_; }                           ///< [rank, inputs]
-  Parameter& b() const { return *b_; }                           ///< [outputs, rank]
-  Parameter* magnitude() const { return magnitude_.get(); }      ///< [outputs]; null without DoRA
-  const at::Tensor& norm() const { return norm_; }               ///< float32 [outputs], with a magnitude
-  const at::Tensor& rowScale() const { return rowScale_; }       ///< magnitude / norm in the compute type
+  Parameter& a() const { return *a_; }                       ///< [rank, inputs]
+  Parameter& b() const { return *b_; }                       ///< [outputs, rank]
+  Parameter* magnitude() const { return magnitude_.get(); }  ///< [outputs]; null without DoRA
+  const at::Tensor& norm() const { return norm_; }           ///< float32 [outputs], with a magnitude
+  const at::Tensor& rowScale() const { return rowScale_; }   ///< magnitude / norm in the compute type
   double scale() const { return scale_; }
   double dropout() const { return dropout_; }
   int64_t number() const { return number_; }  ///< tells its dropout from that of others

@@ -62,8 +62,8 @@ class Parameter {
   void dropGradient();
 
   /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
-  /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into it
-  /// with no copy of another type beside it.
+  /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into
+  /// it with no copy of another type beside it.
   void setMasterType(at::ScalarType dtype, bool keepsValues);
 
   /// Casts once, after an optimizer step or a change of dtype. Norm weights stay float32.

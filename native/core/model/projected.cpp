@@ -48,7 +48,8 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
     scaled = at::mm(input, weight.t()).mul_(up);
     rows.sub_(scaled);
   } else {
-    const Tensor bias = projection.bias ? adapter.rowsOf(projection.bias->compute()) : at::zeros({1}, y.options());
+    const Tensor bias =
+        projection.bias ? adapter.rowsOf(projection.bias->compute()) : at::zeros({1}, y.options());
     scaled = rows - bias;
     rows.copy_(bias.expand_as(rows));
   }

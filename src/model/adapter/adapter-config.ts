@@ -54,14 +54,21 @@ export function readAdapterConfig(json: Record<string, unknown>, path: string): 
   });
   if (refused.length > 0) {
     const found = refused.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ');
-    throw new AdaptiveTrainerError('MODEL_UNSUPPORTED', `Expected plain LoRA or DoRA in ${path}, found ${found}.`, {
-      details: { path, refused: Object.fromEntries(refused) },
-    });
+    throw new AdaptiveTrainerError(
+      'MODEL_UNSUPPORTED',
+      `Expected plain LoRA or DoRA in ${path}, found ${found}.`,
+      {
+        details: { path, refused: Object.fromEntries(refused) },
+      },
+    );
   }
   const own = Object.entries(json)
     .filter(([key, value]) => known.has(key) && !isLeftOut(key, value))
     // PEFT takes one layer as a number.
-    .map(([key, value]) => [key, key === 'layers_to_transform' && typeof value === 'number' ? [value] : value]);
+    .map(([key, value]) => [
+      key,
+      key === 'layers_to_transform' && typeof value === 'number' ? [value] : value,
+    ]);
   const { base_model_name_or_path: base, revision } = json;
   return {
     // How the matrices were drawn does not matter any more.

@@ -10,7 +10,10 @@ interface Named {
 /** What PEFT takes for targetModules that are left out (its TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING). */
 const usualTargets: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
-    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text'].map((type) => [type, ['q_proj', 'v_proj']]),
+    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text'].map((type) => [
+      type,
+      ['q_proj', 'v_proj'],
+    ]),
   ),
   gpt2: ['c_attn'],
 };

@@ -11,9 +11,7 @@ import { adapterPrefix, isTable } from './adapter-weights.js';
 export async function saveAdapter(model: CausalLM, dir: string, dtype: StorageType): Promise<void> {
   const { config, base, revision, hasOwnVocabulary, trainable } = model.adapter!;
   const own = new Set(trainable.map(({ name }) => name));
-  const tables = model.parameters.filter(
-    ({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name),
-  );
+  const tables = model.parameters.filter(({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name));
   const stored = [...trainable, ...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
   const header = safetensorsHeader(
     stored.map(({ name, shape }) => ({ name: adapterPrefix + name, shape, dtype })),

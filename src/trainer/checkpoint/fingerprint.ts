@@ -31,7 +31,9 @@ export function fingerprint(
 ): Fingerprint {
   const settings = trainingKeys.map((key) => [`args.${key}`, args[key]] as const);
   return {
-    model: hashText(JSON.stringify(model.adapter === undefined ? model.parameters : [model.parameters, model.adapter])),
+    model: hashText(
+      JSON.stringify(model.adapter === undefined ? model.parameters : [model.parameters, model.adapter]),
+    ),
     trainDataset: rows === undefined ? null : hashRows(rows),
     ...Object.fromEntries(settings),
     'adaptiveLoss.loss': loss.loss,
