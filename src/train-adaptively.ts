@@ -81,12 +81,17 @@ export async function trainAdaptively(
   const { peftConfig, modelName } = config;
   const isLow = peftConfig !== null && args.precision !== 'fp32';
   const model = await CausalLM.fromPretrained(modelDir, {
-    ...{ device, attnImpl },
+    ...{ device, attnImpl, minVocabSize: tokenizer.vocabSize },
     // The folder is one of the cache, where the model was named.
     ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
     ...(isLow ? { dtype: 'bfloat16' } : {}),
     ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
   });
+  if (model.resized && model.vocabSize === tokenizer.vocabSize) {
+    warn('VOCABULARY_RESIZED')(
+      `The tokenizer has tokens that the model does not: its embeddings now have ${model.vocabSize} rows, the new ones around the mean of the old.`,
+    );
+  }
   const run = new RunRecord();
   try {
     const trainer = new AdaptiveTrainer({

@@ -38,7 +38,8 @@ export class CausalLM {
   private disposed = false;
   /** The adapter that is trained in place of the weights; undefined without one. */
   adapter: ModelAdapter | undefined;
-  private resized = false;
+  /** @internal Whether the vocabulary has another size than config.json's. */
+  resized = false;
 
   private constructor(
     /** @internal */
@@ -107,26 +108,26 @@ export class CausalLM {
     const stated = untied ? { ...config, tie_word_embeddings: false } : config;
     const source = { base: baseName(name, dir, options), revision: options.revision ?? null };
     const found = isFound(adapter) ? adapter : undefined;
+    const configOf = (one: FoundAdapter | PeftConfigInput) =>
+      isFound(one) ? one.config : parsePeftConfig(one, 'adapter');
     const stored = found === undefined ? undefined : await readAdapterWeights(found.weights);
     const vocabulary = stored === undefined ? undefined : adapterVocabulary(stored.tensors);
-    const isResized = vocabulary !== undefined && vocabulary !== own.vocabSize;
+    const size = Math.max(vocabulary ?? own.vocabSize, options.minVocabSize ?? 0);
+    const isResized = size !== own.vocabSize;
     const model = await CausalLM.open(dir, stated, own, options, source, async (opened) => {
       checkWeights(opened.parameters, head.files);
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
-        await opened.placeAdapter(
-          found?.config ?? parsePeftConfig(adapter, 'adapter'),
-          options.adapterSeed ?? 0,
-        );
+        await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
       }
       const files = withUntiedHead(head.files, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
     });
     try {
       if (isResized) {
-        await model.resizeTokenEmbeddings(vocabulary);
-        await model.placeAdapter(found!.config, 0);
+        await model.resizeTokenEmbeddings(size);
+        if (adapter !== undefined) await model.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
       }
       if (stored !== undefined) await model.readAdapter(stored);
       return model;

@@ -23,6 +23,8 @@ export interface FromPretrainedOptions {
   adapter?: string | PeftConfigInput;
   /** Seed of the weights of a new adapter. Default 0. */
   adapterSeed?: number;
+  /** @internal Gives the vocabulary so many entries where it has fewer. */
+  minVocabSize?: number;
   /** @internal What adapter_config.json calls the model. Default: the name or the absolute path. */
   baseName?: string;
 }
