@@ -9,8 +9,8 @@
 namespace adaptive {
 namespace {
 
-/// Bytes of a file that are converted before their pages are let go.
-constexpr int64_t kSlabBytes = int64_t{64} << 20;
+/// Bytes of a file that are converted before their pages are let go: all that stands beside the weights.
+constexpr int64_t kSlabBytes = int64_t{8} << 20;
 
 /// Converts a slab of rows at a time, so that the file never stands in memory beside the weights.
 void copyStored(const MappedFile& file, const StoredTensor& stored, const at::Tensor& source,
