@@ -1,6 +1,5 @@
 import { chooseTokenizerFiles } from './choose-tokenizer-files.js';
 
-const isOfAdapter = new Set(['adapter_config.json', 'adapter_model.safetensors']);
 const index = 'model.safetensors.index.json';
 
 /**
@@ -10,7 +9,7 @@ const index = 'model.safetensors.index.json';
  */
 export function chooseModelFiles(paths: readonly string[]): string[] {
   if (paths.includes('adapter_config.json'))
-    return paths.filter((path) => isOfAdapter.has(path) || chooseTokenizerFiles(paths).includes(path));
+    return [...chooseTokenizerFiles(paths), ...paths.filter((path) => path === 'adapter_model.safetensors')];
   const single = paths.includes('model.safetensors');
   const isWeight = (path: string) =>
     single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);

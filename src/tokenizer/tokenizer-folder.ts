@@ -13,12 +13,19 @@ export async function tokenizerFolder(
   dirOrHubId: string,
   { settings = hubSettings(), ...options }: DownloadModelOptions = {},
 ): Promise<string> {
-  const dir = resolve(dirOrHubId);
+  const dir = await ownFolder(dirOrHubId, { settings, ...options });
   // Python's peft saves an adapter without the tokenizer, which is then its base's.
-  if (isAdapterFolder(dir) && !existsSync(join(dir, 'tokenizer.json'))) {
-    const { base } = await findAdapter(dir);
-    return tokenizerFolder(adapterBase({ dir, base }), { settings, ...options });
-  }
+  if (!isAdapterFolder(dir) || existsSync(join(dir, 'tokenizer.json'))) return dir;
+  const { base } = await findAdapter(dir, { needsWeights: false });
+  const { revision: _ofAdapter, ...others } = options;
+  return tokenizerFolder(adapterBase({ dir, base }), { settings, ...others });
+}
+
+async function ownFolder(
+  dirOrHubId: string,
+  { settings = hubSettings(), ...options }: DownloadModelOptions,
+): Promise<string> {
+  const dir = resolve(dirOrHubId);
   if (existsSync(dir) || !isHubName(dirOrHubId)) return dir;
   const repo = { type: 'model', name: dirOrHubId } as const;
   return downloadSnapshot({ ...options, settings, repo, choose: chooseTokenizerFiles });

@@ -19,11 +19,14 @@ export function isAdapterFolder(dir: string): boolean {
  * Opens the folder of a PEFT adapter.
  * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, CONFIG_INVALID
  */
-export async function findAdapter(dir: string): Promise<FoundAdapter> {
+export async function findAdapter(
+  dir: string,
+  { needsWeights = true }: { needsWeights?: boolean } = {},
+): Promise<FoundAdapter> {
   const path = join(dir, 'adapter_config.json');
   const file = readAdapterConfig(await readJsonFile(path, 'MODEL_CONFIG_INVALID'), path);
   const weights = join(dir, 'adapter_model.safetensors');
-  if (!existsSync(weights)) {
+  if (needsWeights && !existsSync(weights)) {
     const pickled = existsSync(join(dir, 'adapter_model.bin'));
     throw new AdaptiveTrainerError(
       pickled ? 'MODEL_UNSUPPORTED' : 'MODEL_NOT_FOUND',
