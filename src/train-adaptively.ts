@@ -10,6 +10,7 @@ import type { HubEvent } from './hub/hub-event.js';
 import type { HubProgress } from './hub/hub-progress.js';
 import { publishModel } from './hub/publish-model.js';
 import { RunRecord } from './hub/run-record.js';
+import { isAdapterFolder } from './model/adapter/find-adapter.js';
 import { CausalLM } from './model/causal-lm.js';
 import { modelFolder } from './model/model-folder.js';
 import { dataPrinter } from './report/data-printer.js';
@@ -79,12 +80,13 @@ export async function trainAdaptively(
 
   const { device, attnImpl } = args;
   const { peftConfig, modelName } = config;
-  const isLow = peftConfig !== null && args.precision !== 'fp32';
+  const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
   const model = await CausalLM.fromPretrained(modelDir, {
     ...{ device, attnImpl, minVocabSize: tokenizer.vocabSize },
     // The folder is one of the cache, where the model was named.
     ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
-    ...(isLow ? { dtype: 'bfloat16' } : {}),
+    // Frozen weights then never stand in memory wider than they are computed in.
+    ...(hasAdapter && args.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
     ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
   });
   if (model.resized && model.vocabSize === tokenizer.vocabSize) {

@@ -189,6 +189,38 @@ describe('training an adapter', () => {
     expect(early.weights.equals(late.weights)).toBe(true);
   });
 
+  it.each(['adamw', 'paged_adamw_8bit', 'lion', 'adafactor', 'sgd'] as const)(
+    'learns with %s, in bf16-true and mixed precision, with a whole head beside it',
+    async (optimizer) => {
+      const rate = { adamw: 1e-2, paged_adamw_8bit: 1e-2, lion: 1e-3, adafactor: 1e-2, sgd: 1 }[optimizer];
+      for (const precision of ['bf16', 'bf16-true'] as const) {
+        const { steps } = await train(
+          { r: 4, useDora: true, modulesToSave: ['lm_head'], loraDropout: 0.1 },
+          { precision, optimizer, learningRate: rate, numEpochs: 3, gradientCheckpointing: true },
+        );
+        const epoch = steps.length / 3;
+        const mean = (some: StepEvent[]) => losses(some).reduce((a, b) => a + b) / some.length;
+        expect(mean(steps.slice(-epoch)), precision).toBeLessThan(mean(steps.slice(0, epoch)));
+      }
+    },
+  );
+
+  it('goes on from an adapter that was trained, with the seed of its new run', async () => {
+    const outputDir = tempDir();
+    const first = await train({ r: 4 }, {}, { outputDir });
+    const model = await CausalLM.fromPretrained(join(outputDir, 'final_model'));
+    expect((await model.logits(rows)).data).toEqual(first.logits);
+    const steps: StepEvent[] = [];
+    const trainer = new AdaptiveTrainer({
+      ...{ model, trainDataset: trainingRows(24, model.vocabSize), args: plainArgs },
+      callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
+    });
+    await trainer.train();
+    model.dispose();
+    const sum = (some: StepEvent[]) => losses(some).reduce((a, b) => a + b);
+    expect(sum(steps)).toBeLessThan(sum(first.steps));
+  });
+
   it('with its whole modules moves an untied head away from the embedding', async () => {
     const tied = await CausalLM.fromPretrained(base);
     expect(tied.config['tie_word_embeddings']).toBe(true);
