@@ -202,6 +202,7 @@ export class AdaptiveTrainer {
       ...{ trainRows: lengthOf(trainDataset) ?? 0, evalRows: evalDataset ? (lengthOf(evalDataset) ?? 0) : 0 },
       ...(isArray(trainDataset) ? { tokensPerEpoch: tokensOf(trainDataset) } : {}),
       ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+      ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
       ...(memory === undefined ? {} : { memory }),
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
@@ -269,7 +270,7 @@ export class AdaptiveTrainer {
     const started = performance.now();
     const report = await takeStep(this.model, {
       ...{ step, window, loss: this.lossRequest(), tokenWeights: this.weightsOverride() },
-      ...{ learningRate, maxGradNorm: this.args.maxGradNorm },
+      ...{ learningRate, maxGradNorm: this.args.maxGradNorm, seed: this.args.seed },
     }).catch((cause: unknown) => guard.onNonFinite(cause, step, window));
     this.step = step;
     if ('type' in report || report.skipped) {

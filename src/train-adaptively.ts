@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { AdaptiveTrainer } from './adaptive-trainer.js';
 import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
@@ -9,6 +10,7 @@ import type { HubEvent } from './hub/hub-event.js';
 import type { HubProgress } from './hub/hub-progress.js';
 import { publishModel } from './hub/publish-model.js';
 import { RunRecord } from './hub/run-record.js';
+import { isAdapterFolder } from './model/adapter/find-adapter.js';
 import { CausalLM } from './model/causal-lm.js';
 import { modelFolder } from './model/model-folder.js';
 import { dataPrinter } from './report/data-printer.js';
@@ -77,7 +79,21 @@ export async function trainAdaptively(
   hooks.signal?.throwIfAborted();
 
   const { device, attnImpl } = args;
-  const model = await CausalLM.fromPretrained(modelDir, { device, attnImpl });
+  const { peftConfig, modelName } = config;
+  const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
+  const model = await CausalLM.fromPretrained(modelDir, {
+    ...{ device, attnImpl, minVocabSize: tokenizer.vocabSize },
+    // The folder is one of the cache, where the model was named.
+    ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
+    // Frozen weights then never stand in memory wider than they are computed in.
+    ...(hasAdapter && args.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
+    ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
+  });
+  if (model.resized && model.vocabSize === tokenizer.vocabSize) {
+    warn('VOCABULARY_RESIZED')(
+      `The tokenizer has tokens that the model does not: its embeddings now have ${model.vocabSize} rows, the new ones around the mean of the old.`,
+    );
+  }
   const run = new RunRecord();
   try {
     const trainer = new AdaptiveTrainer({

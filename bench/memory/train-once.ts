@@ -15,6 +15,8 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'fp32' },
     optimizer: { type: 'string', default: 'adamw' },
     checkpointing: { type: 'boolean', default: false },
+    // An adapter of rank 8 on every projection, in place of all weights.
+    lora: { type: 'boolean', default: false },
     length: { type: 'string', default: '256' },
     rows: { type: 'string', default: '4' },
     steps: { type: 'string', default: '3' },
@@ -28,7 +30,10 @@ function peakBytes(): number {
 }
 
 const hasWeights = existsSync(join(values.model, 'model.safetensors'));
-const model = await CausalLM[hasWeights ? 'fromPretrained' : 'fromConfig'](values.model);
+const model = await CausalLM[hasWeights ? 'fromPretrained' : 'fromConfig'](values.model, {
+  ...(values.lora ? { adapter: { targetModules: 'all-linear' } } : {}),
+  ...(values.lora && values.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
+});
 const [length, count] = [Number(values.length), Number(values.rows)];
 const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.steps) }, (_, row) => {
   const inputIds = Array.from({ length }, (_, i) => 10 + ((row * 7919 + i * 31) % (model.vocabSize - 10)));

@@ -64,8 +64,9 @@ ToJs compute(Request& r) {
   const at::Tensor hidden = at::from_blob(r.hidden.data(), {r.rows * r.seq, r.hiddenSize}, at::kFloat);
   const at::Tensor weight = at::from_blob(r.weight.data(), {r.vocabSize, r.hiddenSize}, at::kFloat).to(type);
   const at::Tensor positions = at::tensor(tokens->positions, at::kLong);
-  FusedLinearLoss loss(hidden.index_select(0, positions).to(type), weight, tokens->labels, r.training,
-                       {.tokens = r.chunkTokens}, {}, entropyOfTop(r.loss));
+  FusedLinearLoss loss(hidden.index_select(0, positions).to(type), weight, tokens->labels,
+                       r.training ? LossGradients::Both : LossGradients::None, {.tokens = r.chunkTokens}, {},
+                       entropyOfTop(r.loss));
   std::vector<float> weights;
   LossReport report = lossReport(loss.statistics(), *tokens, r.loss, &weights);
   if (!r.training) report.bias = r.loss.bias;

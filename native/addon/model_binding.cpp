@@ -4,11 +4,13 @@
 
 #include <limits>
 
+#include "addon/adapter_binding.h"
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
 #include "addon/decoder_config_binding.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
+#include "addon/handle.h"
 #include "addon/model_state.h"
 #include "core/available_memory.h"
 #include "core/error.h"
@@ -26,7 +28,7 @@ FlatBatch flatBatchFrom(const Napi::Object& from) {
 }
 
 MicroBatch microBatchFrom(const Napi::Object& from) {
-  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from)};
+  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from), dropoutFrom(from)};
 }
 
 StoredTensor storedFrom(const Napi::Object& from) {
@@ -76,6 +78,20 @@ Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef 
   return entry;
 }
 
+// Random numbers: no other addon has them.
+constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
+constexpr napi_type_tag kGenerationTag = {0x71d2a8be40f54c6b, 0xb3089d1fe6a742c5};
+
+ToJs listed(const std::vector<Parameter*>& parameters) {
+  std::vector<ParameterPart> parts;
+  for (const Parameter* p : parameters) parts.insert(parts.end(), p->parts().begin(), p->parts().end());
+  return [parts](Napi::Env env) {
+    Napi::Array list = Napi::Array::New(env, parts.size());
+    for (uint32_t i = 0; i < parts.size(); i++) list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
+    return list;
+  };
+}
+
 /// A generation and the model it was begun with: the cache would not fit another.
 struct BegunGeneration {
   int64_t model;
@@ -93,14 +109,18 @@ ToJs nothing() {
 class Model : public Napi::ObjectWrap<Model> {
  public:
   explicit Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
-    if (info.Length() < 1 || !info[0].IsExternal())
-      throw Napi::TypeError::New(info.Env(), "Use createModel().");
-    state_ = *info[0].As<Napi::External<std::shared_ptr<ModelState>>>().Data();
+    // Taken out: the handle lives until it is collected, and dispose() is to free the model at once.
+    auto* held = info.Length() < 1 ? nullptr : inHandle<ModelState>(info[0], kModelTag);
+    if (held) state_ = std::move(*held);
+    if (!state_) throw Napi::TypeError::New(info.Env(), "Use createModel().");
   }
 
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Model",
                        {InstanceMethod<&Model::parameters>("parameters"),
+                        InstanceMethod<&Model::trainable>("trainable"),
+                        InstanceMethod<&Model::addAdapter>("addAdapter"),
+                        InstanceMethod<&Model::mergeAdapter>("mergeAdapter"),
                         InstanceMethod<&Model::load>("load"),
                         InstanceMethod<&Model::initialise>("initialise"),
                         InstanceMethod<&Model::resize>("resize"),
@@ -134,24 +154,37 @@ class Model : public Napi::ObjectWrap<Model> {
   }
 
   Napi::Value parameters(const Napi::CallbackInfo& info) {
-    return run(info.Env(), [](ModelState& state) -> ToJs {
-      std::vector<ParameterPart> parts;
-      for (const Parameter* p : state.decoder.parameters())
-        parts.insert(parts.end(), p->parts().begin(), p->parts().end());
-      return [parts](Napi::Env env) {
-        Napi::Array list = Napi::Array::New(env, parts.size());
-        for (uint32_t i = 0; i < parts.size(); i++)
-          list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
-        return list;
-      };
+    return run(info.Env(), [](ModelState& state) { return listed(state.decoder.parameters()); });
+  }
+
+  Napi::Value trainable(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) { return listed(state.decoder.trainableParameters()); });
+  }
+
+  Napi::Value addAdapter(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [options = adapterOptionsFrom(objectArgument(info, 0))](ModelState& state) {
+      state.forgetTraining();
+      adaptive::addAdapter(state.decoder, options);
+      return nothing();
+    });
+  }
+
+  Napi::Value mergeAdapter(const Napi::CallbackInfo& info) {
+    return run(info.Env(), [](ModelState& state) {
+      state.forgetTraining();
+      adaptive::mergeAdapter(state.decoder);
+      return nothing();
     });
   }
 
   Napi::Value load(const Napi::CallbackInfo& info) {
     // V8 sees a small handle; it must know what hangs on it to collect in time.
     if (state_ && reported_ == 0) adjustMemory(info.Env(), state_->bytes());
-    return run(info.Env(), [files = filesFrom(objectArgument(info, 0))](ModelState& state) {
-      loadWeights(state.decoder, files);
+    const Napi::Object from = objectArgument(info, 0);
+    const bool isAdapter = !from.Get("adapter").IsUndefined() && booleanAt(from, "adapter");
+    const auto scope = isAdapter ? WeightScope::Adapter : WeightScope::Model;
+    return run(info.Env(), [files = filesFrom(from), scope](ModelState& state) {
+      loadWeights(state.decoder, files, scope);
       return nothing();
     });
   }
@@ -172,8 +205,9 @@ class Model : public Napi::ObjectWrap<Model> {
     return run(info.Env(), [vocabSize = integerAt(from, "vocabSize"),
                             seed = static_cast<uint64_t>(integerAt(from, "seed"))](ModelState& state) {
       // Moments of the optimizer have the old shape, and a graph that is under way the old rows.
-      if (state.optimizer || state.pending)
-        fail("INVALID_INPUT", "Expected the vocabulary to be resized before training begins.");
+      if (state.optimizer || state.pending || !state.decoder.adapterParameters().empty())
+        fail("INVALID_INPUT",
+             "Expected the vocabulary to be resized before an adapter is added and training begins.");
       resizeVocabulary(state.decoder, vocabSize, seed);
       return nothing();
     });
@@ -285,8 +319,8 @@ class Model : public Napi::ObjectWrap<Model> {
         numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
     return run(info.Env(), [name = stringAt(from, "name"), options](ModelState& state) {
       state.decoder.clearGradients();
-      for (Parameter* parameter : state.decoder.parameters()) parameter->reserveGradient();
-      state.optimizer = makeOptimizer(name, state.decoder.parameters(), options);
+      for (Parameter* parameter : state.decoder.trainableParameters()) parameter->reserveGradient();
+      state.optimizer = makeOptimizer(name, state.decoder.trainableParameters(), options);
       return nothing();
     });
   }
@@ -406,18 +440,14 @@ class Model : public Napi::ObjectWrap<Model> {
                  checkFlatBatch(prompts, state.decoder.config().vocabSize);
                  const auto generation = std::make_shared<BegunGeneration>(BegunGeneration{
                      state.number, Generation(state.decoder.config(), prompts, options, stopIds)});
-                 return [generation](Napi::Env env) {
-                   return Napi::External<std::shared_ptr<BegunGeneration>>::New(
-                       env, new std::shared_ptr<BegunGeneration>(generation),
-                       [](Napi::Env, std::shared_ptr<BegunGeneration>* p) { delete p; });
-                 };
+                 return [generation](Napi::Env env) { return toHandle(env, generation, kGenerationTag); };
                });
   }
 
   Napi::Value nextTokens(const Napi::CallbackInfo& info) {
-    if (info.Length() < 1 || !info[0].IsExternal())
-      throw Napi::TypeError::New(info.Env(), "Expected a generation.");
-    const auto generation = *info[0].As<Napi::External<std::shared_ptr<BegunGeneration>>>().Data();
+    const auto* held = info.Length() < 1 ? nullptr : inHandle<BegunGeneration>(info[0], kGenerationTag);
+    if (!held) throw Napi::TypeError::New(info.Env(), "Expected a generation.");
+    const auto generation = *held;
     return run(info.Env(), [generation](ModelState& state) -> ToJs {
       if (state.number != generation->model)
         fail("INVALID_INPUT", "Expected a generation of this model, found one of another.");
@@ -459,9 +489,8 @@ Napi::Value createModel(const Napi::CallbackInfo& info) {
   return Engine::run(info.Env(), [config]() -> ToJs {
     const auto state = std::make_shared<ModelState>(config);
     return [state](Napi::Env env) {
-      auto shared = state;
       // A class per model: one kept for all would have to be kept per environment.
-      return Model::define(env).New({Napi::External<std::shared_ptr<ModelState>>::New(env, &shared)});
+      return Model::define(env).New({toHandle(env, state, kModelTag)});
     };
   });
 }

@@ -25,9 +25,14 @@ ModelState::ModelState(const DecoderConfig& config) : number(nextNumber()), deco
 
 int64_t ModelState::bytes() const {
   int64_t total = 0;
-  for (const Parameter* parameter : decoder.parameters())
+  for (const Parameter* parameter : decoder.allParameters())
     total += static_cast<int64_t>(parameter->master().nbytes());
   return total;
+}
+
+void ModelState::forgetTraining() {
+  pending.reset();
+  optimizer.reset();
 }
 
 void checkFinite(const LossReport& report, const TrainingPass& pass) {
@@ -44,7 +49,7 @@ void checkFinite(const LossReport& report, const TrainingPass& pass) {
 
 HeldMemory heldMemory(ModelState& state) {
   HeldMemory held;
-  for (const Parameter* parameter : state.decoder.parameters()) {
+  for (const Parameter* parameter : state.decoder.allParameters()) {
     held.weights += static_cast<int64_t>(parameter->master().nbytes());
     if (!parameter->compute().is_same(parameter->master()))
       held.weights += static_cast<int64_t>(parameter->compute().nbytes());
@@ -87,7 +92,7 @@ GradientReport lossAndGradientsOf(ModelState& state, const FlatBatch& batch) {
       lossReport(pass.statistics(), pass.tokens(), {.kind = LossKind::CrossEntropy, .bias = {}}, &weights)
           .loss;
   pass.backward(weights);
-  for (Parameter* parameter : state.decoder.parameters()) {
+  for (Parameter* parameter : state.decoder.trainableParameters()) {
     const at::Tensor gradient = parameter->gradientToAddTo();
     for (const auto& part : parameter->parts()) {
       report.gradients.emplace_back(part.name,
@@ -108,7 +113,7 @@ void scaleWeights(const ModelState& state, std::vector<float>& weights) {
 
 StepReport stepOptimizer(ModelState& state, double learningRate, double maxNorm) {
   if (!state.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before optimizerStep().");
-  const auto parameters = state.decoder.parameters();
+  const auto parameters = state.decoder.trainableParameters();
   const double scale = lossScale(state);
   const double norm = gradientNorm(parameters) / scale;
   if (state.scaler && !state.scaler->update(norm)) {
@@ -130,7 +135,7 @@ StepReport stepOptimizer(ModelState& state, double learningRate, double maxNorm)
 void saveWeights(const Decoder& decoder, const std::string& path, const std::string& header,
                  const std::vector<std::string>& names, at::ScalarType dtype) {
   std::unordered_map<std::string, at::Tensor> weights;
-  for (auto& [name, tensor] : namedWeights(decoder)) weights.emplace(name, tensor);
+  for (auto& [name, tensor] : namedWeights(decoder.allParameters())) weights.emplace(name, tensor);
   std::vector<at::Tensor> tensors;
   for (const std::string& name : names) {
     const auto found = weights.find(name);

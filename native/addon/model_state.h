@@ -21,6 +21,8 @@ struct ModelState {
   std::optional<TrainingPass> pending;  ///< between forward() and backward()
   std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
   int64_t bytes() const;
+  /// Lets go of whatever points at parameters: they are about to change.
+  void forgetTraining();
 };
 
 /// Bytes that the tensors of a model take between two steps.

@@ -1,4 +1,5 @@
 import { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
+import { peftConfigSchema } from './peft-config.js';
 import { trainingConfigSchema } from './training-config.js';
 import { uploadConfigSchema } from './upload-config.js';
 
@@ -6,5 +7,6 @@ import { uploadConfigSchema } from './upload-config.js';
 export const configGroups = {
   trainingConfig: Object.keys(trainingConfigSchema.shape),
   adaptiveLossConfig: Object.keys(adaptiveLossConfigSchema.shape),
+  peftConfig: Object.keys(peftConfigSchema.shape),
   uploadConfig: Object.keys(uploadConfigSchema.shape),
 };

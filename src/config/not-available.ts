@@ -1,6 +1,6 @@
 /** A key, or some of its values, that is known and not available yet. Using one is a fault, never ignored. */
 export interface NotAvailable {
-  group: 'trainingConfig' | 'adaptiveLossConfig';
+  group: 'trainingConfig' | 'adaptiveLossConfig' | 'peftConfig';
   key: string;
   matches: (value: unknown) => boolean;
   /** What to give instead. */
@@ -63,6 +63,27 @@ export const notAvailable: readonly NotAvailable[] = [
     matches: oneOf('best'),
     expected: '"no", "steps" or "epoch"',
     what: 'saving by evaluation result',
+  },
+  {
+    group: 'peftConfig',
+    key: 'peftType',
+    matches: (value) => typeof value === 'string' && value !== 'LORA',
+    expected: '"LORA"',
+    what: 'this kind of adapter',
+  },
+  {
+    group: 'peftConfig',
+    key: 'bias',
+    matches: oneOf('all', 'lora_only'),
+    expected: '"none"',
+    what: 'training biases beside an adapter',
+  },
+  {
+    group: 'peftConfig',
+    key: 'initLoraWeights',
+    matches: (value) => value === false || (typeof value === 'string' && value !== 'gaussian'),
+    expected: 'true or "gaussian"',
+    what: 'this initialisation',
   },
   {
     group: 'adaptiveLossConfig',

@@ -9,6 +9,7 @@ import type { ParsedConfig, UploadConfig } from './parsed-config.js';
 import { groupWithKey } from './group-with-key.js';
 import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
 import { readDatasets } from './read-datasets.js';
+import { readPeftConfig } from './read-peft-config.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { readTrainingConfig } from './read-training-config.js';
 import { throwFaults } from './throw-faults.js';
@@ -24,7 +25,7 @@ const ownValues = z.object({
 const keysOfCall = [
   ...Object.keys(ownValues.shape),
   ...['datasetsConfig', 'systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'],
-  ...['trainingConfig', 'adaptiveLossConfig', 'uploadConfig'],
+  ...['trainingConfig', 'adaptiveLossConfig', 'uploadConfig', 'peftConfig'],
 ];
 
 /**
@@ -49,6 +50,9 @@ export function parseConfig(input: unknown, env: NodeJS.ProcessEnv = process.env
   const [training, loss] = ['trainingConfig', 'adaptiveLossConfig'] as const;
   const trainingConfig = readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env);
   const adaptiveLossConfig = readAdaptiveLossConfig(reader, given.get(loss)?.value, pathOf(loss));
+  const peft = given.get('peftConfig');
+  const hasPeft = peft !== undefined && peft.value !== null;
+  const peftConfig = hasPeft ? readPeftConfig(reader, peft.value, peft.path) : null;
   const uploadConfig = readUpload(reader, given, env);
 
   throwFaults(reader.faults);
@@ -58,6 +62,7 @@ export function parseConfig(input: unknown, env: NodeJS.ProcessEnv = process.env
     trainingConfig: trainingConfig!,
     adaptiveLossConfig: adaptiveLossConfig!,
     uploadConfig: uploadConfig!,
+    peftConfig: peftConfig!,
     warnings: reader.warnings,
   };
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
 import type { ConfigWarning } from './config-warning.js';
+import type { peftConfigSchema } from './peft-config.js';
 import type { DatasetSettings } from './read-datasets.js';
 import type { trainingConfigSchema } from './training-config.js';
 import type { uploadConfigSchema } from './upload-config.js';
@@ -22,6 +23,9 @@ export interface TrainingConfig extends Omit<
 /** The loss configuration with every default filled in. */
 export type AdaptiveLossConfig = z.output<typeof adaptiveLossConfigSchema>;
 
+/** An adapter's configuration with every default filled in. */
+export type PeftConfig = Omit<z.output<typeof peftConfigSchema>, 'alpha' | 'dropout'>;
+
 /** The upload configuration with every default filled in. */
 export type UploadConfig = z.output<typeof uploadConfigSchema>;
 
@@ -35,6 +39,8 @@ export interface ParsedConfig extends DatasetSettings {
   trainingConfig: TrainingConfig;
   adaptiveLossConfig: AdaptiveLossConfig;
   uploadConfig: UploadConfig;
+  /** Null: all weights are trained. */
+  peftConfig: PeftConfig | null;
   /** What has no effect; the caller shows these. */
   warnings: ConfigWarning[];
 }

@@ -4,6 +4,7 @@ import type { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
 import type { BothSpellings } from './both-spellings.js';
 import type { DatasetKwargsInput, DatasetsConfigInput } from './datasets-config.js';
 import type { SnakeCase } from './snake-case.js';
+import type { peftConfigSchema } from './peft-config.js';
 import type { trainingConfigSchema } from './training-config.js';
 import type { uploadConfigSchema } from './upload-config.js';
 
@@ -15,6 +16,9 @@ export type AdaptiveLossConfigInput = BothSpellings<z.input<typeof adaptiveLossC
 
 /** `uploadConfig` as a user writes it, in either spelling. */
 export type UploadConfigInput = BothSpellings<z.input<typeof uploadConfigSchema>>;
+
+/** A LoRA adapter as a user writes it, in either spelling: the keys of PEFT's `LoraConfig`. */
+export type PeftConfigInput = BothSpellings<z.input<typeof peftConfigSchema>>;
 
 interface Required {
   /** Folder of the model to train, or its name on the Hub. */
@@ -37,6 +41,8 @@ interface Optional {
   trainingConfig?: TrainingConfigInput | null;
   adaptiveLossConfig?: AdaptiveLossConfigInput | null;
   uploadConfig?: UploadConfigInput | null;
+  /** Train a LoRA adapter instead of all weights; `{}` takes every default. */
+  peftConfig?: PeftConfigInput | null;
 }
 
 type SnakeKeys<Config> = { [Key in keyof Config as SnakeCase<Key & string>]: Config[Key] };

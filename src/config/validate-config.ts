@@ -87,6 +87,10 @@ async function faultOfModel(name: string, onNote: (note: string) => void): Promi
     return undefined;
   }
   const files = await readdir(folder);
+  if (files.includes('adapter_config.json')) {
+    if (files.includes('adapter_model.safetensors')) return undefined;
+    return `expected the folder of an adapter, received ${folder}, which lacks adapter_model.safetensors`;
+  }
   const lacking = ['config.json', 'tokenizer.json'].filter((file) => !files.includes(file));
   if (!files.some((file) => file.endsWith('.safetensors'))) lacking.push('model.safetensors');
   if (lacking.length === 0) return undefined;

@@ -8,6 +8,8 @@ const index = 'model.safetensors.index.json';
  * as `consolidated.safetensors` or `model.fp16.safetensors`.
  */
 export function chooseModelFiles(paths: readonly string[]): string[] {
+  if (paths.includes('adapter_config.json'))
+    return [...chooseTokenizerFiles(paths), ...paths.filter((path) => path === 'adapter_model.safetensors')];
   const single = paths.includes('model.safetensors');
   const isWeight = (path: string) =>
     single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);

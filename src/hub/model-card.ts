@@ -28,7 +28,7 @@ export function modelCard(repo: string, config: ParsedConfig, run: RunRecord): s
   const metadata = {
     ...(base === undefined ? {} : { base_model: base }),
     ...(datasets.length === 0 ? {} : { datasets }),
-    library_name: 'transformers',
+    library_name: config.peftConfig === null ? 'transformers' : 'peft',
     pipeline_tag: 'text-generation',
     tags: ['adaptive-trainer', 'adaptive-loss', 'sft'].filter(
       (tag) => tag !== 'adaptive-loss' || config.adaptiveLossConfig.loss === 'adaptive',
@@ -40,7 +40,7 @@ export function modelCard(repo: string, config: ParsedConfig, run: RunRecord): s
     `---\n${stringify(metadata)}---`,
     `# ${repo.split('/').at(-1)!}`,
     `${from}, fine-tuned with [adaptive-trainer](https://www.npmjs.com/package/adaptive-trainer).`,
-    use(repo),
+    config.peftConfig === null ? use(repo) : useAdapter(repo),
     data(run),
     results(run),
     settings(config),
@@ -58,6 +58,18 @@ from transformers import pipeline
 
 chat = pipeline("text-generation", model=${JSON.stringify(repo)})
 print(chat([{"role": "user", "content": "Hello"}], max_new_tokens=128)[0]["generated_text"][-1])
+\`\`\``;
+}
+
+function useAdapter(repo: string): string {
+  return `## Use
+
+A LoRA adapter: it needs its base model.
+
+\`\`\`python
+from peft import AutoPeftModelForCausalLM
+
+model = AutoPeftModelForCausalLM.from_pretrained(${JSON.stringify(repo)})
 \`\`\``;
 }
 
@@ -88,8 +100,8 @@ function results({ end, evaluation, start }: RunRecord): string {
   return rows.length === 0 ? '' : `## Results\n\n${table(['', ''], rows)}`;
 }
 
-function settings({ trainingConfig, adaptiveLossConfig }: ParsedConfig): string {
-  const rows = Object.entries({ ...trainingConfig, ...adaptiveLossConfig })
+function settings({ trainingConfig, adaptiveLossConfig, peftConfig }: ParsedConfig): string {
+  const rows = Object.entries({ ...trainingConfig, ...adaptiveLossConfig, ...peftConfig })
     .filter(([key, value]) => !alsoOwn.includes(key) && value !== null && value !== undefined)
     .map(([key, value]) => [`\`${key}\``, text(typeof value === 'string' ? value : JSON.stringify(value))]);
   return `## Settings\n\n${table(['', ''], rows)}`;

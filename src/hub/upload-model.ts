@@ -87,10 +87,10 @@ async function filesOf(folder: string): Promise<string[]> {
     if (name.split(sep).some((part) => part.startsWith('.'))) continue;
     if ((await stat(join(folder, name))).isFile()) files.push(join(folder, name));
   }
-  if (files.includes(join(folder, 'config.json'))) return files;
+  if (['config.json', 'adapter_config.json'].some((name) => files.includes(join(folder, name)))) return files;
   throw new AdaptiveTrainerError(
     'MODEL_NOT_FOUND',
-    `Expected the folder of a model, with config.json, but there is none at ${folder}.`,
+    `Expected the folder of a model, with config.json, or of an adapter, with adapter_config.json, but there is none at ${folder}.`,
     { details: { path: folder } },
   );
 }

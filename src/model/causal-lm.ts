@@ -1,52 +1,45 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
+import type { PeftConfig } from '../config/parsed-config.js';
+import type { PeftConfigInput } from '../config/train-adaptively-options.js';
+import { parsePeftConfig } from '../config/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../expect-input.js';
 import type { ComputeType, DecoderConfig, FlatBatch, NativeModel } from '../native/addon.js';
 import { engineCall } from '../native/engine-call.js';
 import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
 import { loadAddon } from '../native/load-addon.js';
+import { adapterModules } from './adapter/adapter-modules.js';
+import { adapterVocabulary, checkAdapterWeights, readAdapterWeights } from './adapter/adapter-weights.js';
+import { adapterBase, findAdapter, isAdapterFolder, type FoundAdapter } from './adapter/find-adapter.js';
+import type { ModelAdapter } from './adapter/model-adapter.js';
+import { withUntiedHead } from './adapter/with-untied-head.js';
+import { checkOpenOptions } from './check-open-options.js';
 import { checkWeights } from './check-weights.js';
-import { findWeights } from './find-weights.js';
+import { findWeights, type WeightFile } from './find-weights.js';
 import { flatBatch } from './flat-batch.js';
+import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { fullWeightNames } from './full-weight-names.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import { modelFolder } from './model-folder.js';
-import { readDecoderConfig } from './read-decoder-config.js';
-import { readJsonFile } from './read-json-file.js';
+import { readEosTokenIds } from './read-eos-token-ids.js';
+import { readModelConfig } from './read-model-config.js';
 import { savePretrained, type SaveOptions } from './save-pretrained.js';
 import { startGeneration } from './start-generation.js';
 import { storedHead } from './stored-head.js';
-
-export interface FromPretrainedOptions {
-  /** `auto` (default) or `cpu`; `cuda` is not available yet. */
-  device?: string;
-  /** What to compute in; the weights themselves are float32 in either. Default `float32`. */
-  dtype?: ComputeType;
-  /** null (default), `sdpa` or `eager`: one attention serves all of them on a CPU. */
-  attnImpl?: string | null;
-  /** Branch, tag or commit of a model on the Hub. Default `main`. */
-  revision?: string;
-  /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
-  hub?: Partial<HubSettings>;
-  /** Open a model whose config.json asks for dropout, and train it without. Default false: it is refused. */
-  ignoreDropout?: boolean;
-}
 
 export interface FromConfigOptions extends FromPretrainedOptions {
   /** Seed of the weights; the same seed gives the same model. Default 0. */
   seed?: number;
 }
 
-interface Opened {
-  native: NativeModel;
-  parameters: CausalLM['parameters'];
-}
-
 /** A Hugging Face causal language model in the native engine. */
 export class CausalLM {
   private disposed = false;
+  /** The adapter that is trained in place of the weights; undefined without one. */
+  adapter: ModelAdapter | undefined;
+  /** @internal Whether the vocabulary has another size than config.json's. */
+  resized = false;
 
   private constructor(
     /** @internal */
@@ -61,17 +54,51 @@ export class CausalLM {
     public parameters: readonly { name: string; shape: number[] }[],
     /** Ids that end a text, from generation_config.json and config.json. */
     readonly eosTokenIds: readonly number[],
+    private readonly source: { base: string; revision: string | null },
   ) {}
 
   /**
    * Opens a model: a folder with config.json and safetensors, single or sharded, in float32, float16 or bfloat16; or the
-   * name of one on the Hub, which is downloaded into the cache that Python's huggingface_hub shares.
+   * name of one on the Hub, which is downloaded into the cache that Python's huggingface_hub shares. A folder with
+   * adapter_config.json is a PEFT adapter: the base model that it names is opened, and the adapter put on it.
    *
    * @throws AdaptiveTrainerError MODEL_NOT_FOUND, HUB_FAILED, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, SAFETENSORS_INVALID,
    * WEIGHTS_MISMATCH (all differences listed), WEIGHTS_NOT_FINITE, NOT_AVAILABLE, or one of the addon's loading
    */
   static async fromPretrained(dirOrHubId: string, options: FromPretrainedOptions = {}): Promise<CausalLM> {
-    const { dir, config, decoder } = await readModelFolder(dirOrHubId, options);
+    checkOpenOptions(options);
+    const { revision, hub } = options;
+    const settings = hubSettings(process.env, hub);
+    const dir = await modelFolder(dirOrHubId, { revision, settings });
+    const { adapter } = options;
+    if (isAdapterFolder(dir)) {
+      if (adapter !== undefined) {
+        const message = `Expected a model without an adapter, since one is given, found the adapter ${dir}. Leave the other out to go on with this one, or merge this one into its base first.`;
+        throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { dir } });
+      }
+      const { base, revision } = await findAdapter(dir);
+      const { baseName: _unused, revision: _ofAdapter, ...others } = options;
+      return CausalLM.fromPretrained(adapterBase({ dir, base }), {
+        ...{ ...others, adapter: dir },
+        ...(revision === undefined ? {} : { revision }),
+      });
+    }
+    if (typeof adapter !== 'string') return CausalLM.fromBase(dirOrHubId, dir, options, adapter);
+    return CausalLM.fromBase(
+      dirOrHubId,
+      dir,
+      options,
+      await findAdapter(await modelFolder(adapter, { settings })),
+    );
+  }
+
+  private static async fromBase(
+    name: string,
+    dir: string,
+    options: FromPretrainedOptions,
+    adapter: FoundAdapter | PeftConfigInput | undefined,
+  ): Promise<CausalLM> {
+    const { config, decoder } = await readModelConfig(dir, options);
     const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
     const named = fullWeightNames(await findWeights(dir), embedding);
     const head = await storedHead(named, embedding, decoder.tiedHead);
@@ -79,10 +106,35 @@ export class CausalLM {
     // A checkpoint with a head of its own is saved as one.
     const untied = head.tied !== decoder.tiedHead;
     const stated = untied ? { ...config, tie_word_embeddings: false } : config;
-    return CausalLM.open(dir, stated, own, options, async ({ native, parameters }) => {
-      checkWeights(parameters, head.files);
-      await engineCall(() => native.load({ files: head.files }));
+    const source = { base: baseName(name, dir, options), revision: options.revision ?? null };
+    const found = isFound(adapter) ? adapter : undefined;
+    const configOf = (one: FoundAdapter | PeftConfigInput) =>
+      isFound(one) ? one.config : parsePeftConfig(one, 'adapter');
+    const stored = found === undefined ? undefined : await readAdapterWeights(found.weights);
+    const vocabulary = stored === undefined ? undefined : adapterVocabulary(stored.tensors);
+    const size = Math.max(vocabulary ?? own.vocabSize, options.minVocabSize ?? 0);
+    const isResized = size !== own.vocabSize;
+    const model = await CausalLM.open(dir, stated, own, options, source, async (opened) => {
+      checkWeights(opened.parameters, head.files);
+      if (adapter !== undefined && !isResized) {
+        // Frozen before they are read, weights go into the type that they are computed in.
+        await opened.configure(options.dtype ?? 'float32', false);
+        await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
+      }
+      const files = withUntiedHead(head.files, opened.parameters, embedding);
+      await engineCall(() => opened.native.load({ files }));
     });
+    try {
+      if (isResized) {
+        await model.resizeTokenEmbeddings(size);
+        if (adapter !== undefined) await model.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
+      }
+      if (stored !== undefined) await model.readAdapter(stored);
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -96,10 +148,14 @@ export class CausalLM {
   static async fromConfig(dirOrHubId: string, options: FromConfigOptions = {}): Promise<CausalLM> {
     const { seed = 0 } = options;
     expectInput(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number, 0 or more', seed);
-    const { dir, config, decoder } = await readModelFolder(dirOrHubId, options);
+    checkOpenOptions(options);
+    const { revision, hub } = options;
+    const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
+    const { config, decoder } = await readModelConfig(dir, options);
+    const source = { base: baseName(dirOrHubId, dir, options), revision: revision ?? null };
     const deviation = typeof config['initializer_range'] === 'number' ? config['initializer_range'] : 0.02;
     const paths = decoder.names === 'gpt2' ? Math.sqrt(2 * decoder.layers.length) : 1;
-    return CausalLM.open(dir, config, decoder, options, ({ native }) =>
+    return CausalLM.open(dir, config, decoder, options, source, ({ native }) =>
       engineCall(() => native.initialise({ deviation, residualDeviation: deviation / paths, seed })),
     );
   }
@@ -109,14 +165,15 @@ export class CausalLM {
     config: Record<string, unknown>,
     decoder: DecoderConfig,
     options: FromPretrainedOptions,
-    fill: (opened: Opened) => Promise<void>,
+    source: { base: string; revision: string | null },
+    fill: (model: CausalLM) => Promise<void>,
   ): Promise<CausalLM> {
     const native = await engineCall(async () => loadAddon().createModel(decoder));
     try {
       const parameters = await engineCall(() => native.parameters());
-      await fill({ native, parameters });
       const eos = await readEosTokenIds(dir, config);
-      const model = new CausalLM(native, config, dir, decoder, parameters, eos);
+      const model = new CausalLM(native, config, dir, decoder, parameters, eos, source);
+      await fill(model);
       await model.configure(options.dtype ?? 'float32', false);
       return model;
     } catch (error) {
@@ -129,9 +186,21 @@ export class CausalLM {
     return this.decoder.vocabSize;
   }
 
-  /** Number of trained values, tied ones counted once. */
+  /** Number of values, tied ones counted once, those of an adapter included. */
   get parameterCount(): number {
-    return this.parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
+    const names = new Set(this.parameters.map(({ name }) => name));
+    const added = (this.adapter?.trainable ?? []).filter(({ name }) => !names.has(name));
+    return countOf(this.parameters) + countOf(added);
+  }
+
+  /** Number of values that training moves: all, or with an adapter its own. */
+  get trainableCount(): number {
+    return countOf(this.trainable);
+  }
+
+  /** Name and shape of every weight that training moves. */
+  get trainable(): readonly { name: string; shape: number[] }[] {
+    return this.adapter?.trainable ?? this.parameters;
   }
 
   /**
@@ -148,7 +217,8 @@ export class CausalLM {
   }
 
   /**
-   * Mean next-token cross-entropy over all rows (in nats) and its gradient for every weight. Gradients that a trainer is
+   * Mean next-token cross-entropy over all rows (in nats) and its gradient for every weight that training moves, without
+   * an adapter's dropout. Gradients that a trainer is
    * gathering are lost.
    */
   async lossAndGradients(
@@ -156,7 +226,7 @@ export class CausalLM {
   ): Promise<{ loss: number; gradients: Record<string, { data: Float32Array; shape: number[] }> }> {
     const batch = flatBatch(sequences);
     const { loss, gradients } = await this.call((native) => native.lossAndGradients(batch));
-    const shaped = this.parameters.map(({ name, shape }) => [
+    const shaped = this.trainable.map(({ name, shape }) => [
       name,
       { data: gradients[name]!, shape: [...shape] },
     ]);
@@ -214,11 +284,86 @@ export class CausalLM {
     await this.call((native) => native.resize({ vocabSize: size, seed }));
     this.decoder = { ...this.decoder, vocabSize: size };
     this.config = { ...this.config, vocab_size: size };
+    this.resized = true;
     this.parameters = await this.call((native) => native.parameters());
   }
 
   /**
-   * Writes the model in Hugging Face's layout: config.json, generation_config.json and model.safetensors. Each file appears
+   * Freezes the weights and adds a LoRA adapter, which is what is trained and saved from then on. B begins at 0, so the model
+   * computes what it did.
+   *
+   * @param config the keys of PEFT's LoraConfig, in either spelling; `{}` takes every default
+   * @throws AdaptiveTrainerError CONFIG_INVALID with all faults of `config`, or where it fits no module; INVALID_INPUT for a
+   * model that has an adapter
+   */
+  async addAdapter(config: PeftConfigInput = {}, { seed = 0 }: { seed?: number } = {}): Promise<void> {
+    expectInput(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a whole number, 0 or more', seed);
+    await this.placeAdapter(parsePeftConfig(config, 'adapter'), seed);
+  }
+
+  /**
+   * Puts a PEFT adapter (a folder, or a name on the Hub) on this model, its base.
+   * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_UNSUPPORTED, CONFIG_INVALID, WEIGHTS_MISMATCH (all differences listed)
+   */
+  async loadAdapter(dirOrHubId: string, options: { hub?: Partial<HubSettings> } = {}): Promise<void> {
+    const dir = await modelFolder(dirOrHubId, { settings: hubSettings(process.env, options.hub) });
+    const found = await findAdapter(dir);
+    const stored = await readAdapterWeights(found.weights);
+    const vocabulary = adapterVocabulary(stored.tensors);
+    if (vocabulary !== undefined) await this.resizeTokenEmbeddings(vocabulary);
+    await this.placeAdapter(found.config, 0);
+    await this.readAdapter(stored);
+  }
+
+  /**
+   * Folds the adapter into the weights: a plain model from then on, all of whose weights are trained. Frozen weights in
+   * bfloat16 round the sum; open the model in float32 to merge without loss.
+   * @throws AdaptiveTrainerError INVALID_INPUT for a model without an adapter
+   */
+  async mergeAdapter(): Promise<void> {
+    if (this.adapter === undefined)
+      throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected a model with an adapter, found one without.');
+    await this.call((native) => native.mergeAdapter());
+    this.adapter = undefined;
+  }
+
+  private async placeAdapter(config: PeftConfig, seed: number): Promise<void> {
+    const modules = adapterModules(config, this.parameters, this.config['model_type']);
+    const gaussian = config.initLoraWeights === 'gaussian';
+    await this.call((native) => native.addAdapter({ ...modules, gaussian, seed }));
+    this.parameters = await this.call((native) => native.parameters());
+    if (this.decoder.tiedHead && this.parameters.some(({ name }) => name === 'lm_head.weight')) {
+      // To train one of the two, PEFT takes them apart.
+      this.decoder = { ...this.decoder, tiedHead: false };
+      this.config = { ...this.config, tie_word_embeddings: false };
+    }
+    const trainable = await this.call((native) => native.trainable());
+    // PEFT, too, writes out what it chose.
+    const targetModules = config.targetModules ?? [
+      ...new Set(modules.targets.map(({ module }) => module.split('.').at(-1)!)),
+    ];
+    this.adapter = {
+      ...{ config: { ...config, targetModules }, trainable },
+      ...{ ...this.source, hasOwnVocabulary: this.resized },
+    };
+  }
+
+  private async readAdapter(stored: WeightFile): Promise<void> {
+    checkAdapterWeights(this.adapter!.trainable, this.parameters, stored);
+    await this.call((native) => native.load({ files: [stored], adapter: true }));
+  }
+
+  /** @internal Reads the weights back that savePretrained() wrote. */
+  async restore(dir: string): Promise<void> {
+    if (this.adapter !== undefined)
+      return this.readAdapter(await readAdapterWeights((await findAdapter(dir)).weights));
+    const files = await findWeights(dir);
+    await this.call((native) => native.load({ files }));
+  }
+
+  /**
+   * Writes the model in Hugging Face's layout: config.json, generation_config.json and model.safetensors. A model with an
+   * adapter writes the adapter alone, as PEFT does: adapter_config.json and adapter_model.safetensors. Each file appears
    * whole or not at all. The tokenizer's files are written by `Tokenizer.savePretrained`.
    */
   async savePretrained(dir: string, options: SaveOptions = {}): Promise<void> {
@@ -257,35 +402,15 @@ export class CausalLM {
   }
 }
 
-async function readModelFolder(dirOrHubId: string, options: FromPretrainedOptions) {
-  checkOptions(options);
-  const { revision, hub } = options;
-  const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
-  const path = join(dir, 'config.json');
-  const config = await readJsonFile(path, 'MODEL_CONFIG_INVALID');
-  return { dir, config, decoder: readDecoderConfig(config, path, options) };
+function isFound(adapter: FoundAdapter | PeftConfigInput | undefined): adapter is FoundAdapter {
+  return adapter !== undefined && 'weights' in adapter;
 }
 
-function checkOptions({ device = 'auto', dtype = 'float32', attnImpl = null }: FromPretrainedOptions): void {
-  expectInput(dtype === 'float32' || dtype === 'bfloat16', 'dtype', '"float32" or "bfloat16"', dtype);
-  if (/^cuda(:\d+)?$/.test(device)) {
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      'Computing on a GPU is not available yet. Pass device "cpu" or "auto".',
-    );
-  }
-  expectInput(device === 'auto' || device === 'cpu', 'device', '"auto" or "cpu"', device);
-  if (attnImpl !== null && attnImpl !== 'sdpa' && attnImpl !== 'eager') {
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      `attnImpl "${attnImpl}" is not available. Pass null, "sdpa" or "eager".`,
-    );
-  }
+/** What an adapter calls its base: the name on the Hub, or a path that holds from anywhere. */
+function baseName(name: string, dir: string, { baseName }: FromPretrainedOptions): string {
+  return baseName ?? (resolve(name) === dir ? dir : name);
 }
 
-async function readEosTokenIds(dir: string, config: Record<string, unknown>): Promise<number[]> {
-  const path = join(dir, 'generation_config.json');
-  const generation = existsSync(path) ? await readJsonFile(path, 'MODEL_CONFIG_INVALID') : {};
-  const ids = [generation['eos_token_id'] ?? config['eos_token_id']].flat();
-  return ids.filter((id): id is number => Number.isSafeInteger(id));
+function countOf(parameters: readonly { shape: number[] }[]): number {
+  return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
 }

@@ -13,7 +13,11 @@ const recomputed = /\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$/;
  * Compares what a model needs with what its files hold.
  * @throws AdaptiveTrainerError WEIGHTS_MISMATCH listing every missing, extra and mis-shaped tensor
  */
-export function checkWeights(needed: readonly Expected[], files: readonly WeightFile[]): void {
+export function checkWeights(
+  needed: readonly Expected[],
+  files: readonly WeightFile[],
+  source = 'config.json',
+): void {
   const found = new Map(files.flatMap(({ tensors }) => tensors.map((tensor) => [tensor.name, tensor.shape])));
   const missing = needed.filter(({ name }) => !found.has(name)).map(({ name }) => name);
   const misshaped = needed.flatMap(({ name, shape }) => {
@@ -32,7 +36,7 @@ export function checkWeights(needed: readonly Expected[], files: readonly Weight
   ].filter((part) => part !== '');
   throw new AdaptiveTrainerError(
     'WEIGHTS_MISMATCH',
-    `Expected exactly the weights that config.json describes in ${files.map(({ path }) => path).join(', ')}, found ` +
+    `Expected exactly the weights that ${source} describes in ${files.map(({ path }) => path).join(', ')}, found ` +
       `${parts.join('; ')}.`,
     { details: { missing, misshaped, extra } },
   );

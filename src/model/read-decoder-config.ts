@@ -11,6 +11,14 @@ export interface DecoderConfigOptions {
   ignoreDropout?: boolean;
 }
 
+/** Keys of every family that change the computation in a way that is not built, with the values that leave it alone. */
+const refusedInAll: Record<string, unknown[]> = {
+  // transformers builds its masks from it, whatever the family.
+  is_causal: [true],
+  // The name of the file with the weights, in place of the usual ones.
+  transformers_weights: [null],
+};
+
 const activations = {
   silu: 'silu',
   swish: 'silu',
@@ -113,7 +121,8 @@ function paddingId(id: unknown, vocabSize: number): number {
 }
 
 function readActivation(values: ConfigValues, key: string): DecoderConfig['activation'] {
-  const name = values.json[key] ?? 'silu';
+  // null is not "left out" here: transformers has no function of that name either.
+  const name = values.json[key] === undefined ? 'silu' : values.json[key];
   if (typeof name === 'string' && Object.hasOwn(activations, name)) {
     return activations[name as keyof typeof activations];
   }
@@ -133,9 +142,9 @@ function familyOf(config: Json, path: string): Family {
 }
 
 function refuse(family: Family, config: Json, path: string, { ignoreDropout }: DecoderConfigOptions): void {
-  for (const [key, harmless] of Object.entries(family.refused ?? {})) {
+  for (const [key, harmless] of Object.entries({ ...refusedInAll, ...family.refused })) {
     if (key in config && !harmless.includes(config[key])) {
-      throw unsupported(path, `${key} ${harmless.join(' or ')}`, describeValue(config[key]));
+      throw unsupported(path, `${key} ${harmless.map(String).join(' or ')}`, describeValue(config[key]));
     }
   }
   for (const key of ['attention_dropout', 'attn_pdrop', 'embd_pdrop', 'resid_pdrop']) {

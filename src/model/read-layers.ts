@@ -29,8 +29,14 @@ function slidingLayers(values: ConfigValues, family: Family, layers: readonly nu
   const { json } = values;
   const stated = json['sliding_window'] != null;
   const on = family.windows !== undefined && (!family.windowSwitch || json['use_sliding_window'] === true);
-  if (family.windows !== 'layer_types') return layers.map(() => on && stated);
   const types = json['layer_types'];
+  if (family.windows !== 'layer_types') {
+    // Such a family has no layers that differ: a list that says otherwise is of a model that is not what it claims to be.
+    const own = on && stated ? 'sliding_attention' : 'full_attention';
+    if (types != null && !(Array.isArray(types) && types.every((type) => type === own)))
+      values.fault(`"${own}" for every layer, as this family has it`, 'layer_types', types);
+    return layers.map(() => on && stated);
+  }
   if (types == null) return layers.map((layer) => on && stated && family.slides!(json, layer));
   if (!checkLength(values, 'layer_types', layers.length)) return layers.map(() => false);
   return (types as unknown[]).map((type, i) => {

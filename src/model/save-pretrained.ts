@@ -5,6 +5,7 @@ import type { StorageType } from '../native/addon.js';
 import { expectInput } from '../expect-input.js';
 import { ioError, writeDurably } from '../write-durably.js';
 import { safetensorsHeader } from './safetensors-header.js';
+import { saveAdapter } from './adapter/save-adapter.js';
 import type { CausalLM } from './causal-lm.js';
 import { configText } from './config-text.js';
 
@@ -29,6 +30,7 @@ export async function savePretrained(
     throw ioError(dir, cause);
   });
   const type = storageTypes[dtype];
+  if (model.adapter !== undefined) return saveAdapter(model, dir, type);
   const header = safetensorsHeader(model.parameters.map(({ name, shape }) => ({ name, shape, dtype: type })));
   const names = model.parameters.map(({ name }) => name);
   await writeDurably(join(dir, 'model.safetensors'), (path) =>

@@ -13,6 +13,8 @@ export interface MicroBatch extends FlatBatch {
   labels: Int32Array;
   /** One code per row: the index into learningStyles. */
   styles: Uint8Array;
+  /** What dropout draws from in training; absent: no dropout. */
+  dropout?: { seed: number; step: number; microBatch: number };
 }
 
 /** α and β of the adaptive loss with their Adam moments. */
@@ -172,9 +174,27 @@ export interface OptimizerCounts {
   goodSteps: number;
 }
 
+export interface AdapterRequest {
+  /** module: Hugging Face's name, without .weight; scale: what B·A·x is multiplied with; magnitude: DoRA. */
+  targets: { module: string; rank: number; scale: number; dropout: number; magnitude: boolean }[];
+  /** Trained whole. */
+  modulesToSave: string[];
+  /** A normal(0, 1/rank) instead of uniform(±1/√inputs). */
+  gaussian: boolean;
+  seed: number;
+}
+
 export interface NativeModel {
+  /** The weights that config.json describes. */
   parameters(): Promise<{ name: string; shape: number[] }[]>;
-  load(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
+  /** What gathers gradients: the same, or with an adapter what it trains. */
+  trainable(): Promise<{ name: string; shape: number[] }[]>;
+  /** Freezes the weights and adds low-rank ones, before or after load(). Forgets the optimizer. */
+  addAdapter(request: AdapterRequest): Promise<void>;
+  /** Folds the low-rank weights into the others, which are trained again. Forgets the optimizer. */
+  mergeAdapter(): Promise<void>;
+  /** adapter: reads what trainable() lists, and other weights that the file happens to have. */
+  load(request: { files: { path: string; tensors: StoredTensor[] }[]; adapter?: boolean }): Promise<void>;
   /** New weights: matrices normal(0, deviation), norms 1, biases 0. */
   initialise(options: { deviation: number; residualDeviation: number; seed: number }): Promise<void>;
   /** Gives embedding and head another number of rows; refused once an optimizer exists. */

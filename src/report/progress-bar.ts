@@ -108,7 +108,9 @@ function startText(event: StartEvent): string {
   const parts = [
     `${event.runName}: ${format.count(event.steps)} steps`,
     `${format.count(event.trainRows)} rows to train on, ${format.count(event.evalRows)} to evaluate`,
-    `${format.count(event.parameters)} parameters`,
+    event.trainableParameters === undefined
+      ? `${format.count(event.parameters)} parameters`
+      : `${format.count(event.trainableParameters)} of ${format.count(event.parameters)} parameters`,
     `${device} in ${dtype} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     ...(memory === undefined
       ? []

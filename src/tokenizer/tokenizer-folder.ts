@@ -1,15 +1,29 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { chooseTokenizerFiles } from '../hub/choose-tokenizer-files.js';
 import type { DownloadModelOptions } from '../hub/download-model.js';
 import { downloadSnapshot } from '../hub/download-snapshot.js';
 import { hubSettings } from '../hub/hub-settings.js';
 import { isHubName } from '../hub/is-hub-name.js';
+import { adapterBase, findAdapter, isAdapterFolder } from '../model/adapter/find-adapter.js';
 
-/** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights. */
+/** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights.
+ * An adapter without one has its base's. */
 export async function tokenizerFolder(
   dirOrHubId: string,
   { settings = hubSettings(), ...options }: DownloadModelOptions = {},
+): Promise<string> {
+  const dir = await ownFolder(dirOrHubId, { settings, ...options });
+  // Python's peft saves an adapter without the tokenizer, which is then its base's.
+  if (!isAdapterFolder(dir) || existsSync(join(dir, 'tokenizer.json'))) return dir;
+  const { base } = await findAdapter(dir, { needsWeights: false });
+  const { revision: _ofAdapter, ...others } = options;
+  return tokenizerFolder(adapterBase({ dir, base }), { settings, ...others });
+}
+
+async function ownFolder(
+  dirOrHubId: string,
+  { settings = hubSettings(), ...options }: DownloadModelOptions,
 ): Promise<string> {
   const dir = resolve(dirOrHubId);
   if (existsSync(dir) || !isHubName(dirOrHubId)) return dir;

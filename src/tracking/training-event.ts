@@ -47,8 +47,10 @@ export interface StartEvent {
   dtype: string;
   /** Threads that the native engine computes with. */
   threads: number;
-  /** Trained parameters, tied ones counted once. */
+  /** Parameters of the model, tied ones counted once. */
   parameters: number;
+  /** Those that are trained, where an adapter is trained in place of all. */
+  trainableParameters?: number;
   /** What the run is expected to need at its peak, and what is free; absent where the rows are streamed. */
   memory?: MemoryReport;
 }

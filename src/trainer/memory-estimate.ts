@@ -19,6 +19,8 @@ export interface MemoryEstimate {
 export interface MemoryInput {
   decoder: DecoderConfig;
   parameters: number;
+  /** Of these, the ones that training moves; the others are frozen. Default: all. */
+  trainable?: number;
   args: Pick<TrainingConfig, 'precision' | 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
   /** Of the largest micro-batch. */
   tokens: number;
@@ -33,15 +35,27 @@ const growth = 30 * 2 ** 20;
 
 /** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
 export function memoryEstimate(input: MemoryInput): MemoryEstimate {
-  const { decoder, parameters, args, tokens, labelledTokens, base, available } = input;
+  const {
+    decoder,
+    parameters,
+    trainable = parameters,
+    args,
+    tokens,
+    labelledTokens,
+    base,
+    available,
+  } = input;
   const size = args.precision === 'fp32' ? 4 : 2;
   const isMixed = args.precision === 'bf16' || args.precision === 'fp16';
+  const frozen = parameters - trainable;
   const lookedUpOnly =
-    (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
+    frozen > 0 ? 0 : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
   const weights =
-    parameters * (args.precision === 'bf16-true' ? 2 : 4) + (isMixed ? 2 * (parameters - lookedUpOnly) : 0);
-  const gradients = 4 * parameters;
-  const optimizer = Math.round(bytesOfState(args) * parameters);
+    trainable * (args.precision === 'bf16-true' ? 2 : 4) +
+    (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
+    frozen * size;
+  const gradients = 4 * trainable;
+  const optimizer = Math.round(bytesOfState(args) * trainable);
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
   const lossChunk = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
   const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);

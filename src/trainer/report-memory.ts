@@ -16,6 +16,9 @@ export async function reportMemory(
   const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
-  const { decoder, parameterCount: parameters } = model;
-  return checkMemory({ decoder, parameters, args, ...largestMicroBatch(rows, args), base, available }, held);
+  const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
+  return checkMemory(
+    { decoder, parameters, trainable, args, ...largestMicroBatch(rows, args), base, available },
+    held,
+  );
 }

@@ -19,6 +19,8 @@ export interface StepRequest {
   tokenWeights: TokenWeights | undefined;
   learningRate: number;
   maxGradNorm: number;
+  /** Of dropout. */
+  seed: number;
 }
 
 export interface StepReport extends OptimizerReport {
@@ -53,7 +55,7 @@ export async function takeStep(model: CausalLM, request: StepRequest): Promise<S
     const scale = counts[i]! / labelled;
     const report = await trainMicroBatch(
       model,
-      microBatch(microRows),
+      { ...microBatch(microRows), dropout: { seed: request.seed, step, microBatch: i } },
       { ...request.loss, state, scale },
       tokenWeights,
     );

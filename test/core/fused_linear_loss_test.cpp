@@ -44,7 +44,7 @@ struct Result {
 
 Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitOptions logits = {}) {
   const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
-  FusedLinearLoss loss(hidden, weight, p.labels, /*keepsLogits=*/true, options, logits);
+  FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both, options, logits);
   Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
   result.gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& chunk) {
     result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
@@ -147,12 +147,53 @@ TEST("fused linear loss: bfloat16 stays near float64 on the same rounded inputs"
   }
 }
 
+TEST("fused linear loss: one pass with a frozen weight gives the same gradient of the hidden states") {
+  for (const int64_t vocab : {13, 257}) {
+    const Problem p = problem(23, vocab, 33);
+    for (const LogitOptions logits : {LogitOptions{}, LogitOptions{0.25, 0}, LogitOptions{0.5, 3}}) {
+      const Expected e = materialised(p, at::kDouble, logits);
+      for (const int64_t chunk : {1, 7, 23}) {
+        const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
+                                        logits.cap, ", chunk ", chunk, ")");
+        FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+                             LossGradients::Hidden, {.tokens = chunk}, logits);
+        const Tensor gradHidden = loss.backward(
+            p.weights, [](const Tensor&, const Tensor&) { check(false, "no gradient of the weight"); });
+        checkClose(floats(loss.statistics().nll), e.nll, 2e-6, "nll" + at);
+        checkClose(gradHidden, e.gradHidden, 5e-6, "gradHidden" + at);
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: one pass keeps the digits of a sure token, and of one sure of another") {
+  const Tensor weight = at::zeros({257, 2});
+  weight[5][0] = 30, weight[6][1] = 1;
+  FusedLinearLoss loss(at::tensor({1.f, 0.f}).repeat({2, 1}), weight, {5, 6}, LossGradients::Hidden);
+  const Tensor gradHidden = loss.backward({1, 0, 0, 1}, {});
+  const double missing = std::expm1(-std::log1p(256 * std::exp(-30.0)));
+  checkNear(gradHidden[0][0].item<double>(), 30 * missing, 1e-5 * std::abs(30 * missing), "of its nll");
+  checkNear(gradHidden[1][0].item<double>(), 30 * missing, 1e-5 * std::abs(30 * missing), "of its topNll");
+}
+
+TEST("fused linear loss: gradients that were not wanted, or were taken already, are refused") {
+  const Problem p = problem(4, 13, 8);
+  const auto make = [&](LossGradients wanted) {
+    return FusedLinearLoss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted);
+  };
+  FusedLinearLoss none = make(LossGradients::None);
+  checkFails("INVALID_INPUT", "gradients", [&] { none.backward(p.weights, {}); });
+  FusedLinearLoss hidden = make(LossGradients::Hidden);
+  hidden.backward(p.weights, {});
+  checkFails("INVALID_INPUT", "taken already", [&] { hidden.backward(p.weights, {}); });
+}
+
 TEST("fused linear loss: a sure token keeps its digits") {
   // One logit 30 above 256 others: topNll = log1p(256·e⁻³⁰) ≈ 2.4e-11, far below the rounding of 30 in
   // float32.
   const Tensor weight = at::zeros({257, 1});
   weight[5] = 30;
-  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, true);
+  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, LossGradients::Both);
   const double expected = std::log1p(256 * std::exp(-30.0));
   checkNear(loss.statistics().nll[0], expected, 1e-5 * expected, "nll of the sure token");
   checkNear(loss.statistics().topNll[1], expected, 1e-5 * expected, "topNll beside the sure token");
@@ -169,7 +210,7 @@ TEST("fused linear loss: ties go to the first index, and rank counts what is str
   logits[0][11] = 2, logits[0][30] = 2, logits[0][4] = 1;
   // Identity as the head: the hidden state is the row of logits.
   const auto statistics = [&](int32_t label) {
-    return FusedLinearLoss(logits, at::eye(37), {label}, false).statistics();
+    return FusedLinearLoss(logits, at::eye(37), {label}, LossGradients::None).statistics();
   };
   check(statistics(30).rank[0] == 0 && statistics(30).argmax[0] == 11, "rank 0, argmax 11 for a tied label");
   check(statistics(4).rank[0] == 2, "rank 2 behind a tie of two");
@@ -191,7 +232,7 @@ TEST("fused linear loss: logits that are not finite are reported, whatever their
 }
 
 TEST("fused linear loss: no tokens at all") {
-  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, true);
+  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, LossGradients::Both);
   check(loss.statistics().size() == 0, "no statistics");
   check(loss.backward({}, [](const Tensor&, const Tensor&) {}).size(0) == 0, "no gradient");
 }

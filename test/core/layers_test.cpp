@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "check.h"
+#include "core/model/projected.h"
 #include "core/model/rope.h"
 #include "core/ops.h"
 
@@ -272,7 +273,9 @@ TEST("linear: values, gradients, and gradients that gather") {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const double tolerance = type == at::kFloat ? 2e-6 : 1.5e-2;
     const Tensor w = normal({19, 12}, 1).to(at::kFloat), b = normal({19}, 2).to(at::kFloat);
-    Parameter weight = parameter(w), bias = parameter(b);
+    const Projection projection = {std::make_unique<Parameter>(parameter(w)),
+                                   std::make_unique<Parameter>(parameter(b))};
+    Parameter &weight = *projection.weight, &bias = *projection.bias;
     weight.refreshCompute(type), bias.refreshCompute(type);
     const Tensor x = normal({33, 12}, 3).to(type), dy = normal({33, 19}, 4).to(type);
     const Tensor xs = leaf(x), ws = leaf(weight.compute()), bs = leaf(bias.compute());
@@ -280,7 +283,7 @@ TEST("linear: values, gradients, and gradients that gather") {
     const auto grads = torch::autograd::grad({expected}, {xs, ws, bs}, {dy.to(at::kDouble)});
     for (int pass = 1; pass <= 2; pass++) {
       const Tensor input = x.detach().clone().requires_grad_(true);
-      const Tensor y = linear(input, weight, &bias);
+      const Tensor y = projected(input, projection);
       checkClose(y, expected, tolerance, "y");
       checkClose(torch::autograd::grad({y}, {input}, {dy})[0], grads[0], tolerance, "dx");
       checkClose(weight.gradient(), grads[1] * pass, tolerance, c10::str("dWeight after ", pass, " passes"));

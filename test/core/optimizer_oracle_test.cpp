@@ -66,7 +66,7 @@ Tensor gradientOf(int step) { return normal({96, 64}, 100 + step).to(at::kFloat)
 Tensor trained(const std::string& name, at::ScalarType type, int steps, uint64_t seed) {
   Parameter p({{"a", {64, 64}}, {"b", {32, 64}}}, false);
   Tensor(p.master()).copy_(normal({96, 64}, 3));
-  p.setMasterType(type);
+  p.setMasterType(type, true);
   OptimizerOptions options = kOptions;
   options.seed = seed;
   const auto optimizer = makeOptimizer(name, {&p}, options);

@@ -28,6 +28,9 @@ describe('readDecoderConfig', () => {
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
     ['gemma3', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['llama', { quantization_config: {} }, /quantization_config/],
+    ['llama', { is_causal: false }, /is_causal true/],
+    ['gpt2', { is_causal: null }, /is_causal true/],
+    ['qwen2', { transformers_weights: 'other.safetensors' }, /transformers_weights null/],
   ])('refuses %s with %j', (family, change, message) => {
     const error = errorOf({ ...configOf(family), ...change });
     expect(error.code).toBe('MODEL_UNSUPPORTED');
@@ -36,6 +39,13 @@ describe('readDecoderConfig', () => {
 
   it.each([
     ['llama', { hidden_act: 'quick_gelu' }, /hidden_act/],
+    ['gemma2', { hidden_activation: null }, /hidden_activation/],
+    [
+      'mistral',
+      { layer_types: ['sliding_attention', 'full_attention'] },
+      /layer_types.*"full_attention" for/,
+    ],
+    ['llama', { layer_types: ['full_attention', 'linear_attention'] }, /layer_types.*"full_attention" for/],
     [
       'llama',
       { rope_parameters: { rope_type: 'xpos', rope_theta: 1e4 } },

@@ -22,6 +22,13 @@ const prompt = {
   ...{ inputIds: Int32Array.of(1, 2), cuSeqlens: Int32Array.of(0, 2), temperature: 1, topK: 0, topP: 1 },
   ...{ repetitionPenalty: 1, seed: 1, stopTokenIds: new Int32Array() },
 };
+const adapter = {
+  targets: [
+    { module: 'model.layers.0.self_attn.q_proj', rank: 2, scale: 1, dropout: 0, magnitude: true },
+    { module: 'model.layers.1.mlp.up_proj', rank: 3, scale: 0.5, dropout: 0.5, magnitude: false },
+  ],
+  ...{ modulesToSave: ['lm_head'], gaussian: false, seed: 1 },
+};
 const head = {
   ...{ hidden: new Float32Array(4 * 3), weight: new Float32Array(5 * 3), labels: Int32Array.of(0, 1, 2, 3) },
   ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },
@@ -154,6 +161,10 @@ const calls: Record<
   },
   logits: { argument: () => flat, call: (m, a) => m.logits(a) },
   lossAndGradients: { argument: () => flat, call: (m, a) => m.lossAndGradients(a) },
+  'trainMicroBatch, with dropout': {
+    argument: () => ({ ...batch, dropout: { seed: 1, step: 2, microBatch: 3 } }),
+    call: (m, a) => m.trainMicroBatch(a),
+  },
   trainMicroBatch: { argument: () => batch, call: (m, a) => m.trainMicroBatch(a) },
   forward: { argument: () => batch, call: (m, a) => m.forward(a) },
   backward: { argument: () => ({ weights: Float32Array.of(1, 1) }), call: (m, a) => m.backward(a) },
@@ -163,6 +174,10 @@ const calls: Record<
     call: (m, a) => m.evaluate(a),
   },
   createOptimizer: { argument: () => options, call: (m, a) => m.createOptimizer(a) },
+  addAdapter: {
+    argument: () => adapter,
+    call: (m, a) => m.addAdapter(a).then(() => m.mergeAdapter()),
+  },
   optimizerStep: {
     argument: () => ({ learningRate: 0, maxGradNorm: 1 }),
     call: (m, a) => m.optimizerStep(a),
@@ -272,6 +287,8 @@ describe('the raw addon', () => {
       (native) =>
         native.configure({ computeType: 'bfloat16', masterType: 'float32', gradientCheckpointing: true }),
       (native) => native.clearGradients(),
+      (native) => native.addAdapter(adapter),
+      (native) => native.addAdapter(adapter).then(() => native.mergeAdapter()),
       (native) => native.createOptimizer(options),
       (native) => native.load({ files }),
       (native) => native.lossAndGradients(flat),
@@ -322,6 +339,15 @@ describe('the raw addon', () => {
       expect(() => logits.call(other as never, flat)).toThrow();
     }
     const Model = model.constructor as new (...args: unknown[]) => NativeModel;
-    for (const args of [[], [{}], [1], [null]]) expect(() => new Model(...args)).toThrow();
+    for (const args of [[], [{}], [1], [null], [model]]) expect(() => new Model(...args)).toThrow(TypeError);
+  });
+
+  it('takes no handle of one kind for one of another', async () => {
+    const generation = await model.startGeneration(prompt);
+    const Model = model.constructor as new (...args: unknown[]) => NativeModel;
+    expect(() => new Model(generation)).toThrow(TypeError);
+    for (const other of [model, Object.create(generation) as object, new Proxy(generation, {}), addon])
+      expect(() => model.nextTokens(other as never)).toThrow(TypeError);
+    expect((await model.nextTokens(generation)).tokens).toHaveLength(1);
   });
 });

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import type { MemoryReport } from '../../src/trainer/check-memory.js';
 import { tempDir } from '../helpers/temp-dir.js';
 
+const seedLM = 'examples/seed-lm';
 const root = new URL('../../', import.meta.url).pathname;
 
 /** A folder with a config.json: the weights are made when it is opened. */
@@ -22,8 +23,9 @@ function modelOf28M(): string {
 
 // A peak belongs to a whole process, so each run has one of its own; Linux keeps the record.
 it.runIf(process.platform === 'linux').each([
-  ['seed-lm in float32', []],
-  ['seed-lm in bf16 with checkpointing', ['--precision', 'bf16', '--checkpointing']],
+  ['seed-lm in float32', ['--model', seedLM]],
+  ['seed-lm in bf16 with checkpointing', ['--model', seedLM, '--precision', 'bf16', '--checkpointing']],
+  ['seed-lm in bf16 with an adapter', ['--model', seedLM, '--precision', 'bf16', '--lora']],
   // Its vocabulary is large: logits are most of what it takes.
   [
     '28.6 M parameters in bf16-true with 8-bit AdamW and checkpointing',

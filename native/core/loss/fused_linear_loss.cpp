@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 #include "core/available_memory.h"
+#include "core/error.h"
 #include "core/ops.h"
 
 namespace adaptive {
@@ -32,11 +35,12 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
 }  // namespace
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                                 bool keepsLogits, ChunkOptions options, LogitOptions logits,
+                                 LossGradients wanted, ChunkOptions options, LogitOptions logits,
                                  int64_t entropyOfTop)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
       labels_(at::tensor(labels, at::kInt)),
+      wanted_(wanted),
       options_(logits) {
   at::NoGradGuard noGrad;
   // A scale costs one pass over the hidden states instead of one over the logits.
@@ -46,6 +50,11 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
   floats_ = at::empty({tokens, 4}, hidden_.options().dtype(at::kFloat));
   ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
+  at::Tensor weightsOnTop;  // (0, 1) for each token of a chunk
+  if (wanted == LossGradients::Hidden) {
+    onTop_ = at::empty_like(hidden_);
+    weightsOnTop = at::tensor({0.f, 1.f}, floats_.options()).expand({chunk_, 2}).contiguous();
+  }
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = logitsOf(first, count);
@@ -57,9 +66,13 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     }
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
+    if (wanted != LossGradients::Hidden) continue;
+    toGradient(logits, first, count, weightsOnTop.narrow(0, 0, count));
+    at::Tensor target = onTop_.narrow(0, first, count);
+    at::mm_out(target, logits, weight_);
   }
-  kept_ = keepsLogits && chunk_ >= tokens;
-  if (!keepsLogits) buffer_ = at::Tensor();
+  kept_ = wanted == LossGradients::Both && chunk_ >= tokens;
+  if (wanted != LossGradients::Both) buffer_ = at::Tensor();
   const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
   statistics_.nll = column<float>(floats, 0);
   statistics_.topNll = column<float>(floats, 1);
@@ -75,19 +88,49 @@ at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   return logits;
 }
 
+void FusedLinearLoss::toGradient(const at::Tensor& logits, int64_t first, int64_t count,
+                                 const at::Tensor& weights) {
+  ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
+                     ints_.narrow(0, first, count), weights, options_.cap);
+}
+
+at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
+  // (a + b)·∂topNll/∂h + a·(slope·w of the first choice − slope·w of the label): where the label is the first
+  // choice the difference is zero to the last bit, so that a sure token keeps its digits.
+  const auto rowsOf = [&](const at::Tensor& ids, const at::Tensor& logit) {
+    const at::Tensor rows = weight_.index_select(0, ids).to(at::kFloat);
+    if (options_.cap <= 0) return rows;
+    const at::Tensor t = logit / options_.cap;
+    return rows * (1 - t * t).unsqueeze(1);
+  };
+  const at::Tensor nll = floats_.select(1, 0), topNll = floats_.select(1, 1), max = floats_.select(1, 2);
+  at::Tensor gradient = rowsOf(ints_.select(1, 1), max);
+  gradient.sub_(rowsOf(labels_, max + (topNll - nll)));
+  const at::Tensor onNll = weights.narrow(1, 0, 1);
+  gradient.mul_(onNll).addcmul_(onTop_.to(at::kFloat), weights.sum(1, /*keepdim=*/true));
+  if (options_.scale != 1) gradient.mul_(options_.scale);
+  return gradient.to(hidden_.scalar_type());
+}
+
 at::Tensor FusedLinearLoss::backward(
     const std::vector<float>& weights,
     const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient) {
   at::NoGradGuard noGrad;
+  if (wanted_ == LossGradients::None) {
+    fail("INVALID_INPUT",
+         "Expected a loss that gradients were wanted of, found one of statistics alone, or one whose "
+         "gradients were "
+         "taken already.");
+  }
   const int64_t tokens = hidden_.size(0);
   const at::Tensor table = at::tensor(weights, at::kFloat).view({tokens, 2}).to(hidden_.device());
+  if (std::exchange(wanted_, LossGradients::None) == LossGradients::Hidden) return hiddenGradient(table);
   at::Tensor gradHidden = at::empty_like(hidden_);
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = kept_ ? buffer_ : logitsOf(first, count),
                      chunk = hidden_.narrow(0, first, count);
-    ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
-                       ints_.narrow(0, first, count), table.narrow(0, first, count), options_.cap);
+    toGradient(logits, first, count, table.narrow(0, first, count));
     at::Tensor target = gradHidden.narrow(0, first, count);
     at::mm_out(target, logits, weight_);
     addWeightGradient(logits, chunk);

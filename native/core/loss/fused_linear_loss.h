@@ -23,27 +23,44 @@ struct LogitOptions {
   double cap = 0;  ///< 0: none
 };
 
+/// What is wanted beside the statistics.
+enum class LossGradients {
+  None,
+  /// Of hidden states and weight: two passes over the logits, which are kept between them where all fit one
+  /// chunk.
+  Both,
+  /// Of the hidden states alone, as the weight is frozen: one pass (docs/adaptive-loss.md, "One pass").
+  Hidden,
+};
+
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
-  /// labels [n]. Runs pass 1. Logits are kept for pass 2 when all of them fit one chunk and `keepsLogits`.
-  /// `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered.
-  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels, bool keepsLogits,
-                  ChunkOptions options = {}, LogitOptions logits = {}, int64_t entropyOfTop = 0);
+  /// labels [n]. Runs pass 1. `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered.
+  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
+                  LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
+                  int64_t entropyOfTop = 0);
 
   const TokenStatistics& statistics() const { return statistics_; }
 
   /// weights: (∂loss/∂nll, ∂loss/∂topNll) interleaved [n][2]. Returns gradHidden [n, hidden]; calls
   /// addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale) for each chunk, to gather
   /// dLogitsᵀ·hidden.
-  /// Consumes kept logits: call once.
+  /// With LossGradients::Hidden it is never called. Call once. Errors: INVALID_INPUT where no gradients were
+  /// wanted, or when called twice.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 
  private:
   at::Tensor logitsOf(int64_t first, int64_t count);
+  /// Turns logits into the gradient with respect to them, in place, for rows [first, first + count) of the
+  /// batch.
+  void toGradient(const at::Tensor& logits, int64_t first, int64_t count, const at::Tensor& weights);
+  at::Tensor hiddenGradient(const at::Tensor& weights);
 
   at::Tensor hidden_, weight_, labels_, floats_, ints_, buffer_;
+  at::Tensor onTop_;  ///< ∂topNll/∂hidden [n, hidden], with LossGradients::Hidden
+  LossGradients wanted_;
   int64_t chunk_;
   LogitOptions options_;
   bool kept_ = false;

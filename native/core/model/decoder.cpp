@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
+#include "core/model/projected.h"
 #include "core/ops.h"
 
 namespace adaptive {
@@ -31,6 +32,29 @@ Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
   if (!config_.tiedHead) head_ = makeTable(names.head, config_.vocabSize, config_.hiddenSize);
 }
 
+std::vector<Parameter*> Decoder::adapterParameters() const {
+  std::vector<Parameter*> all;
+  for (const DecoderLayer& layer : layers_) {
+    layer.forEachProjection([&](const Projection& projection) {
+      for (const auto& adapter : projection.adapters)
+        adapter->forEach([&](Parameter* p) { all.push_back(p); });
+    });
+  }
+  return all;
+}
+
+std::vector<Parameter*> Decoder::allParameters() const {
+  std::vector<Parameter*> all = parameters();
+  for (Parameter* parameter : adapterParameters()) all.push_back(parameter);
+  return all;
+}
+
+std::vector<Parameter*> Decoder::trainableParameters() const {
+  std::vector<Parameter*> all = allParameters();
+  std::erase_if(all, [](const Parameter* parameter) { return !parameter->trainable(); });
+  return all;
+}
+
 std::vector<Parameter*> Decoder::parameters() const {
   std::vector<Parameter*> all = {embedding_.get()};
   if (positions_) all.push_back(positions_.get());
@@ -45,25 +69,42 @@ void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
   if (computeType_ == dtype && masterType_ == masters) return;
   at::NoGradGuard noGrad;
   computeType_ = dtype, masterType_ = masters;
-  for (Parameter* parameter : parameters()) parameter->setMasterType(masters);
-  refreshCompute();
+  placeMasters();
+  if (filled_) refreshCompute();
+}
+
+void Decoder::placeMasters() {
+  for (Parameter* parameter : parameters())
+    parameter->setMasterType(parameter->trainable() ? masterType_ : computeType_, filled_);
+  for (Parameter* parameter : adapterParameters()) parameter->setMasterType(masterType_, true);
 }
 
 void Decoder::refreshCompute() {
   at::NoGradGuard noGrad;
+  const bool isFirst = !filled_;
+  filled_ = true;
   for (Parameter* parameter : parameters()) {
     // An embedding that is not also the head is only looked up, from the master: it needs no copy.
     const bool lookedUpOnly = (parameter == embedding_.get() && head_) || parameter == positions_.get();
-    parameter->refreshCompute(lookedUpOnly ? masterType_ : computeType_);
+    parameter->refreshCompute(lookedUpOnly ? parameter->master().scalar_type() : computeType_);
+  }
+  for (Parameter* parameter : adapterParameters()) parameter->refreshCompute(computeType_);
+  for (const DecoderLayer& layer : layers_) {
+    layer.forEachProjection([&](const Projection& projection) {
+      for (const auto& adapter : projection.adapters) {
+        if (isFirst) adapter->takeMagnitude(projection.weight->master());
+        adapter->refresh(projection.weight->compute(), computeType_);
+      }
+    });
   }
 }
 
 void Decoder::clearGradients() {
-  for (Parameter* parameter : parameters()) parameter->clearGradient();
+  for (Parameter* parameter : allParameters()) parameter->clearGradient();
 }
 
 void Decoder::dropGradients() {
-  for (Parameter* parameter : parameters()) parameter->dropGradient();
+  for (Parameter* parameter : allParameters()) parameter->dropGradient();
 }
 
 Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows) {
@@ -100,29 +141,29 @@ Tensor Decoder::normed(const Norm& norm, const Tensor& x, at::ScalarType dtype) 
   return rmsNorm(x.to(at::kFloat), *norm.weight, {config_.normEps, config_.normOffset}, dtype);
 }
 
-Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend) const {
-  Tensor qkv =
-      linear(normed(layer.attentionNorm, hidden, computeType_), *layer.qkv.weight, layer.qkv.bias.get());
+Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
+                          const DropoutKey& key) const {
+  Tensor qkv = projected(normed(layer.attentionNorm, hidden, computeType_), layer.qkv, key);
   if (layer.qNorm) {
     qkv = headNorm(qkv, *layer.qNorm, *layer.kNorm, attentionOf(layer.index),
                    {config_.normEps, config_.normOffset});
   }
-  const Tensor out = linear(attend(qkv), *layer.output.weight, layer.output.bias.get());
+  const Tensor out = projected(attend(qkv), layer.output, key);
   return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
 }
 
-Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden) const {
-  const Tensor up =
-      linear(normed(layer.mlpNorm, hidden, computeType_), *layer.gateUp.weight, layer.gateUp.bias.get());
+Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, const DropoutKey& key) const {
+  const Tensor up = projected(normed(layer.mlpNorm, hidden, computeType_), layer.gateUp, key);
   const Tensor inner =
       config_.gated ? gatedActivation(up, config_.activation) : activated(up, config_.activation);
-  const Tensor out = linear(inner, *layer.down.weight, layer.down.bias.get());
+  const Tensor out = projected(inner, layer.down, key);
   return layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out;
 }
 
-Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend) const {
-  const Tensor mixed = at::add(hidden, attention(layer, hidden, attend), config_.residualScale);
-  return at::add(mixed, feedForward(layer, mixed), config_.residualScale);
+Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
+                      const DropoutKey& key) const {
+  const Tensor mixed = at::add(hidden, attention(layer, hidden, attend, key), config_.residualScale);
+  return at::add(mixed, feedForward(layer, mixed, key), config_.residualScale);
 }
 
 std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) const {
@@ -154,14 +195,16 @@ void Decoder::visitOutputs(const FlatBatch& batch,
   see(moduleOf(finalNorm_.weight->parts()[0].name), normed(finalNorm_, hidden, computeType_));
 }
 
-Tensor Decoder::hiddenStates(const FlatBatch& batch) {
+Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
   const auto attends = attendsWithin(batch);
   Tensor hidden = embedded(batch, positionsOf(batch));
   std::vector<Tensor> kept;
   if (checkpointing_) kept = keptOutputs(config_.layers(), hidden);
   for (const DecoderLayer& layer : layers_) {
     const Attend& attend = attends[layer.index];
-    const auto run = [this, &layer, attend](const Tensor& input) { return block(layer, input, attend); };
+    const auto run = [this, &layer, attend, key](const Tensor& input) {
+      return block(layer, input, attend, key);
+    };
     hidden = checkpointing_ ? checkpointedBlock(hidden, run, std::move(kept[layer.index])) : run(hidden);
   }
   return normed(finalNorm_, hidden, computeType_);

@@ -6,6 +6,7 @@
 
 #include "core/model/decoder_config.h"
 #include "core/model/decoder_layer.h"
+#include "core/model/dropout_key.h"
 #include "core/model/flat_batch.h"
 #include "core/model/kv_cache.h"
 #include "core/model/layers.h"
@@ -14,6 +15,7 @@
 
 namespace adaptive {
 
+struct AdapterOptions;
 struct Initialisation;
 
 class Decoder {
@@ -21,29 +23,41 @@ class Decoder {
   explicit Decoder(DecoderConfig config);
 
   const DecoderConfig& config() const { return config_; }
+  /// The weights that config.json describes.
   std::vector<Parameter*> parameters() const;
+  /// Those that an adapter adds.
+  std::vector<Parameter*> adapterParameters() const;
+  std::vector<Parameter*> allParameters() const;
+  /// Those that gather gradients: all, or with an adapter its own and the modules that are saved with it.
+  std::vector<Parameter*> trainableParameters() const;
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
 
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
-  /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest.
+  /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest. Frozen weights are
+  /// kept in `dtype` alone.
   void setTypes(at::ScalarType dtype, at::ScalarType masters);
   void setComputeType(at::ScalarType dtype) { setTypes(dtype, at::kFloat); }
   at::ScalarType computeType() const { return computeType_; }
   at::ScalarType masterType() const { return masterType_; }
-  /// Recasts the compute weights from the masters; call once after the masters changed.
+  /// Recasts the compute weights from the masters; call once after the masters changed. Before the first call
+  /// they hold no model yet, and a change of their type moves no numbers.
   void refreshCompute();
   /// Draws new weights as transformers does: see initialise_weights.h.
   friend void initialiseWeights(Decoder& decoder, const Initialisation& options);
   /// Gives the vocabulary another size: see resize_vocabulary.h.
   friend void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed);
+  /// See adapter.h.
+  friend void addAdapter(Decoder& decoder, const AdapterOptions& options);
+  friend void mergeAdapter(Decoder& decoder);
   void setCheckpointing(bool on) { checkpointing_ = on; }
   void clearGradients();
   void dropGradients();
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
-  /// are enabled. Errors: INVALID_INPUT for ids or a length that the model does not have.
-  at::Tensor hiddenStates(const FlatBatch& batch);
+  /// are enabled. `key`: the randomness of dropout; without it there is none. Errors: INVALID_INPUT for ids
+  /// or a length that the model does not have.
+  at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {});
   /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
   /// block, the final norm. Ends early when `see` returns false.
   void visitOutputs(const FlatBatch& batch,
@@ -57,6 +71,8 @@ class Decoder {
   /// From the fused, not yet rotated projections to the heads' outputs.
   using Attend = std::function<at::Tensor(const at::Tensor& qkv)>;
 
+  /// Gives every master the type that it should have.
+  void placeMasters();
   /// One per layer.
   std::vector<Attend> attendsWithin(const FlatBatch& batch) const;
   at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows);
@@ -64,16 +80,18 @@ class Decoder {
   std::vector<Rotation> rotations(const std::vector<PositionRange>& rows) const;
   AttentionShape attentionOf(int64_t layer) const;
   at::Tensor normed(const Norm& norm, const at::Tensor& x, at::ScalarType dtype) const;
-  at::Tensor block(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend) const;
-  at::Tensor attention(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend) const;
-  at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& hidden) const;
+  at::Tensor block(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,
+                   const DropoutKey& key = {}) const;
+  at::Tensor attention(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,
+                       const DropoutKey& key) const;
+  at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& hidden, const DropoutKey& key) const;
 
   DecoderConfig config_;
   std::unique_ptr<Parameter> embedding_, positions_, head_;
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
-  bool checkpointing_ = false;
+  bool checkpointing_ = false, filled_ = false;
 };
 
 }  // namespace adaptive

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/model/decoder_config.h"
+#include "core/model/lora_adapter.h"
 #include "core/model/parameter.h"
 #include "core/model/weight_names.h"
 
@@ -16,6 +17,7 @@ struct Norm {
 
 struct Projection {
   std::unique_ptr<Parameter> weight, bias;
+  std::vector<std::unique_ptr<LoraAdapter>> adapters = {};
 };
 
 struct DecoderLayer {
@@ -23,6 +25,16 @@ struct DecoderLayer {
   Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm;
   std::unique_ptr<Parameter> qNorm, kNorm;
   Projection qkv, output, gateUp, down;
+
+  /// Calls f(projection) for each, in the order of the computation.
+  template <class F>
+  void forEachProjection(const F& f) const {
+    for (const Projection* projection : {&qkv, &output, &gateUp, &down}) f(*projection);
+  }
+  template <class F>
+  void forEachProjection(const F& f) {
+    for (Projection* projection : {&qkv, &output, &gateUp, &down}) f(*projection);
+  }
 
   /// Calls f(parameter) for every weight the layer has, in the order of the computation.
   template <class F>

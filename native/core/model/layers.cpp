@@ -30,31 +30,16 @@ struct Embed : torch::autograd::Function<Embed> {
     return scale == 1 ? rows : rows.mul_(scale);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    Parameter* weight = kept(ctx, "weight");
+    if (!weight->trainable()) return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
     Tensor ids = ctx->get_saved_variables()[0], dy = grads[0];
     const int64_t paddingId = ctx->saved_data["paddingId"].toInt();
     if (paddingId >= 0) {
       const Tensor kept = ids.ne(paddingId).nonzero().squeeze(1);
       if (kept.size(0) < ids.size(0)) ids = ids.index_select(0, kept), dy = dy.index_select(0, kept);
     }
-    kept(ctx, "weight")->gradientToAddTo().index_add_(0, ids, dy, ctx->saved_data["scale"].toDouble());
+    weight->gradientToAddTo().index_add_(0, ids, dy, ctx->saved_data["scale"].toDouble());
     return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
-  }
-};
-
-struct Linear : torch::autograd::Function<Linear> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, Parameter* bias) {
-    ctx->save_for_backward({x});
-    keep(ctx, "weight", weight);
-    keep(ctx, "bias", bias);
-    const Tensor transposed = weight->compute().t();
-    return bias ? at::addmm(bias->compute(), x, transposed) : at::mm(x, transposed);
-  }
-  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
-    const Tensor x = ctx->get_saved_variables()[0], dy = grads[0].contiguous();
-    Parameter* weight = kept(ctx, "weight");
-    if (Parameter* bias = kept(ctx, "bias")) bias->accumulate(dy.sum(0, false, at::kFloat));
-    weight->accumulateOuter(dy, x);
-    return {at::mm(dy, weight->compute()), Tensor(), Tensor()};
   }
 };
 
@@ -71,7 +56,7 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
     const auto saved = ctx->get_saved_variables();
     Parameter* weight = kept(ctx, "weight");
     const Tensor dx = ops::rmsNormBackward(grads[0], saved[0], weight->compute(), saved[1],
-                                           ctx->saved_data["offset"].toDouble(), weight->gradientToAddTo());
+                                           ctx->saved_data["offset"].toDouble(), weight->gradientTarget());
     return {dx, Tensor(), Tensor(), Tensor()};
   }
 };
@@ -89,11 +74,12 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto saved = ctx->get_saved_variables();
     Parameter *weight = kept(ctx, "weight"), *bias = kept(ctx, "bias");
+    const bool dW = weight->trainable(), dB = bias->trainable();
     const auto [dx, dWeight, dBias] =
         at::native_layer_norm_backward(grads[0].to(at::kFloat), saved[0], {saved[0].size(1)}, saved[1],
-                                       saved[2], weight->compute(), bias->compute(), {true, true, true});
-    weight->accumulate(dWeight);
-    bias->accumulate(dBias);
+                                       saved[2], weight->compute(), bias->compute(), {true, dW, dB});
+    if (dW) weight->accumulate(dWeight);
+    if (dB) bias->accumulate(dBias);
     return {dx, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -130,8 +116,8 @@ struct HeadNorm : torch::autograd::Function<HeadNorm> {
     Tensor dQkv = grads[0].contiguous();
     ops::headNormBackward_(dQkv, saved[0], qWeight->compute(), kWeight->compute(), saved[1],
                            ctx->saved_data["heads"].toInt(), ctx->saved_data["kvHeads"].toInt(),
-                           ctx->saved_data["offset"].toDouble(), qWeight->gradientToAddTo(),
-                           kWeight->gradientToAddTo());
+                           ctx->saved_data["offset"].toDouble(), qWeight->gradientTarget(),
+                           kWeight->gradientTarget());
     return {dQkv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -173,8 +159,6 @@ Tensor embed(Parameter& weight, const Tensor& ids, double scale, int64_t padding
   const Tensor anchor = at::empty({0}, at::kFloat).set_requires_grad(at::GradMode::is_enabled());
   return Embed::apply(anchor, ids, &weight, scale, paddingId);
 }
-
-Tensor linear(const Tensor& x, Parameter& weight, Parameter* bias) { return Linear::apply(x, &weight, bias); }
 
 Tensor rmsNorm(const Tensor& x, Parameter& weight, const NormShape& shape, at::ScalarType dtype) {
   return RmsNorm::apply(x, &weight, shape, dtype);

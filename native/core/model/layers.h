@@ -12,9 +12,6 @@ namespace adaptive {
 /// `paddingId` gathers no gradient (−1: every row does).
 at::Tensor embed(Parameter& weight, const at::Tensor& ids, double scale = 1, int64_t paddingId = -1);
 
-/// y = x·weightᵀ (+ bias) in the dtype of the compute weights. x [tokens, in].
-at::Tensor linear(const at::Tensor& x, Parameter& weight, Parameter* bias);
-
 struct NormShape {
   double eps;
   double offset;  ///< RMSNorm multiplies with weight + offset

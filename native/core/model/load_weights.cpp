@@ -9,8 +9,8 @@
 namespace adaptive {
 namespace {
 
-/// Bytes of a file that are converted before their pages are let go.
-constexpr int64_t kSlabBytes = int64_t{64} << 20;
+/// Bytes of a file that are converted before their pages are let go: all that stands beside the weights.
+constexpr int64_t kSlabBytes = int64_t{8} << 20;
 
 /// Converts a slab of rows at a time, so that the file never stands in memory beside the weights.
 void copyStored(const MappedFile& file, const StoredTensor& stored, const at::Tensor& source,
@@ -38,25 +38,29 @@ bool isFinite(const at::Tensor& weight) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, at::Tensor>> namedWeights(const Decoder& decoder) {
+std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<Parameter*>& parameters) {
   std::vector<std::pair<std::string, at::Tensor>> named;
-  for (const Parameter* parameter : decoder.parameters()) {
+  for (const Parameter* parameter : parameters) {
     for (const auto& part : parameter->parts())
       named.emplace_back(part.name, Parameter::asStored(parameter->master(), part));
   }
   return named;
 }
 
-void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files) {
+void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope) {
   at::NoGradGuard noGrad;
-  std::unordered_map<std::string, at::Tensor> missing;
-  for (auto& [name, tensor] : namedWeights(decoder)) missing.emplace(name, tensor);
+  const bool isAdapter = scope == WeightScope::Adapter;
+  std::unordered_map<std::string, at::Tensor> known, missing;
+  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.allParameters() : decoder.parameters()))
+    known.emplace(name, tensor);
+  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.trainableParameters() : decoder.parameters()))
+    missing.emplace(name, tensor);
   std::string notFinite;
   for (const WeightFile& entry : files) {
     const MappedFile file(entry.path);
     for (const StoredTensor& stored : entry.tensors) {
-      const auto target = missing.find(stored.name);
-      if (target == missing.end()) continue;
+      const auto target = known.find(stored.name);
+      if (target == known.end()) continue;
       const at::Tensor source = viewStored(file, stored);
       if (source.sizes() != target->second.sizes()) {
         fail("WEIGHTS_MISMATCH", "Expected ", stored.name, " of shape ", target->second.sizes(), ", found ",
@@ -64,7 +68,8 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files) {
       }
       copyStored(file, stored, source, target->second);
       if (!isFinite(target->second)) notFinite += (notFinite.empty() ? "" : ", ") + stored.name;
-      missing.erase(target);
+      missing.erase(stored.name);
+      known.erase(target);
     }
   }
   if (!missing.empty()) {

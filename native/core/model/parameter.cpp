@@ -48,7 +48,17 @@ at::Tensor& Parameter::gradientToAddTo() {
   return gradient_;
 }
 
+std::optional<at::Tensor> Parameter::gradientTarget() {
+  return trainable_ ? std::optional(gradientToAddTo()) : std::nullopt;
+}
+
+void Parameter::setTrainable(bool on) {
+  trainable_ = on;
+  if (!on) dropGradient();
+}
+
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
+  if (!trainable_) return;
   reserveGradient();
   const bool first = !hasGradient_;
   hasGradient_ = true;
@@ -70,6 +80,7 @@ void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
 }
 
 void Parameter::accumulate(const at::Tensor& dWeight) {
+  if (!trainable_) return;
   if (hasGradient_) {
     gradient_.add_(dWeight);
     return;
@@ -96,9 +107,9 @@ void Parameter::dropGradient() {
   hasGradient_ = false;
 }
 
-void Parameter::setMasterType(at::ScalarType dtype) {
+void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {
   if (isNorm_ || master_.scalar_type() == dtype) return;
-  master_ = master_.to(dtype);
+  master_ = keepsValues ? master_.to(dtype) : at::empty(master_.sizes(), master_.options().dtype(dtype));
   compute_ = master_;
 }
 

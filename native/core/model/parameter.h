@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ class Parameter {
   /// Defined after the first accumulate() since clearGradient().
   at::Tensor gradient() const { return hasGradient_ ? gradient_ : at::Tensor(); }
   const std::vector<ParameterPart>& parts() const { return parts_; }
+  /// A frozen one gathers no gradient, and its master is kept in the type that is computed in.
+  bool trainable() const { return trainable_; }
+  void setTrainable(bool on);
   /// A weight or bias of a norm.
   bool isNorm() const { return isNorm_; }
   /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
@@ -41,9 +45,9 @@ class Parameter {
   /// The same as a view with the shape of the checkpoint; not contiguous where that is transposed.
   static at::Tensor asStored(const at::Tensor& tensor, const ParameterPart& part);
 
-  /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in].
+  /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in]. Nothing where it is frozen.
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
-  /// gradient += dWeight.
+  /// gradient += dWeight. Nothing where it is frozen.
   void accumulate(const at::Tensor& dWeight);
   /// Bytes of the gradient buffer, which is kept from window to window.
   int64_t gradientBytes() const;
@@ -52,6 +56,8 @@ class Parameter {
   void reserveGradient();
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
+  /// The same; nothing where it is frozen.
+  std::optional<at::Tensor> gradientTarget();
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
   /// dropped.
   void replace(const at::Tensor& rows);
@@ -59,7 +65,9 @@ class Parameter {
   void dropGradient();
 
   /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
-  void setMasterType(at::ScalarType dtype);
+  /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into
+  /// it with no copy of another type beside it.
+  void setMasterType(at::ScalarType dtype, bool keepsValues);
 
   /// Casts once, after an optimizer step or a change of dtype. Norm weights stay float32.
   void refreshCompute(at::ScalarType dtype);
@@ -68,7 +76,7 @@ class Parameter {
   std::vector<ParameterPart> parts_;
   bool isNorm_;
   at::Tensor master_, compute_, gradient_;
-  bool hasGradient_ = false;
+  bool hasGradient_ = false, trainable_ = true;
 };
 
 }  // namespace adaptive

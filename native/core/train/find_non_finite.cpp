@@ -40,7 +40,7 @@ NonFinite findNonFinite(Decoder& decoder, const MicroBatch& batch) {
 }
 
 std::string nonFiniteGradient(const Decoder& decoder) {
-  const auto parameters = decoder.parameters();
+  const auto parameters = decoder.trainableParameters();
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
     const at::Tensor gradient = (*parameter)->gradient();
     if (!gradient.defined()) continue;

@@ -18,11 +18,13 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
   tokens_ =
       labelledTokens(batch.labels, batch.tokens.cuSeqlens, batch.styles, {}, decoder.config().vocabSize);
   at::AutoGradMode record(training);
-  const at::Tensor hidden = decoder.hiddenStates(batch.tokens);
+  const at::Tensor hidden = decoder.hiddenStates(batch.tokens, training ? batch.dropout : DropoutKey{});
   selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
-  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, /*keepsLogits=*/training,
-                ChunkOptions{}, LogitOptions{decoder.config().logitsScale, decoder.config().logitsCap},
-                entropyOfTop);
+  const LossGradients wanted = !training                    ? LossGradients::None
+                               : decoder.head().trainable() ? LossGradients::Both
+                                                            : LossGradients::Hidden;
+  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
+                LogitOptions{decoder.config().logitsScale, decoder.config().logitsCap}, entropyOfTop);
 }
 
 void TrainingPass::backward(const std::vector<float>& weights) {

@@ -13,6 +13,7 @@ struct MicroBatch {
   FlatBatch tokens;
   std::vector<int32_t> labels;        ///< [tokens], lined up with the inputs
   std::vector<LearningStyle> styles;  ///< [rows]
+  DropoutKey dropout = {};            ///< used in training; nothing: no dropout
 };
 
 class TrainingPass {

@@ -27,7 +27,9 @@ export function fingerprint(
 ): Fingerprint {
   const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
   return {
-    model: hashText(JSON.stringify(model.parameters)),
+    model: hashText(
+      JSON.stringify(model.adapter === undefined ? model.parameters : [model.parameters, model.adapter]),
+    ),
     trainDataset: rows === undefined ? null : hashRows(rows),
     ...Object.fromEntries(settings),
     ...Object.fromEntries(lossKeys.map((key) => [`adaptiveLoss.${key}`, loss[key]] as const)),

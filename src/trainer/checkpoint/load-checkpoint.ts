@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CausalLM } from '../../model/causal-lm.js';
-import { findWeights } from '../../model/find-weights.js';
 import { readSafetensorsHeader } from '../../model/safetensors-header.js';
 import { checkFingerprint } from './fingerprint.js';
 import type { Fingerprint, RunState } from './run-state.js';
@@ -15,8 +14,7 @@ import type { Fingerprint, RunState } from './run-state.js';
 export async function loadCheckpoint(path: string, model: CausalLM, now: Fingerprint): Promise<RunState> {
   const state = JSON.parse(await readFile(join(path, 'run_state.json'), 'utf8')) as RunState;
   checkFingerprint(state.fingerprint, now, path);
-  const files = await findWeights(path);
-  await model.call((native) => native.load({ files }));
+  await model.restore(path);
   const optimizer = join(path, 'optimizer.safetensors');
   const { tensors } = await readSafetensorsHeader(optimizer);
   await model.call((native) =>

@@ -1,0 +1,121 @@
+#include "core/model/adapter.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace adaptive {
+namespace {
+
+/// "a.b" of "a.b.weight" and "a.b.bias".
+std::string moduleOf(const ParameterPart& part) { return part.name.substr(0, part.name.rfind('.')); }
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<std::unique_ptr<LoraAdapter>> adaptersOf(const Projection& projection,
+                                                     const std::vector<LoraTarget>& targets) {
+  std::vector<std::unique_ptr<LoraAdapter>> adapters;
+  const int64_t inputs = projection.weight->master().size(1);
+  for (const ParameterPart& part : projection.weight->parts()) {
+    for (size_t i = 0; i < targets.size(); i++) {
+      if (targets[i].module != moduleOf(part)) continue;
+      adapters.push_back(std::make_unique<LoraAdapter>(targets[i], part.firstRow, part.rows(), inputs,
+                                                       static_cast<int64_t>(i)));
+    }
+  }
+  return adapters;
+}
+
+void drawA(const LoraAdapter& adapter, bool gaussian, at::Generator& generator) {
+  at::Tensor a = adapter.a().master();
+  if (gaussian) {
+    a.normal_(0, 1 / static_cast<double>(a.size(0)), generator);
+    return;
+  }
+  // torch.nn.init.kaiming_uniform_ with a = √5.
+  const double bound = 1 / std::sqrt(static_cast<double>(a.size(1)));
+  a.uniform_(-bound, bound, generator);
+}
+
+}  // namespace
+
+void addAdapter(Decoder& decoder, const AdapterOptions& options) {
+  at::NoGradGuard noGrad;
+  if (!decoder.adapterParameters().empty() ||
+      decoder.trainableParameters().size() < decoder.parameters().size())
+    fail("INVALID_INPUT", "Expected a model without an adapter, found one with. Merge it first.");
+  const WeightNames& names = weightNamesOf(decoder.config_.names);
+  const auto saves = [&](const std::string& module) { return contains(options.modulesToSave, module); };
+
+  std::vector<std::vector<std::unique_ptr<LoraAdapter>>> made;
+  size_t count = 0;
+  for (const DecoderLayer& layer : decoder.layers_) {
+    layer.forEachProjection([&](const Projection& projection) {
+      made.push_back(adaptersOf(projection, options.targets));
+      count += made.back().size();
+    });
+  }
+  if (count != options.targets.size()) {
+    fail("INVALID_INPUT", "Expected targets that are projections of the model, each once, found ", count,
+         " of ", options.targets.size(), ".");
+  }
+  const bool unties = !decoder.head_ && (saves(names.head) || saves(names.embedding));
+  std::vector<std::string> unknown = options.modulesToSave;
+  for (const Parameter* parameter : decoder.parameters()) {
+    const auto& parts = parameter->parts();
+    const auto isSaved = [&](const ParameterPart& part) { return saves(moduleOf(part)); };
+    const auto saved = std::count_if(parts.begin(), parts.end(), isSaved);
+    if (saved > 0 && saved < static_cast<int64_t>(parts.size())) {
+      fail("INVALID_INPUT", "Expected modules to save that can be trained on their own, found ",
+           moduleOf(*std::find_if(parts.begin(), parts.end(), isSaved)),
+           ", which is computed as one with its neighbours. Name all of them, or none.");
+    }
+    for (const ParameterPart& part : parts) std::erase(unknown, moduleOf(part));
+  }
+  if (unties) std::erase(unknown, names.head);
+  if (!unknown.empty())
+    fail("INVALID_INPUT", "Expected the names of modules of the model, found ", unknown[0], ".");
+
+  if (unties) {
+    decoder.head_ = makeTable(names.head, decoder.config_.vocabSize, decoder.config_.hiddenSize);
+    decoder.head_->setMasterType(decoder.embedding_->master().scalar_type(), false);
+    if (decoder.filled_) at::Tensor(decoder.head_->master()).copy_(decoder.embedding_->master());
+    decoder.config_.tiedHead = false;
+  }
+  for (Parameter* parameter : decoder.parameters())
+    parameter->setTrainable(saves(moduleOf(parameter->parts()[0])));
+  at::Generator generator = at::detail::createCPUGenerator(options.seed);
+  auto next = made.begin();
+  for (DecoderLayer& layer : decoder.layers_) {
+    layer.forEachProjection([&](Projection& projection) {
+      projection.adapters = std::move(*next++);
+      for (const auto& adapter : projection.adapters) {
+        drawA(*adapter, options.gaussian, generator);
+        if (decoder.filled_) adapter->takeMagnitude(projection.weight->master());
+      }
+    });
+  }
+  decoder.placeMasters();
+  if (decoder.filled_) decoder.refreshCompute();
+}
+
+void mergeAdapter(Decoder& decoder) {
+  at::NoGradGuard noGrad;
+  for (DecoderLayer& layer : decoder.layers_) {
+    layer.forEachProjection([](Projection& projection) {
+      for (const auto& adapter : projection.adapters) adapter->mergeInto(projection.weight->master());
+      projection.adapters.clear();
+    });
+  }
+  for (Parameter* parameter : decoder.parameters()) parameter->setTrainable(true);
+  decoder.placeMasters();
+  decoder.refreshCompute();
+}
+
+}  // namespace adaptive

@@ -1,0 +1,28 @@
+// An adapter as a whole: which modules get one, what is frozen, and folding it into the weights.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/model/decoder.h"
+#include "core/model/lora_adapter.h"
+
+namespace adaptive {
+
+struct AdapterOptions {
+  std::vector<LoraTarget> targets;
+  /// Modules (without .weight) that are trained whole beside the adapter.
+  std::vector<std::string> modulesToSave;
+  bool gaussian = false;  ///< A ~ normal(0, 1/rank) in place of PEFT's uniform(±1/√inputs)
+  uint64_t seed = 0;
+};
+
+/// Freezes the decoder's weights and adds low-rank ones to the targets. A tied head comes apart when it or
+/// the embedding is to be saved. May be called before the weights are loaded. Errors: INVALID_INPUT for a
+/// decoder that has an adapter, a module that it does not have or that cannot be trained on its own, or a
+/// rank above the module's size.
+void addAdapter(Decoder& decoder, const AdapterOptions& options);
+
+/// Folds the low-rank additions into the weights, which are all trained again from then on.
+void mergeAdapter(Decoder& decoder);
+
+}  // namespace adaptive

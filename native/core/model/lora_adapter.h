@@ -1,0 +1,62 @@
+// A low-rank addition to one module of a projection. Hu et al. 2021, "LoRA: low-rank adaptation of large
+// language models"; with a magnitude, Liu et al. 2024, "DoRA: weight-decomposed low-rank adaptation".
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+
+#include "core/model/parameter.h"
+
+namespace adaptive {
+
+/// What to add to a module, as PEFT's LoraConfig says it.
+struct LoraTarget {
+  std::string module;  ///< Hugging Face name, without .weight
+  int64_t rank = 8;
+  double scale = 1;    ///< alpha / rank, or alpha / √rank
+  double dropout = 0;  ///< of the input of A, while training
+  bool magnitude = false;
+};
+
+/// y += scale · x·Aᵀ·Bᵀ in the rows of one module; with a magnitude m, y = (m / ‖W + scale·B·A‖) · (that y),
+/// the norm of each row taken as a constant in backward.
+class LoraAdapter {
+ public:
+  /// For rows [firstRow, firstRow + outputs) of a projection from `inputs`. A is drawn by the caller, B is
+  /// zero, the magnitude that of the weight once refresh() was called the first time.
+  LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs, int64_t number);
+
+  Parameter& a() const { return *a_; }                       ///< [rank, inputs]
+  Parameter& b() const { return *b_; }                       ///< [outputs, rank]
+  Parameter* magnitude() const { return magnitude_.get(); }  ///< [outputs]; null without DoRA
+  const at::Tensor& norm() const { return norm_; }           ///< float32 [outputs], with a magnitude
+  const at::Tensor& rowScale() const { return rowScale_; }   ///< magnitude / norm in the compute type
+  double scale() const { return scale_; }
+  double dropout() const { return dropout_; }
+  int64_t number() const { return number_; }  ///< tells its dropout from that of others
+  int64_t firstRow() const { return firstRow_; }
+  int64_t outputs() const { return outputs_; }
+  at::Tensor rowsOf(const at::Tensor& weight) const { return weight.narrow(0, firstRow_, outputs_); }
+
+  /// Works the row norms out again, after A, B or the weight changed. Nothing without a magnitude.
+  void refresh(const at::Tensor& weight, at::ScalarType computeType);
+  /// Sets the magnitude to the norm of the weight's rows, so that the adapter changes nothing yet.
+  void takeMagnitude(const at::Tensor& weight);
+  /// Folds the addition into `weight`, the whole projection's.
+  void mergeInto(at::Tensor weight) const;
+
+  template <class F>
+  void forEach(const F& f) const {
+    for (const auto* p : {&a_, &b_, &magnitude_})
+      if (*p) f(p->get());
+  }
+
+ private:
+  std::unique_ptr<Parameter> a_, b_, magnitude_;
+  at::Tensor norm_, rowScale_;
+  double scale_, dropout_;
+  int64_t firstRow_, outputs_, number_;
+};
+
+}  // namespace adaptive

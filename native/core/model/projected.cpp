@@ -1,0 +1,133 @@
+#include "core/model/projected.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace adaptive {
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+/// Entries of x that an adapter does not see; undefined without dropout.
+Tensor droppedBy(const LoraAdapter& adapter, const Tensor& x, const DropoutKey& key) {
+  if (!key || adapter.dropout() == 0) return {};
+  at::Generator generator =
+      at::detail::createCPUGenerator(mixed({*key, static_cast<uint64_t>(adapter.number())}));
+  return at::empty(x.sizes(), x.options().dtype(at::kBool)).bernoulli_(adapter.dropout(), generator);
+}
+
+Tensor seen(const Tensor& x, const Tensor& dropped) {
+  return dropped.defined() ? x.masked_fill(dropped, 0) : x;
+}
+
+/// What the survivors of dropout are multiplied with.
+double upscale(const LoraAdapter& adapter, const Tensor& dropped) {
+  return dropped.defined() ? 1 / (1 - adapter.dropout()) : 1;
+}
+
+/// Adds an adapter's part to y; → (x·Aᵀ, and with a magnitude what it scales) for backward.
+std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, const Projection& projection,
+                                const Tensor& x, const DropoutKey& key) {
+  const Tensor dropped = droppedBy(adapter, x, key), input = seen(x, dropped);
+  const double up = upscale(adapter, dropped);
+  const Tensor low = at::mm(input, adapter.a().compute().t());
+  const Tensor raise = adapter.b().compute().t();
+  Tensor rows = y.narrow(1, adapter.firstRow(), adapter.outputs());
+  if (!adapter.magnitude()) {
+    rows.addmm_(low, raise, 1, adapter.scale() * up);
+    return {low, Tensor()};
+  }
+  // PEFT drops entries of x in the whole of what is rescaled, and adds the plain product of all of x to it.
+  const Tensor weight = adapter.rowsOf(projection.weight->compute());
+  Tensor scaled;
+  if (dropped.defined()) {
+    scaled = at::mm(input, weight.t()).mul_(up);
+    rows.sub_(scaled);
+  } else {
+    const Tensor bias =
+        projection.bias ? adapter.rowsOf(projection.bias->compute()) : at::zeros({1}, y.options());
+    scaled = rows - bias;
+    rows.copy_(bias.expand_as(rows));
+  }
+  scaled.addmm_(low, raise, 1, adapter.scale() * up);
+  rows.addcmul_(scaled, adapter.rowScale());
+  return {low, scaled};
+}
+
+/// Gathers an adapter's gradients and adds its part to dx, which holds that of the plain product.
+void goBack(const LoraAdapter& adapter, const Projection& projection, const Tensor& x, const Tensor& low,
+            const Tensor& scaled, const DropoutKey& key, const Tensor& dy, Tensor& dx) {
+  const Tensor dropped = droppedBy(adapter, x, key);
+  const double up = upscale(adapter, dropped), scale = adapter.scale() * up;
+  Tensor dRows = dy.narrow(1, adapter.firstRow(), adapter.outputs());
+  Tensor dInput;
+  if (Parameter* magnitude = adapter.magnitude()) {
+    magnitude->accumulate((dRows * scaled).sum(0, false, at::kFloat) / adapter.norm());
+    const Tensor plain = dRows;
+    dRows = dRows * adapter.rowScale();
+    // The plain product passed dy on whole; of it stays what is not rescaled.
+    dInput = at::mm(dRows - plain, adapter.rowsOf(projection.weight->compute())).mul_(up);
+  }
+  adapter.b().accumulateOuter(dRows, low * scale);
+  const Tensor dLow = at::mm(dRows, adapter.b().compute()).mul_(scale);
+  adapter.a().accumulateOuter(dLow, seen(x, dropped));
+  if (dInput.defined()) {
+    dInput.addmm_(dLow, adapter.a().compute());
+  } else if (!dropped.defined()) {
+    dx.addmm_(dLow, adapter.a().compute());
+    return;
+  } else {
+    dInput = at::mm(dLow, adapter.a().compute());
+  }
+  dx.add_(dropped.defined() ? dInput.masked_fill_(dropped, 0) : dInput);
+}
+
+struct Projected : torch::autograd::Function<Projected> {
+  // The projection outlives every graph that mentions it (the decoder owns it).
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Projection* projection,
+                        const DropoutKey& key) {
+    const Tensor transposed = projection->weight->compute().t();
+    const Parameter* bias = projection->bias.get();
+    Tensor y = bias ? at::addmm(bias->compute(), x, transposed) : at::mm(x, transposed);
+    tensor_list saved;
+    // A frozen weight needs no input in backward.
+    if (projection->weight->trainable() || !projection->adapters.empty()) saved.push_back(x);
+    for (const auto& adapter : projection->adapters) {
+      const auto [low, scaled] = addTo(y, *adapter, *projection, x, key);
+      saved.push_back(low);
+      saved.push_back(scaled);
+    }
+    ctx->save_for_backward(saved);
+    ctx->saved_data["projection"] = reinterpret_cast<int64_t>(projection);
+    if (key) ctx->saved_data["key"] = static_cast<int64_t>(*key);
+    return y;
+  }
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    const auto* projection = reinterpret_cast<const Projection*>(ctx->saved_data["projection"].toInt());
+    DropoutKey key;
+    if (ctx->saved_data.count("key")) key = static_cast<uint64_t>(ctx->saved_data["key"].toInt());
+    const auto saved = ctx->get_saved_variables();
+    const Tensor dy = grads[0].contiguous();
+    if (projection->bias && projection->bias->trainable())
+      projection->bias->accumulate(dy.sum(0, false, at::kFloat));
+    if (projection->weight->trainable()) projection->weight->accumulateOuter(dy, saved[0]);
+    Tensor dx = at::mm(dy, projection->weight->compute());
+    for (size_t i = 0; i < projection->adapters.size(); i++) {
+      goBack(*projection->adapters[i], *projection, saved[0], saved[1 + 2 * i], saved[2 + 2 * i], key, dy,
+             dx);
+    }
+    return {dx, Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor projected(const Tensor& x, const Projection& projection, const DropoutKey& key) {
+  return Projected::apply(x, &projection, key);
+}
+
+}  // namespace adaptive

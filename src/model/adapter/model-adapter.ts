@@ -1,0 +1,13 @@
+import type { PeftConfig } from '../../config/parsed-config.js';
+
+/** An adapter that a model has. */
+export interface ModelAdapter {
+  config: PeftConfig;
+  /** Name and shape of every weight that is trained, as PEFT names them behind its prefix `base_model.model.`. */
+  trainable: readonly { name: string; shape: number[] }[];
+  /** The base model: a folder, or a name on the Hub. */
+  base: string;
+  revision: string | null;
+  /** Whether embeddings with another number of rows than the base's are saved beside it. */
+  hasOwnVocabulary: boolean;
+}

@@ -1,0 +1,30 @@
+import type { PeftConfigInput } from '../config/train-adaptively-options.js';
+import type { HubSettings } from '../hub/hub-settings.js';
+import type { ComputeType } from '../native/addon.js';
+
+/** How to open a model. */
+export interface FromPretrainedOptions {
+  /** `auto` (default) or `cpu`; `cuda` is not available yet. */
+  device?: string;
+  /** What to compute in; the weights themselves are float32 in either. Default `float32`. */
+  dtype?: ComputeType;
+  /** null (default), `sdpa` or `eager`: one attention serves all of them on a CPU. */
+  attnImpl?: string | null;
+  /** Branch, tag or commit of a model on the Hub. Default `main`. */
+  revision?: string;
+  /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
+  hub?: Partial<HubSettings>;
+  /** Open a model whose config.json asks for dropout, and train it without. Default false: it is refused. */
+  ignoreDropout?: boolean;
+  /**
+   * A LoRA adapter: the folder of one (or its name on the Hub) to go on from, or the configuration of a new one. With `dtype`
+   * bfloat16 the frozen weights are read straight into that type, and no wider copy is made.
+   */
+  adapter?: string | PeftConfigInput;
+  /** Seed of the weights of a new adapter. Default 0. */
+  adapterSeed?: number;
+  /** @internal Gives the vocabulary so many entries where it has fewer. */
+  minVocabSize?: number;
+  /** @internal What adapter_config.json calls the model. Default: the name or the absolute path. */
+  baseName?: string;
+}
