@@ -35,6 +35,7 @@ export function hubTest(): HubTest {
     test.hub.store.repos.clear();
     test.hub.store.large.clear();
     test.hub.pageSize = 1000;
+    test.hub.account = {};
   });
   afterEach(() => rm(test.folder, { recursive: true, force: true }));
   return test;
