@@ -12,8 +12,9 @@ interface Job {
 
 // Threads whose tokenizer is made at a time, of all of them: making one takes a lot of memory for a moment.
 const startedAtOnce = 1 / 4;
-// V8's own is 48. What is made here is short-lived and small, and there are many threads.
-const youngGenerationMebibytes = 12;
+// What is made while tokenizing is small and short-lived, and there may be many threads. V8 lets garbage grow to three times
+// of what lives where the heap may be large, and to the half of it where it may be 1 GiB, which is plenty for a tokenizer.
+const resourceLimits = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 1024 };
 
 /** Worker threads that tokenize, one per core. */
 export class TokenizerPool {
@@ -132,7 +133,6 @@ function isReady(worker: Worker): Promise<void> {
 function makeWorker(workerData: TokenizerWorkerData): Worker {
   const compiled = import.meta.url.endsWith('.js');
   const file = new URL(`./tokenizer-worker.${compiled ? 'js' : 'ts'}`, import.meta.url);
-  const resourceLimits = { maxYoungGenerationSizeMb: youngGenerationMebibytes };
   if (compiled) return new Worker(file, { workerData, resourceLimits });
   // From source, in development: a new thread knows no TypeScript, whatever the one that starts it has been taught.
   const code = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(file.href)}, ${JSON.stringify(import.meta.url)}))`;

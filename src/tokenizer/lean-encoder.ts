@@ -8,9 +8,9 @@ import { Tokenizer as Encoder } from '@huggingface/tokenizers';
  */
 export function leanEncoder(tokenizer: Record<string, unknown>, config: Record<string, unknown>): Encoder {
   const encoder = new Encoder(tokenizer, config);
-  const model: unknown = encoder.model;
+  const { model } = encoder;
   letGo(encoder, 'tokenizer');
-  if (typeof model === 'object' && model !== null && 'merges' in model) {
+  if (model !== null && 'merges' in model) {
     letGo(model, 'merges');
     letGo(model, 'config');
   }
