@@ -3,7 +3,7 @@ import type { DatasetFiles } from '../data/dataset-files.js';
 import type { DatasetLocation, DatasetPlan } from '../data/dataset-plan.js';
 import type { Sample } from '../data/dataset-source.js';
 import { openDataset } from '../data/open-dataset.js';
-import { planDatasets } from '../data/plan-datasets.js';
+import { readPlans } from '../data/read-plans.js';
 import { planMixing } from '../data/plan-mixing.js';
 import { sampleToChat } from '../data/sample-to-chat.js';
 import { AdaptiveTrainerError } from '../errors.js';
@@ -37,8 +37,9 @@ export interface CheckDatasets {
  */
 export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]> {
   const { datasets, spell, onNote } = check;
-  const plans = planDatasets(datasets.datasetsConfig, datasets, onNote);
-  const faults: ConfigFault[] = faultsOfMixing(check, plans);
+  // Faults of the configuration itself are known already; the other datasets are looked at all the same.
+  const { plans, faults: known } = readPlans(datasets.datasetsConfig, datasets, onNote);
+  const faults = known.length === 0 ? faultsOfMixing(check, plans) : [];
   for (const plan of plans) {
     const at = plan.path.replace(/^datasetsConfig/, spell);
     try {

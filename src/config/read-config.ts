@@ -32,6 +32,7 @@ export interface ConfigParts {
   modelName: string | undefined;
   outputDir: string | undefined;
   huggingfaceRepo: string | null | undefined;
+  /** Also where some of the datasets have faults; undefined where none can be read. */
   datasets: DatasetSettings | undefined;
   trainingConfig: TrainingConfig | undefined;
   adaptiveLossConfig: AdaptiveLossConfig | undefined;
@@ -52,7 +53,7 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   parts.modelName = reader.read(modelName, given, '')?.modelName;
   parts.outputDir = reader.read(outputDir, given, '')?.outputDir;
   parts.huggingfaceRepo = reader.read(huggingfaceRepo, given, '')?.huggingfaceRepo;
-  parts.datasets = whole(reader, () => readDatasets(reader, given));
+  parts.datasets = readDatasets(reader, given);
   parts.trainingConfig = whole(reader, () =>
     readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env),
   );

@@ -27,7 +27,7 @@ export interface ValidatedConfig {
  * Checks a whole configuration without training: what `parseConfig` checks; that the model, the datasets, a place for
  * the output and the repository to upload to are there, on this disk or, unless HF_HUB_OFFLINE is set, on the Hub; and
  * that the first row of each split on this disk can be rendered and encoded. Relative paths start at the current directory.
- * @throws AdaptiveTrainerError CONFIG_INVALID, once for all of it
+ * @throws AdaptiveTrainerError CONFIG_INVALID, once for all of it, with `details.faults` and `details.notes`
  */
 export async function validateConfig(
   input: unknown,
@@ -38,7 +38,7 @@ export async function validateConfig(
   // A Hub that does not answer shall not keep anybody waiting for long.
   const settings = hubSettings(env, { attempts: 2 });
   const faults = [...parts.reader.faults, ...(await new Checks(parts, settings, notes).run())];
-  throwFaults(faults);
+  throwFaults(faults, { notes });
   return { config: parseConfig(input, env), notes };
 }
 

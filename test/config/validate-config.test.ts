@@ -92,6 +92,22 @@ describe('validateConfig', () => {
     expect(half.map(({ path: at }) => at)).toEqual(['modelName', 'datasetsConfig.ideas[0]']);
   });
 
+  it('looks at the datasets that have no fault where others have one', async () => {
+    const faults = await faultsOf({
+      datasetsConfig: { idea: ['rows.jsonl'], ideas: ['gone.jsonl', 'rows.jsonl:|:no'] },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      ...['datasetsConfig.idea', 'datasetsConfig.ideas[1]', 'datasetsConfig.ideas[0]'],
+    ]);
+  });
+
+  it('tells what it noted also where there are faults', async () => {
+    const failing = validate({ modelName: './none', datasetsKwargs: { 'row.jsonl': {} } });
+    await expect(failing).rejects.toMatchObject({
+      details: { notes: [expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)] },
+    });
+  });
+
   it.each([undefined, 3, []])('has one fault to tell of %j', async (input) => {
     await expect(validateConfig(input, {})).rejects.toMatchObject({ details: { faults: [{ path: '' }] } });
   });
