@@ -1,7 +1,7 @@
 /**
  * What mixing a large JSONL file takes: peak memory of the process with all its threads, rows and tokens a second, and how
  * busy the cores are while it tokenizes.
- * `npm run build:ts && tsx bench/data/mix.bench.ts [--megabytes 2048] [--tokenizer qwen3,llama3_1] [--file PATH]`
+ * `npm run bench:mix -- [--megabytes 2048] [--tokenizer qwen3,llama3_1] [--file PATH]`
  *
  * The file is made in the folder for temporary files and removed at the end; --file makes it there, or takes the one
  * that is there, and keeps it. Tokens go to a temporary file too (4 bytes each), not to the cache.

@@ -1,4 +1,4 @@
-import { chooseTokenizerFiles } from './choose-tokenizer-files.js';
+import { tokenizerFileNames } from './tokenizer-file-names.js';
 
 const index = 'model.safetensors.index.json';
 
@@ -12,5 +12,5 @@ export function chooseModelFiles(paths: readonly string[]): string[] {
   const isWeight = (path: string) =>
     single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);
   const weights = paths.filter((path) => path === 'generation_config.json' || isWeight(path));
-  return [...chooseTokenizerFiles(paths), ...weights];
+  return [...paths.filter((path) => tokenizerFileNames.includes(path)), ...weights];
 }
