@@ -1,19 +1,23 @@
 // Mixes one file with the compiled library and prints what it took as JSON: mix-once.mjs <tokenizer folder> <file>.
 // Compiled, for a TypeScript loader in every thread would be measured too.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { DatasetMixer, Tokenizer } from '../../dist/index.js';
 
 const [dir, file] = process.argv.slice(2);
 const cores = availableParallelism();
 
-/** Jiffies that all cores of the machine were busy and idle since it started; of Linux alone. */
-function machine() {
+/**
+ * Seconds that threads of this process ran or waited for a core that other processes had: what they would have run for on
+ * a machine of their own. Of Linux alone.
+ */
+function wantedSeconds() {
   try {
-    const [, , user, nice, system, idle, wait, irq, soft, steal] = readFileSync('/proc/stat', 'utf8')
-      .split(/\s+/, 10)
-      .map(Number);
-    return { busy: user + nice + system + irq + soft + steal, idle: idle + wait };
+    const threads = readdirSync('/proc/self/task');
+    const times = threads.map((thread) =>
+      readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ').map(Number),
+    );
+    return times.reduce((sum, [ran, waited]) => sum + (ran + waited) / 1e9, 0);
   } catch {
     return undefined;
   }
@@ -24,7 +28,7 @@ const cpu = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6;
 };
-const now = () => ({ at: seconds(), cpu: cpu(), machine: machine() });
+const now = () => ({ at: seconds(), cpu: cpu(), wanted: wantedSeconds() });
 
 const tokenizer = await Tokenizer.fromPretrained(dir);
 const started = now();
@@ -46,11 +50,6 @@ let tokens = 0;
 for (let i = 0; i < Math.min(20_000, train.length); i++) tokens += train[i].inputIds.length;
 
 const wall = ended.at - begun.at;
-const machineBusy = begun.machine &&
-  ended.machine && {
-    busy: ended.machine.busy - begun.machine.busy,
-    idle: ended.machine.idle - begun.machine.idle,
-  };
 console.log(
   JSON.stringify({
     rows: train.length + held.length,
@@ -59,7 +58,7 @@ console.log(
     tokenizing: wall,
     cores,
     busy: (ended.cpu - begun.cpu) / (wall * cores),
-    machineBusy: machineBusy && machineBusy.busy / (machineBusy.busy + machineBusy.idle),
+    wanted: begun.wanted && (ended.wanted - begun.wanted) / (wall * cores),
     peakMebibytes: process.resourceUsage().maxRSS / 1024,
     mebibytesOnTheWay: samples,
     readBack: tokens,

@@ -30,7 +30,8 @@ interface Result {
   tokenizing: number;
   cores: number;
   busy: number;
-  machineBusy?: number;
+  /** `busy` with the time that threads waited for a core that other processes had. */
+  wanted?: number;
   peakMebibytes: number;
   mebibytesOnTheWay: number[];
 }
@@ -55,7 +56,7 @@ try {
     return [
       ...[name, size.toFixed(0), String(found.rows), found.seconds.toFixed(0)],
       ...[(found.rows / found.seconds).toFixed(0), (found.tokens / found.tokenizing / 1000).toFixed(0)],
-      ...[`${found.cores}`, share(found.busy), share(found.machineBusy), found.peakMebibytes.toFixed(0)],
+      ...[`${found.cores}`, share(found.busy), share(found.wanted), found.peakMebibytes.toFixed(0)],
     ];
   });
   const head = [
@@ -67,7 +68,7 @@ try {
     'k tokens/s',
     'cores',
     'busy',
-    'machine busy',
+    'or waiting',
     'peak MiB',
   ];
   console.log(renderTable(head, lines));
