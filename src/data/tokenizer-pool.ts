@@ -113,7 +113,7 @@ export class TokenizerPool {
     this.failure ??= isMemory
       ? new AdaptiveTrainerError(
           'OUT_OF_MEMORY',
-          'A thread that tokenizes ran out of memory. Shorten the longest rows, or raise --max-old-space-size.',
+          'A thread that tokenizes ran out of memory, which a row of some 50 MB of text can do. Shorten or leave out the longest rows.',
           { cause },
         )
       : cause;
