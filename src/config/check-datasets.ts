@@ -38,7 +38,9 @@ export interface CheckDatasets {
 export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]> {
   const { datasets, spell, onNote } = check;
   // Faults of the configuration itself are known already; the other datasets are looked at all the same.
-  const { plans, faults: known } = readPlans(datasets.datasetsConfig, datasets, onNote);
+  const { plans, faults: known } = readPlans(datasets.datasetsConfig, datasets, (note) =>
+    onNote(note.replace(/^\w+/, spell)),
+  );
   const faults = known.length === 0 ? faultsOfMixing(check, plans) : [];
   for (const plan of plans) {
     const at = plan.path.replace(/^datasetsConfig/, spell);

@@ -95,7 +95,7 @@ describe('adaptive-trainer validate', () => {
 
   it('passes a good one, saying what has no effect: status 0', async () => {
     const { status, stdout, stderr } = await run('validate', await fileWith(JSON.stringify(config())));
-    expect(stderr).toContain('note datasetsKwargs has an entry for "row"');
+    expect(stderr).toContain('note datasets_kwargs has an entry for "row"');
     expect(stdout).toMatch(/is valid: .*model on 1 dataset\.\n$/);
     expect(status).toBe(0);
   });
