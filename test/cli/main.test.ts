@@ -106,7 +106,7 @@ describe('adaptive-trainer validate', () => {
     expect(status).toBe(1);
     expect(stdout).toBe('');
     expect(stderr.split('\n').slice(0, 4)).toEqual([
-      'note datasetsKwargs has an entry for "row", which is no dataset here, so it has no effect.',
+      'note datasets_kwargs has an entry for "row", which is no dataset here, so it has no effect.',
       'CONFIG_INVALID: Expected a valid configuration but found 2 faults:',
       '  training_config.batch_sise: expected a known key, received an unknown one; did you mean "batch_size"?',
       '  training_config.learning_rate: expected a number, 0 or more, received the string "x"',
