@@ -7,6 +7,7 @@ import type { TrainingRow } from './data/training-row.js';
 import { AdaptiveTrainerError } from './errors.js';
 import { adaptiveState } from './loss/adaptive-state.js';
 import type { CausalLM } from './model/causal-lm.js';
+import type { SaveOptions } from './model/save-pretrained.js';
 import type { AdaptiveState, LossRequest } from './native/addon.js';
 import { engineCall } from './native/engine-call.js';
 import { loadAddon } from './native/load-addon.js';
@@ -140,8 +141,8 @@ export class AdaptiveTrainer {
   }
 
   /** Writes the model, and the tokenizer where one was given, in Hugging Face's layout. */
-  async saveModel(dir: string): Promise<void> {
-    await this.model.savePretrained(dir);
+  async saveModel(dir: string, options: SaveOptions = {}): Promise<void> {
+    await this.model.savePretrained(dir, options);
     if (this.options.tokenizer === undefined) return;
     this.options.tokenizer.paddingSide = this.args.paddingSide;
     await this.options.tokenizer.savePretrained(dir);
@@ -352,7 +353,7 @@ export class AdaptiveTrainer {
     const { outputDir } = this.options;
     if (outputDir === undefined) return '';
     const path = join(outputDir, 'final_model');
-    await this.saveModel(path);
+    await this.saveModel(path, { dtype: this.args.saveDtype });
     await this.emit({ type: 'save', step: this.step, path });
     return path;
   }

@@ -4,6 +4,7 @@ import { parseConfig } from './config/parse-config.js';
 import type { TrainAdaptivelyOptions } from './config/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
 import type { MixProgress } from './data/mixed-datasets.js';
+import { fitVocabulary } from './fit-vocabulary.js';
 import { atMostEvery } from './hub/at-most-every.js';
 import { downloadDataset } from './hub/download-dataset.js';
 import type { HubEvent } from './hub/hub-event.js';
@@ -16,11 +17,11 @@ import { modelFolder } from './model/model-folder.js';
 import { dataPrinter } from './report/data-printer.js';
 import { hubPrinter } from './report/hub-printer.js';
 import { ProgressBar } from './report/progress-bar.js';
-import { applyChatTemplate } from './tokenizer/apply-chat-template.js';
-import { Tokenizer } from './tokenizer/tokenizer.js';
+import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { JsonlTracker } from './tracking/jsonl-tracker.js';
 import type { Tracker } from './tracking/tracker.js';
 import type { TrainingEvent } from './tracking/training-event.js';
+import { engineTypes } from './trainer/engine-types.js';
 
 export interface TrainAdaptivelyHooks {
   /** Told everything that happens, in place of the progress bar. */
@@ -63,39 +64,35 @@ export async function trainAdaptively(
     ...{ onWarning: warn('HUB'), signal: hooks.signal },
   };
   const modelDir = await modelFolder(config.modelName, fromHub);
-  const tokenizer = await Tokenizer.fromPretrained(modelDir);
-  applyChatTemplate(tokenizer, args.chatTemplate, warn('CHAT_TEMPLATE'));
+  const tokenizer = await trainingTokenizer(modelDir, args.chatTemplate, warn('CHAT_TEMPLATE'));
   const printer = dataPrinter();
   const onProgress = hooks.onData ?? (hooks.onEvent === undefined ? printer.onProgress : () => {});
-  const { mixing, mixingProbabilities, mixingStop } = args;
+  const { maxLengthToken, trainOnHeader, mixing, mixingProbabilities, mixingStop } = args;
   const { systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, datasetsConfig } = config;
   const mixer = new DatasetMixer({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
-    ...{ maxLengthToken: args.maxLengthToken, seed: args.seed, onWarning: warn('DATASET') },
+    ...{ maxLengthToken, trainOnHeader, seed: args.seed, onWarning: warn('DATASET') },
     ...{ mixing, mixingProbabilities, mixingStop, onProgress },
     fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
   });
   const { train, eval: evaluation, report } = await mixer.build().finally(printer.clear);
   hooks.signal?.throwIfAborted();
 
-  const { device, attnImpl } = args;
+  const { device, attnImpl, ignoreDropout } = args;
   const { peftConfig, modelName } = config;
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
   const model = await CausalLM.fromPretrained(modelDir, {
-    ...{ device, attnImpl, minVocabSize: tokenizer.vocabSize },
+    ...{ device, attnImpl, ignoreDropout },
     // The folder is one of the cache, where the model was named.
     ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
-    // Frozen weights then never stand in memory wider than they are computed in.
-    ...(hasAdapter && args.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
+    // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
+    ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
+    ...(hasAdapter && args.precision !== 'fp32' ? { dtype: engineTypes(args).computeType } : {}),
     ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
   });
-  if (model.resized && model.vocabSize === tokenizer.vocabSize) {
-    warn('VOCABULARY_RESIZED')(
-      `The tokenizer has tokens that the model does not: its embeddings now have ${model.vocabSize} rows, the new ones around the mean of the old.`,
-    );
-  }
   const run = new RunRecord();
   try {
+    await fitVocabulary(model, tokenizer, args.seed, warn('VOCABULARY_RESIZED'));
     const trainer = new AdaptiveTrainer({
       ...{
         model,

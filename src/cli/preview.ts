@@ -6,8 +6,7 @@ import { writesSnakeCase } from '../config/writes-snake-case.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
 import { downloadDataset } from '../hub/download-dataset.js';
 import { previewText } from '../report/preview-text.js';
-import { applyChatTemplate } from '../tokenizer/apply-chat-template.js';
-import { Tokenizer } from '../tokenizer/tokenizer.js';
+import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
 import { readConfigFile } from './read-config-file.js';
 import { UsageError } from './usage-error.js';
 
@@ -39,18 +38,17 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
   }
   const input = await readConfigFile(options.file);
   const config = parseConfig(input);
-  const { maxLengthToken, chatTemplate } = config.trainingConfig;
+  const { maxLengthToken, chatTemplate, trainOnHeader } = config.trainingConfig;
   const told = new Set<string>();
   const onWarning = (message: string) => {
     if (!told.has(message)) console.error(`${pc.yellow('warning')} ${message}`);
     told.add(message);
   };
-  const tokenizer = await Tokenizer.fromPretrained(config.modelName);
-  applyChatTemplate(tokenizer, chatTemplate, onWarning);
+  const tokenizer = await trainingTokenizer(config.modelName, chatTemplate, onWarning);
   const { datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts } = config;
   const previews = await previewDatasets({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts },
-    ...{ tokenizer, maxLengthToken, onWarning, rows: options.rows },
+    ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning, rows: options.rows },
     counted: options.all ? Infinity : 1000,
     fetchHubDataset: (id, location, onHubWarning) =>
       downloadDataset(id, location, { onWarning: onHubWarning }),

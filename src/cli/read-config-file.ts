@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { duplicateKey } from '../data/duplicate-key.js';
 import { locateJsonError } from '../data/locate-json-error.js';
+import { textPlace } from '../data/text-place.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
@@ -26,17 +28,32 @@ export async function readConfigFile(file: string): Promise<unknown> {
 
 function parseJson(text: string, file: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    refuseDuplicate(text, file);
+    return value;
   } catch (error) {
+    if (AdaptiveTrainerError.isInstance(error)) throw error;
     const offset = locateJsonError(text) ?? text.length;
-    const before = text.slice(0, offset).split('\n');
-    const [line, column] = [before.length, before.at(-1)!.length + 1];
+    const { line, column } = textPlace(text.slice(0, offset), 1);
     throw new AdaptiveTrainerError(
       'CONFIG_INVALID',
       `Expected JSON in ${file} but found ${found(text, offset)} at line ${line}, column ${column}.${hint(text, offset)}`,
       { details: { file, line, column }, cause: error },
     );
   }
+}
+
+/** JSON.parse would keep the last value of a key and lose the others without a word. */
+function refuseDuplicate(text: string, file: string): void {
+  const twice = duplicateKey(text);
+  if (twice === undefined) return;
+  const { line, column } = textPlace(text.slice(0, twice.at), 1);
+  throw new AdaptiveTrainerError(
+    'CONFIG_INVALID',
+    `Expected each key once in an object of ${file} but found ${JSON.stringify(twice.key)} again at line ${line}, ` +
+      `column ${column}. Remove one of them.`,
+    { details: { file, line, column, key: twice.key } },
+  );
 }
 
 function found(text: string, offset: number): string {

@@ -1,12 +1,14 @@
 import { learningStyles } from '../data/learning-style.js';
 import { validateConfig } from '../config/validate-config.js';
+import { AdaptiveTrainerError } from '../errors.js';
 import { parseCommand } from './parse-command.js';
 import { readConfigFile } from './read-config-file.js';
 
 const help = `Usage: adaptive-trainer validate <config.json>
 
-Checks a configuration: every key and value, and that the model, the datasets and a place for the output are there.
-Loads and trains nothing. Paths are relative to the current directory.`;
+Checks a configuration: every key and value, and that the model, the datasets and a place for the output are there, on
+this disk or on the Hub, which is also asked whether the result could be uploaded (HF_HUB_OFFLINE=1: it is not asked).
+The first row of each dataset on this disk is tried. Loads and trains nothing. Paths are relative to the current directory.`;
 
 /** `adaptive-trainer validate <config.json>`. Resolves to the exit status. */
 export async function runValidate(argv: readonly string[]): Promise<number> {
@@ -15,9 +17,13 @@ export async function runValidate(argv: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const { config, notes } = await validateConfig(await readConfigFile(file));
+  const input = await readConfigFile(file);
+  const { config, notes } = await validateConfig(input).catch((error: unknown) => {
+    if (AdaptiveTrainerError.isInstance(error)) tell(error.details['notes']);
+    throw error;
+  });
   for (const { message } of config.warnings) console.error(`warning ${message}`);
-  for (const note of notes) console.error(`note ${note}`);
+  tell(notes);
   const datasets = learningStyles.reduce(
     (count, style) => count + (config.datasetsConfig[style]?.length ?? 0),
     0,
@@ -26,4 +32,8 @@ export async function runValidate(argv: readonly string[]): Promise<number> {
     `${file} is valid: ${config.modelName} on ${datasets} ${datasets === 1 ? 'dataset' : 'datasets'}.`,
   );
   return 0;
+}
+
+function tell(notes: unknown): void {
+  for (const note of Array.isArray(notes) ? (notes as string[]) : []) console.error(`note ${note}`);
 }

@@ -1,60 +1,96 @@
-import path from 'node:path';
-import type { DatasetPlan } from '../data/dataset-plan.js';
+import { join, resolve } from 'node:path';
+import type { DatasetFiles } from '../data/dataset-files.js';
+import type { DatasetLocation, DatasetPlan } from '../data/dataset-plan.js';
 import type { Sample } from '../data/dataset-source.js';
 import { openDataset } from '../data/open-dataset.js';
-import { planDatasets } from '../data/plan-datasets.js';
+import { readPlans } from '../data/read-plans.js';
 import { planMixing } from '../data/plan-mixing.js';
 import { sampleToChat } from '../data/sample-to-chat.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import { checkAccess } from '../hub/check-access.js';
+import { findDataset } from '../hub/find-dataset.js';
+import type { HubSettings } from '../hub/hub-settings.js';
 import { encodeChat } from '../tokenizer/encode-chat.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { askHub } from './ask-hub.js';
 import type { ConfigFault } from './config-fault.js';
-import type { ParsedConfig } from './parsed-config.js';
+import type { TrainingConfig } from './parsed-config.js';
+import type { DatasetSettings } from './read-datasets.js';
+
+/** What to check. */
+export interface CheckDatasets {
+  datasets: DatasetSettings;
+  /** Undefined where it has faults of its own. */
+  trainingConfig: TrainingConfig | undefined;
+  /** Undefined where there is none to try chats on. */
+  tokenizer: Tokenizer | undefined;
+  settings: HubSettings;
+  /** Names in the user's spelling. */
+  spell: (name: string) => string;
+  onNote: (note: string) => void;
+}
 
 /**
  * Opens every dataset on this disk and tries the first row of each split: that it can be read, makes a chat, and that
- * the model's chat template takes it.
- *
- * @param tokenizer undefined where there is none to try chats on
- * @param spell names in the user's spelling
+ * the model's chat template takes it. Of a dataset of the Hub it looks for the files; their rows are tried where they are
+ * in the cache.
  */
-export async function checkDatasets(
-  config: ParsedConfig,
-  tokenizer: Tokenizer | undefined,
-  spell: (name: string) => string,
-  onNote: (note: string) => void,
-): Promise<ConfigFault[]> {
-  const plans = planDatasets(config.datasetsConfig, config, onNote);
-  const faults: ConfigFault[] = faultsOfMixing(config, plans, spell);
+export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]> {
+  const { datasets, spell, onNote } = check;
+  // Faults of the configuration itself are known already; the other datasets are looked at all the same.
+  const { plans, faults: known } = readPlans(datasets.datasetsConfig, datasets, (note) =>
+    onNote(note.replace(/^\w+/, spell)),
+  );
+  const faults = known.length === 0 ? faultsOfMixing(check, plans) : [];
   for (const plan of plans) {
     const at = plan.path.replace(/^datasetsConfig/, spell);
     try {
-      await tryDataset({ ...plan, path: at }, tokenizer, onNote);
+      const fault = await faultOfDataset({ ...plan, path: at }, check);
+      if (fault !== undefined) faults.push({ path: at, code: 'INVALID', message: fault });
     } catch (error) {
       if (!AdaptiveTrainerError.isInstance(error)) throw error;
-      const code = error.code === 'NOT_AVAILABLE' ? 'NOT_AVAILABLE' : 'INVALID';
-      faults.push({ path: at, code, message: error.message });
+      faults.push({ path: at, code: 'INVALID', message: error.message });
     }
   }
   return faults;
 }
 
-async function tryDataset(
-  plan: DatasetPlan,
-  tokenizer: Tokenizer | undefined,
-  onNote: (note: string) => void,
-): Promise<void> {
-  let isOnHub = false;
-  const source = await openDataset(plan, onNote, async (id) => {
-    isOnHub = true;
-    onNote(
-      `${plan.path}: there is no ${path.resolve(id)}, so ${JSON.stringify(id)} is taken for a name on the Hub, which was not checked`,
-    );
-    return { train: [], eval: undefined };
+/** @returns what the Hub has against it @throws AdaptiveTrainerError what is wrong on this disk */
+async function faultOfDataset(plan: DatasetPlan, check: CheckDatasets): Promise<string | undefined> {
+  const { settings, tokenizer, onNote } = check;
+  let [fault, isRead]: [string | undefined, boolean] = [undefined, true];
+  const source = await openDataset(plan, onNote, async (id, location, onWarning) => {
+    const noteOn = (note: string) => onNote(`${plan.path}: ${note}`);
+    const reply = await askHub(() => findOnHub(id, location, settings, onWarning), noteOn);
+    if (reply.fault !== undefined) fault = `${reply.fault} (There is no ${resolve(id)} either.)`;
+    const files = reply.answer ?? undefined;
+    isRead = files !== undefined;
+    if (reply.answer === null)
+      noteOn(`${JSON.stringify(id)} is on the Hub; its rows are read when it is trained on`);
+    return files ?? { train: [], eval: undefined };
   });
-  if (isOnHub) return;
+  if (!isRead) return fault;
   await trySplit(plan, source.train(), tokenizer, onNote);
   if (source.eval !== undefined) await trySplit(plan, source.eval(), tokenizer, onNote);
+  return undefined;
+}
+
+/** Its files where they are in the cache, null where they would have to be fetched. */
+async function findOnHub(
+  id: string,
+  location: DatasetLocation,
+  settings: HubSettings,
+  onWarning: (message: string) => void,
+): Promise<DatasetFiles | null> {
+  const { snapshot, chosen } = await findDataset(id, location, { settings, onWarning });
+  const paths = [...chosen.train, ...(chosen.eval ?? [])];
+  if (!snapshot.isOnline) await snapshot.fetch(paths);
+  else if (!(await snapshot.has(paths))) {
+    await checkAccess(settings, { type: 'dataset', name: id });
+    return null;
+  }
+  const local = (some: string[]) => some.map((one) => join(snapshot.dir, ...one.split('/')));
+  return { train: local(chosen.train), eval: chosen.eval && local(chosen.eval) };
 }
 
 async function trySplit(
@@ -78,10 +114,10 @@ async function trySplit(
 }
 
 function faultsOfMixing(
-  { trainingConfig }: ParsedConfig,
+  { trainingConfig, spell }: CheckDatasets,
   plans: readonly DatasetPlan[],
-  spell: (name: string) => string,
 ): ConfigFault[] {
+  if (trainingConfig === undefined) return [];
   try {
     planMixing(trainingConfig, plans);
     return [];

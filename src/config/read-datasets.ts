@@ -1,6 +1,5 @@
 import type { LearningStyle } from '../data/learning-style.js';
-import { planDatasets } from '../data/plan-datasets.js';
-import { AdaptiveTrainerError } from '../errors.js';
+import { readPlans } from '../data/read-plans.js';
 import type { ConfigFault } from './config-fault.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import type { DatasetKwargsInput, DatasetsConfig } from './datasets-config.js';
@@ -37,23 +36,10 @@ export function readDatasets(reader: ConfigReader, config: GivenKeys): DatasetSe
     reader.unexpected(path, 'an object that lists datasets by learning style', given?.value);
     return undefined;
   }
-  const faults = faultsOfPlans(given.value, tables);
+  // What it warns of, it warns of again when the mixer reads it.
+  const { faults } = readPlans(given.value, tables, () => {});
   reader.faults.push(...faults.map((fault) => inUsersSpelling(reader, config, fault)));
   return { datasetsConfig: given.value, ...tables } as unknown as DatasetSettings;
-}
-
-function faultsOfPlans(
-  datasetsConfig: unknown,
-  tables: Record<string, Record<string, never>>,
-): ConfigFault[] {
-  try {
-    planDatasets(datasetsConfig, tables, () => {}); // what it warns of, it warns of again when the mixer reads it
-    return [];
-  } catch (error) {
-    const faults = AdaptiveTrainerError.isInstance(error) ? error.details['faults'] : undefined;
-    if (!Array.isArray(faults)) throw error;
-    return faults as ConfigFault[];
-  }
 }
 
 /** The data layer names the four objects in camelCase; the rest of a path is already the user's. */

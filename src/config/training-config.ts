@@ -48,6 +48,8 @@ export const trainingConfigSchema = z.object({
   mixingStop: field.oneOf('first_exhausted', 'all_exhausted').default('first_exhausted'),
   /** Chat template in place of the model's own: `llama`, `phi`, `qwen`, `smollm`, `chatml` or Jinja text. Default null. */
   chatTemplate: field.text().nullable().default(null),
+  /** Train the header of assistant turns too, as the Python package does, not the answers alone. Default false. */
+  trainOnHeader: field.flag().default(false),
   /** Train on the rows in a new random order each epoch, or in the order given. Default true. */
   shuffle: field.flag().default(true),
 
@@ -87,6 +89,8 @@ export const trainingConfigSchema = z.object({
   precision: field.oneOf('fp32', 'bf16', 'fp16', 'bf16-true').nullable().default(null),
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
+  /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */
+  ignoreDropout: field.flag().default(false),
   /** Mixed precision in float16, computed in bfloat16 on a CPU. Default true, or false where `bf16` is true. */
   fp16: field.flag().optional(),
   /** Mixed precision in bfloat16. With `fp16` and `bf16` both false it trains in float32. Default false. */
@@ -147,6 +151,8 @@ export const trainingConfigSchema = z.object({
    * Default 5.
    */
   saveTotalLimit: field.wholeNumber(1).nullable().default(5),
+  /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
+  saveDtype: field.oneOf('float32', 'bfloat16', 'float16').default('float32'),
   /** Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not. */
   resumeFromCheckpoint: z
     .union([z.boolean(), field.text()], { error: 'a path, true, false or null' })

@@ -20,9 +20,9 @@ export interface TokenizedRows {
 
 /** Renders chats, encodes them and leaves out what cannot be trained on. The same on any thread. */
 export class ChatTokenizer {
-  private words = new GrowingUint32();
-  private lengths = new GrowingUint32();
-  private trained = new GrowingUint32();
+  private readonly words = new GrowingUint32();
+  private readonly lengths = new GrowingUint32();
+  private readonly trained = new GrowingUint32();
   private tooLong = 0;
   private shortestTooLong = Infinity;
   private noTrainedToken = 0;
@@ -60,19 +60,11 @@ export class ChatTokenizer {
 
   /** What came together since the last call. */
   take(): TokenizedRows {
+    const { tooLong, shortestTooLong, noTrainedToken } = this;
     const taken = {
-      ...{ words: this.words.finish(), lengths: this.lengths.finish(), trained: this.trained.finish() },
-      ...{
-        tooLong: this.tooLong,
-        shortestTooLong: this.shortestTooLong,
-        noTrainedToken: this.noTrainedToken,
-      },
+      ...{ words: this.words.take(), lengths: this.lengths.take(), trained: this.trained.take() },
+      ...{ tooLong, shortestTooLong, noTrainedToken },
     };
-    [this.words, this.lengths, this.trained] = [
-      new GrowingUint32(),
-      new GrowingUint32(),
-      new GrowingUint32(),
-    ];
     [this.tooLong, this.shortestTooLong, this.noTrainedToken] = [0, Infinity, 0];
     return taken;
   }

@@ -16,7 +16,8 @@ import { mixOrder } from './mix-order.js';
 import type { DatasetReport, MixedDatasets, MixProgress } from './mixed-datasets.js';
 import { mixedRows, type ChosenRows } from './mixed-rows.js';
 import { openDataset } from './open-dataset.js';
-import { planDatasets, type DatasetTables } from './plan-datasets.js';
+import { planDatasets } from './plan-datasets.js';
+import type { DatasetTables } from './read-plans.js';
 import { planMixing, type MixingOptions } from './plan-mixing.js';
 import { sampleToChat } from './sample-to-chat.js';
 import { throwTogether } from './throw-together.js';
@@ -107,19 +108,28 @@ export class DatasetMixer {
   }
 
   private async encodeAll(sources: ReadonlyMap<DatasetPlan, DatasetSource>, context: MixContext) {
-    const train: ChosenRows[] = [];
-    const evaluation: ChosenRows[] = [];
-    const report: DatasetReport[] = [];
+    const encoded: { plan: DatasetPlan; rows: EncodedSplit; validation: EncodedSplit | undefined }[] = [];
     const empty: AdaptiveTrainerError[] = [];
     for (const [plan, source] of sources) {
       const { files } = source;
       const rows = await encodeSplit(plan, 'train', source.train(), files?.train, context);
       const validation =
         source.eval && (await encodeSplit(plan, 'eval', source.eval(), files?.eval, context));
-      if (rows.rows.length === 0) {
-        empty.push(this.nothingLeft(plan, rows));
-        continue;
-      }
+      if (rows.rows.length === 0) empty.push(this.nothingLeft(plan, rows));
+      else encoded.push({ plan, rows, validation });
+    }
+    await context.close(); // what the threads took is needed for the lists of rows
+    throwTogether(empty);
+    return this.divide(encoded);
+  }
+
+  private divide(
+    encoded: readonly { plan: DatasetPlan; rows: EncodedSplit; validation: EncodedSplit | undefined }[],
+  ) {
+    const train: ChosenRows[] = [];
+    const evaluation: ChosenRows[] = [];
+    const report: DatasetReport[] = [];
+    for (const { plan, rows, validation } of encoded) {
       const divided = divideRows(rows.rows.length, validation?.rows.length, plan.limit);
       this.warnOfEval(plan, rows, validation);
       report.push(makeReport(plan, divided, rows, validation));
@@ -127,7 +137,6 @@ export class DatasetMixer {
       train.push({ rows: rows.rows, chosen: divided.train, style, source: name });
       evaluation.push({ rows: (validation ?? rows).rows, chosen: divided.eval, style, source: name });
     }
-    throwTogether(empty);
     return { train, eval: evaluation, report };
   }
 

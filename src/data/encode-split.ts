@@ -123,7 +123,12 @@ class SplitEncoder {
       return { rows, ...this.note.counts };
     } catch (error) {
       await writer.discard();
-      throw error;
+      if (!AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')) throw error;
+      const { name: dataset, path } = this.plan;
+      throw new AdaptiveTrainerError(error.code, `Dataset "${dataset}" (${path}): ${error.message}`, {
+        details: { dataset },
+        cause: error,
+      });
     }
   }
 

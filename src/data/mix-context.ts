@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { tokenizerFingerprint } from '../tokenizer/tokenizer-fingerprint.js';
 import { ChatTokenizer } from './chat-tokenizer.js';
+import { collectGarbage } from './collect-garbage.js';
 import { EventLoopPacer } from './event-loop-pacer.js';
 import type { MixProgress } from './mixed-datasets.js';
 import { TokenCache } from './token-cache.js';
@@ -51,6 +52,7 @@ export class MixContext {
   /** The worker threads, started when they are first asked for. Undefined where they cannot be. */
   pool(): Promise<TokenizerPool | undefined> {
     const { tokenizer, maxLengthToken, trainOnHeader } = this.settings;
+    if (this.starting === undefined) collectGarbage();
     this.starting ??= TokenizerPool.start({ recipe: tokenizer.recipe, maxLengthToken, trainOnHeader }).catch(
       (error: unknown) => {
         this.warnOnce(
@@ -72,8 +74,12 @@ export class MixContext {
   /** What tokenizing on this thread warned of since the last call. */
   readonly takeWarnings = (): string[] => this.fresh.splice(0);
 
+  /** Ends the threads; others are started should they be asked for again. */
   async close(): Promise<void> {
-    await (await this.starting)?.close();
-    if (this.starting !== undefined) await this.cache?.prune();
+    const { starting } = this;
+    this.starting = undefined;
+    if (starting === undefined) return;
+    await (await starting)?.close();
+    await this.cache?.prune();
   }
 }

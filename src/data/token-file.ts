@@ -11,19 +11,19 @@ const sizesBytes = 16;
 const hashBytes = 32;
 const inMemory = 1 << 25; // bytes of tokens up to which they are kept in memory
 
-/** What follows the tokens in a file. */
+/** What follows the tokens in a file, in parts. */
 export function tokenFileIndex(
   lengths: Uint32Array,
   trained: Uint32Array,
   words: number,
   note: unknown,
-): Buffer {
+): Buffer[] {
   const text = Buffer.from(JSON.stringify(note));
   const sizes = Buffer.alloc(sizesBytes);
   sizes.writeBigUInt64LE(BigInt(words), 0);
   sizes.writeUInt32LE(lengths.length, 8);
   sizes.writeUInt32LE(text.length, 12);
-  return Buffer.concat([bytesOf(lengths), bytesOf(trained), text, sizes]);
+  return [bytesOf(lengths), bytesOf(trained), text, sizes];
 }
 
 /** The bytes of numbers, not copied. */

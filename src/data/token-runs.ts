@@ -25,7 +25,7 @@ export function tokenRuns(
       bytes.push([]);
     }
     runs.at(-1)!.tokens++;
-    bytes.at(-1)!.push(tokenizer.alphabet.bytes(inputIds[at] as number)[0] ?? Buffer.alloc(0));
+    bytes.at(-1)!.push(tokenizer.alphabet.bytes(inputIds[at] as number));
   }
   let carried = 0;
   for (const [index, run] of runs.entries()) {

@@ -38,7 +38,7 @@ export class TokenWriter {
    * @param note stored beside them
    */
   async finish(note: unknown): Promise<TokenRows> {
-    const [lengths, trained] = [this.lengths.finish(), this.trained.finish()];
+    const [lengths, trained] = [this.lengths.take(), this.trained.take()];
     const memory = this.file === undefined ? join32(this.kept, this.words) : undefined;
     if (this.cached !== undefined || this.file !== undefined) {
       try {
@@ -100,10 +100,13 @@ export class TokenWriter {
   }
 
   /** Ends the file, and puts it in its place in one step, so that nobody ever sees a part of it. */
-  private async seal(index: Buffer): Promise<void> {
+  private async seal(index: readonly Buffer[]): Promise<void> {
     const { handle, path } = this.file!;
-    await handle.writeFile(index);
-    await handle.writeFile(this.hash.update(index).digest());
+    for (const part of index) {
+      this.hash.update(part);
+      await handle.writeFile(part);
+    }
+    await handle.writeFile(this.hash.digest());
     if (this.cached === undefined || !path.startsWith(this.cached)) return;
     await handle.sync();
     await rename(path, this.cached);

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { AdaptiveTrainerError, type ErrorCode } from '../errors.js';
 import type { ChatMessage } from '../tokenizer/chat-message.js';
 import { Tokenizer, type TokenizerRecipe } from '../tokenizer/tokenizer.js';
+import { collectGarbage } from './collect-garbage.js';
 import { ChatTokenizer, type TokenizedRows } from './chat-tokenizer.js';
 
 /** What a worker is started with. */
@@ -30,6 +31,7 @@ const { recipe, maxLengthToken, trainOnHeader } = workerData as TokenizerWorkerD
 const warnings: string[] = [];
 const onWarning = (message: string) => void warnings.push(message);
 const chats = new ChatTokenizer(await Tokenizer.again(recipe), maxLengthToken, { trainOnHeader, onWarning });
+collectGarbage();
 
 port.on('message', (text: string) => {
   let row = 0;

@@ -1,4 +1,4 @@
-import { chooseTokenizerFiles } from './choose-tokenizer-files.js';
+import { tokenizerFileNames } from './tokenizer-file-names.js';
 
 const index = 'model.safetensors.index.json';
 
@@ -8,11 +8,12 @@ const index = 'model.safetensors.index.json';
  * as `consolidated.safetensors` or `model.fp16.safetensors`.
  */
 export function chooseModelFiles(paths: readonly string[]): string[] {
+  const own = paths.filter((path) => tokenizerFileNames.includes(path));
   if (paths.includes('adapter_config.json'))
-    return [...chooseTokenizerFiles(paths), ...paths.filter((path) => path === 'adapter_model.safetensors')];
+    return [...own, ...paths.filter((path) => path === 'adapter_model.safetensors')];
   const single = paths.includes('model.safetensors');
   const isWeight = (path: string) =>
     single ? path === 'model.safetensors' : path === index || /^model-\d+-of-\d+\.safetensors$/.test(path);
   const weights = paths.filter((path) => path === 'generation_config.json' || isWeight(path));
-  return [...chooseTokenizerFiles(paths), ...weights];
+  return [...own, ...weights];
 }

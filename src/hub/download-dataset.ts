@@ -1,14 +1,9 @@
 import { join } from 'node:path';
-import { chooseSplits } from '../data/choose-splits.js';
 import type { DatasetFiles } from '../data/dataset-files.js';
 import type { DatasetLocation } from '../data/dataset-plan.js';
-import { AdaptiveTrainerError } from '../errors.js';
-import { chooseDatasetFiles } from './choose-dataset-files.js';
-import { datasetConfigs, type DatasetConfig } from './dataset-configs.js';
+import { findDataset } from './find-dataset.js';
 import type { HubProgress } from './hub-progress.js';
-import { hubSettings, type HubSettings } from './hub-settings.js';
-import { HubSnapshot, type OpenSnapshot } from './hub-snapshot.js';
-import { repoPage } from './repo-page.js';
+import type { HubSettings } from './hub-settings.js';
 
 /** How to download. */
 export interface DownloadDatasetOptions {
@@ -18,14 +13,6 @@ export interface DownloadDatasetOptions {
   onProgress?: ((progress: HubProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
-
-/** Files of a repository by split, and where they will lie. */
-interface Found {
-  snapshot: HubSnapshot;
-  splits: ReadonlyMap<string, string[]>;
-}
-
-const parquetBranch = 'refs/convert/parquet';
 
 /**
  * Brings a dataset of the Hub into the shared cache, of its files only those of the splits that are asked for: its own
@@ -39,106 +26,8 @@ export async function downloadDataset(
   location: DatasetLocation,
   options: DownloadDatasetOptions = {},
 ): Promise<DatasetFiles> {
-  const { settings = hubSettings(), signal, onWarning = () => {}, onProgress } = options;
-  const repo = { type: 'dataset', name } as const;
-  const open = { settings, repo, signal, onWarning };
-  const own = await ownFiles(open, location);
-  const { snapshot, splits } = own.splits.size > 0 ? own : await convertedFiles(open, location, own.snapshot);
-  const chosen = chooseSplits(splits, location, `the dataset "${name}"`, onWarning);
-  await snapshot.fetch([...new Set([...chosen.train, ...(chosen.eval ?? [])])], onProgress);
+  const { snapshot, chosen } = await findDataset(name, location, options);
+  await snapshot.fetch([...new Set([...chosen.train, ...(chosen.eval ?? [])])], options.onProgress);
   const local = (paths: string[]) => paths.map((path) => join(snapshot.dir, ...path.split('/')));
   return { train: local(chosen.train), eval: chosen.eval && local(chosen.eval) };
-}
-
-async function ownFiles(open: OpenSnapshot, location: DatasetLocation): Promise<Found> {
-  const { configName, dataDir, dataFiles, revision } = location;
-  const snapshot = await HubSnapshot.open({ ...open, revision: revision ?? undefined });
-  const configs = dataFiles === null && dataDir === null ? await configsOf(snapshot, open) : [];
-  const { name } = open.repo;
-  const asked = { name, paths: snapshot.paths, configs, configName, dataDir, dataFiles };
-  return { snapshot, splits: chooseDatasetFiles(asked) };
-}
-
-async function configsOf(snapshot: HubSnapshot, { repo, onWarning }: OpenSnapshot): Promise<DatasetConfig[]> {
-  try {
-    return datasetConfigs((await snapshot.read('README.md')) ?? '');
-  } catch (error) {
-    if (AdaptiveTrainerError.isInstance(error)) throw error;
-    onWarning?.(
-      `The README.md of the dataset "${repo.name}" declares its files in a way that cannot be read ` +
-        `(${(error as Error).message.split('\n')[0]}); they are found by their names instead.`,
-    );
-    return [];
-  }
-}
-
-/** `<configuration>/<split>/0000.parquet` on a branch that the Hub keeps. It is of `main`, so of no other revision. */
-async function convertedFiles(
-  open: OpenSnapshot,
-  location: DatasetLocation,
-  own: HubSnapshot,
-): Promise<Found> {
-  const { configName, dataDir, dataFiles, revision } = location;
-  if (revision !== null || dataDir !== null || dataFiles !== null) throw noFiles(open, location, own.paths);
-  let snapshot: HubSnapshot;
-  try {
-    snapshot = await HubSnapshot.open({ ...open, revision: parquetBranch });
-  } catch (error) {
-    const isMissing = AdaptiveTrainerError.isInstance(error, 'HUB_FAILED') && error.details['status'] === 404;
-    throw isMissing ? noFiles(open, location, own.paths) : error;
-  }
-  const byConfig = new Map<string, Map<string, string[]>>();
-  for (const path of [...snapshot.paths].sort()) {
-    const [config, folder, ...rest] = path.split('/');
-    if (rest.length !== 1 || !path.endsWith('.parquet')) continue;
-    const splits = byConfig.get(config!) ?? new Map<string, string[]>();
-    byConfig.set(config!, splits.set(folder!, [...(splits.get(folder!) ?? []), path]));
-  }
-  const only = byConfig.size === 1 ? [...byConfig.keys()][0] : 'default';
-  const splits = byConfig.get(configName ?? only!);
-  if (splits === undefined) throw noFiles(open, location, own.paths, [...byConfig.keys()]);
-  // So that without network it is known again that the dataset's own files do not serve.
-  await own.fetch([]);
-  return { snapshot, splits: withoutPartial(splits, open) };
-}
-
-/** Of a very large dataset the Hub converts the beginning only, and names the folder `partial-train`. */
-function withoutPartial(
-  splits: Map<string, string[]>,
-  { repo, onWarning }: OpenSnapshot,
-): Map<string, string[]> {
-  return new Map(
-    [...splits].map(([folder, files]) => {
-      const split = folder.replace(/^partial-/, '');
-      if (split !== folder) {
-        onWarning?.(
-          `The Hub has the "${split}" rows of "${repo.name}" as Parquet in part only; these are used.`,
-        );
-      }
-      return [split, files];
-    }),
-  );
-}
-
-function noFiles(
-  { settings, repo }: OpenSnapshot,
-  { configName, dataDir }: DatasetLocation,
-  paths: readonly string[],
-  configs: string[] = [],
-): AdaptiveTrainerError {
-  const page = repoPage(settings, repo);
-  const found =
-    configs.length > 0
-      ? `the configurations ${configs.join(', ')}; set "name" to one of them in datasets_kwargs`
-      : `${paths.length === 0 ? 'no files' : paths.slice(0, 8).join(', ')}${paths.length > 8 ? ', …' : ''}`;
-  const what = [
-    ...(configName === null ? [] : [`the configuration "${configName}"`]),
-    ...(dataDir === null ? [] : [`files in ${dataDir}`]),
-  ].join(' and ');
-  return new AdaptiveTrainerError(
-    'DATASET_NOT_FOUND',
-    `Expected ${what === '' ? 'JSONL, JSON, CSV or Parquet files' : what} in the dataset "${repo.name}" but found ` +
-      `${found}. Look at ${page}.`,
-    { details: { dataset: repo.name, page, found: configs.length > 0 ? configs : [...paths] } },
-  );
 }

@@ -18,7 +18,7 @@ export interface HubSettings {
   readonly attempts: number;
   /** The pause before the second attempt; it doubles with each further one. */
   readonly pauseMs: number;
-  /** The longest pause that a Hub may ask for with Retry-After. */
+  /** The longest pause that a Hub may ask for with Retry-After or RateLimit. */
   readonly longestPauseMs: number;
   /** How many files of a repository are fetched at a time. */
   readonly parallelFiles: number;

@@ -9,6 +9,7 @@ import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from './hub-settings.js';
 import { inParallel } from './in-parallel.js';
 import { isCommit } from './is-commit.js';
+import { isDown } from './is-down.js';
 import { linkFile } from './link-file.js';
 import { listRepository } from './list-repository.js';
 import type { ListedFile } from './listed-file.js';
@@ -43,6 +44,11 @@ export class HubSnapshot {
   /** The folder of the files. */
   get dir(): string {
     return this.layout.snapshot(this.commit);
+  }
+
+  /** Whether the Hub was asked; false where only the cache is used. */
+  get isOnline(): boolean {
+    return this.files !== undefined;
   }
 
   /**
@@ -146,6 +152,12 @@ export class HubSnapshot {
     return readFile(join(this.dir, ...path.split('/')), 'utf8').catch(() => undefined);
   }
 
+  /** Whether files are in the cache, every one of them. */
+  async has(paths: readonly string[]): Promise<boolean> {
+    const present = new Set(await new CachedListing(this.layout, this.commit).present());
+    return paths.every((path) => present.has(path));
+  }
+
   private download(
     file: ListedFile,
     signal: AbortSignal,
@@ -190,13 +202,6 @@ async function understood<T>({ settings, repo }: OpenSnapshot, asked: Promise<T>
     if (AdaptiveTrainerError.isInstance(error)) throw error;
     throw oddAnswer(settings, repo, 'an answer in the JSON of the Hub', (error as Error).message);
   }
-}
-
-/** Whether the Hub as a whole is out of reach; a refusal (401, 404) is none of that, and the cache must not hide it. */
-function isDown(error: unknown): boolean {
-  if (!AdaptiveTrainerError.isInstance(error, 'HUB_FAILED')) return false;
-  const { status, attempts } = error.details;
-  return attempts !== undefined && (status === undefined || (status as number) >= 500);
 }
 
 function notCached(

@@ -1,10 +1,10 @@
 import type { HubSettings } from './hub-settings.js';
 
 /**
- * How long to wait before the next attempt, in milliseconds: what the Hub asks for with Retry-After, else twice the last
+ * How long to wait before the next attempt, in milliseconds: what the Hub asks for, else twice the last
  * pause, a little spread so that parallel files do not return together.
  * @param failed attempts that failed so far, 1 or more
- * @param retryAfter the header: seconds or a date
+ * @param retryAfter seconds or a date
  * @returns undefined when the Hub asks for more than `longestPauseMs`
  */
 export function retryPause(

@@ -9,6 +9,7 @@ import type { HubRepo } from './hub-repo.js';
 import { hubSettings, type HubSettings } from './hub-settings.js';
 import { isHubName } from './is-hub-name.js';
 import { repoPage } from './repo-page.js';
+import { whoAmI } from './who-am-i.js';
 import { withoutSecrets } from './without-secrets.js';
 
 /** What to upload and how. */
@@ -117,8 +118,6 @@ function checkCanUpload(settings: HubSettings, repo: string): void {
 
 async function fullName(settings: HubSettings, name: string, signal?: AbortSignal): Promise<string> {
   if (name.includes('/')) return name;
-  const ask = hubFetch(settings, { type: 'model', name }, signal);
-  const response = await ask(`${settings.endpoint}/api/whoami-v2`);
-  const { name: owner } = (await response.json()) as { name?: unknown };
-  return `${String(owner)}/${name}`;
+  const { name: owner } = await whoAmI(settings, { type: 'model', name }, signal);
+  return `${owner}/${name}`;
 }

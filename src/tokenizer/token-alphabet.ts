@@ -8,31 +8,46 @@ export class TokenAlphabet {
   readonly added: ReadonlyMap<number, { lstrip: boolean; rstrip: boolean }>;
   /** True where `▁` stands for a space in the vocabulary (SentencePiece), false for byte-level vocabularies. */
   readonly hasMetaspace: boolean;
-  private readonly cache = new Map<number, readonly Buffer[]>();
+  // The bytes of all tokens that were asked for, one after the other, and where those of each token are. A buffer for
+  // each would take a hundred bytes for every four.
+  private packed = Buffer.alloc(1 << 16);
+  private used = 0;
+  private readonly starts: Int32Array;
+  private readonly ends: Int32Array;
 
+  /** @param parts of tokenizer.json */
   constructor(
     private readonly encoder: Encoder,
-    tokenizerJson: Record<string, unknown>,
+    parts: { decoder?: unknown; pre_tokenizer?: unknown },
   ) {
     const added = [...encoder.get_added_tokens_decoder().entries()];
     this.added = new Map(added.map(([id, token]) => [id, { lstrip: token.lstrip, rstrip: token.rstrip }]));
     let size = 0;
     for (const id of encoder.get_vocab(true).values()) size = Math.max(size, id + 1);
     this.size = size;
-    const parts = JSON.stringify([tokenizerJson['decoder'], tokenizerJson['pre_tokenizer']]);
-    this.hasMetaspace = !parts.includes('"ByteLevel"');
+    this.starts = new Int32Array(size).fill(-1);
+    this.ends = new Int32Array(size);
+    this.hasMetaspace = !JSON.stringify([parts.decoder, parts.pre_tokenizer]).includes('"ByteLevel"');
   }
 
-  /** The byte strings a token may stand for, likeliest first: one, or two where an added token could be read both ways. */
-  bytes(id: number): readonly Buffer[] {
-    let forms = this.cache.get(id);
-    if (forms === undefined) {
-      const token = this.encoder.id_to_token(id) ?? '';
-      const spelled = this.hasMetaspace ? metaspaceBytes(token) : byteLevelBytes(token);
-      forms = this.added.has(id) ? [Buffer.from(token), spelled] : [spelled];
-      this.cache.set(id, forms);
-    }
-    return forms;
+  /** The likeliest byte string that a token stands for. */
+  bytes(id: number): Buffer {
+    this.find(id);
+    return this.packed.subarray(this.starts[id], this.ends[id]);
+  }
+
+  /**
+   * How many bytes of `text` from `at` on a token stands for; undefined where the text goes on otherwise. An added token
+   * may be read both as it is and in the spelling of the vocabulary.
+   *
+   * @param dropSpace leave out a space that the token begins with
+   */
+  matchLength(id: number, text: Buffer, at: number, dropSpace: boolean): number | undefined {
+    this.find(id);
+    const length = matched(this.packed, this.starts[id]!, this.ends[id]!, text, at, dropSpace);
+    if (length !== undefined || !this.added.has(id)) return length;
+    const other = this.spelled(this.encoder.id_to_token(id) ?? '');
+    return matched(other, 0, other.length, text, at, dropSpace);
   }
 
   /** The text as the model part of the tokenizer sees it, in the spelling of `bytes`. */
@@ -40,6 +55,38 @@ export class TokenAlphabet {
     const normalized = this.encoder.normalizer === null ? text : this.encoder.normalizer(text);
     return this.hasMetaspace ? normalized.replaceAll('▁', ' ') : normalized;
   }
+
+  private find(id: number): void {
+    if (this.starts[id]! >= 0) return;
+    const token = this.encoder.id_to_token(id) ?? '';
+    const bytes = this.added.has(id) ? Buffer.from(token) : this.spelled(token);
+    if (this.used + bytes.length > this.packed.length) {
+      const larger = Buffer.alloc(Math.max(this.packed.length * 2, this.used + bytes.length));
+      this.packed.copy(larger);
+      this.packed = larger;
+    }
+    this.packed.set(bytes, this.used);
+    this.starts[id] = this.used;
+    this.used += bytes.length;
+    this.ends[id] = this.used;
+  }
+
+  private spelled(token: string): Buffer {
+    return this.hasMetaspace ? metaspaceBytes(token) : byteLevelBytes(token);
+  }
+}
+
+function matched(
+  token: Buffer,
+  from: number,
+  end: number,
+  text: Buffer,
+  at: number,
+  dropSpace: boolean,
+): number | undefined {
+  const start = dropSpace && from < end && token[from] === 0x20 ? from + 1 : from;
+  for (let i = start; i < end; i++) if (token[i] !== text[at + i - start]) return undefined;
+  return end - start;
 }
 
 function metaspaceBytes(token: string): Buffer {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isPlainObject } from '../config/is-plain-object.js';
@@ -5,7 +6,6 @@ import { AdaptiveTrainerError } from '../errors.js';
 
 /** What a folder of a Hugging Face model says about its tokenizer, read but not interpreted. */
 export interface TokenizerFiles {
-  tokenizer: Record<string, unknown>;
   config: Record<string, unknown>;
   /** The text of tokenizer_config.json, to write it back without touching what was not changed. */
   configText: string;
@@ -16,28 +16,40 @@ export interface TokenizerFiles {
 }
 
 /**
- * Reads the tokenizer's files of a folder.
+ * Reads the tokenizer's files of a folder, but for tokenizer.json, which is large and not kept.
  *
- * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when tokenizer.json or tokenizer_config.json is missing, or a file
- * is not what it should be
+ * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when tokenizer_config.json is missing, or a file is not what it should
+ * be
  */
 export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
-  const tokenizerText = await read(dir, 'tokenizer.json');
   const configText = await read(dir, 'tokenizer_config.json');
-  if (tokenizerText === undefined) throw missing(dir, 'tokenizer.json');
   if (configText === undefined) throw missing(dir, 'tokenizer_config.json');
   const config = parse(dir, 'tokenizer_config.json', configText);
   const mapText = await read(dir, 'special_tokens_map.json');
   const modelText = await read(dir, 'config.json');
   const modelType = modelText === undefined ? undefined : parse(dir, 'config.json', modelText)['model_type'];
   return {
-    tokenizer: checkShape(dir, parse(dir, 'tokenizer.json', tokenizerText)),
     config,
     configText,
     specialTokensMap: mapText === undefined ? {} : parse(dir, 'special_tokens_map.json', mapText),
     modelType: typeof modelType === 'string' ? modelType : undefined,
     chatTemplate: await findChatTemplate(dir, config),
   };
+}
+
+/**
+ * Reads tokenizer.json of a folder.
+ *
+ * @throws AdaptiveTrainerError `TOKENIZER_INVALID` when it is missing or is not what it should be
+ */
+export function readTokenizerJson(dir: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(join(dir, 'tokenizer.json'), 'utf8');
+  } catch (cause) {
+    throw isMissing(cause) ? missing(dir, 'tokenizer.json') : unreadable(join(dir, 'tokenizer.json'), cause);
+  }
+  return checkShape(dir, parse(dir, 'tokenizer.json', text));
 }
 
 /** A template in a file of its own goes before one in tokenizer_config.json, as in transformers. */
@@ -95,13 +107,20 @@ async function read(dir: string, name: string): Promise<string | undefined> {
   try {
     return await readFile(join(dir, name), 'utf8');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new AdaptiveTrainerError('IO_FAILED', `Could not read ${join(dir, name)}: ${String(cause)}`, {
-      details: { path: join(dir, name) },
-      cause,
-    });
+    if (isMissing(cause)) return undefined;
+    throw unreadable(join(dir, name), cause);
   }
+}
+
+function isMissing(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+function unreadable(path: string, cause: unknown): AdaptiveTrainerError {
+  return new AdaptiveTrainerError('IO_FAILED', `Could not read ${path}: ${String(cause)}`, {
+    details: { path },
+    cause,
+  });
 }
 
 function parse(dir: string, name: string, text: string): Record<string, unknown> {

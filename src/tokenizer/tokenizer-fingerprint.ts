@@ -14,7 +14,7 @@ export async function tokenizerFingerprint(tokenizer: Tokenizer): Promise<string
     hash.update(`${name} ${content.length}\n`).update(content);
   }
   const template = tokenizer.chatTemplate ?? '';
-  hash.update(JSON.stringify([template, tokenizer.recipe.hasOwnPad]));
+  hash.update(JSON.stringify([template, tokenizer.recipe.ownPad]));
   // Some templates write the day into the system prompt.
   if (template.includes('strftime_now')) hash.update(strftime(new Date(), '%Y-%m-%d'));
   return hash.digest('hex');

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { chooseTokenizerFiles } from '../hub/choose-tokenizer-files.js';
 import type { DownloadModelOptions } from '../hub/download-model.js';
 import { downloadSnapshot } from '../hub/download-snapshot.js';
 import { hubSettings } from '../hub/hub-settings.js';
 import { isHubName } from '../hub/is-hub-name.js';
+import { tokenizerFileNames } from '../hub/tokenizer-file-names.js';
 import { adapterBase, findAdapter, isAdapterFolder } from '../model/adapter/find-adapter.js';
 
 /** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights.
@@ -28,5 +28,5 @@ async function ownFolder(
   const dir = resolve(dirOrHubId);
   if (existsSync(dir) || !isHubName(dirOrHubId)) return dir;
   const repo = { type: 'model', name: dirOrHubId } as const;
-  return downloadSnapshot({ ...options, settings, repo, choose: chooseTokenizerFiles });
+  return downloadSnapshot({ ...options, settings, repo, allowPatterns: tokenizerFileNames });
 }

@@ -1,14 +1,15 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Tokenizer as Encoder } from '@huggingface/tokenizers';
+import type { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
 import type { ChatMessage } from './chat-message.js';
 import { ChatTemplate } from './chat-template.js';
+import { leanEncoder } from './lean-encoder.js';
 import { specialTokens } from './special-tokens.js';
 import { TokenAlphabet } from './token-alphabet.js';
 import { tokenizerFolder } from './tokenizer-folder.js';
-import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.js';
+import { readTokenizerFiles, readTokenizerJson, type TokenizerFiles } from './tokenizer-files.js';
 import { withPadToken } from './with-pad-token.js';
 import { withPaddingSide } from './with-padding-side.js';
 
@@ -29,8 +30,15 @@ export interface TokenizerRecipe {
   dir: string;
   /** Null: the one of the folder. */
   chatTemplate: string | null;
-  /** Whether `ensurePadToken` chose the padding token. */
-  hasOwnPad: boolean;
+  /** The padding token that `ensurePadToken` chose; null: that of the files, if any. */
+  ownPad: OwnPad | null;
+}
+
+interface OwnPad {
+  token: string;
+  id: number;
+  /** Whether it is not in the vocabulary of the files. */
+  isAdded: boolean;
 }
 
 /**
@@ -47,17 +55,19 @@ export class Tokenizer {
   private readonly special: Record<string, string>;
   private template: ChatTemplate | undefined;
   private templateChanged = false;
-  private hasOwnPad = false;
+  private ownPad: OwnPad | null = null;
   private side: 'left' | 'right';
 
   private constructor(
     /** The folder it was read from. */
     readonly dir: string,
     private encoder: Encoder,
-    private files: TokenizerFiles,
+    /** Of tokenizer.json. */
+    parts: Record<string, unknown>,
+    private readonly files: TokenizerFiles,
   ) {
     this.special = specialTokens(files, (token) => encoder.token_to_id(token) !== undefined);
-    this.alphabet = new TokenAlphabet(encoder, files.tokenizer);
+    this.alphabet = new TokenAlphabet(encoder, parts);
     this.side = files.config['padding_side'] === 'left' ? 'left' : 'right';
     const found = files.chatTemplate;
     if (found !== undefined) this.template = new ChatTemplate(found.source, found.origin, this.special);
@@ -74,10 +84,19 @@ export class Tokenizer {
     dirOrHubId: string,
     { revision, hub }: { revision?: string; hub?: Partial<HubSettings> } = {},
   ): Promise<Tokenizer> {
-    const path = await tokenizerFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
+    return Tokenizer.open(
+      await tokenizerFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) }),
+      null,
+    );
+  }
+
+  private static async open(path: string, ownPad: OwnPad | null): Promise<Tokenizer> {
+    const json = withPadToken.inTokenizer(readTokenizerJson(path), ownPad);
     const files = await readTokenizerFiles(path);
     try {
-      return new Tokenizer(path, new Encoder(files.tokenizer, files.config), files);
+      const tokenizer = new Tokenizer(path, leanEncoder(json, files.config), json, files);
+      if (ownPad !== null) tokenizer.setPad(ownPad);
+      return tokenizer;
     } catch (cause) {
       throw new AdaptiveTrainerError(
         'TOKENIZER_INVALID',
@@ -180,29 +199,31 @@ export class Tokenizer {
     const unknown = this.special['unk_token'];
     const token = unknown !== undefined && this.idOf('unk_token') !== null ? unknown : '<|pad|>';
     const known = this.encoder.token_to_id(token);
-    const id = known ?? this.vocabSize;
-    this.special['pad_token'] = token;
-    this.hasOwnPad = true;
-    if (known !== undefined) return { id, isAdded: false };
-    const { tokenizer, config } = this.files;
-    const added = withPadToken.inTokenizer(tokenizer, token, id);
-    this.encoder = new Encoder(added, config);
-    this.alphabet = new TokenAlphabet(this.encoder, added);
-    this.files = { ...this.files, tokenizer: added };
-    return { id, isAdded: true };
+    const pad = { token, id: known ?? this.vocabSize, isAdded: known === undefined };
+    this.setPad(pad);
+    if (pad.isAdded) {
+      const json = withPadToken.inTokenizer(readTokenizerJson(this.dir), pad);
+      this.encoder = leanEncoder(json, this.files.config);
+      this.alphabet = new TokenAlphabet(this.encoder, json);
+    }
+    return { id: pad.id, isAdded: pad.isAdded };
+  }
+
+  private setPad(pad: OwnPad): void {
+    this.ownPad = pad;
+    this.special['pad_token'] = pad.token;
   }
 
   /** What makes the same tokenizer again, in another thread too: `Tokenizer.again(tokenizer.recipe)`. */
   get recipe(): TokenizerRecipe {
     const chatTemplate = this.templateChanged ? this.chatTemplate : null;
-    return { dir: this.dir, chatTemplate, hasOwnPad: this.hasOwnPad };
+    return { dir: this.dir, chatTemplate, ownPad: this.ownPad };
   }
 
   /** A tokenizer made from the recipe of another one. @throws AdaptiveTrainerError see `fromPretrained` */
-  static async again({ dir, chatTemplate, hasOwnPad }: TokenizerRecipe): Promise<Tokenizer> {
-    const tokenizer = await Tokenizer.fromPretrained(dir);
+  static async again({ dir, chatTemplate, ownPad }: TokenizerRecipe): Promise<Tokenizer> {
+    const tokenizer = await Tokenizer.open(dir, ownPad);
     if (chatTemplate !== null) tokenizer.chatTemplate = chatTemplate;
-    if (hasOwnPad) tokenizer.ensurePadToken();
     return tokenizer;
   }
 
@@ -243,7 +264,7 @@ export class Tokenizer {
         }
       }
       await writeFile(join(target, 'tokenizer_config.json'), this.configText());
-      if (this.hasOwnPad) await this.writePadToken(target);
+      if (this.ownPad !== null) await this.writePadToken(target, this.ownPad);
       if (this.templateChanged && this.template !== undefined) {
         await writeFile(join(target, 'chat_template.jinja'), this.template.source);
       }
@@ -263,17 +284,18 @@ export class Tokenizer {
     const { config, configText } = this.files;
     const recorded = config['padding_side'] ?? 'right';
     const text = this.side === recorded ? configText : withPaddingSide(configText, this.side);
-    return this.hasOwnPad
-      ? withPadToken.inConfig(text, this.special['pad_token'] ?? '', this.padTokenId ?? 0)
-      : text;
+    return this.ownPad === null ? text : withPadToken.inConfig(text, this.ownPad);
   }
 
   /** The files beside tokenizer_config.json that name the padding token. */
-  private async writePadToken(target: string): Promise<void> {
-    const { tokenizer, specialTokensMap } = this.files;
-    await writeFile(join(target, 'tokenizer.json'), JSON.stringify(tokenizer));
+  private async writePadToken(target: string, pad: OwnPad): Promise<void> {
+    const { specialTokensMap } = this.files;
+    if (pad.isAdded) {
+      const json = withPadToken.inTokenizer(readTokenizerJson(this.dir), pad);
+      await writeFile(join(target, 'tokenizer.json'), JSON.stringify(json));
+    }
     if (Object.keys(specialTokensMap).length === 0) return;
-    const map = { ...specialTokensMap, pad_token: this.special['pad_token'] };
+    const map = { ...specialTokensMap, pad_token: pad.token };
     await writeFile(join(target, 'special_tokens_map.json'), `${JSON.stringify(map, null, 2)}\n`);
   }
 

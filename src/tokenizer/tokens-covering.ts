@@ -78,7 +78,7 @@ function walk(
       while (at < bytes.length && isSpace(bytes[at])) at++;
     }
     const atSectionStart = index === 0 || (previous !== undefined && added === undefined);
-    const length = matchLength(alphabet.bytes(id), bytes, at, dropPrefix && atSectionStart);
+    const length = alphabet.matchLength(id, bytes, at, dropPrefix && atSectionStart);
     if (length === undefined) return undefined;
     starts[index] = at;
     at += length;
@@ -87,21 +87,6 @@ function walk(
   }
   if (previous?.rstrip) while (at < bytes.length && isSpace(bytes[at])) at++;
   return at === bytes.length ? { starts, ends } : undefined;
-}
-
-function matchLength(
-  forms: readonly Buffer[],
-  bytes: Buffer,
-  at: number,
-  dropPrefix: boolean,
-): number | undefined {
-  for (const form of forms) {
-    const wanted = dropPrefix && form[0] === 0x20 ? form.subarray(1) : form;
-    if (bytes.compare(wanted, 0, wanted.length, at, Math.min(at + wanted.length, bytes.length)) === 0) {
-      return wanted.length;
-    }
-  }
-  return undefined;
 }
 
 function isSpace(byte: number | undefined): boolean {

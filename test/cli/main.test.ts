@@ -95,7 +95,7 @@ describe('adaptive-trainer validate', () => {
 
   it('passes a good one, saying what has no effect: status 0', async () => {
     const { status, stdout, stderr } = await run('validate', await fileWith(JSON.stringify(config())));
-    expect(stderr).toContain('note datasetsKwargs has an entry for "row"');
+    expect(stderr).toContain('note datasets_kwargs has an entry for "row"');
     expect(stdout).toMatch(/is valid: .*model on 1 dataset\.\n$/);
     expect(status).toBe(0);
   });
@@ -105,7 +105,8 @@ describe('adaptive-trainer validate', () => {
     const { status, stdout, stderr } = await run('validate', await fileWith(JSON.stringify(bad)));
     expect(status).toBe(1);
     expect(stdout).toBe('');
-    expect(stderr.split('\n').slice(0, 3)).toEqual([
+    expect(stderr.split('\n').slice(0, 4)).toEqual([
+      'note datasets_kwargs has an entry for "row", which is no dataset here, so it has no effect.',
       'CONFIG_INVALID: Expected a valid configuration but found 2 faults:',
       '  training_config.batch_sise: expected a known key, received an unknown one; did you mean "batch_size"?',
       '  training_config.learning_rate: expected a number, 0 or more, received the string "x"',

@@ -49,6 +49,13 @@ describe('readConfigFile', () => {
     expect(error.message).toContain(`at line ${line}, column ${column}.`);
   });
 
+  it('finds a key that is there twice', async () => {
+    await writeFile(file, '{"training_config": {\n "seed": 1, "lr": {"seed": 2}, "seed": 3}}');
+    const error = await failure(file);
+    expect(error.details).toMatchObject({ file, line: 2, column: 32, key: 'seed' });
+    expect(error.message).toMatch(/each key once.*"seed" again at line 2, column 32/);
+  });
+
   it('tells of a file that is not there or is a folder', async () => {
     expect(await failure(path.join(folder, 'none.json'))).toMatchObject({ code: 'IO_FAILED' });
     expect((await failure(folder)).message).toContain('it cannot be read: EISDIR');

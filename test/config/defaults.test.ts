@@ -57,6 +57,9 @@ const ownDefaults = {
   mixing_probabilities: null,
   mixing_stop: 'first_exhausted',
   chat_template: null,
+  train_on_header: false,
+  ignore_dropout: false,
+  save_dtype: 'float32',
   device: 'auto',
   threads: null,
 };

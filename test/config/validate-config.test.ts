@@ -48,18 +48,9 @@ describe('validateConfig', () => {
     expect(config.modelName).toBe('model');
   });
 
-  it('notes what it takes for a model on the Hub, and settings without effect', async () => {
-    const { notes } = await validate({ modelName: 'org/model-1B', datasetsKwargs: { 'row.jsonl': {} } });
-    expect(notes).toHaveLength(2);
-    expect(notes[0]).toMatch(/^modelName: .*"org\/model-1B" is taken for a name on the Hub/);
-    expect(notes[1]).toMatch(/"row\.jsonl".*Did you mean "rows\.jsonl"/);
-  });
-
-  it('notes what it takes for a dataset on the Hub', async () => {
-    const { notes } = await validate({ datasetsConfig: { misc: ['user/rows:|:9'] } });
-    expect(notes).toEqual([
-      expect.stringMatching(/^datasetsConfig\.misc\[0\]: .*"user\/rows" is taken for a name on the Hub/),
-    ]);
+  it('notes settings without effect', async () => {
+    const { notes } = await validate({ datasetsKwargs: { 'row.jsonl': {} } });
+    expect(notes).toEqual([expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)]);
   });
 
   it('finds all paths that are wrong, at once', async () => {
@@ -85,9 +76,40 @@ describe('validateConfig', () => {
     expect((await faultsOf({ modelName }))[0]!.message).toContain(message);
   });
 
-  it('finds wrong values before it looks at paths', async () => {
-    const faults = await faultsOf({ modelName: './none', trainingConfig: { batchSize: 0 } });
-    expect(faults.map(({ path: at }) => at)).toEqual(['trainingConfig.batchSize']);
+  it('tells wrong values and wrong paths together', async () => {
+    const faults = await faultsOf({
+      modelName: './none',
+      outputDir: 'rows.jsonl/out',
+      trainingConfig: { batchSize: 0 },
+      uploadConfig: { isPrivateRepo: 'yes' },
+      datasetsConfig: { ideas: ['gone.jsonl'] },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      ...['trainingConfig.batchSize', 'uploadConfig.isPrivateRepo'],
+      ...['modelName', 'datasetsConfig.ideas[0]', 'outputDir'],
+    ]);
+    const half = await faultsOf({ modelName: 3, datasetsConfig: { ideas: ['gone.jsonl'] } });
+    expect(half.map(({ path: at }) => at)).toEqual(['modelName', 'datasetsConfig.ideas[0]']);
+  });
+
+  it('looks at the datasets that have no fault where others have one', async () => {
+    const faults = await faultsOf({
+      datasetsConfig: { idea: ['rows.jsonl'], ideas: ['gone.jsonl', 'rows.jsonl:|:no'] },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      ...['datasetsConfig.idea', 'datasetsConfig.ideas[1]', 'datasetsConfig.ideas[0]'],
+    ]);
+  });
+
+  it('tells what it noted also where there are faults', async () => {
+    const failing = validate({ modelName: './none', datasetsKwargs: { 'row.jsonl': {} } });
+    await expect(failing).rejects.toMatchObject({
+      details: { notes: [expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)] },
+    });
+  });
+
+  it.each([undefined, 3, []])('has one fault to tell of %j', async (input) => {
+    await expect(validateConfig(input, {})).rejects.toMatchObject({ details: { faults: [{ path: '' }] } });
   });
 
   it.each([

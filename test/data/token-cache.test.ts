@@ -1,7 +1,8 @@
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { planDatasets, type DatasetTables } from '../../src/data/plan-datasets.js';
+import { planDatasets } from '../../src/data/plan-datasets.js';
+import type { DatasetTables } from '../../src/data/read-plans.js';
 import { TokenCache } from '../../src/data/token-cache.js';
 import { tokenizerFingerprint } from '../../src/tokenizer/tokenizer-fingerprint.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';

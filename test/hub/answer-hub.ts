@@ -22,7 +22,7 @@ export function answerHub(hub: StandInHub, exchange: Exchange): void {
   }
   if (plain === '/api/whoami-v2') {
     return known
-      ? sendJson(exchange, { type: 'user', name: 'me' })
+      ? sendJson(exchange, { type: 'user', name: 'me', ...hub.account })
       : refuse(exchange, 401, undefined, 'no token');
   }
   if (answerUpload(hub, exchange, plain, known)) return;
@@ -41,6 +41,12 @@ export function answerHub(hub: StandInHub, exchange: Exchange): void {
   if (asked !== null) {
     const repo = open(asked[1]!, asked[2]!);
     return repo && sendPathsInfo(hub, exchange, repo, asked[3]!);
+  }
+  const access = /^\/api\/(model|dataset)s\/(.+)\/auth-check$/.exec(plain);
+  if (access !== null) {
+    const repo = open(access[1]!, access[2]!);
+    if (repo?.gated === true && !known) return refuseGated(exchange, repo);
+    return repo && sendJson(exchange, {});
   }
   const about = info.exec(plain);
   if (about !== null) {
@@ -139,6 +145,10 @@ function sendPathsInfo(hub: StandInHub, exchange: Exchange, repo: StoredRepo, re
   sendJson(exchange, entries);
 }
 
+function refuseGated(exchange: Exchange, { type, name }: StoredRepo): void {
+  refuse(exchange, 401, 'GatedRepo', `Access to ${type} ${name} is restricted.`);
+}
+
 function sendFile(
   hub: StandInHub,
   exchange: Exchange,
@@ -148,7 +158,7 @@ function sendFile(
   known: boolean,
 ): void {
   if (repo.gated && !known) {
-    return refuse(exchange, 401, 'GatedRepo', `Access to model ${repo.name} is restricted.`);
+    return refuseGated(exchange, repo);
   }
   const found = at(hub, exchange, repo, rev);
   if (found === undefined) return;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { partTag } from './answer-storage.js';
 import { refuse, sendJson } from './send.js';
 import type { Exchange, StandInHub } from './stand-in-hub.js';
 import { isLarge, type StoredFile, type StoredRepo } from './stand-in-store.js';
@@ -12,6 +14,11 @@ export function answerUpload(hub: StandInHub, exchange: Exchange, path: string, 
   if (exchange.method !== 'POST' || path.includes('/paths-info/')) return false;
   if (path === '/api/validate-yaml') {
     sendJson(exchange, { errors: [], warnings: [] });
+    return true;
+  }
+  // Its address is signed: that stands in for a token, which Python's client does not send here.
+  if (path === '/api/complete_multipart') {
+    complete(hub, exchange);
     return true;
   }
   const act = routes(hub, exchange, path);
@@ -60,15 +67,57 @@ function preupload(hub: StandInHub, exchange: Exchange, repo: StoredRepo, branch
 }
 
 function batch(hub: StandInHub, exchange: Exchange, repo: StoredRepo): void {
-  const asked = JSON.parse(exchange.body.toString()) as { objects: { oid: string; size: number }[] };
+  const asked = JSON.parse(exchange.body.toString()) as {
+    objects: { oid: string; size: number }[];
+    transfers?: string[];
+  };
   const prefix = repo.type === 'dataset' ? 'datasets/' : '';
   const verify = `${hub.endpoint}/${prefix}${repo.name}.git/info/lfs/objects/verify`;
+  const inParts = asked.transfers?.includes('multipart') === true;
   const objects = asked.objects.map(({ oid, size }) => {
     if (hub.store.large.has(oid)) return { oid, size };
-    const upload = { href: `${hub.storage}/${oid}?X-Signature=signed`, header: {} };
+    const whole = { href: `${hub.storage}/${oid}?X-Signature=signed`, header: {} };
+    const upload = inParts && size > hub.partSize ? partsOf(hub, oid, size) : whole;
     return { oid, size, authenticated: true, actions: { upload, verify: { href: verify, header: {} } } };
   });
-  sendJson(exchange, { transfer: 'basic', objects });
+  sendJson(exchange, { transfer: inParts ? 'multipart' : 'basic', objects });
+}
+
+/** Where the parts go, and where to say that all are there. */
+function partsOf(hub: StandInHub, oid: string, size: number) {
+  const numbers = Array.from({ length: Math.ceil(size / hub.partSize) }, (_, index) => index + 1);
+  const addresses = numbers.map((part) => [
+    String(part).padStart(5, '0'),
+    `${hub.storage}/${oid}/${part}?X-Signature=signed`,
+  ]);
+  return {
+    href: `${hub.endpoint}/api/complete_multipart?uploadId=${oid.slice(0, 8)}`,
+    header: {
+      chunk_size: String(hub.partSize),
+      ...(Object.fromEntries(addresses) as Record<string, string>),
+    },
+  };
+}
+
+function complete(hub: StandInHub, exchange: Exchange): void {
+  const { oid, parts } = JSON.parse(exchange.body.toString()) as {
+    oid: string;
+    parts: { partNumber: number; etag: string }[];
+  };
+  const stored = hub.store.parts.get(oid);
+  const contents = parts.map(({ partNumber, etag }) => {
+    const content = stored?.get(partNumber);
+    return content !== undefined && etag === partTag(content) ? content : undefined;
+  });
+  const whole = contents.every((one) => one !== undefined) ? Buffer.concat(contents) : undefined;
+  const isSigned = exchange.url.endsWith(`?uploadId=${oid.slice(0, 8)}`);
+  if (!isSigned) return refuse(exchange, 403, undefined, 'the address is not signed');
+  if (whole === undefined || createHash('sha256').update(whole).digest('hex') !== oid) {
+    return refuse(exchange, 400, undefined, 'the parts do not make the file');
+  }
+  hub.store.large.set(oid, whole);
+  hub.store.parts.delete(oid);
+  sendJson(exchange, { success: true });
 }
 
 function verify(hub: StandInHub, exchange: Exchange): void {

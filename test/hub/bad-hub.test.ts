@@ -70,6 +70,31 @@ describe('a passing trouble', () => {
     expect(Date.now() - start).toBeGreaterThanOrEqual(1000);
   });
 
+  it.each([
+    ['"resolvers";r=0;t=1', 1000],
+    ['"api";r=17;t=200, "resolvers"; r=0; t=1', 1000],
+    ['"pages";r=3;t=200', 0],
+    ['nonsense', 0],
+  ])('waits as long as RateLimit says where there is no Retry-After: %s', async (ratelimit, least) => {
+    publish();
+    test.hub.fail(/revision/, { kind: 'status', status: 429, headers: { ratelimit } });
+    const started = performance.now();
+    await downloadModel('me/tiny', { settings: test.settings() });
+    const waited = performance.now() - started;
+    expect(waited).toBeGreaterThanOrEqual(least - 5);
+    if (least === 0) expect(waited).toBeLessThan(1500);
+  });
+
+  it('a RateLimit of an hour is not waited for, and Retry-After goes before it', async () => {
+    publish();
+    test.hub.fail(/revision/, { kind: 'status', status: 429, headers: { ratelimit: '"api";r=0;t=3600' } });
+    const failure = await failureOf(downloadModel('me/tiny', { settings: test.settings() }));
+    expect(failure.message).toMatch(/HTTP 429\), asked once/);
+    const headers = { ratelimit: '"api";r=0;t=3600', 'retry-after': '0' };
+    test.hub.fail(/revision/, { kind: 'status', status: 429, headers });
+    await downloadModel('me/tiny', { settings: test.settings() });
+  });
+
   it('waits until the date that Retry-After says', async () => {
     publish();
     const date = new Date(Date.now() + 1900).toUTCString(); // whole seconds, so 0.9 s or more

@@ -3,6 +3,7 @@ import { lstat, mkdir, readFile, readdir, readlink, stat, writeFile } from 'node
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { downloadModel } from '../../src/hub/download-model.js';
+import { downloadSnapshot } from '../../src/hub/download-snapshot.js';
 import type { HubProgress } from '../../src/hub/hub-progress.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';
@@ -236,5 +237,20 @@ describe('the token', () => {
     const settings = test.settings({ token });
     await downloadModel('me/tiny', { settings });
     await downloadModel('me/gated', { settings });
+  });
+});
+
+describe('downloadSnapshot', () => {
+  const files = { 'a.json': '1', 'b.json': '2', 'data/c.json': '3', 'data/d.bin': '4', 'readme.md': '5' };
+  it.each([
+    [{}, ['a.json', 'b.json', 'data', 'readme.md']],
+    [{ allowPatterns: ['*.json'] }, ['a.json', 'b.json']],
+    [{ allowPatterns: ['**/*.json'], ignorePatterns: ['b.*'] }, ['a.json', 'data']],
+    [{ ignorePatterns: ['data/**', 'readme.md'] }, ['a.json', 'b.json']],
+  ])('fetches what %j allows', async (patterns, found) => {
+    test.hub.store.put(test.hub.store.create('dataset', 'me/files'), files);
+    const repo = { type: 'dataset', name: 'me/files' } as const;
+    const dir = await downloadSnapshot({ repo, settings: test.settings(), ...patterns });
+    expect((await readdir(dir)).sort()).toEqual(found);
   });
 });

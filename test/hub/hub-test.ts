@@ -35,6 +35,9 @@ export function hubTest(): HubTest {
     test.hub.store.repos.clear();
     test.hub.store.large.clear();
     test.hub.pageSize = 1000;
+    test.hub.account = {};
+    test.hub.partSize = Infinity;
+    test.hub.store.parts.clear();
   });
   afterEach(() => rm(test.folder, { recursive: true, force: true }));
   return test;

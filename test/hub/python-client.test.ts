@@ -92,6 +92,19 @@ describe.skipIf(python === undefined)(`the official client (${needsPython})`, ()
     expect(urls.filter((url) => /^PUT \/[0-9a-f]{64}$/.test(url))).toHaveLength(1);
   });
 
+  it('uploads a very large file in parts', async () => {
+    test.hub.partSize = 60_000;
+    const folder = join(test.folder, 'model');
+    await mkdir(folder);
+    const weights = randomBytes(200_000);
+    await writeFile(join(folder, 'model.safetensors'), weights);
+    await runPython(test, ['upload', folder, 'me/parts', 'in parts'], { HF_TOKEN: token });
+    const repo = test.hub.store.find('model', 'me/parts')!;
+    const { files } = repo.commits.get(repo.branches.get('main')!)!;
+    expect(files.get('model.safetensors')!.content.equals(weights)).toBe(true);
+    expect(test.hub.requests.filter(({ method }) => method === 'PUT')).toHaveLength(4);
+  });
+
   it('load_dataset reads the files that we find, for every layout', async () => {
     const asked = datasetLayouts.map((layout, index) => {
       publishDataset(test, `me/rows${index}`, layout);

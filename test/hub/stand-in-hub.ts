@@ -46,6 +46,10 @@ export class StandInHub {
   readonly requests: SeenRequest[] = [];
   /** Tokens that may write and open private and gated repositories. */
   readonly tokens = new Set<string>();
+  /** Larger files are uploaded in parts of so many bytes, as the real Hub asks for from some gigabytes on. */
+  partSize = Infinity;
+  /** What else whoami tells of the owner of these tokens. */
+  account: Record<string, unknown> = {};
   /** How many files a page of a listing has. */
   pageSize = 1000;
   private readonly faults: PlannedFault[] = [];

@@ -28,6 +28,8 @@ export class StandInStore {
   readonly repos = new Map<string, StoredRepo>();
   /** Large files by SHA-256. */
   readonly large = new Map<string, Buffer>();
+  /** Parts of large files whose upload is not complete, by SHA-256 of the whole and their number from 1. */
+  readonly parts = new Map<string, Map<number, Buffer>>();
 
   find(type: string, name: string): StoredRepo | undefined {
     return this.repos.get(`${type}/${name}`);

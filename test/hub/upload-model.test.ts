@@ -76,6 +76,29 @@ describe('uploadModel', () => {
     expect(test.hub.requests.filter(({ host }) => host === 'storage')).toEqual([]);
   });
 
+  it('sends a very large file in parts, each again where it fails, and the token to none of them', async () => {
+    test.hub.partSize = 60_000;
+    const fault: Fault = { kind: 'status', status: 500 };
+    test.hub.fail(/\/3\?X-Signature/, fault);
+    test.hub.fail(/complete_multipart/, { kind: 'status', status: 503 });
+    await upload();
+    expect(contents().files.get('model.safetensors')!.content.equals(weights)).toBe(true);
+    const puts = test.hub.requests.filter(({ method }) => method === 'PUT');
+    expect(puts.map(({ body }) => body.length).sort()).toEqual(
+      [20_000, ...Array<number>(4).fill(60_000)].sort(),
+    );
+    expect(puts.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+    expect(test.hub.store.parts.size).toBe(0);
+  });
+
+  it('says so where the parts do not arrive as they were sent', async () => {
+    test.hub.partSize = 60_000;
+    test.hub.fail(/complete_multipart/, { kind: 'status', status: 400, body: '{"error":"bad parts"}' }, 9);
+    const failure = await failureOf(upload());
+    expect(failure.message).toMatch(/HTTP 400.*bad parts/);
+    expect(contents().files.size).toBe(0);
+  });
+
   it('puts a bare name under the account of the token', async () => {
     await upload({ repo: 'tiny' });
     expect(contents('me/tiny').files.size).toBe(5);

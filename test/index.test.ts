@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import * as library from '../src/index.js';
+
+test('what the library exports, and nothing by accident', () => {
+  expect(Object.keys(library).sort()).toEqual([
+    ...['AdaptiveTrainer', 'AdaptiveTrainerError', 'CausalLM', 'DatasetMixer', 'Generation', 'JsonlTracker'],
+    ...[
+      'ProgressBar',
+      'Tokenizer',
+      'adaptiveLoss',
+      'applyChatTemplate',
+      'downloadDataset',
+      'downloadModel',
+      'downloadSnapshot',
+    ],
+    ...['encodeChat', 'fitVocabulary', 'hubSettings', 'learningStyles', 'parseConfig', 'previewDatasets'],
+    ...[
+      'renderTable',
+      'setupLibtorch',
+      'trainAdaptively',
+      'trainingTokenizer',
+      'uploadModel',
+      'validateConfig',
+    ],
+  ]);
+});

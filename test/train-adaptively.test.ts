@@ -1,0 +1,189 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TrainAdaptivelyOptions } from '../src/config/train-adaptively-options.js';
+import { CausalLM } from '../src/model/causal-lm.js';
+import { Tokenizer } from '../src/tokenizer/tokenizer.js';
+import type { TrainingEvent } from '../src/tracking/training-event.js';
+import { trainAdaptively } from '../src/train-adaptively.js';
+import { errorOf } from './helpers/error-of.js';
+import { readSafetensors } from './helpers/read-safetensors.js';
+import { tempDir } from './helpers/temp-dir.js';
+import { writeTinyModel } from './helpers/tiny-model.js';
+import { seedDir } from './tokenizer/open-tokenizer.js';
+
+const tokens = 4096; // of the example tokenizer
+const train = Array.from({ length: 24 }, (_, i) => ({ question: `${i} plus 1?`, answer: `${i + 1}.` }));
+const embedding = 'model.embed_tokens.weight';
+
+let folder: string;
+beforeEach(() => void (folder = tempDir()));
+
+/** A random model with the example tokenizer, changed. */
+function model(config: object = {}, tokenizer: object = {}): string {
+  const dir = writeTinyModel(join(folder, 'model'), { vocab_size: tokens, ...config });
+  for (const name of ['tokenizer.json', 'chat_template.jinja'])
+    copyFileSync(join(seedDir, name), join(dir, name));
+  const own = JSON.parse(readFileSync(join(seedDir, 'tokenizer_config.json'), 'utf8')) as object;
+  writeFileSync(join(dir, 'tokenizer_config.json'), JSON.stringify({ ...own, ...tokenizer }));
+  return dir;
+}
+
+interface Run {
+  path: string;
+  events: TrainingEvent[];
+  warnings: string[];
+}
+
+async function run(modelName: string, training: object = {}, outputDir = join(folder, 'out')): Promise<Run> {
+  const events: TrainingEvent[] = [];
+  const options: TrainAdaptivelyOptions = {
+    ...{ modelName, outputDir, datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] } },
+    training_config: {
+      ...{
+        max_steps: 2,
+        batch_size: 2,
+        gradient_accumulation_steps: 1,
+        learning_rate: 1e-3,
+        warmup_steps: 0,
+      },
+      ...{ fp16: false, use_wandb: false, eval_strategy: 'no', save_steps: 1, ...training },
+    },
+  };
+  const path = await trainAdaptively(options, { onEvent: (event) => void events.push(event) });
+  const warnings = events.filter((event) => event.type === 'warning').map(({ code }) => code);
+  return { path, events, warnings };
+}
+
+const configOf = (dir: string) =>
+  JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8')) as Record<string, unknown>;
+const weightsOf = (dir: string) => readSafetensors(join(dir, 'model.safetensors'));
+const noPad = { pad_token: null };
+
+describe('a tokenizer without a padding token', () => {
+  it('gets one, and the model an embedding for it; both open again', async () => {
+    const dir = model({}, noPad);
+    const { path, warnings } = await run(dir);
+    expect(warnings).toEqual(['VOCABULARY_RESIZED']);
+    expect(configOf(path)).toMatchObject({ vocab_size: tokens + 1, pad_token_id: tokens });
+    expect(weightsOf(path)[embedding]!.shape[0]).toBe(tokens + 1);
+    expect(weightsOf(path)['lm_head.weight']!.shape[0]).toBe(tokens + 1);
+
+    const [before, after] = [await Tokenizer.fromPretrained(dir), await Tokenizer.fromPretrained(path)];
+    expect([after.padTokenId, after.vocabSize, after.tokenToId('<|pad|>')]).toEqual([
+      tokens,
+      tokens + 1,
+      tokens,
+    ]);
+    const text = 'Two <|im_start|> and two';
+    expect(after.encode(text)).toEqual(before.encode(text));
+
+    const trained = await CausalLM.fromPretrained(path);
+    expect((await trained.logits([[1, tokens, 3]])).shape).toEqual([3, tokens + 1]);
+    trained.dispose();
+    // Trained again it has one already.
+    expect((await run(path, {}, join(folder, 'again'))).warnings).toEqual([]);
+  });
+
+  it('and goes on from a checkpoint to the same end', async () => {
+    const dir = model({}, noPad);
+    const whole = await run(dir, { max_steps: 3 });
+    const first = join(folder, 'out', 'checkpoint-2');
+    const resumed = await run(dir, { max_steps: 3, resume_from_checkpoint: first }, join(folder, 'resumed'));
+    expect(weightsOf(resumed.path)).toEqual(weightsOf(whole.path));
+  });
+
+  it('keeps a vocabulary that has room', async () => {
+    const { path, warnings } = await run(model({ vocab_size: tokens + 4 }, noPad));
+    expect(warnings).toEqual([]);
+    expect(configOf(path)).toMatchObject({ vocab_size: tokens + 4, pad_token_id: tokens });
+    expect(weightsOf(path)[embedding]!.shape[0]).toBe(tokens + 4);
+    expect((await Tokenizer.fromPretrained(path)).padTokenId).toBe(tokens);
+  });
+
+  it('uses the unknown token where there is one', async () => {
+    const { path } = await run(model({}, { ...noPad, unk_token: '<|im_start|>' }));
+    const { padTokenId, vocabSize } = await Tokenizer.fromPretrained(path);
+    expect(vocabSize).toBe(tokens);
+    expect(configOf(path)).toMatchObject({ vocab_size: tokens, pad_token_id: padTokenId });
+  });
+
+  const python = process.env['ADAPTIVE_TRAINER_PYTHON'];
+  it.skipIf(!python)(
+    `opens in Python${python ? '' : ' (skipped: ADAPTIVE_TRAINER_PYTHON is not set)'}`,
+    async () => {
+      const { path } = await run(model({}, noPad));
+      const program =
+        'import sys, json, torch; from transformers import AutoModelForCausalLM as M, AutoTokenizer as T\n' +
+        'm, t = M.from_pretrained(sys.argv[1]), T.from_pretrained(sys.argv[1])\n' +
+        'ids = t("a<|pad|>b")["input_ids"]\n' +
+        'print(json.dumps([len(t), t.pad_token, t.pad_token_id, m.config.pad_token_id, m.config.vocab_size, ids, m(torch.tensor([ids])).logits[0].flatten().tolist()]))';
+      const said = execFileSync(python!, ['-c', program, path], {
+        stdio: 'pipe',
+        maxBuffer: 1 << 26,
+      }).toString();
+      const [size, token, id, ofModel, vocabulary, ids, logits] = JSON.parse(said) as [
+        ...[number, string, number, number, number],
+        number[],
+        number[],
+      ];
+      expect([size, token, id, ofModel, vocabulary]).toEqual([
+        tokens + 1,
+        '<|pad|>',
+        tokens,
+        tokens,
+        tokens + 1,
+      ]);
+      expect(ids).toContain(tokens);
+      const ours = await CausalLM.fromPretrained(path);
+      expect((await Tokenizer.fromPretrained(path)).encode('a<|pad|>b')).toEqual(ids);
+      const { data } = await ours.logits([ids]);
+      const gap = logits.reduce((most, value, i) => Math.max(most, Math.abs(value - data[i]!)), 0);
+      expect(gap).toBeLessThan(2e-5);
+      ours.dispose();
+    },
+  );
+});
+
+describe('keys of the training configuration', () => {
+  it('train_on_header trains the headers of the answers too', async () => {
+    const dir = model();
+    const trained = async (training: object, out: string) => {
+      const { events } = await run(dir, training, join(folder, out));
+      return events.find((event) => event.type === 'datasets')!.report[0]!;
+    };
+    const plain = await trained({}, 'plain');
+    const headed = await trained({ train_on_header: true }, 'headed');
+    const header = (await Tokenizer.fromPretrained(dir)).encode('<|im_start|>assistant\n').length;
+    expect(headed.tokens).toBe(plain.tokens);
+    expect(headed.trainedTokens - plain.trainedTokens).toBe(header * headed.train);
+  });
+
+  it('ignore_dropout trains a model that asks for dropout, which is refused else', async () => {
+    const dir = model({ attention_dropout: 0.1 });
+    const error = await errorOf(() => run(dir), 'MODEL_UNSUPPORTED');
+    expect(error.message).toContain('attention_dropout');
+    const { path } = await run(dir, { ignore_dropout: true });
+    expect(configOf(path)['attention_dropout']).toBe(0.1);
+  });
+
+  it.each([
+    ['bfloat16', 'BF16'],
+    ['float16', 'F16'],
+    [undefined, 'F32'],
+  ])('save_dtype %s: the final model is stored in it, checkpoints in float32', async (dtype, name) => {
+    const { path } = await run(model(), dtype === undefined ? {} : { save_dtype: dtype });
+    const stored = (dir: string) =>
+      new Set(
+        readFileSync(join(dir, 'model.safetensors'))
+          .toString('latin1')
+          .match(/"(B?F\d\d)"/g),
+      );
+    expect(stored(path)).toEqual(new Set([`"${name}"`]));
+    expect(configOf(path)['dtype']).toBe(dtype ?? 'float32');
+    expect(stored(join(folder, 'out', 'checkpoint-1'))).toEqual(new Set(['"F32"']));
+    const opened = await CausalLM.fromPretrained(path);
+    opened.dispose();
+  });
+});
