@@ -50,13 +50,14 @@ export class TokenWriter {
       }
     }
     if (memory !== undefined) {
-      await this.file?.handle.close();
+      if (this.file?.path === this.cached) await this.file?.handle.close();
+      else await this.discard(); // it lies where nobody would look for it
       return new TokenRows(lengths, trained, { memory });
     }
     const { path, handle } = this.file!;
     const file = openSync(path, 'r');
     await handle.close();
-    if (this.cached === undefined) removeUnused(path);
+    if (path !== this.cached) removeUnused(path);
     return new TokenRows(lengths, trained, { file, path });
   }
 

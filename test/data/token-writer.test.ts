@@ -45,6 +45,18 @@ describe('more tokens than are kept in memory', () => {
     await dropped.discard();
     expect(await ours()).toEqual([]);
   });
+
+  test.runIf(process.platform !== 'win32').each([1, 18])(
+    'leave nothing behind where the cache cannot be written to: %i chunks',
+    async (chunks) => {
+      const file = join(await writeFiles({ file: '' }), 'file');
+      const writer = new TokenWriter(join(file, 'x.tokens'));
+      for (let number = 0; number < chunks; number++) await writer.append(chunk(number));
+      expect((await writer.finish(null)).length).toBe(2 * chunks);
+      const left = await readdir(tmpdir());
+      expect(left.filter((name) => name.startsWith(`adaptive-trainer-tokens-${process.pid}`))).toEqual([]);
+    },
+  );
 });
 
 describe('a file of tokens', () => {
