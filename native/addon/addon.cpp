@@ -7,7 +7,7 @@
 #include "addon/adaptive_loss_binding.h"
 #include "addon/arguments.h"
 #include "addon/engine.h"
-#include "addon/model_binding.h"
+#include "addon/model_handle.h"
 
 namespace adaptive::addon {
 namespace {
