@@ -61,6 +61,12 @@ const configOf = (dir: string) =>
 const weightsOf = (dir: string) => readSafetensors(join(dir, 'model.safetensors'));
 const noPad = { pad_token: null };
 
+it('trains with the default precision, and says what that is', async () => {
+  const { events, warnings } = await run(model(), { fp16: undefined });
+  expect(warnings).toEqual(['FP16_COMPUTES_IN_BF16']);
+  expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype: 'bfloat16' });
+});
+
 describe('a tokenizer without a padding token', () => {
   it('gets one, and the model an embedding for it; both open again', async () => {
     const dir = model({}, noPad);

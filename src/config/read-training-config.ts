@@ -26,8 +26,10 @@ export function readTrainingConfig(
   return {
     ...config,
     precision,
-    fp16: config.precision === null ? fp16 : precision === 'fp16',
-    bf16: config.precision === null ? config.bf16 : precision.startsWith('bf16'),
+    // What has been read once can be read again: of bf16, the flag may have been fp16.
+    ...(config.precision === null || isFp16InBf16(config)
+      ? { fp16, bf16: config.bf16 }
+      : { fp16: precision === 'fp16', bf16: precision.startsWith('bf16') }),
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
     evalSteps: config.evalSteps ?? config.loggingSteps,
     adamBeta1: betas?.[0] ?? config.adamBeta1,
@@ -67,9 +69,15 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
   checkLrSchedule(reader, given, path);
 }
 
+function isFp16InBf16(config: { precision?: unknown; fp16?: unknown; bf16?: unknown }): boolean {
+  return config.precision === 'bf16' && config.fp16 === true && config.bf16 === false;
+}
+
 function checkPrecision(given: GivenKeys, contradiction: (at: string, message: string) => void): void {
   const precision = given.get('precision');
   if (precision === undefined || precision.value === null) return;
+  const [fp16, bf16] = [given.get('fp16')?.value, given.get('bf16')?.value];
+  if (isFp16InBf16({ precision: precision.value, fp16, bf16 })) return;
   for (const name of ['fp16', 'bf16'] as const) {
     const flag = given.get(name);
     const agrees = String(precision.value).startsWith(name) === flag?.value;

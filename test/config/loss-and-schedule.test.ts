@@ -69,6 +69,14 @@ describe('precision', () => {
     expect(parseTrainerConfig({ args }).args).toMatchObject(expected);
   });
 
+  it.each([{}, { precision: 'fp16' }, { precision: 'bf16-true' }, { bf16: true }, { fp16: false }])(
+    'read again, it is the same: %j',
+    (given) => {
+      const { args } = parseTrainerConfig({ args: given });
+      expect(parseTrainerConfig({ args }).args).toEqual(args);
+    },
+  );
+
   it('is not contradicted by the two flags', () => {
     expect(faultsOf({ precision: 'bf16', bf16: true, fp16: false })).toEqual([]);
     expect(faultsOf({ precision: 'fp32', fp16: true })).toEqual([
