@@ -23,7 +23,7 @@ import type {
   TrainingEvent,
   WarningEvent,
 } from './tracking/training-event.js';
-import type { AdaptiveTrainerOptions, TrainingRows } from './trainer/adaptive-trainer-options.js';
+import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 import { Checkpoints } from './trainer/checkpoint/checkpoints.js';
 import { fingerprint } from './trainer/checkpoint/fingerprint.js';
 import type { Fingerprint } from './trainer/checkpoint/run-state.js';
@@ -44,6 +44,7 @@ import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statisti
 import { ioError } from './write-durably.js';
 import { hookOf } from './trainer/trainer-callback.js';
 import { trainBatches } from './trainer/train-batches.js';
+import type { TrainingRows } from './trainer/training-rows.js';
 
 /**
  * Trains a model on rows of token ids. Made to be extended: override `tokenWeights` for another loss, `learningRate` for

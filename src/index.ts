@@ -1,7 +1,8 @@
 // The public surface. What is not named here may change without notice.
 export { trainAdaptively, type TrainAdaptivelyHooks } from './train-adaptively.js';
 export { AdaptiveTrainer } from './adaptive-trainer.js';
-export type { AdaptiveTrainerOptions, TrainingRows } from './trainer/adaptive-trainer-options.js';
+export type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
+export type { TrainingRows } from './trainer/training-rows.js';
 export type { TrainerCallback } from './trainer/trainer-callback.js';
 export type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statistics.js';
 export { fitVocabulary } from './fit-vocabulary.js';

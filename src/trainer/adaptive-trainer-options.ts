@@ -1,12 +1,10 @@
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/train-adaptively-options.js';
 import type { DatasetReport } from '../data/mixed-datasets.js';
-import type { TrainingRow } from '../data/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { TrainerCallback } from './trainer-callback.js';
-
-export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;
+import type { TrainingRows } from './training-rows.js';
 
 export interface AdaptiveTrainerOptions {
   model: CausalLM;

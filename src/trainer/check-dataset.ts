@@ -1,8 +1,8 @@
 import { describeValue } from '../config/describe-value.js';
 import type { TrainingRow } from '../data/training-row.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { TrainingRows } from './adaptive-trainer-options.js';
 import { checkRow } from './check-row.js';
+import type { TrainingRows } from './training-rows.js';
 
 /**
  * Checks every row of an array; those of a stream are checked as they come.

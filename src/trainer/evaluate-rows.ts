@@ -1,11 +1,11 @@
 import type { AdaptiveState, LossRequest } from '../native/addon.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { EvaluateEvent } from '../tracking/training-event.js';
-import type { TrainingRows } from './adaptive-trainer-options.js';
 import { checkRow } from './check-row.js';
 import { chunked } from './chunked.js';
 import { Evaluation } from './evaluation.js';
 import { microBatch } from './micro-batch.js';
+import type { TrainingRows } from './training-rows.js';
 
 /**
  * Loss, accuracy and token shares on `rows`; moves nothing.
