@@ -2,15 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdaptiveLossConfig, TrainingConfig } from './config/parsed-config.js';
 import { parseTrainerConfig } from './config/parse-trainer-config.js';
-import { rowLength } from './data/row-list.js';
 import type { TrainingRow } from './data/training-row.js';
 import { AdaptiveTrainerError } from './errors.js';
 import { adaptiveState } from './loss/adaptive-state.js';
 import type { CausalLM } from './model/causal-lm.js';
 import type { SaveOptions } from './model/save-pretrained.js';
 import type { AdaptiveState, LossRequest } from './native/addon.js';
-import { engineCall } from './native/engine-call.js';
-import { loadAddon } from './native/load-addon.js';
 import type {
   AdaptiveEvent,
   DatasetsEvent,
@@ -30,12 +27,12 @@ import type { Fingerprint } from './trainer/checkpoint/run-state.js';
 import { checkDataset } from './trainer/check-dataset.js';
 import { chunked } from './trainer/chunked.js';
 import { confidence } from './trainer/confidence.js';
-import { engineTypes } from './trainer/engine-types.js';
+import { countRows } from './trainer/count-rows.js';
 import { evaluateRows } from './trainer/evaluate-rows.js';
+import { isRowArray } from './trainer/is-row-array.js';
 import { learningRate } from './trainer/learning-rate.js';
 import { NumberGuard } from './trainer/number-guard.js';
-import { optimizerRequest } from './trainer/optimizer-request.js';
-import { reportMemory } from './trainer/report-memory.js';
+import { prepareEngine } from './trainer/prepare-engine.js';
 import { planRun, type RunPlan } from './trainer/run-plan.js';
 import { runWarnings } from './trainer/run-warnings.js';
 import { StepLog } from './trainer/step-log.js';
@@ -44,7 +41,6 @@ import type { TokenBatch, TokenStatisticsArrays } from './trainer/token-statisti
 import { ioError } from './write-durably.js';
 import { hookOf } from './trainer/trainer-callback.js';
 import { trainBatches } from './trainer/train-batches.js';
-import type { TrainingRows } from './trainer/training-rows.js';
 
 /**
  * Trains a model on rows of token ids. Made to be extended: override `tokenWeights` for another loss, `learningRate` for
@@ -104,7 +100,7 @@ export class AdaptiveTrainer {
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
     const { evalDataset, trainDataset, trackers = [] } = this.options;
-    this.plan = planRun(isArray(trainDataset) ? trainDataset : undefined, this.args);
+    this.plan = planRun(isRowArray(trainDataset) ? trainDataset : undefined, this.args);
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
       if (this.args.evalOnStart && this.step === 0 && evalDataset !== undefined) await this.evaluate();
@@ -169,7 +165,7 @@ export class AdaptiveTrainer {
   /** Override for another order. The micro-batches of one epoch, counted from 0. */
   protected trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
     const { trainDataset } = this.options;
-    if (!isArray(trainDataset)) return chunked(trainDataset, this.args.batchSize);
+    if (!isRowArray(trainDataset)) return chunked(trainDataset, this.args.batchSize);
     return trainBatches(trainDataset, this.args, { epoch, position: 0 });
   }
 
@@ -192,20 +188,12 @@ export class AdaptiveTrainer {
         throw ioError(outputDir, cause);
       });
     }
-    const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-    const memory = isArray(trainDataset) ? await reportMemory(model, trainDataset, args) : undefined;
-    const { computeType, masterType } = engineTypes(args);
-    await model.configure(computeType, args.gradientCheckpointing, masterType);
-    await model.call((native) => native.createOptimizer(optimizerRequest(args)));
+    const engine = await prepareEngine(model, trainDataset, args);
     await this.restore(resumeFrom);
     if (this.options.datasetReport) await this.emit({ type: 'datasets', report: this.options.datasetReport });
     await this.emit({
       ...{ type: 'start', runName: args.runName, steps: this.plan.totalSteps, epochs: this.plannedEpochs() },
-      ...{ trainRows: lengthOf(trainDataset) ?? 0, evalRows: evalDataset ? (lengthOf(evalDataset) ?? 0) : 0 },
-      ...(isArray(trainDataset) ? { tokensPerEpoch: tokensOf(trainDataset) } : {}),
-      ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
-      ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
-      ...(memory === undefined ? {} : { memory }),
+      ...{ ...countRows(trainDataset, evalDataset), ...engine },
     });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
     for (const warning of runWarnings(args, outputDir, this.plan.totalSteps)) await this.emit(warning);
@@ -253,7 +241,7 @@ export class AdaptiveTrainer {
     const { args, epochIndex: epoch, windowsDone } = this;
     const { trainDataset } = this.options;
     const perStep = args.gradientAccumulationSteps;
-    if (isArray(trainDataset) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
+    if (isRowArray(trainDataset) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
       yield* chunked(trainBatches(trainDataset, args, { epoch, position: windowsDone * perStep }), perStep);
       return;
     }
@@ -342,7 +330,7 @@ export class AdaptiveTrainer {
     // Hashing every row once is enough: they do not change during a run.
     this.hashedRun ??= fingerprint(
       this.model,
-      isArray(rows) ? rows : undefined,
+      isRowArray(rows) ? rows : undefined,
       this.args,
       this.adaptiveLoss,
     );
@@ -416,18 +404,4 @@ export class AdaptiveTrainer {
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     };
   }
-}
-
-function isArray(rows: TrainingRows): rows is readonly TrainingRow[] {
-  return Array.isArray(rows);
-}
-
-function tokensOf(rows: readonly TrainingRow[]): number {
-  let tokens = 0;
-  for (let row = 0; row < rows.length; row++) tokens += rowLength(rows, row);
-  return tokens;
-}
-
-function lengthOf(rows: TrainingRows): number | undefined {
-  return isArray(rows) ? rows.length : undefined;
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../hub/hub-settings.js';
+import { ioError } from '../write-durably.js';
 import type { ChatMessage } from './chat-message.js';
 import { ChatTemplate } from './chat-template.js';
 import { leanEncoder } from './lean-encoder.js';
@@ -269,14 +270,7 @@ export class Tokenizer {
         await writeFile(join(target, 'chat_template.jinja'), this.template.source);
       }
     } catch (cause) {
-      throw new AdaptiveTrainerError(
-        'IO_FAILED',
-        `Could not save the tokenizer to ${target}: ${String(cause)}`,
-        {
-          details: { path: target },
-          cause,
-        },
-      );
+      throw ioError(target, cause);
     }
   }
 

@@ -4,7 +4,7 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { writeDurably } from '../../write-durably.js';
+import { sync, writeDurably } from '../../write-durably.js';
 
 /** Lists the other files of a checkpoint with size and SHA-256. It is written last: without it there is no checkpoint. */
 const manifestName = 'checkpoint.json';
@@ -14,10 +14,11 @@ interface Manifest {
   files: Record<string, { bytes: number; sha256: string }>;
 }
 
-/** Seals a folder whose files are all written. */
+/** Seals a folder whose files are all written, after each of them is on the disk. */
 export async function sealCheckpoint(dir: string): Promise<void> {
   const manifest: Manifest = { version: 1, files: {} };
   for (const name of (await readdir(dir)).sort()) {
+    await sync(join(dir, name));
     manifest.files[name] = {
       bytes: (await stat(join(dir, name))).size,
       sha256: await hashFile(join(dir, name)),

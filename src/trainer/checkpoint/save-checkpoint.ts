@@ -35,7 +35,7 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
       writeFile(file, content.trainerState),
     );
     await sealCheckpoint(temporary);
-    // The files are synced one by one as they are written; their names, and then the folder's own, here.
+    // The files are synced by now; their names, and then the folder's own, here.
     await sync(temporary);
     await rm(path, { recursive: true, force: true });
     await rename(temporary, path);
