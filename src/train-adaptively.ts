@@ -21,6 +21,7 @@ import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { JsonlTracker } from './tracking/jsonl-tracker.js';
 import type { Tracker } from './tracking/tracker.js';
 import type { TrainingEvent } from './tracking/training-event.js';
+import { throwIfAborted } from './throw-if-aborted.js';
 import { engineTypes } from './trainer/engine-types.js';
 
 export interface TrainAdaptivelyHooks {
@@ -72,11 +73,11 @@ export async function trainAdaptively(
   const mixer = new DatasetMixer({
     ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
     ...{ maxLengthToken, trainOnHeader, seed: args.seed, onWarning: warn('DATASET') },
-    ...{ mixing, mixingProbabilities, mixingStop, onProgress },
+    ...{ mixing, mixingProbabilities, mixingStop, onProgress, signal: hooks.signal },
     fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
   });
   const { train, eval: evaluation, report } = await mixer.build().finally(printer.clear);
-  hooks.signal?.throwIfAborted();
+  throwIfAborted(hooks.signal, 'Stopped before the first step. Nothing was trained.');
 
   const { device, attnImpl, ignoreDropout } = args;
   const { peftConfig, modelName } = config;

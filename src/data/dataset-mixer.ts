@@ -52,6 +52,8 @@ export interface DatasetMixerOptions extends DatasetTables, MixingOptions {
   onWarning?: (message: string) => void;
   /** Told every few dozen milliseconds of work, and at the end of each split. */
   onProgress?: (progress: MixProgress) => void;
+  /** Aborting ends `build`, which then rejects with ABORTED. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -82,16 +84,16 @@ export class DatasetMixer {
    *
    * @throws AdaptiveTrainerError `CONFIG_INVALID` for a configuration with faults (all in `details.faults`),
    * `DATASET_NOT_FOUND`, `NOT_AVAILABLE` for datasets of the Hub without `fetchHubDataset`, `DATASET_INVALID` for rows
-   * and files that cannot be used or when none is left to train on, `CHAT_TEMPLATE_FAILED`
+   * and files that cannot be used or when none is left to train on, `CHAT_TEMPLATE_FAILED`, `ABORTED`
    */
   async build(): Promise<MixedDatasets> {
-    const { datasetsConfig, tokenizer, cacheDir, trainOnHeader = false, onProgress } = this.options;
+    const { datasetsConfig, tokenizer, cacheDir, trainOnHeader = false, onProgress, signal } = this.options;
     const plans = planDatasets(datasetsConfig, this.options, this.onWarning);
     const mixing = planMixing(this.options, plans);
     const sources = await this.open(plans);
     const { maxLengthToken, onWarning } = this;
     const context = await MixContext.create({
-      ...{ tokenizer, maxLengthToken, trainOnHeader, cacheDir, onWarning },
+      ...{ tokenizer, maxLengthToken, trainOnHeader, cacheDir, onWarning, signal },
       onProgress: onProgress ?? (() => {}),
     });
     try {

@@ -16,11 +16,12 @@ export interface MixSettings {
   cacheDir: string | null | undefined;
   onProgress: (progress: MixProgress) => void;
   onWarning: (message: string) => void;
+  signal?: AbortSignal | undefined;
 }
 
 /** What turning the splits of one mix into tokens shares: threads, cache, and what has been said. */
 export class MixContext {
-  readonly pacer = new EventLoopPacer();
+  readonly pacer: EventLoopPacer;
   /** For this thread. */
   readonly chats: ChatTokenizer;
   /** Null: nothing is kept. */
@@ -34,7 +35,8 @@ export class MixContext {
     private readonly settings: MixSettings,
     fingerprint: string | null,
   ) {
-    const { tokenizer, maxLengthToken, trainOnHeader, cacheDir, onProgress } = settings;
+    const { tokenizer, maxLengthToken, trainOnHeader, cacheDir, onProgress, signal } = settings;
+    this.pacer = new EventLoopPacer(signal);
     const onWarning = (message: string) => void this.fresh.push(message);
     this.chats = new ChatTokenizer(tokenizer, maxLengthToken, { trainOnHeader, onWarning });
     this.cache =

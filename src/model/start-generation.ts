@@ -1,4 +1,4 @@
-import { AdaptiveTrainerError } from '../errors.js';
+import { throwIfAborted } from '../throw-if-aborted.js';
 import { expectInput } from '../expect-input.js';
 import type { FlatBatch, NativeModel } from '../native/addon.js';
 import { engineCall } from '../native/engine-call.js';
@@ -33,9 +33,7 @@ export function startGeneration(
       native.startGeneration({ ...prompts, temperature, topK, topP, repetitionPenalty, seed, stopTokenIds }),
     );
     for (let count = 0; count < maxNewTokens; count++) {
-      if (signal?.aborted) {
-        throw new AdaptiveTrainerError('ABORTED', 'The generation was aborted.', { cause: signal.reason });
-      }
+      throwIfAborted(signal, 'The generation was aborted.');
       const { tokens, ended } = await engineCall(() => native.nextTokens(session));
       yield tokens;
       if (ended) return;

@@ -37,6 +37,25 @@ async function build(options: Omit<DatasetMixerOptions, 'tokenizer'>, own = toke
 
 const idsOf = (mixed: MixedDatasets) => mixed.train.map((row) => [...row.inputIds].join(' ')).sort();
 
+test('an abort ends the reading and the threads', async () => {
+  const controller = new AbortController();
+  const rows = questions(20 * many).map(({ question, answer }) => ({
+    question: question.repeat(30),
+    answer,
+  }));
+  let read = 0;
+  const mixing = build({
+    datasetsConfig: { ideas: [{ name: 'mine', train: rows, eval: [] }] },
+    ...{ cacheDir: null, signal: controller.signal },
+    onProgress(progress) {
+      read = progress.rows;
+      controller.abort();
+    },
+  });
+  await expect(mixing).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(read).toBeLessThan(rows.length / 2);
+});
+
 describe('many rows', () => {
   let file: string;
   let cacheDir: string;
