@@ -27,9 +27,8 @@ export function fingerprint(
 ): Fingerprint {
   const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
   return {
-    model: hashText(
-      JSON.stringify(model.adapter === undefined ? model.parameters : [model.parameters, model.adapter]),
-    ),
+    // Shapes, and what is computed with them: a checkpoint brings its weights, but not the rope of its model.
+    model: hashText(JSON.stringify([model.parameters, model.decoder, model.adapter])),
     trainDataset: rows === undefined ? null : hashRows(rows),
     ...Object.fromEntries(settings),
     ...Object.fromEntries(lossKeys.map((key) => [`adaptiveLoss.${key}`, loss[key]] as const)),
