@@ -82,15 +82,17 @@ export async function trainAdaptively(
   const { device, attnImpl, ignoreDropout } = args;
   const { peftConfig, modelName } = config;
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
-  const model = await CausalLM.fromPretrained(modelDir, {
-    ...{ device, attnImpl, ignoreDropout },
-    // The folder is one of the cache, where the model was named.
-    ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
-    // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
-    ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
-    ...(hasAdapter && args.precision !== 'fp32' ? { dtype: engineTypes(args).computeType } : {}),
-    ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
-  });
+  const model = await (args.fromScratch
+    ? CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed: args.seed })
+    : CausalLM.fromPretrained(modelDir, {
+        ...{ device, attnImpl, ignoreDropout },
+        // The folder is one of the cache, where the model was named.
+        ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
+        // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
+        ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
+        ...(hasAdapter && args.precision !== 'fp32' ? { dtype: engineTypes(args).computeType } : {}),
+        ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
+      }));
   const run = new RunRecord();
   try {
     await fitVocabulary(model, tokenizer, args.seed, warn('VOCABULARY_RESIZED'));

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../src/config/parse-config.js';
 import type { TrainAdaptivelyOptions } from '../src/config/train-adaptively-options.js';
 import { CausalLM } from '../src/model/causal-lm.js';
 import { Tokenizer } from '../src/tokenizer/tokenizer.js';
@@ -65,6 +66,40 @@ it('trains with the default precision, and says what that is', async () => {
   const { events, warnings } = await run(model(), { fp16: undefined });
   expect(warnings).toEqual(['FP16_COMPUTES_IN_BF16']);
   expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype: 'bfloat16' });
+});
+
+describe('a folder with a configuration and a tokenizer alone', () => {
+  function withoutWeights(): string {
+    const dir = model();
+    rmSync(join(dir, 'model.safetensors'));
+    return dir;
+  }
+
+  it('is trained from new weights, those of the seed, where that is asked for', async () => {
+    const dir = withoutWeights();
+    const settings = { from_scratch: true, seed: 5, learning_rate: 0 };
+    const { path } = await run(dir, settings);
+    const fresh = await CausalLM.fromConfig(dir, { seed: 5 });
+    const trained = await CausalLM.fromPretrained(path);
+    const rows = [[5, 6, 7]];
+    expect((await trained.logits(rows)).data).toEqual((await fresh.logits(rows)).data);
+    for (const one of [fresh, trained]) one.dispose();
+  });
+
+  it('is an error otherwise, which names the key', async () => {
+    await expect(run(withoutWeights())).rejects.toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+      message: expect.stringContaining('trainingConfig.fromScratch') as string,
+    });
+  });
+
+  it('takes no adapter', () => {
+    const input = {
+      ...{ modelName: 'm', outputDir: 'o', datasetsConfig: { ideas: ['d.jsonl'] } },
+      ...{ trainingConfig: { fromScratch: true }, peftConfig: { r: 8 } },
+    };
+    expect(() => parseConfig(input)).toThrow(/peftConfig: expected none with trainingConfig\.fromScratch/);
+  });
 });
 
 describe('a tokenizer without a padding token', () => {

@@ -18,6 +18,7 @@ export async function checkModel(
   name: string,
   settings: HubSettings,
   onNote: (note: string) => void,
+  needsWeights = true,
 ): Promise<HubReply<true>> {
   const folder = path.resolve(name);
   const kind = await kindOfPath(folder);
@@ -25,7 +26,7 @@ export async function checkModel(
   if (kind === 'file')
     return { fault: `expected the folder of a model, received ${received}, which is a file` };
   if (kind === 'folder') {
-    const fault = faultOfFiles(await readdir(folder), folder);
+    const fault = faultOfFiles(await readdir(folder), folder, needsWeights);
     return fault === undefined ? { answer: true } : { fault };
   }
   if (!isHubName(name)) {
@@ -44,13 +45,13 @@ async function findOnHub(name: string, settings: HubSettings): Promise<readonly 
   return snapshot.paths;
 }
 
-function faultOfFiles(files: readonly string[], place: string): string | undefined {
+function faultOfFiles(files: readonly string[], place: string, needsWeights = true): string | undefined {
   if (files.includes('adapter_config.json')) {
     if (files.includes('adapter_model.safetensors')) return undefined;
     return `expected the folder of an adapter, received ${place}, which lacks adapter_model.safetensors`;
   }
   const lacking = needed.filter((file) => !files.includes(file));
-  if (!files.some((file) => file.endsWith('.safetensors'))) lacking.push('model.safetensors');
+  if (needsWeights && !files.some((file) => file.endsWith('.safetensors'))) lacking.push('model.safetensors');
   if (lacking.length === 0) return undefined;
   return `expected the folder of a model, received ${place}, which lacks ${lacking.join(', ')}`;
 }

@@ -64,6 +64,13 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   const peft = given.get('peftConfig');
   const hasPeft = peft !== undefined && peft.value !== null;
   parts.peftConfig = hasPeft ? readPeftConfig(reader, peft.value, peft.path) : null;
+  if (hasPeft && parts.trainingConfig?.fromScratch === true) {
+    reader.faults.push({
+      path: peft.path,
+      code: 'CONTRADICTION',
+      message: `expected none with ${pathOf(training)}.${reader.spell('fromScratch')}, received an adapter, whose base would stay random; remove one of the two`,
+    });
+  }
   const isNamed = checkRepo(reader, given, env);
   if (!isNamed) parts.huggingfaceRepo = undefined;
   parts.uploadConfig = readUpload(reader, given);

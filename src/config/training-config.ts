@@ -91,6 +91,11 @@ export const trainingConfigSchema = z.object({
   attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
   /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */
   ignoreDropout: field.flag().default(false),
+  /**
+   * Begin with new weights, drawn by `seed` as transformers does: the model's folder needs a config.json and a tokenizer, and
+   * weights in it are not read. Default false: a folder without weights is an error.
+   */
+  fromScratch: field.flag().default(false),
   /** Mixed precision in float16, computed in bfloat16 on a CPU. Default true, or false where `bf16` is true. */
   fp16: field.flag().optional(),
   /** Mixed precision in bfloat16. With `fp16` and `bf16` both false it trains in float32. Default false. */

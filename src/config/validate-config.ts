@@ -79,7 +79,12 @@ class Checks {
   /** The tokenizer, with the chat template it would train with, to try the datasets on. */
   private async model(name: string): Promise<Tokenizer | undefined> {
     const at = this.spell('modelName');
-    const { fault, answer } = await checkModel(name, this.settings, this.noteOn(at));
+    const { fault, answer } = await checkModel(
+      name,
+      this.settings,
+      this.noteOn(at),
+      this.parts.trainingConfig?.fromScratch !== true,
+    );
     this.refuse(at, fault);
     const { trainingConfig } = this.parts;
     if (answer === undefined || trainingConfig === undefined) return undefined;

@@ -33,7 +33,7 @@ export async function findWeights(dir: string): Promise<WeightFile[]> {
   }
   throw new AdaptiveTrainerError(
     'MODEL_NOT_FOUND',
-    `Expected model.safetensors or model.safetensors.index.json in ${dir}, found neither.`,
+    `Expected model.safetensors or model.safetensors.index.json in ${dir}, found neither. To train new weights, say so: trainingConfig.fromScratch, or CausalLM.fromConfig().`,
     { details: { dir } },
   );
 }

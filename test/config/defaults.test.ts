@@ -59,6 +59,7 @@ const ownDefaults = {
   chat_template: null,
   train_on_header: false,
   ignore_dropout: false,
+  from_scratch: false,
   save_dtype: 'float32',
   device: 'auto',
   threads: null,
