@@ -32,8 +32,8 @@ function run(command, args, what) {
 
 function compileTypeScript() {
   if (!existsSync(path.join(root, 'src'))) return;
-  const setup = path.join(root, 'dist', 'native', 'libtorch', 'setup-libtorch.js');
-  if (rebuild && existsSync(setup) && isNewer(setup, path.join(root, 'src', 'native'))) return;
+  const setup = path.join(root, 'dist', 'engine', 'libtorch', 'setup-libtorch.js');
+  if (rebuild && existsSync(setup) && isNewer(setup, path.join(root, 'src', 'engine'))) return;
   let tsc;
   try {
     tsc = require.resolve('typescript/bin/tsc');
@@ -65,7 +65,7 @@ function isNewer(file, folder) {
 // ---- libtorch -------------------------------------------------------------------------------------------------------
 
 async function provideLibtorch() {
-  const { findLibtorch } = await import('../dist/native/libtorch/find-libtorch.js');
+  const { findLibtorch } = await import('../dist/engine/libtorch/find-libtorch.js');
   try {
     return findLibtorch({ onNote: say });
   } catch (error) {
@@ -73,16 +73,16 @@ async function provideLibtorch() {
     if (process.env.ADAPTIVE_TRAINER_LIBTORCH || process.env.LIBTORCH) throw error;
     say(error.code === 'LIBTORCH_NOT_FOUND' ? 'no libtorch on this machine, fetching it' : error.message);
   }
-  const { setupLibtorch } = await import('../dist/native/libtorch/setup-libtorch.js');
-  const { progressPrinter } = await import('../dist/native/libtorch/progress-printer.js');
+  const { setupLibtorch } = await import('../dist/engine/libtorch/setup-libtorch.js');
+  const { progressPrinter } = await import('../dist/common/progress-printer.js');
   return setupLibtorch({ onProgress: progressPrinter(process.stdout) });
 }
 
 // ---- prebuilt -------------------------------------------------------------------------------------------------------
 
 async function loads(addon, libtorch) {
-  const { planAddonLoad } = await import('../dist/native/plan-addon-load.js');
-  const { tryAddon } = await import('../dist/native/try-addon.js');
+  const { planAddonLoad } = await import('../dist/engine/load/plan-addon-load.js');
+  const { tryAddon } = await import('../dist/engine/load/try-addon.js');
   return tryAddon(planAddonLoad(addon, libtorch));
 }
 

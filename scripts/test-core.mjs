@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = path.join(root, 'build', 'core');
-const finder = path.join(root, 'dist', 'native', 'libtorch', 'find-libtorch.js');
+const finder = path.join(root, 'dist', 'engine', 'libtorch', 'find-libtorch.js');
 
 function run(command, ...args) {
   const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });

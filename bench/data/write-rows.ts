@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { seededRandom } from '../../src/data/seeded-random.js';
+import { seededRandom } from '../../src/common/seeded-random.js';
 
 /** The glosses of WordNet: English sentences and phrases. */
 async function glosses(): Promise<string[]> {

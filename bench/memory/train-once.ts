@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, type TrainingRow } from '../../src/index.js';
-import type { StartEvent } from '../../src/tracking/training-event.js';
+import type { StartEvent } from '../../src/events/training-event.js';
 
 const { values } = parseArgs({
   options: {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CausalLM, renderTable } from '../../src/index.js';
-import { loadAddon } from '../../src/native/load-addon.js';
+import { loadAddon } from '../../src/engine/load/load-addon.js';
 import { benchModel } from '../step/bench-model.js';
 import { quantile } from '../step/quantile.js';
 

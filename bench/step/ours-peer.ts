@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
-import type { TrainingEvent } from '../../src/tracking/training-event.js';
+import type { TrainingEvent } from '../../src/events/training-event.js';
 import type { BenchRow } from './bench-rows.js';
 
 function say(message: object): void {

@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { families } from '../../src/model/families.js';
+import { families } from '../../src/model/architecture/families.js';
 import { measureFixture, type Measured } from './measure-fixture.js';
 
 const root = new URL('../../', import.meta.url).pathname;

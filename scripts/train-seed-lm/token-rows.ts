@@ -1,4 +1,4 @@
-import type { TrainingRow } from '../../src/data/training-row.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 
 /**

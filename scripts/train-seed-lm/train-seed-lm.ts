@@ -2,10 +2,10 @@
 // shape that is made by default.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import { shuffledIndices } from '../../src/data/seeded-random.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import { shuffledIndices } from '../../src/common/seeded-random.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { ProgressBar } from '../../src/report/progress-bar.js';
+import { ProgressBar } from '../../src/trackers/terminal/progress-bar.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { readOptions, usage, type Options } from './options.js';
 import { texts } from './texts.js';

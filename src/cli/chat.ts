@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { CausalLM } from '../model/causal-lm.js';
-import type { ChatMessage } from '../tokenizer/chat-message.js';
+import type { ChatMessage } from '../events/chat-message.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { generationHelp, parseGenerationCommand } from './generation-command.js';
 import { streamAnswer } from './stream-answer.js';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { GenerateOptions } from '../model/generate-options.js';
+import type { GenerateOptions } from '../model/generation/generate-options.js';
 import { UsageError } from './usage-error.js';
 
 /** The options that generate and chat share, as their helps print them. */

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
-import { parseConfig } from '../config/parse-config.js';
-import { snakeCase } from '../config/snake-case.js';
-import { writesSnakeCase } from '../config/writes-snake-case.js';
+import { parseConfig } from '../config/read/parse-config.js';
+import { snakeCase } from '../common/snake-case.js';
+import { writesSnakeCase } from '../config/read/writes-snake-case.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
-import { downloadDataset } from '../hub/download-dataset.js';
-import { previewText } from '../report/preview-text.js';
+import { downloadDataset } from '../hub/datasets/download-dataset.js';
+import { previewText } from './preview-text.js';
 import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
 import { readConfigFile } from './read-config-file.js';
 import { UsageError } from './usage-error.js';

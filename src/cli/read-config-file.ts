@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { duplicateKey } from '../data/duplicate-key.js';
-import { locateJsonError } from '../data/locate-json-error.js';
-import { textPlace } from '../data/text-place.js';
+import { duplicateKey } from '../data/read/duplicate-key.js';
+import { locateJsonError } from '../data/read/locate-json-error.js';
+import { textPlace } from '../data/read/text-place.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**

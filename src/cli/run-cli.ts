@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { suggest } from '../config/suggest.js';
+import { suggest } from '../common/suggest.js';
 import { UsageError } from './usage-error.js';
 
 const help = `Usage: adaptive-trainer <command>

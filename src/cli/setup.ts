@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainerError } from '../errors.js';
-import { progressPrinter } from '../native/libtorch/progress-printer.js';
-import { setupLibtorch } from '../native/libtorch/setup-libtorch.js';
+import { progressPrinter } from '../common/progress-printer.js';
+import { setupLibtorch } from '../engine/libtorch/setup-libtorch.js';
 
 const help = `Usage: adaptive-trainer setup [--force]
 

@@ -1,5 +1,5 @@
 import type { CausalLM } from '../model/causal-lm.js';
-import type { GenerateOptions } from '../model/generate-options.js';
+import type { GenerateOptions } from '../model/generation/generate-options.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { StreamedText } from './streamed-text.js';
 

@@ -1,14 +1,14 @@
-import { isPlainObject } from '../config/is-plain-object.js';
-import type { TrainAdaptivelyOptions } from '../config/train-adaptively-options.js';
+import { isPlainObject } from '../common/is-plain-object.js';
+import type { TrainAdaptivelyOptions } from '../config/schema/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { MixProgress } from '../data/mixed-datasets.js';
-import type { HubEvent } from '../hub/hub-event.js';
-import { dataPrinter } from '../report/data-printer.js';
-import { hubPrinter } from '../report/hub-printer.js';
-import { ProgressBar } from '../report/progress-bar.js';
-import { renderSummary } from '../report/summary.js';
-import { redactSecrets } from '../tracking/redact-secrets.js';
-import type { EndEvent, EvaluateEvent, TrainingEvent } from '../tracking/training-event.js';
+import type { MixProgress } from '../events/dataset-report.js';
+import type { HubEvent } from '../events/hub-event.js';
+import { dataPrinter } from '../trackers/terminal/data-printer.js';
+import { hubPrinter } from '../trackers/terminal/hub-printer.js';
+import { ProgressBar } from '../trackers/terminal/progress-bar.js';
+import { renderSummary } from '../trackers/terminal/summary.js';
+import { redactSecrets } from '../common/redact-secrets.js';
+import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import { parseCommand } from './parse-command.js';
 import { readConfigFile } from './read-config-file.js';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { uploadModel, type UploadModelOptions } from '../hub/upload-model.js';
-import { hubPrinter } from '../report/hub-printer.js';
+import { uploadModel, type UploadModelOptions } from '../hub/models/upload-model.js';
+import { hubPrinter } from '../trackers/terminal/hub-printer.js';
 import { UsageError } from './usage-error.js';
 
 const help = `Usage: adaptive-trainer upload <folder> <repo> [--private] [--message <text>]

@@ -1,5 +1,5 @@
-import { learningStyles } from '../data/learning-style.js';
-import { validateConfig } from '../config/validate-config.js';
+import { learningStyles } from '../events/learning-style.js';
+import { validateConfig } from '../validate/validate-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { parseCommand } from './parse-command.js';
 import { readConfigFile } from './read-config-file.js';

@@ -2,25 +2,27 @@ import type {
   DataProcessingFunction,
   DatasetsConfig,
   DatasetsConfigInput,
-} from '../config/datasets-config.js';
+} from '../config/datasets/datasets-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import type { DatasetEntry, DatasetPlan } from './dataset-plan.js';
-import type { DatasetSource } from './dataset-source.js';
-import { divideRows } from './divide-rows.js';
-import { encodeSplit, type EncodedSplit } from './encode-split.js';
-import type { FetchHubDataset } from './fetch-hub-dataset.js';
-import type { LearningStyle } from './learning-style.js';
-import { MixContext } from './mix-context.js';
-import { mixOrder } from './mix-order.js';
-import type { DatasetReport, MixedDatasets, MixProgress } from './mixed-datasets.js';
-import { mixedRows, type ChosenRows } from './mixed-rows.js';
-import { openDataset } from './open-dataset.js';
-import { planDatasets } from './plan-datasets.js';
-import type { DatasetTables } from './read-plans.js';
-import { planMixing, type MixingOptions } from './plan-mixing.js';
-import { sampleToChat } from './sample-to-chat.js';
-import { throwTogether } from './throw-together.js';
+import type { DatasetEntry } from '../config/datasets/datasets-config.js';
+import type { DatasetPlan } from '../config/datasets/dataset-plan.js';
+import type { DatasetSource } from './sources/dataset-source.js';
+import { divideRows } from './mix/divide-rows.js';
+import { encodeSplit, type EncodedSplit } from './tokens/encode-split.js';
+import type { FetchHubDataset } from './sources/fetch-hub-dataset.js';
+import type { LearningStyle } from '../events/learning-style.js';
+import { MixContext } from './mix/mix-context.js';
+import { mixOrder } from './mix/mix-order.js';
+import type { DatasetReport, MixProgress } from '../events/dataset-report.js';
+import type { MixedDatasets } from './mix/mixed-datasets.js';
+import { mixedRows, type ChosenRows } from './mix/mixed-rows.js';
+import { openDataset } from './sources/open-dataset.js';
+import { planDatasets } from '../config/datasets/plan-datasets.js';
+import type { DatasetTables } from '../config/datasets/read-plans.js';
+import { planMixing, type MixingOptions } from './mix/plan-mixing.js';
+import { sampleToChat } from './chats/sample-to-chat.js';
+import { throwTogether } from '../common/throw-together.js';
 
 type OneFunction = DataProcessingFunction | null | undefined;
 

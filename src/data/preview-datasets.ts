@@ -1,17 +1,17 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import { encodeChat } from '../tokenizer/encode-chat.js';
+import { encodeChat } from '../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import type { DatasetPlan } from './dataset-plan.js';
-import type { DatasetSource, Sample } from './dataset-source.js';
-import { EventLoopPacer } from './event-loop-pacer.js';
-import type { FetchHubDataset } from './fetch-hub-dataset.js';
-import type { LearningStyle } from './learning-style.js';
-import { openDataset } from './open-dataset.js';
-import { planDatasets } from './plan-datasets.js';
-import type { DatasetTables } from './read-plans.js';
-import { sampleToChat } from './sample-to-chat.js';
-import { throwTogether } from './throw-together.js';
-import { tokenRuns, type TokenRun } from './token-runs.js';
+import type { DatasetPlan } from '../config/datasets/dataset-plan.js';
+import type { DatasetSource, Sample } from './sources/dataset-source.js';
+import { EventLoopPacer } from './tokens/event-loop-pacer.js';
+import type { FetchHubDataset } from './sources/fetch-hub-dataset.js';
+import type { LearningStyle } from '../events/learning-style.js';
+import { openDataset } from './sources/open-dataset.js';
+import { planDatasets } from '../config/datasets/plan-datasets.js';
+import type { DatasetTables } from '../config/datasets/read-plans.js';
+import { sampleToChat } from './chats/sample-to-chat.js';
+import { throwTogether } from '../common/throw-together.js';
+import { tokenRuns, type TokenRun } from './tokens/token-runs.js';
 
 export interface PreviewOptions extends DatasetTables {
   datasetsConfig: unknown;

@@ -1,9 +1,9 @@
-import { learningStyles, type LearningStyle } from '../data/learning-style.js';
-import { expectInput } from '../expect-input.js';
-import type { AdaptiveState, AdaptiveTerms, TokenArrays } from '../native/addon.js';
-import { engineCall } from '../native/engine-call.js';
-import { loadAddon } from '../native/load-addon.js';
-import type { TokenStatistics } from '../tracking/training-event.js';
+import { learningStyles, type LearningStyle } from '../events/learning-style.js';
+import { expectInput } from '../common/expect-input.js';
+import type { AdaptiveState, AdaptiveTerms, TokenArrays } from '../engine/addon.js';
+import { engineCall } from '../engine/engine-call.js';
+import { loadAddon } from '../engine/load/load-addon.js';
+import type { TokenStatistics } from '../events/training-event.js';
 import { adaptiveState } from './adaptive-state.js';
 import { lossStatistics } from './loss-statistics.js';
 

@@ -1,4 +1,4 @@
-import type { AdaptiveState } from '../native/addon.js';
+import type { AdaptiveState } from '../engine/addon.js';
 
 /** α and β of the adaptive loss before its first step, or as given; Adam moments that are not given are zero. */
 export function adaptiveState(given: Partial<AdaptiveState> = {}): AdaptiveState {

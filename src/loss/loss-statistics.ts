@@ -1,5 +1,5 @@
-import type { AdaptiveState, AdaptiveSums } from '../native/addon.js';
-import type { TokenStatistics } from '../tracking/training-event.js';
+import type { AdaptiveState, AdaptiveSums } from '../engine/addon.js';
+import type { TokenStatistics } from '../events/training-event.js';
 
 /** The counts of a batch under the names of the Python package; α and β are the values that the loss used. */
 export function lossStatistics(sums: AdaptiveSums, used: AdaptiveState): TokenStatistics {

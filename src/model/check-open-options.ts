@@ -1,5 +1,5 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import { expectInput } from '../expect-input.js';
+import { expectInput } from '../common/expect-input.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
 
 /** @throws AdaptiveTrainerError INVALID_INPUT, or NOT_AVAILABLE for what is known and not built */

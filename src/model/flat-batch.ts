@@ -1,5 +1,5 @@
-import { expectInput } from '../expect-input.js';
-import type { FlatBatch } from '../native/addon.js';
+import { expectInput } from '../common/expect-input.js';
+import type { FlatBatch } from '../engine/addon.js';
 
 /**
  * Rows joined without padding.

@@ -1,6 +1,6 @@
-import type { PeftConfigInput } from '../config/train-adaptively-options.js';
-import type { HubSettings } from '../hub/hub-settings.js';
-import type { ComputeType } from '../native/addon.js';
+import type { PeftConfigInput } from '../config/schema/train-adaptively-options.js';
+import type { HubSettings } from '../common/hub-settings.js';
+import type { ComputeType } from '../engine/addon.js';
 
 /** How to open a model. */
 export interface FromPretrainedOptions {

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../config/is-plain-object.js';
+import { isPlainObject } from '../common/is-plain-object.js';
 import type { TokenizerFiles } from './tokenizer-files.js';
 
 const names = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];

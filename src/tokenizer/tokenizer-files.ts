@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPlainObject } from '../config/is-plain-object.js';
+import { isPlainObject } from '../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /** What a folder of a Hugging Face model says about its tokenizer, read but not interpreted. */

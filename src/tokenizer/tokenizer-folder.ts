@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { DownloadModelOptions } from '../hub/download-model.js';
-import { downloadSnapshot } from '../hub/download-snapshot.js';
-import { hubSettings } from '../hub/hub-settings.js';
-import { isHubName } from '../hub/is-hub-name.js';
-import { tokenizerFileNames } from '../hub/tokenizer-file-names.js';
-import { adapterBase, findAdapter, isAdapterFolder } from '../model/adapter/find-adapter.js';
+import type { DownloadModelOptions } from '../hub/models/download-model.js';
+import { downloadSnapshot } from '../hub/cache/download-snapshot.js';
+import { hubSettings } from '../common/hub-settings.js';
+import { isHubName } from '../common/is-hub-name.js';
+import { tokenizerFileNames } from '../hub/models/tokenizer-file-names.js';
+import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
+import { readJsonFile } from '../common/read-json-file.js';
 
 /** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights.
  * An adapter without one has its base's. */
@@ -16,7 +17,9 @@ export async function tokenizerFolder(
   const dir = await ownFolder(dirOrHubId, { settings, ...options });
   // Python's peft saves an adapter without the tokenizer, which is then its base's.
   if (!isAdapterFolder(dir) || existsSync(join(dir, 'tokenizer.json'))) return dir;
-  const { base } = await findAdapter(dir, { needsWeights: false });
+  const config = await readJsonFile(join(dir, 'adapter_config.json'), 'MODEL_CONFIG_INVALID');
+  const name = config['base_model_name_or_path'];
+  const base = typeof name === 'string' ? name : undefined;
   const { revision: _ofAdapter, ...others } = options;
   return tokenizerFolder(adapterBase({ dir, base }), { settings, ...others });
 }

@@ -1,5 +1,5 @@
-import type { HubSettings } from '../hub/hub-settings.js';
-import { applyChatTemplate } from './apply-chat-template.js';
+import type { HubSettings } from '../common/hub-settings.js';
+import { applyChatTemplate } from './template/apply-chat-template.js';
 import { Tokenizer } from './tokenizer.js';
 
 /**

@@ -1,4 +1,4 @@
-import { isPlainObject } from '../config/is-plain-object.js';
+import { isPlainObject } from '../common/is-plain-object.js';
 
 interface Pad {
   token: string;

@@ -1,10 +1,13 @@
-import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/train-adaptively-options.js';
-import type { DatasetReport } from '../data/mixed-datasets.js';
+import type {
+  AdaptiveLossConfigInput,
+  TrainingConfigInput,
+} from '../config/schema/train-adaptively-options.js';
+import type { DatasetReport } from '../events/dataset-report.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import type { Tracker } from '../tracking/tracker.js';
+import type { Tracker } from '../events/tracker.js';
 import type { TrainerCallback } from './trainer-callback.js';
-import type { TrainingRows } from './training-rows.js';
+import type { TrainingRows } from './batches/training-rows.js';
 
 export interface AdaptiveTrainerOptions {
   model: CausalLM;

@@ -1,4 +1,5 @@
-import type { AdaptiveTrainer } from '../adaptive-trainer.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
+import type { AdaptiveState } from '../engine/addon.js';
 import type {
   AdaptiveEvent,
   DatasetsEvent,
@@ -10,9 +11,24 @@ import type {
   StepEvent,
   TrainingEvent,
   WarningEvent,
-} from '../tracking/training-event.js';
+} from '../events/training-event.js';
+import type { CausalLM } from '../model/causal-lm.js';
+import type { SaveOptions } from '../model/files/save-pretrained.js';
 
-type Hook<Event> = (event: Event, trainer: AdaptiveTrainer) => void | Promise<void>;
+/** What a callback may do with the trainer that calls it; an AdaptiveTrainer is one. */
+export interface RunningTrainer {
+  readonly model: CausalLM;
+  readonly args: TrainingConfig;
+  readonly adaptiveLoss: AdaptiveLossConfig;
+  /** α and β as they stand. */
+  readonly adaptiveState: AdaptiveState;
+  /** Ends the run after the step it is in. */
+  stop(): void;
+  evaluate(): Promise<EvaluateEvent>;
+  saveModel(dir: string, options?: SaveOptions): Promise<void>;
+}
+
+type Hook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<void>;
 
 /** Code that runs at points of a training run. It is awaited; what it throws ends the run. */
 export interface TrainerCallback {

@@ -1,10 +1,10 @@
 // The train command with something quick in place of the trainer. How it ends is the configuration's `outputDir`.
 import { printError } from '../../src/cli/print-error.js';
 import { runTrain } from '../../src/cli/train.js';
-import type { TrainAdaptivelyOptions } from '../../src/config/train-adaptively-options.js';
+import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
-import type { TrainingEvent } from '../../src/tracking/training-event.js';
-import { events } from '../tracking/events.js';
+import type { TrainingEvent } from '../../src/events/training-event.js';
+import { events } from '../trackers/terminal/events.js';
 
 interface Hooks {
   onEvent: (event: TrainingEvent) => void;

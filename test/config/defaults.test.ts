@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse-config.js';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
-import { snakeCase } from '../../src/config/snake-case.js';
+import { parseConfig } from '../../src/config/read/parse-config.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
+import { snakeCase } from '../../src/common/snake-case.js';
 
 const least = { modelName: 'model', outputDir: 'out', datasetsConfig: { ideas: ['rows.jsonl'] } };
 const parse = (trainingConfig: unknown) => parseConfig({ ...least, trainingConfig }, {}).trainingConfig;

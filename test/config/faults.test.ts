@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse-config.js';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
+import { parseConfig } from '../../src/config/read/parse-config.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { configFaults } from './config-faults.js';
 

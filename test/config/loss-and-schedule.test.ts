@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 
 function faultsOf(args: object): { path: string; code: string }[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse-config.js';
+import { parseConfig } from '../../src/config/read/parse-config.js';
 import { configFaults } from './config-faults.js';
 
 const least = { modelName: 'm', outputDir: 'o', datasetsConfig: { ideas: ['a'] } };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse-config.js';
-import type { TrainAdaptivelyOptions } from '../../src/config/train-adaptively-options.js';
+import { parseConfig } from '../../src/config/read/parse-config.js';
+import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
 
 const dataProcessingFunction = (sample: { user: string; assistant: string }) =>
   [sample.user, sample.assistant] as const;

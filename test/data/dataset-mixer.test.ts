@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { DatasetMixer, type DatasetMixerOptions } from '../../src/data/dataset-mixer.js';
-import type { MixedDatasets, MixProgress } from '../../src/data/mixed-datasets.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import type { MixProgress } from '../../src/events/dataset-report.js';
+import type { MixedDatasets } from '../../src/data/mix/mixed-datasets.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { openTokenizer } from '../tokenizer/open-tokenizer.js';
 import { questions, writeFiles } from './write-files.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { divideRows } from '../../src/data/divide-rows.js';
+import { divideRows } from '../../src/data/mix/divide-rows.js';
 
 test.each([
   // train, validation, K → train, eval

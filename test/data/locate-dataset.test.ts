@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DatasetLocation, DatasetPlan } from '../../src/data/dataset-plan.js';
-import { locateDataset } from '../../src/data/locate-dataset.js';
+import type { DatasetLocation, DatasetPlan } from '../../src/config/datasets/dataset-plan.js';
+import { locateDataset } from '../../src/data/sources/locate-dataset.js';
 import { writeFiles } from './write-files.js';
 
 const nowhere: DatasetLocation = {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { locateJsonError } from '../../src/data/locate-json-error.js';
+import { locateJsonError } from '../../src/data/read/locate-json-error.js';
 
 const good = '{"a":[1,-2.5e+3,true,false,null,{"b":"\\u00e9\\n\\"x"},[],{}],"c":0}';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { processRow } from '../../src/data/process-row.js';
+import { processRow } from '../../src/data/chats/process-row.js';
 
 const pair = (user: string, assistant: string) => [
   { role: 'user', content: user },

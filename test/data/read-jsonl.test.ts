@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readJsonl, type JsonRow } from '../../src/data/read-jsonl.js';
+import { readJsonl, type JsonRow } from '../../src/data/read/read-jsonl.js';
 import { collect } from './collect.js';
 import { writeFiles } from './write-files.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { readRows, type FileRow } from '../../src/data/read-rows.js';
+import { readRows, type FileRow } from '../../src/data/read/read-rows.js';
 import { collect } from './collect.js';
 import { questions, writeFiles } from './write-files.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { rowLength, rowList } from '../../src/data/row-list.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { rowLength, rowList } from '../../src/data/mix/row-list.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 
 const row = (index: number): TrainingRow => ({
   inputIds: [index, index],

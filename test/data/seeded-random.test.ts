@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { seededRandom, shuffledIndices } from '../../src/data/seeded-random.js';
+import { seededRandom, shuffledIndices } from '../../src/common/seeded-random.js';
 
 test('the same seed gives the same order, on every machine and in every release', () => {
   expect([...shuffledIndices(10, 42)]).toEqual([...shuffledIndices(10, 42)]);

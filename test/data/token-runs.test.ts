@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { tokenRuns } from '../../src/data/token-runs.js';
-import { encodeChat } from '../../src/tokenizer/encode-chat.js';
+import { tokenRuns } from '../../src/data/tokens/token-runs.js';
+import { encodeChat } from '../../src/tokenizer/encode/encode-chat.js';
 import { assistant, openTokenizer, user } from '../tokenizer/open-tokenizer.js';
 
 test.each(['seed', 'gemma3', 'qwen3'])('%s: the runs of a chat spell its text', async (name) => {

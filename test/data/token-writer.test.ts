@@ -2,9 +2,9 @@ import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { describe, expect, test } from 'vitest';
-import { openTokenFile } from '../../src/data/token-file.js';
-import { tokenWord } from '../../src/data/token-word.js';
-import { TokenWriter } from '../../src/data/token-writer.js';
+import { openTokenFile } from '../../src/data/tokens/token-file.js';
+import { tokenWord } from '../../src/data/tokens/token-word.js';
+import { TokenWriter } from '../../src/data/tokens/token-writer.js';
 import { writeFiles } from './write-files.js';
 
 // 18 chunks of a million tokens: 72 MB, more than is kept in memory.

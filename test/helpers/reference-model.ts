@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { adaptiveState } from '../../src/loss/adaptive-state.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { microBatch } from '../../src/trainer/micro-batch.js';
+import { microBatch } from '../../src/trainer/batches/micro-batch.js';
 import { largestDifference, relativeToLargest } from './differences.js';
 import { numbers, readSafetensors } from './read-safetensors.js';
 

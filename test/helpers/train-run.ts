@@ -1,7 +1,7 @@
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { StepEvent } from '../../src/tracking/training-event.js';
+import type { StepEvent } from '../../src/events/training-event.js';
 
 export type RunOptions = Omit<AdaptiveTrainerOptions, 'model'>;
 

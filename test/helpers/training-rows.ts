@@ -1,5 +1,5 @@
-import { learningStyles } from '../../src/data/learning-style.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { learningStyles } from '../../src/events/learning-style.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { randomNumbers } from './random.js';
 
 /** Random rows of 3 to `longest` tokens, of which the first few are a prompt without labels; the same from the same seed. */

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { uploadModel } from '../../src/hub/upload-model.js';
+import { uploadModel } from '../../src/hub/models/upload-model.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { hubTest, token } from './hub-test.js';

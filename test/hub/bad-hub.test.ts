@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { downloadModel } from '../../src/hub/download-model.js';
+import { downloadModel } from '../../src/hub/models/download-model.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';
 import { StandInHub, type Fault } from './stand-in-hub.js';

@@ -1,4 +1,4 @@
-import type { DatasetLocation } from '../../src/data/dataset-plan.js';
+import type { DatasetLocation } from '../../src/config/datasets/dataset-plan.js';
 
 /** A dataset's repository, what is asked of it, and the files by split that this means. */
 export interface DatasetLayout {

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { DatasetLocation } from '../../src/data/dataset-plan.js';
-import { downloadDataset } from '../../src/hub/download-dataset.js';
-import type { HubSettings } from '../../src/hub/hub-settings.js';
-import { matchesPattern } from '../../src/hub/matches-pattern.js';
+import type { DatasetLocation } from '../../src/config/datasets/dataset-plan.js';
+import { downloadDataset } from '../../src/hub/datasets/download-dataset.js';
+import type { HubSettings } from '../../src/common/hub-settings.js';
+import { matchesPattern } from '../../src/hub/cache/matches-pattern.js';
 import { datasetLayouts } from './dataset-layouts.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hubSettings } from '../../src/hub/hub-settings.js';
-import { isHubName } from '../../src/hub/is-hub-name.js';
+import { hubSettings } from '../../src/common/hub-settings.js';
+import { isHubName } from '../../src/common/is-hub-name.js';
 import { hubTest } from './hub-test.js';
 
 const test = hubTest();

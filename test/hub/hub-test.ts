@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
-import { hubSettings, type HubSettings } from '../../src/hub/hub-settings.js';
+import { hubSettings, type HubSettings } from '../../src/common/hub-settings.js';
 import { StandInHub } from './stand-in-hub.js';
 
 /** A Hub for the tests of a file, and an empty folder for each test. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { downloadModel } from '../../src/hub/download-model.js';
+import { downloadModel } from '../../src/hub/models/download-model.js';
 import { datasetLayouts } from './dataset-layouts.js';
 import { hubTest, token } from './hub-test.js';
 import { needsPython, python, runPython } from './python-client.js';

@@ -1,12 +1,12 @@
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { TrainAdaptivelyOptions } from '../../src/config/train-adaptively-options.js';
-import type { HubEvent } from '../../src/hub/hub-event.js';
+import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
+import type { HubEvent } from '../../src/events/hub-event.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { trainAdaptively } from '../../src/train-adaptively.js';
-import type { TrainingEvent } from '../../src/tracking/training-event.js';
+import type { TrainingEvent } from '../../src/events/training-event.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';
 import { runCommand } from '../cli/run-command.js';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { uploadModel } from '../../src/hub/upload-model.js';
+import { uploadModel } from '../../src/hub/models/upload-model.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';
 import type { Fault } from './stand-in-hub.js';

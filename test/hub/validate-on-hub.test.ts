@@ -1,10 +1,10 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { validateConfig } from '../../src/config/validate-config.js';
-import { downloadDataset } from '../../src/hub/download-dataset.js';
-import { downloadModel } from '../../src/hub/download-model.js';
-import type { ConfigFault } from '../../src/config/config-fault.js';
+import { validateConfig } from '../../src/validate/validate-config.js';
+import { downloadDataset } from '../../src/hub/datasets/download-dataset.js';
+import { downloadModel } from '../../src/hub/models/download-model.js';
+import type { ConfigFault } from '../../src/config/read/config-fault.js';
 import { runCommand } from '../cli/run-command.js';
 import { seedDir } from '../tokenizer/open-tokenizer.js';
 import { failureOf } from './failure-of.js';

@@ -1,7 +1,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse-config.js';
+import { parseConfig } from '../../src/config/read/parse-config.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { trainAdaptively } from '../../src/train-adaptively.js';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { largestDifference } from '../helpers/differences.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
-import type { PeftConfigInput } from '../../src/config/train-adaptively-options.js';
+import type { PeftConfigInput } from '../../src/config/schema/train-adaptively-options.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { StepEvent } from '../../src/tracking/training-event.js';
+import type { StepEvent } from '../../src/events/training-event.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { losses, plainArgs } from '../helpers/train-run.js';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { LearningStyle } from '../../src/data/learning-style.js';
+import type { LearningStyle } from '../../src/events/learning-style.js';
 import { adaptiveLoss, type AdaptiveLossOptions } from '../../src/loss/adaptive-loss.js';
-import type { AdaptiveState } from '../../src/native/addon.js';
+import type { AdaptiveState } from '../../src/engine/addon.js';
 import { largestDifference } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 

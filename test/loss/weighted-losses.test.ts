@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adaptiveState } from '../../src/loss/adaptive-state.js';
-import type { LossRequest } from '../../src/native/addon.js';
-import { loadAddon } from '../../src/native/load-addon.js';
+import type { LossRequest } from '../../src/engine/addon.js';
+import { loadAddon } from '../../src/engine/load/load-addon.js';
 import { relativeToLargest } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 

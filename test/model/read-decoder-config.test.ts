@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AdaptiveTrainerError } from '../../src/errors.js';
-import { readDecoderConfig } from '../../src/model/read-decoder-config.js';
+import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 
 type Json = Record<string, unknown>;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { readJsonFile } from '../../src/model/read-json-file.js';
+import { readJsonFile } from '../../src/common/read-json-file.js';
 import { largestDifference } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 

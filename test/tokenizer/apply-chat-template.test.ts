@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { applyChatTemplate } from '../../src/tokenizer/apply-chat-template.js';
-import { encodeChat } from '../../src/tokenizer/encode-chat.js';
+import { applyChatTemplate } from '../../src/tokenizer/template/apply-chat-template.js';
+import { encodeChat } from '../../src/tokenizer/encode/encode-chat.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { assistant, copySeed, openTokenizer, system, user } from './open-tokenizer.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ChatMessage } from '../../src/tokenizer/chat-message.js';
-import { encodeChat, type EncodeChatOptions } from '../../src/tokenizer/encode-chat.js';
+import type { ChatMessage } from '../../src/events/chat-message.js';
+import { encodeChat, type EncodeChatOptions } from '../../src/tokenizer/encode/encode-chat.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import {
   assistant,

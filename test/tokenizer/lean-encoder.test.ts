@@ -1,6 +1,6 @@
 import { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { expect, test } from 'vitest';
-import { leanEncoder } from '../../src/tokenizer/lean-encoder.js';
+import { leanEncoder } from '../../src/tokenizer/encode/lean-encoder.js';
 import { readJson } from './open-tokenizer.js';
 
 type Json = Record<string, unknown>;

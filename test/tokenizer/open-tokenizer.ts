@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ChatMessage } from '../../src/tokenizer/chat-message.js';
+import type { ChatMessage } from '../../src/events/chat-message.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

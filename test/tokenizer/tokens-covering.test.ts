@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
-import { tokensCovering } from '../../src/tokenizer/tokens-covering.js';
+import { tokensCovering } from '../../src/tokenizer/encode/tokens-covering.js';
 import { copySeed, openTokenizer } from './open-tokenizer.js';
 
 /** Which tokens cover the one occurrence of `part` in the text: their text, joined. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
-import { confidence } from '../../src/trainer/confidence.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
+import { confidence } from '../../src/trainer/step/confidence.js';
 
 const config = (adaptiveLoss: object) => parseTrainerConfig({ adaptiveLoss }).adaptiveLoss;
 

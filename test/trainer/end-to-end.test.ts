@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { StepEvent } from '../../src/tracking/training-event.js';
+import type { StepEvent } from '../../src/events/training-event.js';
 import { largestDifference } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';

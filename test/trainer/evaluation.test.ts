@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { errorOf } from '../helpers/error-of.js';
 import { tempDir } from '../helpers/temp-dir.js';

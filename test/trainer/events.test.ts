@@ -1,11 +1,12 @@
+import type { RunningTrainer } from '../../src/trainer/trainer-callback.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { TrainingEvent } from '../../src/tracking/training-event.js';
+import type { TrainingEvent } from '../../src/events/training-event.js';
 import type { TrainerCallback } from '../../src/trainer/trainer-callback.js';
 import { errorOf } from '../helpers/error-of.js';
 import { tempDir } from '../helpers/temp-dir.js';
@@ -209,7 +210,7 @@ describe('streamed rows', () => {
 describe('ending a run early', () => {
   function stoppable(
     extra: Partial<AdaptiveTrainerOptions>,
-    atStep: (step: number, trainer: AdaptiveTrainer) => void,
+    atStep: (step: number, trainer: RunningTrainer) => void,
   ) {
     const steps: number[] = [];
     const trainer = new AdaptiveTrainer({

@@ -1,6 +1,6 @@
 // Trains a tiny model for 2,000 steps, evaluating and saving on the way, and prints the resident memory every 100 steps.
 // `node --expose-gc --import tsx flat-memory.child.ts <model> <outputDir>`
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { trainingRows } from '../helpers/training-rows.js';
 

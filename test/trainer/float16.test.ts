@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { WarningEvent } from '../../src/tracking/training-event.js';
-import type { TokenStatisticsArrays } from '../../src/trainer/token-statistics.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { WarningEvent } from '../../src/events/training-event.js';
+import type { TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
 import { relativeToLargest } from '../helpers/differences.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
-import { learningRate, type Schedule } from '../../src/trainer/learning-rate.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
+import { learningRate, type Schedule } from '../../src/trainer/step/learning-rate.js';
 
 interface Case {
   type: Schedule['type'];

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import type { MemoryReport } from '../../src/trainer/check-memory.js';
+import type { MemoryReport } from '../../src/events/memory-report.js';
 import { tempDir } from '../helpers/temp-dir.js';
 
 const seedLM = 'examples/seed-lm';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { TokenStatisticsArrays } from '../../src/trainer/token-statistics.js';
-import type { StepEvent, WarningEvent } from '../../src/tracking/training-event.js';
+import type { TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
+import type { StepEvent, WarningEvent } from '../../src/events/training-event.js';
 
 const dir = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const rows: TrainingRow[] = Array.from({ length: 6 }, (_, row) => {

@@ -3,11 +3,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { parseTrainerConfig } from '../../src/config/parse-trainer-config.js';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
-import { readDecoderConfig } from '../../src/model/read-decoder-config.js';
-import { checkMemory } from '../../src/trainer/check-memory.js';
-import { memoryEstimate } from '../../src/trainer/memory-estimate.js';
+import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
+import { checkMemory } from '../../src/trainer/memory/check-memory.js';
+import { memoryEstimate } from '../../src/trainer/memory/memory-estimate.js';
 import { tempDir } from '../helpers/temp-dir.js';
 
 const root = new URL('../../', import.meta.url).pathname;

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { TokenBatch, TokenStatisticsArrays } from '../../src/trainer/token-statistics.js';
+import type { TokenBatch, TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
 import { relativeToLargest } from '../helpers/differences.js';
 import { errorOf } from '../helpers/error-of.js';
 import { tempDir } from '../helpers/temp-dir.js';

@@ -2,8 +2,8 @@
 // any moment and started again.
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 
 const [outputDir, lossesFile] = process.argv.slice(2) as [string, string];

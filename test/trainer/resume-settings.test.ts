@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
-import type { TokenStatisticsArrays } from '../../src/trainer/token-statistics.js';
-import type { EvaluateEvent } from '../../src/tracking/training-event.js';
+import type { TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
+import type { EvaluateEvent } from '../../src/events/training-event.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
 import { trainRun } from '../helpers/train-run.js';

@@ -10,10 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
-import { seededRandom } from '../../src/data/seeded-random.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
+import { seededRandom } from '../../src/common/seeded-random.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { tempDir } from '../helpers/temp-dir.js';

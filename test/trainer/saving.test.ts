@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AdaptiveTrainer } from '../../src/adaptive-trainer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { errorOf } from '../helpers/error-of.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/data/seeded-random.js';
-import type { TrainingRow } from '../../src/data/training-row.js';
-import type { BatchSettings } from '../../src/trainer/plan-batches.js';
-import { microBatchCounts, trainBatches } from '../../src/trainer/train-batches.js';
+import { seededRandom } from '../../src/common/seeded-random.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
+import type { BatchSettings } from '../../src/trainer/batches/plan-batches.js';
+import { microBatchCounts, trainBatches } from '../../src/trainer/batches/train-batches.js';
 
 const random = seededRandom(5);
 const rows: TrainingRow[] = Array.from({ length: 203 }, (_, index) => {

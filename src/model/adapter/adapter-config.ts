@@ -1,8 +1,8 @@
-import type { PeftConfig } from '../../config/parsed-config.js';
-import { isPlainObject } from '../../config/is-plain-object.js';
-import { parsePeftConfig } from '../../config/read-peft-config.js';
-import { configGroups } from '../../config/config-groups.js';
-import { snakeCase } from '../../config/snake-case.js';
+import type { PeftConfig } from '../../config/schema/parsed-config.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
+import { parsePeftConfig } from '../../config/read/read-peft-config.js';
+import { configGroups } from '../../config/schema/config-groups.js';
+import { snakeCase } from '../../common/snake-case.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 
 /** adapter_config.json of PEFT 0.21 beyond the keys of `PeftConfig`, with the values that change nothing. */

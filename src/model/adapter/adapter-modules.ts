@@ -1,6 +1,6 @@
-import type { PeftConfig } from '../../config/parsed-config.js';
+import type { PeftConfig } from '../../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../errors.js';
-import type { AdapterRequest } from '../../native/addon.js';
+import type { AdapterRequest } from '../../engine/addon.js';
 
 interface Named {
   name: string;

@@ -1,7 +1,7 @@
-import type { StoredTensor } from '../../native/addon.js';
-import { checkWeights } from '../check-weights.js';
-import type { WeightFile } from '../find-weights.js';
-import { readSafetensorsHeader } from '../safetensors-header.js';
+import type { StoredTensor } from '../../engine/addon.js';
+import { checkWeights } from '../files/check-weights.js';
+import type { WeightFile } from '../files/find-weights.js';
+import { readSafetensorsHeader } from '../files/safetensors-header.js';
 
 /** What PEFT puts before the names of the model. */
 export const adapterPrefix = 'base_model.model.';

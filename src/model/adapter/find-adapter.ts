@@ -1,18 +1,13 @@
-import { existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { readJsonFile } from '../read-json-file.js';
+import { readJsonFile } from '../../common/read-json-file.js';
 import { readAdapterConfig, type AdapterConfigFile } from './adapter-config.js';
 
 export interface FoundAdapter extends AdapterConfigFile {
   dir: string;
   /** adapter_model.safetensors. */
   weights: string;
-}
-
-/** Whether a folder is that of a PEFT adapter. */
-export function isAdapterFolder(dir: string): boolean {
-  return existsSync(join(dir, 'adapter_config.json'));
 }
 
 /**
@@ -40,21 +35,4 @@ export async function findAdapter(
     );
   }
   return { ...file, dir, weights };
-}
-
-/**
- * The base model of an adapter: a folder, from the current directory or from the adapter's, or a name on the Hub.
- * @throws AdaptiveTrainerError MODEL_NOT_FOUND where adapter_config.json names none
- */
-export function adapterBase({ dir, base }: Pick<FoundAdapter, 'dir' | 'base'>): string {
-  if (base === undefined) {
-    throw new AdaptiveTrainerError(
-      'MODEL_NOT_FOUND',
-      `Expected base_model_name_or_path in ${join(dir, 'adapter_config.json')}, found none. Open the base model with adapter: ${JSON.stringify(dir)}.`,
-      { details: { dir } },
-    );
-  }
-  const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
-  const beside = resolve(dir, base);
-  return !isFolder(resolve(base)) && isFolder(beside) ? beside : base;
 }

@@ -1,4 +1,4 @@
-import type { PeftConfig } from '../../config/parsed-config.js';
+import type { PeftConfig } from '../../config/schema/parsed-config.js';
 
 /** An adapter that a model has. */
 export interface ModelAdapter {

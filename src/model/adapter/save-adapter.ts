@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StorageType } from '../../native/addon.js';
-import { writeDurably } from '../../write-durably.js';
-import type { CausalLM } from '../causal-lm.js';
-import { safetensorsHeader } from '../safetensors-header.js';
+import type { StorageType } from '../../engine/addon.js';
+import { writeDurably } from '../../common/write-durably.js';
+import type { SavableModel } from '../files/savable-model.js';
+import { safetensorsHeader } from '../files/safetensors-header.js';
 import { adapterConfigJson } from './adapter-config.js';
 import { adapterPrefix, isTable } from './adapter-weights.js';
 
 /** Writes adapter_config.json and adapter_model.safetensors as PEFT does, into a folder that is there. */
-export async function saveAdapter(model: CausalLM, dir: string, dtype: StorageType): Promise<void> {
+export async function saveAdapter(model: SavableModel, dir: string, dtype: StorageType): Promise<void> {
   const { config, base, revision, hasOwnVocabulary, trainable } = model.adapter!;
   const own = new Set(trainable.map(({ name }) => name));
   const tables = model.parameters.filter(({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name));

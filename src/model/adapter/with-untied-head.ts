@@ -1,4 +1,4 @@
-import type { WeightFile } from '../find-weights.js';
+import type { WeightFile } from '../files/find-weights.js';
 
 /** A head that an adapter took off the embedding begins as its copy. */
 export function withUntiedHead(

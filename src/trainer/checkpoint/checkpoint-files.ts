@@ -4,7 +4,7 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { sync, writeDurably } from '../../write-durably.js';
+import { sync, writeDurably } from '../../common/write-durably.js';
 
 /** Lists the other files of a checkpoint with size and SHA-256. It is written last: without it there is no checkpoint. */
 const manifestName = 'checkpoint.json';

@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path';
-import type { TrainingConfig } from '../../config/parsed-config.js';
+import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
-import type { TrainingEvent } from '../../tracking/training-event.js';
+import type { TrainingEvent } from '../../events/training-event.js';
 import { verifyCheckpoint } from './checkpoint-files.js';
 import { findCheckpoint } from './find-checkpoint.js';
 import { loadCheckpoint } from './load-checkpoint.js';

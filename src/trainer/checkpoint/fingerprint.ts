@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { AdaptiveLossConfig, TrainingConfig } from '../../config/parsed-config.js';
-import { learningStyles } from '../../data/learning-style.js';
-import type { TrainingRow } from '../../data/training-row.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../../config/schema/parsed-config.js';
+import { learningStyles } from '../../events/learning-style.js';
+import type { TrainingRow } from '../../events/training-row.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import type { Fingerprint } from './run-state.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CausalLM } from '../../model/causal-lm.js';
-import { readSafetensorsHeader } from '../../model/safetensors-header.js';
+import { readSafetensorsHeader } from '../../model/files/safetensors-header.js';
 import { checkFingerprint } from './fingerprint.js';
 import type { Fingerprint, RunState } from './run-state.js';
 

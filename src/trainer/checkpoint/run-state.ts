@@ -1,6 +1,6 @@
-import type { AdaptiveState, OptimizerCounts } from '../../native/addon.js';
-import type { NumberGuardState } from '../number-guard.js';
-import type { StepEvent, TokenStatistics } from '../../tracking/training-event.js';
+import type { AdaptiveState, OptimizerCounts } from '../../engine/addon.js';
+import type { NumberGuardState } from '../step/number-guard.js';
+import type { StepEvent, TokenStatistics } from '../../events/training-event.js';
 
 /** What a run has to know, besides weights and optimizer, to go on as if it had never stopped. */
 export interface RunState {

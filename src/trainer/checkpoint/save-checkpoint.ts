@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CausalLM } from '../../model/causal-lm.js';
-import type { OptimizerCounts } from '../../native/addon.js';
-import { safetensorsHeader } from '../../model/safetensors-header.js';
-import { ioError, sync, writeDurably } from '../../write-durably.js';
+import type { OptimizerCounts } from '../../engine/addon.js';
+import { safetensorsHeader } from '../../model/files/safetensors-header.js';
+import { ioError, sync, writeDurably } from '../../common/write-durably.js';
 import { sealCheckpoint } from './checkpoint-files.js';
 import type { RunState } from './run-state.js';
 

@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../../config/parsed-config.js';
+import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { RunState } from './run-state.js';
 
 /** `trainer_state.json` as the Hugging Face Trainer writes it, so that tools for it read this one. */

@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { isPlainObject } from './is-plain-object.js';
+import { AdaptiveTrainerError, type ErrorCode } from '../errors.js';
+
+/**
+ * A JSON file that holds an object.
+ * @throws AdaptiveTrainerError MODEL_NOT_FOUND when there is no such file; `code` when it is not a JSON object
+ */
+export async function readJsonFile(path: string, code: ErrorCode): Promise<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    const message = missing ? `there is no file ${path}` : `${path}: ${(cause as Error).message}`;
+    throw new AdaptiveTrainerError(
+      missing ? 'MODEL_NOT_FOUND' : code,
+      `Expected a JSON file, but ${message}.`,
+      {
+        cause,
+        details: { path },
+      },
+    );
+  }
+  if (!isPlainObject(value)) {
+    throw new AdaptiveTrainerError(
+      code,
+      `Expected a JSON object in ${path}, found ${JSON.stringify(value).slice(0, 40)}.`,
+    );
+  }
+  return value;
+}

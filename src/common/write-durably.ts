@@ -1,0 +1,45 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { AdaptiveTrainerError } from '../errors.js';
+
+/**
+ * Has `write` make a file under a temporary name beside `path`, syncs it to disk and puts it in place in one step: a reader,
+ * also one after a power cut, sees the old file or the whole new one.
+ *
+ * @throws AdaptiveTrainerError IO_FAILED naming the file and the reason
+ */
+export async function writeDurably(
+  path: string,
+  write: (temporary: string) => Promise<unknown>,
+): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await write(temporary);
+    await sync(temporary);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw ioError(path, cause);
+  }
+}
+
+/** Makes what is written of a file, or the names in a folder, survive a power cut. */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Windows knows no sync of a folder.
+    if (process.platform !== 'win32') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A failed file operation as IO_FAILED; an error that already is one of ours stays. */
+export function ioError(path: string, cause: unknown): AdaptiveTrainerError {
+  if (AdaptiveTrainerError.isInstance(cause)) return cause;
+  return new AdaptiveTrainerError('IO_FAILED', `Cannot write ${path}: ${(cause as Error).message}.`, {
+    cause,
+    details: { path },
+  });
+}

@@ -1,0 +1,33 @@
+import type { DataProcessingFunction, InMemoryDataset } from './datasets-config.js';
+import type { LearningStyle } from '../../events/learning-style.js';
+
+/** Where in a dataset on disk or on the Hub the rows are. */
+export interface DatasetLocation {
+  /** `name` in `datasetsKwargs`: the configuration of a Hub dataset. */
+  configName: string | null;
+  /** Branch, tag or commit of a Hub dataset. */
+  revision: string | null;
+  dataDir: string | null;
+  trainSplit: string;
+  valSplit: string;
+  dataFiles: Record<string, readonly string[]> | null;
+}
+
+/** Everything the configuration says about one dataset, looked up once. */
+export interface DatasetPlan {
+  /** Without `:|:K`. */
+  name: string;
+  style: LearningStyle;
+  /** Where in the configuration it stands: `ideas[0]`. */
+  path: string;
+  /** Rows in memory, or undefined for a dataset on disk, which `name` then points to. */
+  memory: InMemoryDataset | undefined;
+  location: DatasetLocation;
+  /** K: how many training rows to keep. */
+  limit: number | null;
+  /** Null: the built-in recognition of columns. */
+  process: DataProcessingFunction | null;
+  contextMode: string | boolean;
+  /** Empty: none. */
+  systemPrompt: string;
+}

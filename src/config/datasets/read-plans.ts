@@ -1,0 +1,196 @@
+import type { ConfigFault } from '../read/config-fault.js';
+import { configPath } from '../read/config-path.js';
+import { ConfigReader } from '../read/config-reader.js';
+import { datasetName } from './dataset-name.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
+import { suggest } from '../../common/suggest.js';
+import type { DatasetEntry, InMemoryDataset } from './datasets-config.js';
+import type { DatasetPlan } from './dataset-plan.js';
+import { findDatasetKey } from './find-dataset-key.js';
+import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
+import { ProcessingFunctions } from './processing-functions.js';
+import { readDatasetKwargs } from './read-dataset-kwargs.js';
+
+/** The tables that say more about datasets than their list does. */
+export interface DatasetTables {
+  systemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
+  datasetsKwargs?: Readonly<Record<string, unknown>> | null | undefined;
+  datasetSpecificSystemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
+}
+
+const tableNames = ['systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'] as const;
+
+/**
+ * Reads `datasetsConfig` and the tables beside it (which may also stand in it) into one plan per dataset that has no fault,
+ * and the faults.
+ */
+export function readPlans(
+  config: unknown,
+  tables: DatasetTables,
+  onWarning: (message: string) => void,
+): { plans: DatasetPlan[]; faults: readonly ConfigFault[] } {
+  const isSnake =
+    isPlainObject(config) && Object.keys(config).some((key) => key.startsWith('data_processing'));
+  const planner = new Planner(new ConfigReader(isSnake), tables);
+  const plans = planner.read(config);
+  planner.unused().forEach(onWarning);
+  return { plans, faults: planner.reader.faults };
+}
+
+class Planner {
+  private readonly functions: ProcessingFunctions;
+  private readonly tables: Record<(typeof tableNames)[number], Record<string, unknown>>;
+  private readonly entries: string[] = [];
+
+  constructor(
+    readonly reader: ConfigReader,
+    tables: DatasetTables,
+  ) {
+    this.functions = new ProcessingFunctions(reader);
+    this.tables = {
+      systemPrompts: { ...tables.systemPrompts },
+      datasetsKwargs: { ...tables.datasetsKwargs },
+      datasetSpecificSystemPrompts: { ...tables.datasetSpecificSystemPrompts },
+    };
+  }
+
+  read(config: unknown): DatasetPlan[] {
+    const { reader } = this;
+    if (!isPlainObject(config)) {
+      reader.unexpected('datasetsConfig', 'an object that lists datasets by learning style', config ?? null);
+      return [];
+    }
+    const given = reader.keys(
+      config,
+      'datasetsConfig',
+      [...learningStyles, ...tableNames],
+      (key, value, path) => this.functions.take(key, value, path),
+    );
+    for (const name of tableNames) {
+      const inside = given.get(name);
+      if (isPlainObject(inside?.value)) this.tables[name] = { ...inside.value, ...this.tables[name] };
+      else if (inside !== undefined && inside.value !== null)
+        reader.unexpected(inside.path, 'an object', inside.value);
+    }
+    this.checkPrompts();
+    const plans = learningStyles.flatMap((style) => {
+      const list = given.get(style);
+      return list === undefined || list.value === null ? [] : this.readStyle(style, list.value, list.path);
+    });
+    if (plans.length === 0 && reader.faults.length === 0) {
+      const message = 'expected at least one dataset under ideas, attention, both or misc, received none';
+      reader.faults.push({ path: 'datasetsConfig', code: 'INVALID', message });
+    }
+    return plans;
+  }
+
+  private checkPrompts(): void {
+    for (const table of ['systemPrompts', 'datasetSpecificSystemPrompts'] as const) {
+      for (const [name, prompt] of Object.entries(this.tables[table])) {
+        const path = configPath(table, name);
+        if (table === 'systemPrompts' && !(learningStyles as readonly string[]).includes(name)) {
+          this.reader.unknownKey(path, name, learningStyles);
+        } else if (prompt !== null && prompt !== undefined && typeof prompt !== 'string') {
+          this.reader.unexpected(path, 'a string', prompt);
+        }
+      }
+    }
+  }
+
+  private readStyle(style: LearningStyle, list: unknown, path: string): DatasetPlan[] {
+    if (!Array.isArray(list)) {
+      this.reader.unexpected(path, 'an array of datasets', list);
+      return [];
+    }
+    const seen = new Map<string, string>();
+    const plans: DatasetPlan[] = [];
+    for (const [index, entry] of (list as unknown[]).entries()) {
+      const plan = this.readEntry(style, entry, configPath(path, index));
+      if (plan === undefined) continue;
+      const first = seen.get(plan.name);
+      if (first === undefined) plans.push(plan);
+      else {
+        const message = `expected each dataset once in a style, received "${plan.name}" as ${first} too; remove one`;
+        this.reader.faults.push({ path: plan.path, code: 'CONTRADICTION', message });
+      }
+      seen.set(plan.name, first ?? plan.path);
+    }
+    return plans;
+  }
+
+  private readEntry(style: LearningStyle, value: unknown, path: string): DatasetPlan | undefined {
+    const entry = readEntryShape(value);
+    if (entry === undefined) {
+      this.reader.unexpected(path, 'a path, or { name, train: rows, eval?: rows }', value ?? null);
+      return undefined;
+    }
+    const written = typeof entry === 'string' ? entry : entry.name;
+    const { name, rows } = datasetName(written);
+    if (rows !== undefined && (name === '' || !/^[1-9]\d*$/.test(rows))) {
+      this.reader.unexpected(path, 'a dataset and after ":|:" a whole number of rows, 1 or more', written);
+      return undefined;
+    }
+    this.entries.push(written);
+    const { location, contextMode } = this.kwargs(written);
+    return {
+      name,
+      style,
+      path,
+      memory: typeof entry === 'string' ? undefined : entry,
+      location,
+      limit: rows === undefined ? null : Number(rows),
+      process: this.functions.find(written, style),
+      // The two style names ask "is this dataset learned that way?"; anything else is the function's own business.
+      contextMode:
+        contextMode === 'ideas' || contextMode === 'attention' ? contextMode === style : contextMode,
+      systemPrompt: this.systemPrompt(written, style),
+    };
+  }
+
+  private kwargs(written: string): ReturnType<typeof readDatasetKwargs> {
+    const table = this.tables.datasetsKwargs;
+    const key = findDatasetKey(table, written);
+    return readDatasetKwargs(
+      this.reader,
+      key === undefined ? null : table[key],
+      configPath('datasetsKwargs', key ?? written),
+    );
+  }
+
+  private systemPrompt(written: string, style: LearningStyle): string {
+    const specific = this.tables.datasetSpecificSystemPrompts;
+    const key = findDatasetKey(specific, written);
+    const parts = [this.tables.systemPrompts[style], key === undefined ? null : specific[key]];
+    const prompt = parts.filter((part) => typeof part === 'string').join('');
+    return prompt.trim() === '' ? '' : prompt;
+  }
+
+  /** Entries for datasets that are not listed: most likely a misspelt name. */
+  unused(): string[] {
+    const names = new Set(this.entries.map((entry) => datasetName(entry).name));
+    const known = [...names];
+    const uses = [
+      ...Object.keys(this.tables.datasetsKwargs).map((key) => ['datasetsKwargs', key] as const),
+      ...Object.keys(this.tables.datasetSpecificSystemPrompts).map(
+        (key) => ['datasetSpecificSystemPrompts', key] as const,
+      ),
+      ...this.functions.datasets.map((key) => ['dataProcessingFunction', key] as const),
+    ];
+    return uses
+      .filter(([, key]) => !names.has(datasetName(key).name))
+      .map(([table, key]) => {
+        const near = suggest(key, known);
+        const hint = near === undefined ? '' : ` Did you mean ${JSON.stringify(near)}?`;
+        return `${this.reader.spell(table)} has an entry for ${JSON.stringify(key)}, which is no dataset here, so it has no effect.${hint}`;
+      });
+  }
+}
+
+function readEntryShape(value: unknown): DatasetEntry | undefined {
+  if (typeof value === 'string') return value.trim() === '' ? undefined : value;
+  if (!isPlainObject(value)) return undefined;
+  const { name, train, eval: evaluated, ...rest } = value as Partial<InMemoryDataset>;
+  const isList = (rows: unknown) => rows === undefined || rows === null || Array.isArray(rows);
+  const isEntry = typeof name === 'string' && name !== '' && Array.isArray(train) && isList(evaluated);
+  return isEntry && Object.keys(rest).length === 0 ? (value as unknown as InMemoryDataset) : undefined;
+}

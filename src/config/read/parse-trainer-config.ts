@@ -1,0 +1,48 @@
+import { configGroups } from '../schema/config-groups.js';
+import { ConfigReader } from './config-reader.js';
+import type { ConfigWarning } from './config-warning.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../schema/parsed-config.js';
+import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
+import { readTrainingConfig } from './read-training-config.js';
+import { snakeCase } from '../../common/snake-case.js';
+import { throwFaults } from './throw-faults.js';
+import { writesSnakeCase } from './writes-snake-case.js';
+
+/** What `AdaptiveTrainer` is configured with, checked and with every default filled in. */
+export interface TrainerConfig {
+  args: TrainingConfig;
+  adaptiveLoss: AdaptiveLossConfig;
+  warnings: ConfigWarning[];
+}
+
+/**
+ * Reads the `args` and `adaptiveLoss` of `AdaptiveTrainer`, the same keys as `trainingConfig` and
+ * `adaptiveLossConfig` of the one-call API, in either spelling. Keys of the loss may also stand in `args`.
+ * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults, with paths that start at `args` or `adaptiveLoss`
+ */
+export function parseTrainerConfig(
+  input: { args?: unknown; adaptiveLoss?: unknown },
+  env: NodeJS.ProcessEnv = process.env,
+): TrainerConfig {
+  const reader = new ConfigReader(writesSnakeCase(input));
+  const [own, ofLoss] = splitArgs(input.args);
+  const args = readTrainingConfig(reader, own, 'args', env);
+  const loss = isPlainObject(input.adaptiveLoss)
+    ? { ...ofLoss, ...input.adaptiveLoss }
+    : (input.adaptiveLoss ?? ofLoss);
+  const adaptiveLoss = readAdaptiveLossConfig(reader, loss, 'adaptiveLoss');
+  throwFaults(reader.faults);
+  return { args: args!, adaptiveLoss: adaptiveLoss!, warnings: reader.warnings };
+}
+
+/** The keys of `args` that are its own, and those of the loss. */
+function splitArgs(args: unknown): [unknown, Record<string, unknown>] {
+  if (!isPlainObject(args)) return [args, {}];
+  const lossKeys = new Set(configGroups.adaptiveLossConfig.flatMap((key) => [key, snakeCase(key)]));
+  const entries = Object.entries(args);
+  return [
+    Object.fromEntries(entries.filter(([key]) => !lossKeys.has(key))),
+    Object.fromEntries(entries.filter(([key]) => lossKeys.has(key))),
+  ];
+}

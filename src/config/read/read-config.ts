@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { hubSettings } from '../../common/hub-settings.js';
+import { isHubName } from '../../common/is-hub-name.js';
+import { ConfigReader } from './config-reader.js';
+import type { GivenKeys } from './config-reader.js';
+import { describeValue } from '../../common/describe-value.js';
+import { field } from '../schema/field.js';
+import { groupWithKey } from './group-with-key.js';
+import type {
+  AdaptiveLossConfig,
+  PeftConfig,
+  TrainingConfig,
+  UploadConfig,
+} from '../schema/parsed-config.js';
+import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
+import { readDatasets, type DatasetSettings } from '../datasets/read-datasets.js';
+import { readGroupKeys } from './read-group-keys.js';
+import { readPeftConfig } from './read-peft-config.js';
+import { readTrainingConfig } from './read-training-config.js';
+import { uploadConfigSchema } from '../schema/upload-config.js';
+import { writesSnakeCase } from './writes-snake-case.js';
+
+const ownValues = {
+  modelName: z.object({ modelName: field.text() }),
+  outputDir: z.object({ outputDir: field.text() }),
+  huggingfaceRepo: z.object({ huggingfaceRepo: field.text().nullable().default(null) }),
+};
+
+const keysOfCall = [
+  ...Object.keys(ownValues),
+  ...['datasetsConfig', 'systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'],
+  ...['trainingConfig', 'adaptiveLossConfig', 'uploadConfig', 'peftConfig'],
+];
+
+/** The parts of a configuration; undefined: one with a fault, which `reader` holds. */
+export interface ConfigParts {
+  reader: ConfigReader;
+  modelName: string | undefined;
+  outputDir: string | undefined;
+  huggingfaceRepo: string | null | undefined;
+  /** Also where some of the datasets have faults; undefined where none can be read. */
+  datasets: DatasetSettings | undefined;
+  trainingConfig: TrainingConfig | undefined;
+  adaptiveLossConfig: AdaptiveLossConfig | undefined;
+  uploadConfig: UploadConfig | undefined;
+  /** null: all weights are trained. */
+  peftConfig: PeftConfig | null | undefined;
+}
+
+/** Reads what `trainAdaptively` was given part by part, so that one with a fault keeps no other from being looked at. */
+export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts {
+  const reader = new ConfigReader(writesSnakeCase(input));
+  const parts = { reader } as ConfigParts;
+  if (input === undefined || input === null) reader.unexpected('', 'an object', input);
+  const given = reader.keys(input, '', keysOfCall, undefined, groupWithKey);
+  // Something that is no object at all has one fault, not one more for each key it lacks.
+  if (reader.faults.some(({ path }) => path === '')) return parts;
+  const pathOf = (name: string) => given.get(name)?.path ?? reader.spell(name);
+  const [training, loss] = ['trainingConfig', 'adaptiveLossConfig'] as const;
+  const { modelName, outputDir, huggingfaceRepo } = ownValues;
+  parts.modelName = reader.read(modelName, given, '')?.modelName;
+  parts.outputDir = reader.read(outputDir, given, '')?.outputDir;
+  parts.huggingfaceRepo = reader.read(huggingfaceRepo, given, '')?.huggingfaceRepo;
+  parts.datasets = readDatasets(reader, given);
+  parts.trainingConfig = whole(reader, () =>
+    readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env),
+  );
+  parts.adaptiveLossConfig = readAdaptiveLossConfig(reader, given.get(loss)?.value, pathOf(loss));
+  const peft = given.get('peftConfig');
+  const hasPeft = peft !== undefined && peft.value !== null;
+  parts.peftConfig = hasPeft ? readPeftConfig(reader, peft.value, peft.path) : null;
+  if (hasPeft && parts.trainingConfig?.fromScratch === true) {
+    reader.faults.push({
+      path: peft.path,
+      code: 'CONTRADICTION',
+      message: `expected none with ${pathOf(training)}.${reader.spell('fromScratch')}, received an adapter, whose base would stay random; remove one of the two`,
+    });
+  }
+  const isNamed = checkRepo(reader, given, env);
+  if (!isNamed) parts.huggingfaceRepo = undefined;
+  parts.uploadConfig = readUpload(reader, given);
+  return parts;
+}
+
+/** What is read without a new fault. */
+function whole<T>(reader: ConfigReader, read: () => T | undefined): T | undefined {
+  const before = reader.faults.length;
+  const part = read();
+  return reader.faults.length === before ? part : undefined;
+}
+
+/** False where the repository is named in a way that is no name. */
+function checkRepo(reader: ConfigReader, given: GivenKeys, env: NodeJS.ProcessEnv): boolean {
+  const repo = given.get('huggingfaceRepo');
+  const upload = given.get('uploadConfig');
+  const isWanted = repo !== undefined && repo.value !== null;
+  if (isWanted && typeof repo.value === 'string' && !isHubName(repo.value)) {
+    reader.faults.push({
+      path: repo.path,
+      code: 'INVALID',
+      message: `expected the name of a repository on the Hub, "owner/name", received ${describeValue(repo.value)}`,
+    });
+    return false;
+  }
+  if (isWanted && hubSettings(env).token === undefined) {
+    reader.warnings.push({
+      code: 'NOTHING_UPLOADED',
+      message: `HF_TOKEN is not set, so nothing will be uploaded to ${String(repo.value)}; the model stays in the output folder.`,
+    });
+  } else if (!isWanted && upload !== undefined && upload.value !== null) {
+    reader.warnings.push({
+      code: 'UPLOAD_CONFIG_UNUSED',
+      message: `${upload.path} has no effect without ${reader.spell('huggingfaceRepo')}.`,
+    });
+  }
+  return true;
+}
+
+function readUpload(reader: ConfigReader, given: GivenKeys): UploadConfig | undefined {
+  const upload = given.get('uploadConfig');
+  const path = upload?.path ?? reader.spell('uploadConfig');
+  return reader.read(uploadConfigSchema, readGroupKeys(reader, 'uploadConfig', upload?.value, path), path);
+}

@@ -1,0 +1,113 @@
+import { checkLrSchedule } from './check-lr-schedule.js';
+import type { ConfigReader, GivenKeys } from './config-reader.js';
+import { configPath } from './config-path.js';
+import type { TrainingConfig } from '../schema/parsed-config.js';
+import { readGroupKeys } from './read-group-keys.js';
+import { refuseNotAvailable } from './refuse-not-available.js';
+import { trainingConfigSchema } from '../schema/training-config.js';
+
+/** Reads a training configuration: values, what is not available, and what excludes each other. */
+export function readTrainingConfig(
+  reader: ConfigReader,
+  value: unknown,
+  path: string,
+  env: NodeJS.ProcessEnv,
+): TrainingConfig | undefined {
+  const given = readGroupKeys(reader, 'trainingConfig', value, path);
+  refuseNotAvailable(reader, 'trainingConfig', given);
+  checkTogether(reader, given, path);
+  checkEnvironment(reader, given, path, env);
+  const read = reader.read(trainingConfigSchema, given, path);
+  if (read === undefined) return undefined;
+  const { betas, ...config } = read;
+  const fp16 = config.fp16 ?? !config.bf16;
+  // The flag fp16 asks for half precision as the Hugging Face Trainer does; on a CPU, float16 has no fast path.
+  const precision = config.precision ?? (config.bf16 || fp16 ? 'bf16' : 'fp32');
+  return {
+    ...config,
+    precision,
+    // What has been read once can be read again: of bf16, the flag may have been fp16.
+    ...(config.precision === null || isFp16InBf16(config)
+      ? { fp16, bf16: config.bf16 }
+      : { fp16: precision === 'fp16', bf16: precision.startsWith('bf16') }),
+    evalBatchSize: config.evalBatchSize ?? config.batchSize,
+    evalSteps: config.evalSteps ?? config.loggingSteps,
+    adamBeta1: betas?.[0] ?? config.adamBeta1,
+    adamBeta2: betas?.[1] ?? config.adamBeta2,
+  };
+}
+
+function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): void {
+  const contradiction = (at: string, message: string) =>
+    reader.faults.push({ path: at, code: 'CONTRADICTION', message });
+  const fp16 = given.get('fp16');
+  const bf16 = given.get('bf16');
+  if (fp16?.value === true && bf16?.value === true) {
+    contradiction(
+      bf16.path,
+      `expected at most one of fp16 and bf16 to be true, received true for both; remove ${fp16.path}`,
+    );
+  }
+  const betas = given.get('betas');
+  ['adamBeta1', 'adamBeta2'].forEach((name, index) => {
+    const beta = given.get(name);
+    if (beta === undefined || !Array.isArray(betas?.value) || betas.value[index] === beta.value) return;
+    contradiction(
+      beta.path,
+      `expected the value in ${betas.path} or none, received another one; remove one of the two`,
+    );
+  });
+  const optimizer = given.get('optimizer')?.value ?? 'paged_adamw_8bit';
+  const momentum = given.get('momentum');
+  if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd') {
+    contradiction(
+      momentum.path,
+      `expected only with the optimizer "sgd", received with ${JSON.stringify(optimizer)}`,
+    );
+  }
+  checkPrecision(given, contradiction);
+  checkLrSchedule(reader, given, path);
+}
+
+function isFp16InBf16(config: { precision?: unknown; fp16?: unknown; bf16?: unknown }): boolean {
+  return config.precision === 'bf16' && config.fp16 === true && config.bf16 === false;
+}
+
+function checkPrecision(given: GivenKeys, contradiction: (at: string, message: string) => void): void {
+  const precision = given.get('precision');
+  if (precision === undefined || precision.value === null) return;
+  const [fp16, bf16] = [given.get('fp16')?.value, given.get('bf16')?.value];
+  if (isFp16InBf16({ precision: precision.value, fp16, bf16 })) return;
+  for (const name of ['fp16', 'bf16'] as const) {
+    const flag = given.get(name);
+    const agrees = String(precision.value).startsWith(name) === flag?.value;
+    if (flag === undefined || typeof flag.value !== 'boolean' || agrees) continue;
+    contradiction(
+      flag.path,
+      `expected what ${precision.path} says or nothing, received ${flag.value}; remove it`,
+    );
+  }
+}
+
+function checkEnvironment(
+  reader: ConfigReader,
+  given: GivenKeys,
+  path: string,
+  env: NodeJS.ProcessEnv,
+): void {
+  const processes = Number(env['WORLD_SIZE'] ?? 1);
+  if (processes > 1) {
+    reader.faults.push({
+      path: given.get('localRank')?.path ?? configPath(path, reader.spell('localRank')),
+      code: 'NOT_AVAILABLE',
+      message: `expected one process, received WORLD_SIZE=${processes} from the environment; training in several processes is not available yet`,
+    });
+  }
+  const wandb = given.get('useWandb')?.value ?? 'auto';
+  if (wandb === 'auto' && env['WANDB_API_KEY']) {
+    reader.warnings.push({
+      code: 'WANDB_NOT_AVAILABLE',
+      message: `WANDB_API_KEY is set, but reporting to Weights & Biases is not available yet; the run is reported in metrics.jsonl of the output folder. Set ${reader.spell('useWandb')} to false to silence this.`,
+    });
+  }
+}

@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import type { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
+import type { ConfigWarning } from '../read/config-warning.js';
+import type { peftConfigSchema } from './peft-config.js';
+import type { DatasetSettings } from '../datasets/read-datasets.js';
+import type { trainingConfigSchema } from './training-config.js';
+import type { uploadConfigSchema } from './upload-config.js';
+
+type TrainingOutput = z.output<typeof trainingConfigSchema>;
+
+/** The training configuration with every default filled in; see `trainingConfigSchema` for what each key means. */
+export interface TrainingConfig extends Omit<
+  TrainingOutput,
+  'betas' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
+> {
+  precision: NonNullable<TrainingOutput['precision']>;
+  /** Never true together with `bf16`; both as `precision` says. */
+  fp16: boolean;
+  evalBatchSize: number;
+  evalSteps: number;
+}
+
+/** The loss configuration with every default filled in. */
+export type AdaptiveLossConfig = z.output<typeof adaptiveLossConfigSchema>;
+
+/** An adapter's configuration with every default filled in. */
+export type PeftConfig = Omit<z.output<typeof peftConfigSchema>, 'alpha' | 'dropout'>;
+
+/** The upload configuration with every default filled in. */
+export type UploadConfig = z.output<typeof uploadConfigSchema>;
+
+/** A whole configuration, checked, in camelCase and with every default filled in. */
+export interface ParsedConfig extends DatasetSettings {
+  /** Folder of the model, or its name on the Hub. */
+  modelName: string;
+  /** Folder for checkpoints, `metrics.jsonl` and `final_model`; relative to the current directory. */
+  outputDir: string;
+  huggingfaceRepo: string | null;
+  trainingConfig: TrainingConfig;
+  adaptiveLossConfig: AdaptiveLossConfig;
+  uploadConfig: UploadConfig;
+  /** Null: all weights are trained. */
+  peftConfig: PeftConfig | null;
+  /** What has no effect; the caller shows these. */
+  warnings: ConfigWarning[];
+}

@@ -1,0 +1,128 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { AdaptiveTrainerError } from '../../errors.js';
+
+/** One row of a Parquet file. */
+export interface ParquetFileRow {
+  value: Record<string, unknown>;
+  /** `rows.parquet row 7`, counted from 0 in this file. */
+  where: string;
+}
+
+/**
+ * Reads rows from a Parquet file (snappy, zstd, gzip, brotli, lz4 or plain), one row group at a time. Whole numbers
+ * come as numbers, those too large for one as text; a missing value as null.
+ *
+ * @param onRead told how many bytes of the file were read so far, about
+ * @throws AdaptiveTrainerError `DATASET_INVALID` when the file is no Parquet, is damaged or cut short, or has no rows;
+ * `DATASET_NOT_FOUND`; `IO_FAILED`
+ */
+export async function* readParquet(
+  path: string,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<ParquetFileRow> {
+  const handle = await openFile(path);
+  try {
+    const file = await asyncBuffer(handle);
+    const metadata = await readMetadata(path, file);
+    let rowStart = 0;
+    for (const [group, { num_rows }] of metadata.row_groups.entries()) {
+      const rowEnd = rowStart + Number(num_rows);
+      const rows = await readGroup(path, group, { file, metadata, rowStart, rowEnd });
+      onRead?.((file.byteLength * rowEnd) / Number(metadata.num_rows));
+      for (const [index, row] of rows.entries()) {
+        yield {
+          value: plain(row) as Record<string, unknown>,
+          where: `${path} row ${rowStart + index}`,
+        };
+      }
+      rowStart = rowEnd;
+    }
+    if (rowStart > 0) return;
+  } finally {
+    await handle.close();
+  }
+  throw new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected rows in ${path} but it is empty. Write it again with rows, or remove it.`,
+    { details: { path } },
+  );
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path);
+  } catch (cause) {
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+    throw new AdaptiveTrainerError(
+      isMissing ? 'DATASET_NOT_FOUND' : 'IO_FAILED',
+      isMissing
+        ? `Expected a Parquet file at ${path} but there is none. Relative paths start at ${process.cwd()}.`
+        : `Could not read ${path}: ${String(cause)}. Check its permissions.`,
+      { details: { path }, cause },
+    );
+  }
+}
+
+async function asyncBuffer(handle: FileHandle): Promise<AsyncBuffer> {
+  const { size } = await handle.stat();
+  return {
+    byteLength: size,
+    async slice(start: number, end = size) {
+      const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+      let read = 0;
+      while (read < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, read, bytes.length - read, start + read);
+        if (bytesRead === 0) throw new Error(`the file ends at byte ${start + read}`);
+        read += bytesRead;
+      }
+      return bytes.buffer;
+    },
+  };
+}
+
+async function readMetadata(path: string, file: AsyncBuffer): Promise<FileMetaData> {
+  try {
+    return await parquetMetadataAsync(file);
+  } catch (cause) {
+    throw damaged(path, `${file.byteLength} bytes`, cause);
+  }
+}
+
+async function readGroup(
+  path: string,
+  group: number,
+  range: { file: AsyncBuffer; metadata: FileMetaData; rowStart: number; rowEnd: number },
+): Promise<unknown[]> {
+  try {
+    const rows = await parquetReadObjects({ ...range, compressors });
+    const wanted = range.rowEnd - range.rowStart;
+    if (rows.length === wanted) return rows;
+    throw new Error(`${rows.length} of ${wanted} rows came out`);
+  } catch (cause) {
+    throw damaged(path, `row group ${group}, rows ${range.rowStart} to ${range.rowEnd - 1}`, cause);
+  }
+}
+
+function damaged(path: string, place: string, cause: unknown): AdaptiveTrainerError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected a whole Parquet file at ${path} but it is damaged, cut short or of another kind (${place}): ${said}. ` +
+      `Fetch or write the file again.`,
+    { details: { path, place }, cause },
+  );
+}
+
+/** Values as JSON could hold them, where possible: bigint is neither printed nor sent between threads as JSON. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : String(value);
+  }
+  if (value === undefined || value === null) return null;
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value instanceof Date || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry)]));
+}

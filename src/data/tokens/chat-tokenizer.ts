@@ -1,0 +1,71 @@
+import type { ChatMessage } from '../../events/chat-message.js';
+import { encodeChat, type EncodeChatOptions } from '../../tokenizer/encode/encode-chat.js';
+import type { Tokenizer } from '../../tokenizer/tokenizer.js';
+import { GrowingUint32 } from './growing-uint32.js';
+import { tokenWord } from './token-word.js';
+
+/** Rows as tokens, joined, and what became of the others. Typed arrays alone hold what grows with the data. */
+export interface TokenizedRows {
+  /** See `tokenWord`. */
+  words: Uint32Array;
+  /** Tokens per row that was kept. */
+  lengths: Uint32Array;
+  /** Trained tokens per row that was kept. */
+  trained: Uint32Array;
+  tooLong: number;
+  /** Tokens of the shortest row that was too long; Infinity where there is none. */
+  shortestTooLong: number;
+  noTrainedToken: number;
+}
+
+/** Renders chats, encodes them and leaves out what cannot be trained on. The same on any thread. */
+export class ChatTokenizer {
+  private readonly words = new GrowingUint32();
+  private readonly lengths = new GrowingUint32();
+  private readonly trained = new GrowingUint32();
+  private tooLong = 0;
+  private shortestTooLong = Infinity;
+  private noTrainedToken = 0;
+
+  constructor(
+    private readonly tokenizer: Tokenizer,
+    private readonly maxLengthToken: number,
+    private readonly options: EncodeChatOptions,
+  ) {}
+
+  /** @throws AdaptiveTrainerError see `encodeChat` */
+  add(chat: readonly ChatMessage[]): void {
+    const { inputIds, labels } = encodeChat(this.tokenizer, chat, this.options);
+    if (inputIds.length > this.maxLengthToken) {
+      this.tooLong++;
+      this.shortestTooLong = Math.min(this.shortestTooLong, inputIds.length);
+      return;
+    }
+    let trained = 0;
+    const words = new Uint32Array(inputIds.length);
+    for (let at = 0; at < words.length; at++) {
+      const isTrained = labels[at] !== -100;
+      words[at] = tokenWord.of(inputIds[at] as number, isTrained);
+      // The first label is never used: no token comes before it to predict it from.
+      if (isTrained && at > 0) trained++;
+    }
+    if (trained === 0) {
+      this.noTrainedToken++;
+      return;
+    }
+    this.words.append(words);
+    this.lengths.append(Uint32Array.of(words.length));
+    this.trained.append(Uint32Array.of(trained));
+  }
+
+  /** What came together since the last call. */
+  take(): TokenizedRows {
+    const { tooLong, shortestTooLong, noTrainedToken } = this;
+    const taken = {
+      ...{ words: this.words.take(), lengths: this.lengths.take(), trained: this.trained.take() },
+      ...{ tooLong, shortestTooLong, noTrainedToken },
+    };
+    [this.tooLong, this.shortestTooLong, this.noTrainedToken] = [0, Infinity, 0];
+    return taken;
+  }
+}

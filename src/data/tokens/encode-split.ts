@@ -1,0 +1,205 @@
+import { AdaptiveTrainerError } from '../../errors.js';
+import { chatChunks, type ChatChunk } from '../chats/chat-chunks.js';
+import { ChatSpool } from '../chats/chat-spool.js';
+import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
+import type { Sample } from '../sources/dataset-source.js';
+import type { MixContext } from '../mix/mix-context.js';
+import type { TokenRows } from './token-rows.js';
+import { TokenWriter } from './token-writer.js';
+import type { TokenizerWorkerAnswer } from './tokenizer-worker.js';
+
+/** What became of the rows of one split. */
+export interface SplitCounts {
+  read: number;
+  tooLong: number;
+  noTrainedToken: number;
+  skipped: number;
+  /** Tokens of the shortest row that was too long; null where none was. */
+  shortestTooLong: number | null;
+}
+
+/** The usable rows of one split, and what became of the others. */
+export interface EncodedSplit extends SplitCounts {
+  rows: TokenRows;
+}
+
+/** What is stored beside cached tokens. */
+interface Note {
+  counts: SplitCounts;
+  warnings: string[];
+}
+
+// Below both, starting threads and looking into the cache would take longer than the work.
+const fewRows = 2000;
+const fewCharacters = 1 << 22;
+
+/**
+ * Turns the rows of a split into tokens, and leaves out what cannot be trained on: on this thread while there are few,
+ * else in worker threads, or out of the cache.
+ *
+ * @param files where the rows come from; undefined for rows in memory
+ * @throws AdaptiveTrainerError `DATASET_INVALID` or `CHAT_TEMPLATE_FAILED`, naming dataset and row
+ */
+export async function encodeSplit(
+  plan: DatasetPlan,
+  split: 'train' | 'eval',
+  samples: AsyncIterable<Sample>,
+  files: readonly string[] | undefined,
+  context: MixContext,
+): Promise<EncodedSplit> {
+  return new SplitEncoder(plan, split, context).encode(samples, files);
+}
+
+class SplitEncoder {
+  private readonly note: Note = {
+    counts: { read: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, shortestTooLong: null },
+    warnings: [],
+  };
+
+  constructor(
+    private readonly plan: DatasetPlan,
+    private readonly split: 'train' | 'eval',
+    private readonly context: MixContext,
+  ) {}
+
+  async encode(samples: AsyncIterable<Sample>, files: readonly string[] | undefined): Promise<EncodedSplit> {
+    const chunks = chatChunks(this.plan, samples, this.context.pacer);
+    const head: ChatChunk[] = [];
+    if (!(await isLarge(chunks, head))) return this.tokenize(head, undefined, false);
+    const { cache } = this.context;
+    const all = joined(head, chunks);
+    if (cache === null) return this.tokenize(all, undefined, true);
+    if (files !== undefined && this.plan.process === null) {
+      const path = await cache.pathOfFiles(this.plan, files);
+      const found = await this.cached(path);
+      if (found === undefined) return this.tokenize(all, path, true);
+      await chunks.return(undefined); // closes the file
+      return found;
+    }
+    const spool = new ChatSpool();
+    try {
+      for await (const chunk of all) {
+        await spool.add(chunk);
+        this.report(chunk.read, 0);
+      }
+      const path = cache.pathOfChats(spool.digest());
+      return (await this.cached(path)) ?? (await this.tokenize(spool.chunks(), path, true));
+    } finally {
+      await spool.close();
+    }
+  }
+
+  private async cached(path: string): Promise<EncodedSplit | undefined> {
+    const found = await this.context.cache?.open(path);
+    if (found === undefined) return undefined;
+    const { counts, warnings } = found.note as Note;
+    warnings.forEach(this.context.warnOnce);
+    this.report(counts.read, 1, true);
+    return { rows: found.rows, ...counts };
+  }
+
+  /** @param path where the tokens are kept; undefined: nowhere */
+  private async tokenize(
+    chunks: Iterable<ChatChunk> | AsyncIterable<ChatChunk>,
+    path: string | undefined,
+    inThreads: boolean,
+  ): Promise<EncodedSplit> {
+    const pool = inThreads ? await this.context.pool() : undefined;
+    const writer = new TokenWriter(path);
+    const waiting: { chunk: ChatChunk; answer: Promise<TokenizerWorkerAnswer> }[] = [];
+    const settle = async () => {
+      const next = waiting.shift();
+      if (next !== undefined) await this.keep(writer, next.chunk, await next.answer);
+    };
+    try {
+      for await (const chunk of chunks) {
+        const answer = pool === undefined ? this.onThisThread(chunk) : pool.tokenize(chunk.text);
+        answer.catch(() => {}); // it is awaited in its turn, if it comes to that
+        waiting.push({ chunk, answer });
+        if (waiting.length >= (pool?.capacity ?? 1)) await settle();
+      }
+      while (waiting.length > 0) await settle();
+      const rows = await writer.finish(this.note);
+      return { rows, ...this.note.counts };
+    } catch (error) {
+      await writer.discard();
+      if (!AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')) throw error;
+      const { name: dataset, path } = this.plan;
+      throw new AdaptiveTrainerError(error.code, `Dataset "${dataset}" (${path}): ${error.message}`, {
+        details: { dataset },
+        cause: error,
+      });
+    }
+  }
+
+  private async keep(writer: TokenWriter, chunk: ChatChunk, answer: TokenizerWorkerAnswer): Promise<void> {
+    if ('row' in answer) throw this.failure(chunk, answer);
+    await writer.append(answer.rows);
+    const { counts, warnings } = this.note;
+    const { tooLong, noTrainedToken, shortestTooLong } = answer.rows;
+    counts.tooLong += tooLong;
+    counts.noTrainedToken += noTrainedToken;
+    if (tooLong > 0) {
+      counts.shortestTooLong = Math.min(counts.shortestTooLong ?? Infinity, shortestTooLong);
+    }
+    [counts.read, counts.skipped] = [chunk.read, chunk.skipped];
+    for (const warning of answer.warnings) {
+      if (!warnings.includes(warning)) warnings.push(warning);
+      this.context.warnOnce(warning);
+    }
+    this.report(chunk.read, chunk.done);
+  }
+
+  private async onThisThread(chunk: ChatChunk): Promise<TokenizerWorkerAnswer> {
+    const { chats, pacer, takeWarnings } = this.context;
+    let row = 0;
+    try {
+      for (const chat of JSON.parse(chunk.text) as Parameters<typeof chats.add>[0][]) {
+        chats.add(chat);
+        row++;
+        if (await pacer.breathe()) this.report(chunk.read - chunk.rows.length + row, chunk.done);
+      }
+      return { rows: chats.take(), warnings: takeWarnings() };
+    } catch (cause) {
+      if (!AdaptiveTrainerError.isInstance(cause)) throw cause;
+      chats.take();
+      return { row, code: cause.code, message: cause.message, details: { ...cause.details }, cause };
+    }
+  }
+
+  private failure(chunk: ChatChunk, answer: Extract<TokenizerWorkerAnswer, { row: number }>): Error {
+    if (answer.code === undefined) return new Error(answer.message);
+    const { index, where } = chunk.rows[answer.row]!;
+    const { name, path } = this.plan;
+    return new AdaptiveTrainerError(answer.code, `Dataset "${name}" (${path}), ${where}: ${answer.message}`, {
+      details: { ...answer.details, dataset: name, row: index, where },
+      cause: answer.cause,
+    });
+  }
+
+  private report(rows: number, done: number, isCached = false): void {
+    const { name: dataset, style } = this.plan;
+    this.context.onProgress({ dataset, style, split: this.split, rows, done, isCached });
+  }
+}
+
+/** Takes chunks until they are no longer few. False when that was all. */
+async function isLarge(chunks: AsyncIterator<ChatChunk>, head: ChatChunk[]): Promise<boolean> {
+  let [rows, characters] = [0, 0];
+  while (rows < fewRows && characters < fewCharacters) {
+    const next = await chunks.next();
+    if (next.done === true) return false;
+    head.push(next.value);
+    rows += next.value.rows.length;
+    characters += next.value.text.length;
+  }
+  return true;
+}
+
+async function* joined(
+  head: readonly ChatChunk[],
+  rest: AsyncIterable<ChatChunk>,
+): AsyncGenerator<ChatChunk> {
+  yield* head;
+  yield* rest;
+}

@@ -1,0 +1,19 @@
+/** What a run needs, in bytes. */
+export interface MemoryEstimate {
+  /** The weights, and the copy that is computed with in mixed precision. */
+  weights: number;
+  gradients: number;
+  optimizer: number;
+  /** What the largest micro-batch keeps for its backward pass, and what one block needs on the way. */
+  activations: number;
+  /** Logits that exist at once. */
+  lossChunk: number;
+  /** Node, libtorch and the rows: what the process holds already, without the model. */
+  base: number;
+  total: number;
+}
+
+export interface MemoryReport extends MemoryEstimate {
+  /** What the system can still give, beside what the process holds. */
+  available: number;
+}

@@ -1,0 +1,193 @@
+import type { LearningStyle } from './learning-style.js';
+import type { MemoryReport } from './memory-report.js';
+import type { DatasetReport } from './dataset-report.js';
+
+/**
+ * Token counts of the adaptive loss, under the names of the reference implementation's statistics.
+ * Counts are summed over the micro-batches they describe; the two biases are the values the loss used.
+ */
+export interface TokenStatistics {
+  /** Labelled tokens. */
+  total_tokens: number;
+  /** Labelled tokens that are the model's first choice. */
+  already_correct: number;
+  /** Labelled tokens among the model's `topK` first choices; the correct ones are counted here too. */
+  in_top_k: number;
+  /** Labelled tokens that are not among the model's `topK` first choices. */
+  outside_top_k: number;
+  /** Tokens picked by the ideas or the attention term. */
+  training_mask: number;
+  /** The bias α between ideas and attention, 0.4 to 1.7. */
+  attention_bias_alpha: number;
+  /** The bias β between the adaptive terms and plain cross-entropy, 0.4 to 1.7. */
+  coherence_bias_beta: number;
+}
+
+/** Once, before `start`, where the rows come from a DatasetMixer: what became of each dataset. */
+export interface DatasetsEvent {
+  type: 'datasets';
+  report: DatasetReport[];
+}
+
+/** Once, before the first step. */
+export interface StartEvent {
+  type: 'start';
+  runName: string;
+  /** Optimizer steps that the run will take. */
+  steps: number;
+  /** Passes over the training rows; not whole where `maxSteps` ends the run inside one. */
+  epochs: number;
+  trainRows: number;
+  evalRows: number;
+  /** Input tokens of one pass over the training rows; absent where the rows are streamed. */
+  tokensPerEpoch?: number;
+  /** Where it computes, e.g. `cpu`. */
+  device: string;
+  /** What it computes in: `float32`, `bfloat16` or `float16`. The weights themselves stay float32, except in `bf16-true`. */
+  dtype: string;
+  /** Threads that the native engine computes with. */
+  threads: number;
+  /** Parameters of the model, tied ones counted once. */
+  parameters: number;
+  /** Those that are trained, where an adapter is trained in place of all. */
+  trainableParameters?: number;
+  /** What the run is expected to need at its peak, and what is free; absent where the rows are streamed. */
+  memory?: MemoryReport;
+}
+
+/** After every optimizer step. All values are of this step alone. */
+export interface StepEvent {
+  type: 'step';
+  /** 1 for the first step. */
+  step: number;
+  /** Passes over the training rows so far, as a fraction: 1.5 is halfway through the second. */
+  epoch: number;
+  loss: number;
+  /** Norm of all gradients before clipping. */
+  gradNorm: number;
+  /** The rate this step used. */
+  learningRate: number;
+  /** Input tokens of this step, prompts included. */
+  tokens: number;
+  labelledTokens: number;
+  /** Input tokens per second of training; evaluating and saving are left out. */
+  tokensPerSecond: number;
+  alpha: number;
+  beta: number;
+  statistics: TokenStatistics;
+  secondsPerStep: number;
+  /** Seconds until the last step at the present pace; evaluating and saving are left out. */
+  etaSeconds: number;
+  /** What the loss is multiplied with in float16; absent where nothing is. */
+  lossScale?: number;
+  /** Steps of the run that were dropped so far, their numbers not being finite; absent where none was. */
+  skippedSteps?: number;
+}
+
+/** Every `loggingSteps` steps: means over the steps since the previous one, sums where the name says tokens. */
+export interface LogEvent {
+  type: 'log';
+  step: number;
+  epoch: number;
+  /** How many steps the means are over; fewer than `loggingSteps` at the end of a run. */
+  steps: number;
+  loss: number;
+  gradNorm: number;
+  /** The rate of the last of these steps. */
+  learningRate: number;
+  tokens: number;
+  labelledTokens: number;
+  tokensPerSecond: number;
+  alpha: number;
+  beta: number;
+  statistics: TokenStatistics;
+  secondsPerStep: number;
+  etaSeconds: number;
+  /** As in the last of these steps. */
+  lossScale?: number;
+  skippedSteps?: number;
+}
+
+/** Every `adaptiveLogSteps` steps: the adaptive loss' counts since the run began. */
+export interface AdaptiveEvent {
+  type: 'adaptive';
+  step: number;
+  epoch: number;
+  statistics: TokenStatistics;
+}
+
+/** What an evaluation found over some of its rows. Shares are of the labelled tokens, 0 to 1. */
+export interface EvaluationMetrics {
+  rows: number;
+  labelledTokens: number;
+  /** Mean cross-entropy per labelled token, in nats, whatever loss is trained. */
+  loss: number;
+  /** e to the power of `loss`. */
+  perplexity: number;
+  /** Share of tokens that are the model's first choice. */
+  tokenAccuracy: number;
+  /** Share among the `topK` first choices, the first choice included. */
+  inTopKShare: number;
+  outsideTopKShare: number;
+}
+
+/** After each evaluation. The metrics at the top level are over all rows. */
+export interface EvaluateEvent extends EvaluationMetrics {
+  type: 'evaluate';
+  /** The step it came after; 0 for one before training. */
+  step: number;
+  epoch: number;
+  /** The adaptive loss on the same rows; absent where another loss is trained. */
+  adaptiveLoss?: number;
+  seconds: number;
+  bySource: Record<string, EvaluationMetrics>;
+  byStyle: Partial<Record<LearningStyle, EvaluationMetrics>>;
+}
+
+/** After a checkpoint, or the final model, is completely written. */
+export interface SaveEvent {
+  type: 'save';
+  step: number;
+  path: string;
+}
+
+/** Something the user should know of that does not stop the run. */
+export interface WarningEvent {
+  type: 'warning';
+  /** Stable name of the cause, e.g. `FP16_COMPUTES_IN_BF16`. */
+  code: string;
+  message: string;
+  /** The step it came up in; absent before training. */
+  step?: number;
+}
+
+/** Once, after a run that completed. */
+export interface EndEvent {
+  type: 'end';
+  /** Folder of the final model; empty where none was written. */
+  path: string;
+  steps: number;
+  epochs: number;
+  /** Wall-clock time since `start`. */
+  seconds: number;
+  /** Mean training loss over the whole run. */
+  loss: number;
+  tokens: number;
+  labelledTokens: number;
+  /** Input tokens per second of training; evaluating and saving are left out. */
+  tokensPerSecond: number;
+  /** Greatest resident memory of the process in bytes; absent where the platform does not tell. */
+  peakMemoryBytes?: number;
+}
+
+/** Everything a training run tells its trackers, in order: `datasets`, `start`, then any of the others, then `end`. */
+export type TrainingEvent =
+  | DatasetsEvent
+  | StartEvent
+  | StepEvent
+  | LogEvent
+  | AdaptiveEvent
+  | EvaluateEvent
+  | SaveEvent
+  | WarningEvent
+  | EndEvent;

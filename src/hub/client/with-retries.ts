@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AdaptiveTrainerError } from '../../errors.js';
+import { hubFailure } from './hub-failure.js';
+import type { HubRepo } from './hub-repo.js';
+import type { HubSettings } from '../../common/hub-settings.js';
+import { HubRefusal } from './hub-refusal.js';
+import { NetworkTrouble } from './network-trouble.js';
+import { retryPause } from './retry-pause.js';
+import { unreachable } from './unreachable.js';
+
+/** What is tried, for whom, and when to stop trying. */
+export interface Attempts {
+  settings: HubSettings;
+  repo: HubRepo;
+  /** For messages; no query. */
+  url: string;
+  signal?: AbortSignal | undefined;
+  /** True when the last attempt got so far that the count of failures starts again. Default: never. */
+  progressed?: () => boolean;
+  /** False for a request that must not be repeated once the Hub may have acted on it. Default true. */
+  repeatable?: boolean;
+}
+
+const passing = new Set([408, 429, 500, 502, 503, 504]);
+
+/**
+ * Runs `attempt` until it succeeds, a failure is no passing one, or the number of attempts is used up.
+ * @throws AdaptiveTrainerError HUB_FAILED, with what was asked, what came and what to do; ABORTED
+ */
+export async function withRetries<T>(
+  { settings, repo, url, signal, progressed = () => false, repeatable = true }: Attempts,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let failed = 0, total = 1; ; total++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal?.aborted) {
+        throw new AdaptiveTrainerError('ABORTED', `Stopped while asking ${url}.`, { cause: signal.reason });
+      }
+      if (!(error instanceof HubRefusal) && !isNetworkTrouble(error)) throw error;
+      failed = progressed() ? 1 : failed + 1;
+      const refusal = error instanceof HubRefusal ? error : undefined;
+      // A refusal with 429 or 503 says that nothing was done; after silence or a 500 nobody knows.
+      const again =
+        refusal === undefined
+          ? repeatable
+          : passing.has(refusal.status) && (repeatable || isHarmless(refusal));
+      const pause = again && failed < settings.attempts ? pauseFor(settings, failed, refusal) : undefined;
+      if (pause === undefined) {
+        throw refusal === undefined
+          ? unreachable(settings, repo, url, total, error)
+          : hubFailure(settings, repo, { ...refusal.facts, url, attempts: total });
+      }
+      await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {});
+    }
+  }
+}
+
+function pauseFor(
+  settings: HubSettings,
+  failed: number,
+  refusal: HubRefusal | undefined,
+): number | undefined {
+  return retryPause(settings, failed, refusal?.retryAfter ?? null);
+}
+
+function isHarmless({ status }: HubRefusal): boolean {
+  return status === 429 || status === 503;
+}
+
+/** Failures of fetch: no connection, a body cut short, or a time limit. */
+function isNetworkTrouble(error: unknown): boolean {
+  if (error instanceof NetworkTrouble) return true;
+  if (error instanceof TypeError) return error.message === 'fetch failed' || error.message === 'terminated';
+  return error instanceof Error && ['TimeoutError', 'AbortError'].includes(error.name);
+}

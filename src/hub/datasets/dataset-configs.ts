@@ -1,0 +1,55 @@
+import { parse } from 'yaml';
+import { isPlainObject } from '../../common/is-plain-object.js';
+
+/** One configuration of a dataset, as the front matter of its README.md declares it. */
+export interface DatasetConfig {
+  name: string;
+  isDefault: boolean;
+  /** Patterns by split; undefined: found by the names of the files. */
+  dataFiles: Map<string, string[]> | undefined;
+  dataDir: string | undefined;
+}
+
+/**
+ * The configurations that a dataset's README.md declares; none where it declares none.
+ * @throws Error when the front matter is no YAML or its `configs` are not what they should be
+ */
+export function datasetConfigs(readme: string): DatasetConfig[] {
+  const front = /^\uFEFF?---\r?\n([^]*?)\r?\n---(\r?\n|$)/.exec(readme)?.[1];
+  const metadata: unknown = front === undefined ? undefined : parse(front);
+  const configs = isPlainObject(metadata) ? metadata['configs'] : undefined;
+  if (configs === undefined || configs === null) return [];
+  if (!Array.isArray(configs)) throw new Error('"configs" is no list');
+  return configs.map((config: unknown): DatasetConfig => {
+    if (!isPlainObject(config)) throw new Error('an entry of "configs" is no object');
+    const { config_name: name, data_files: files, data_dir: dir } = config;
+    return {
+      name: typeof name === 'string' ? name : 'default',
+      isDefault: config['default'] === true,
+      dataFiles: files === undefined || files === null ? undefined : patternsBySplit(files),
+      dataDir: typeof dir === 'string' ? dir : undefined,
+    };
+  });
+}
+
+/** `data_files` is a pattern, a list of them, a list of `{ split, path }`, or patterns by split. */
+function patternsBySplit(files: unknown): Map<string, string[]> {
+  if (isPlainObject(files))
+    return new Map(Object.entries(files).map(([split, path]) => [split, texts(path)]));
+  if (Array.isArray(files) && files.some(isPlainObject)) {
+    return new Map(
+      files.map((entry: unknown) => {
+        if (!isPlainObject(entry) || typeof entry['split'] !== 'string')
+          throw new Error('a data file has no split');
+        return [entry['split'], texts(entry['path'])];
+      }),
+    );
+  }
+  return new Map([['train', texts(files)]]);
+}
+
+function texts(value: unknown): string[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  if (list.every((one) => typeof one === 'string')) return list as string[];
+  throw new Error('the name of a data file is no text');
+}

@@ -1,0 +1,55 @@
+import { AdaptiveTrainerError } from '../../errors.js';
+import { chooseModelFiles } from './choose-model-files.js';
+import { HubSnapshot } from '../cache/hub-snapshot.js';
+import { repoPage } from '../client/repo-page.js';
+import type { HubProgress } from '../../events/hub-progress.js';
+import { hubSettings, type HubSettings } from '../../common/hub-settings.js';
+
+/** How to download. */
+export interface DownloadModelOptions {
+  /** Branch, tag or commit. Default `main`. */
+  revision?: string | undefined;
+  /** Default: those of the environment. */
+  settings?: HubSettings | undefined;
+  onProgress?: ((progress: HubProgress) => void) | undefined;
+  onWarning?: ((message: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Downloads a model of the Hub into the shared cache, as far as it is not there.
+ * @param name `owner/name`
+ * @returns the folder of its files
+ * @throws AdaptiveTrainerError HUB_FAILED; MODEL_UNSUPPORTED for one without safetensors; ABORTED, IO_FAILED
+ */
+export async function downloadModel(name: string, options: DownloadModelOptions = {}): Promise<string> {
+  const { snapshot, paths } = await findModel(name, options);
+  const isNeeded = (path: string) => /^(config|tokenizer)\.json$|\.safetensors(\.index\.json)?$/.test(path);
+  await snapshot.fetch(paths, options.onProgress, isNeeded);
+  return snapshot.dir;
+}
+
+/**
+ * Finds a model on the Hub and which of its files training needs; brings none of them here.
+ * @param name `owner/name`
+ * @throws AdaptiveTrainerError HUB_FAILED; MODEL_UNSUPPORTED for one without safetensors; ABORTED
+ */
+export async function findModel(
+  name: string,
+  { settings = hubSettings(), revision, signal, onWarning }: DownloadModelOptions = {},
+): Promise<{ snapshot: HubSnapshot; paths: string[] }> {
+  const repo = { type: 'model', name } as const;
+  const snapshot = await HubSnapshot.open({ settings, repo, revision, signal, onWarning });
+  const paths = chooseModelFiles(snapshot.paths);
+  if (paths.some((path) => path.endsWith('.safetensors'))) return { snapshot, paths };
+  const weights = snapshot.paths.filter((path) =>
+    /\.(bin|gguf|onnx|pt|pth|h5|msgpack|safetensors)$/.test(path),
+  );
+  throw new AdaptiveTrainerError(
+    'MODEL_UNSUPPORTED',
+    `Expected model.safetensors, or its shards, in "${name}" but it has ` +
+      `${weights.length === 0 ? 'no weights' : weights.slice(0, 5).join(', ')}. Look at ` +
+      `${repoPage(settings, repo)}; many models have a copy with safetensors under another name.`,
+    { details: { repo: name, page: repoPage(settings, repo), found: weights } },
+  );
+}

@@ -1,0 +1,168 @@
+import { describeValue } from '../../common/describe-value.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+import type { DecoderConfig } from '../../engine/addon.js';
+import { ConfigValues } from './config-values.js';
+import { families, type Family, type Json } from './families.js';
+import { readLayers } from './read-layers.js';
+import { readRopes } from './read-ropes.js';
+
+export interface DecoderConfigOptions {
+  /** Accept a configuration that asks for dropout, and train without. Default false. */
+  ignoreDropout?: boolean;
+}
+
+/** Keys of every family that change the computation in a way that is not built, with the values that leave it alone. */
+const refusedInAll: Record<string, unknown[]> = {
+  // transformers builds its masks from it, whatever the family.
+  is_causal: [true],
+  // The name of the file with the weights, in place of the usual ones.
+  transformers_weights: [null],
+};
+
+const activations = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_new: 'gelu_tanh',
+  gelu_pytorch_tanh: 'gelu_tanh',
+  relu: 'relu',
+} as const satisfies Record<string, DecoderConfig['activation']>;
+
+/**
+ * From a Hugging Face config.json to what the decoder needs.
+ *
+ * @throws AdaptiveTrainerError MODEL_UNSUPPORTED for a model_type or flag that is not built; MODEL_CONFIG_INVALID listing
+ * every value that is missing or out of range
+ */
+export function readDecoderConfig(
+  config: Json,
+  path: string,
+  options: DecoderConfigOptions = {},
+): DecoderConfig {
+  const family = familyOf(config, path);
+  refuse(family, { ...family.defaults, ...config }, path, options);
+  const values = new ConfigValues(withDefaults(config, family));
+  const decoder = decoderOf(values, family);
+  if (decoder.heads % decoder.kvHeads !== 0) {
+    values.fault(
+      `a divisor of num_attention_heads (${decoder.heads})`,
+      'num_key_value_heads',
+      decoder.kvHeads,
+    );
+  }
+  if (values.json['head_dim'] == null && decoder.hiddenSize % decoder.heads !== 0) {
+    const expected = `a divisor of hidden_size (${decoder.hiddenSize}), since there is no head_dim`;
+    values.fault(expected, 'num_attention_heads', decoder.heads);
+  }
+  if (values.faults.length === 0) return decoder;
+  throw new AdaptiveTrainerError(
+    'MODEL_CONFIG_INVALID',
+    `${path} describes no usable model:\n  ${values.faults.join('\n  ')}`,
+    { details: { path, faults: values.faults } },
+  );
+}
+
+function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
+  const { json } = values;
+  const hiddenSize = values.size('hidden_size');
+  const heads = values.size('num_attention_heads');
+  const headDim = values.size('head_dim', Math.floor(hiddenSize / heads));
+  const vocabSize = values.size('vocab_size');
+  const intermediateSize = values.size(
+    'intermediate_size',
+    family.names === 'gpt2' ? 4 * hiddenSize : undefined,
+  );
+  return {
+    names: family.names,
+    vocabSize,
+    hiddenSize,
+    intermediateSize,
+    heads,
+    kvHeads: values.size('num_key_value_heads', heads),
+    headDim,
+    maxPositions: family.learnedPositions ? values.size('max_position_embeddings') : 0,
+    paddingId: family.paddingIdx === false ? -1 : paddingId(json['pad_token_id'], vocabSize),
+    normEps: values.positive('rms_norm_eps'),
+    normOffset: family.norm?.normOffset ?? 0,
+    layerNorm: family.norm?.layerNorm ?? false,
+    headNormPerHead: family.headNormPerHead ?? true,
+    activation: readActivation(values, family.activationKey ?? 'hidden_act'),
+    gated: family.gated ?? true,
+    tiedHead: json['tie_word_embeddings'] === true,
+    qkvBias: family.qkvBias?.(json) ?? false,
+    outputBias: family.outputBias?.(json) ?? false,
+    mlpBias: family.mlpBias?.(json) ?? false,
+    embeddingScale: family.scalesEmbeddings
+      ? Math.sqrt(hiddenSize)
+      : family.multipliers
+        ? values.positive('embedding_multiplier')
+        : 1,
+    residualScale: family.multipliers ? values.positive('residual_multiplier') : 1,
+    logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
+    attentionCap: family.softCaps?.attention ? values.positiveOrNone('attn_logit_softcapping') : 0,
+    logitsCap: family.softCaps?.logits ? values.positiveOrNone('final_logit_softcapping') : 0,
+    ropes: readRopes(values, family, headDim),
+    layers: readLayers(values, family, headDim),
+  };
+}
+
+/** config.json under the names read here, with transformers' values for keys it leaves out. */
+function withDefaults(config: Json, family: Family): Json {
+  const all: Json = { ...family.defaults, ...config };
+  for (const [name, alias] of Object.entries(family.aliases ?? {})) all[name] ??= all[alias];
+  return all;
+}
+
+/** As torch.nn.Embedding takes padding_idx: negative ones count from the end. */
+function paddingId(id: unknown, vocabSize: number): number {
+  if (!Number.isSafeInteger(id)) return -1;
+  const index = (id as number) < 0 ? vocabSize + (id as number) : (id as number);
+  return index >= 0 && index < vocabSize ? index : -1;
+}
+
+function readActivation(values: ConfigValues, key: string): DecoderConfig['activation'] {
+  // null is not "left out" here: transformers has no function of that name either.
+  const name = values.json[key] === undefined ? 'silu' : values.json[key];
+  if (typeof name === 'string' && Object.hasOwn(activations, name)) {
+    return activations[name as keyof typeof activations];
+  }
+  values.fault(`one of ${Object.keys(activations).join(', ')}`, key, name);
+  return 'silu';
+}
+
+function familyOf(config: Json, path: string): Family {
+  const type = config['model_type'];
+  if (typeof type === 'string' && Object.hasOwn(families, type)) return families[type]!;
+  const known = Object.keys(families);
+  throw unsupported(
+    path,
+    `model_type ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`,
+    describeValue(type),
+  );
+}
+
+function refuse(family: Family, config: Json, path: string, { ignoreDropout }: DecoderConfigOptions): void {
+  for (const [key, harmless] of Object.entries({ ...refusedInAll, ...family.refused })) {
+    if (key in config && !harmless.includes(config[key])) {
+      throw unsupported(path, `${key} ${harmless.map(String).join(' or ')}`, describeValue(config[key]));
+    }
+  }
+  for (const key of ['attention_dropout', 'attn_pdrop', 'embd_pdrop', 'resid_pdrop']) {
+    const rate = config[key];
+    if (typeof rate !== 'number' || rate === 0 || ignoreDropout) continue;
+    throw unsupported(
+      path,
+      `${key} 0, because dropout is not available (pass ignoreDropout: true to train without it)`,
+      String(rate),
+    );
+  }
+  if (config['quantization_config'] != null) {
+    throw unsupported(path, 'weights that are not quantised', 'a quantization_config');
+  }
+}
+
+function unsupported(path: string, expected: string, found: string): AdaptiveTrainerError {
+  return new AdaptiveTrainerError('MODEL_UNSUPPORTED', `Expected ${expected} in ${path}, found ${found}.`, {
+    details: { path, expected, found },
+  });
+}

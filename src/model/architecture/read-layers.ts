@@ -1,0 +1,63 @@
+import type { DecoderConfig } from '../../engine/addon.js';
+import type { ConfigValues } from './config-values.js';
+import type { Family } from './families.js';
+
+type Layer = DecoderConfig['layers'][number];
+
+/** What differs from layer to layer: rotation, window and the scale of the scores. */
+export function readLayers(values: ConfigValues, family: Family, headDim: number): Layer[] {
+  const layers = values.size('num_hidden_layers', undefined, 10_000);
+  // A count that is out of range has been reported; it must not become a huge array.
+  const indices = Array.from({ length: Math.min(layers, 65536) }, (_, i) => i);
+  const slides = slidingLayers(values, family, indices);
+  const window = slides.includes(true) ? values.size('sliding_window') : 0;
+  if (family.rotates) checkLength(values, 'no_rope_layers', layers);
+  const scale = scoreScale(values, family, headDim);
+  return indices.map((layer) => ({
+    rope: ropeOf(values, family, layer, slides[layer]!),
+    window: slides[layer] ? window : 0,
+    attentionScale: values.json['scale_attn_by_inverse_layer_idx'] === true ? scale / (layer + 1) : scale,
+  }));
+}
+
+function ropeOf(values: ConfigValues, family: Family, layer: number, slides: boolean): number {
+  if (family.ropes === 'none' || family.rotates?.(values.json, layer) === false) return -1;
+  return family.ropes === 'by layer type' && slides ? 1 : 0;
+}
+
+function slidingLayers(values: ConfigValues, family: Family, layers: readonly number[]): boolean[] {
+  const { json } = values;
+  const stated = json['sliding_window'] != null;
+  const on = family.windows !== undefined && (!family.windowSwitch || json['use_sliding_window'] === true);
+  const types = json['layer_types'];
+  if (family.windows !== 'layer_types') {
+    // Such a family has no layers that differ: a list that says otherwise is of a model that is not what it claims to be.
+    const own = on && stated ? 'sliding_attention' : 'full_attention';
+    if (types != null && !(Array.isArray(types) && types.every((type) => type === own)))
+      values.fault(`"${own}" for every layer, as this family has it`, 'layer_types', types);
+    return layers.map(() => on && stated);
+  }
+  if (types == null) return layers.map((layer) => on && stated && family.slides!(json, layer));
+  if (!checkLength(values, 'layer_types', layers.length)) return layers.map(() => false);
+  return (types as unknown[]).map((type, i) => {
+    if (type !== 'full_attention' && type !== 'sliding_attention') {
+      values.fault('"full_attention" or "sliding_attention"', `layer_types[${i}]`, type);
+    }
+    if (type === 'sliding_attention' && !on)
+      values.fault('true', 'use_sliding_window', json['use_sliding_window']);
+    return type === 'sliding_attention';
+  });
+}
+
+function checkLength(values: ConfigValues, key: string, layers: number): boolean {
+  const list = values.json[key];
+  if (list == null || (Array.isArray(list) && list.length === layers)) return true;
+  values.fault(`one entry for each of ${layers} layers`, key, list);
+  return false;
+}
+
+function scoreScale(values: ConfigValues, family: Family, headDim: number): number {
+  if (family.scoreMultiplierKey) return values.positive(family.scoreMultiplierKey);
+  if (values.json['scale_attn_weights'] === false) return 1;
+  return 1 / Math.sqrt(family.scoreScalarKey ? values.positive(family.scoreScalarKey) : headDim);
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { AdaptiveTrainerError } from '../../errors.js';
+import type { StoredTensor } from '../../engine/addon.js';
+import { readJsonFile } from '../../common/read-json-file.js';
+import { readSafetensorsHeader } from './safetensors-header.js';
+
+export interface WeightFile {
+  path: string;
+  tensors: StoredTensor[];
+}
+
+/**
+ * The weight files of a model folder with their checked headers: model.safetensors, or the shards that
+ * model.safetensors.index.json lists.
+ *
+ * @throws AdaptiveTrainerError MODEL_NOT_FOUND (no weights, or shards missing: all are named), SAFETENSORS_INVALID,
+ * MODEL_UNSUPPORTED for a folder that has only pickled weights
+ */
+export async function findWeights(dir: string): Promise<WeightFile[]> {
+  const single = join(dir, 'model.safetensors');
+  const index = join(dir, 'model.safetensors.index.json');
+  if (existsSync(single)) return [{ path: single, tensors: (await readSafetensorsHeader(single)).tensors }];
+  if (existsSync(index)) return readShards(dir, index);
+  const pickled = join(dir, 'pytorch_model.bin');
+  if (existsSync(pickled) || existsSync(`${pickled}.index.json`)) {
+    throw new AdaptiveTrainerError(
+      'MODEL_UNSUPPORTED',
+      `Expected safetensors in ${dir}, found pickled weights (pytorch_model.bin), which can run code when opened. ` +
+        'Convert them in Python: AutoModelForCausalLM.from_pretrained(dir).save_pretrained(dir, safe_serialization=True).',
+      { details: { dir } },
+    );
+  }
+  throw new AdaptiveTrainerError(
+    'MODEL_NOT_FOUND',
+    `Expected model.safetensors or model.safetensors.index.json in ${dir}, found neither. To train new weights, say so: trainingConfig.fromScratch, or CausalLM.fromConfig().`,
+    { details: { dir } },
+  );
+}
+
+async function readShards(dir: string, index: string): Promise<WeightFile[]> {
+  const { weight_map: map } = await readJsonFile(index, 'SAFETENSORS_INVALID');
+  if (typeof map !== 'object' || map === null) {
+    throw new AdaptiveTrainerError('SAFETENSORS_INVALID', `Expected a weight_map in ${index}, found none.`);
+  }
+  const names = [...new Set(Object.values(map as Record<string, string>))].sort();
+  for (const name of names) checkShardName(name, index);
+  const missing = names.filter((name) => !existsSync(join(dir, name)));
+  if (missing.length > 0) {
+    throw new AdaptiveTrainerError(
+      'MODEL_NOT_FOUND',
+      `Expected ${names.length} shards in ${dir} as ${index} lists them, missing: ${missing.join(', ')}.`,
+      { details: { dir, missing } },
+    );
+  }
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(dir, name);
+      const { tensors } = await readSafetensorsHeader(path);
+      return { path, tensors };
+    }),
+  );
+}
+
+// An index comes with the model; it must not point outside its folder.
+function checkShardName(name: unknown, index: string): void {
+  if (typeof name === 'string' && /^[\w.-]+$/.test(name) && !name.startsWith('.')) return;
+  throw new AdaptiveTrainerError(
+    'SAFETENSORS_INVALID',
+    `Expected plain file names in the weight_map of ${index}, found ${JSON.stringify(name)}.`,
+  );
+}

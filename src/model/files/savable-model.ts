@@ -1,0 +1,14 @@
+import type { DecoderConfig, NativeModel } from '../../engine/addon.js';
+import type { ModelAdapter } from '../adapter/model-adapter.js';
+
+/** What saving needs of a CausalLM. */
+export interface SavableModel {
+  /** The folder it was opened from. */
+  readonly dir: string;
+  /** config.json as it was read. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly decoder: DecoderConfig;
+  readonly parameters: readonly { name: string; shape: number[] }[];
+  readonly adapter: ModelAdapter | undefined;
+  call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,76 @@
+import { AdaptiveTrainerError } from '../../errors.js';
+import { answerSpans } from './answer-spans.js';
+import type { ChatMessage } from '../../events/chat-message.js';
+import { foldSystemPrompt } from '../template/fold-system-prompt.js';
+import type { Tokenizer } from '../tokenizer.js';
+import { tokensCovering } from './tokens-covering.js';
+
+/** A chat as the model sees it. `labels` line up with `inputIds`; -100 marks a token that is not trained. */
+export interface EncodedChat {
+  inputIds: Int32Array;
+  labels: Int32Array;
+}
+
+export interface EncodeChatOptions {
+  /** Train the header of assistant turns too (`<|im_start|>assistant`), as the Python package does. Default false. */
+  trainOnHeader?: boolean;
+  /** Called once per tokenizer when its template has no system role. Default: `process.emitWarning`. */
+  onWarning?: (message: string) => void;
+}
+
+const warned = new WeakMap<Tokenizer, Set<unknown>>();
+
+/**
+ * Renders a chat with the model's template and encodes it. Trained are the answer of every assistant turn and its end
+ * of turn; the ids are those of the whole text encoded in one go. A chat without an assistant turn has only -100.
+ *
+ * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template refuses the messages, `INVALID_INPUT` when a
+ * message has no role or no text
+ */
+export function encodeChat(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  { trainOnHeader = false, onWarning }: EncodeChatOptions = {},
+): EncodedChat {
+  checkMessages(messages);
+  const chat = foldSystemPrompt(tokenizer, messages);
+  if (chat.folded !== undefined) warnOnce(tokenizer, chat.folded, onWarning);
+  const text = tokenizer.renderChat(chat.messages);
+  const ids = tokenizer.encode(text);
+  const spans = answerSpans(tokenizer, chat.messages, text, trainOnHeader);
+  const trained = tokensCovering(tokenizer, text, ids, spans);
+  const inputIds = Int32Array.from(ids);
+  return { inputIds, labels: inputIds.map((id, index) => (trained[index] === 1 ? id : -100)) };
+}
+
+function checkMessages(messages: readonly ChatMessage[]): void {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected at least one chat message but received none.');
+  }
+  for (const [index, message] of messages.entries()) {
+    const { role, content } = (message ?? {}) as Partial<ChatMessage>;
+    if (typeof role === 'string' && typeof content === 'string') continue;
+    throw new AdaptiveTrainerError(
+      'INVALID_INPUT',
+      `Expected messages[${index}] to be { role: string, content: string } but role is a ${typeof role} and content ` +
+        `a ${typeof content}.`,
+      { details: { message: index } },
+    );
+  }
+}
+
+function warnOnce(
+  tokenizer: Tokenizer,
+  why: 'refused' | 'ignored',
+  onWarning: EncodeChatOptions['onWarning'],
+): void {
+  const told = warned.get(tokenizer) ?? new Set();
+  if (told.has(onWarning)) return;
+  warned.set(tokenizer, told.add(onWarning));
+  const verb = why === 'refused' ? 'refuses the system role' : 'leaves the system prompt out';
+  const message =
+    `The chat template of ${tokenizer.dir} ${verb}; the system prompt is put at the start of the first user ` +
+    `message instead. Prompt the trained model the same way.`;
+  if (onWarning === undefined) process.emitWarning(message, 'AdaptiveTrainerWarning');
+  else onWarning(message);
+}

@@ -1,0 +1,125 @@
+import pc from 'picocolors';
+import stringWidth from 'string-width';
+import type { Tracker } from '../../events/tracker.js';
+import type { EvaluateEvent, StartEvent, StepEvent, TrainingEvent } from '../../events/training-event.js';
+import { format } from '../../common/format.js';
+import { stepLine } from './step-line.js';
+
+/** Where and how often a `ProgressBar` writes. */
+export interface ProgressBarOptions {
+  /** Default: standard error, so that standard output stays free for results. */
+  stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  /** Shortest time between two redraws, in milliseconds. Default 60. */
+  interval?: number;
+  env?: NodeJS.ProcessEnv;
+}
+
+const eraseLine = '\r\u001b[2K';
+const barWidths = [24, 12]; // the first beside which all fields fit
+const narrow = 60; // below this many columns the fields need all the room
+
+/**
+ * Shows a run to a person. On a terminal it keeps one live line, never wider than the terminal, and prints everything
+ * else above it; elsewhere it prints a plain line per `log` event. Colours follow NO_COLOR.
+ */
+export class ProgressBar implements Tracker {
+  private readonly stream: NonNullable<ProgressBarOptions['stream']>;
+  private readonly live: boolean;
+  private readonly interval: number;
+  private readonly colors: ReturnType<typeof pc.createColors>;
+  private steps = 0;
+  private last: StepEvent | undefined;
+  private drawnAt = -Infinity;
+  private isDrawn = false;
+
+  constructor({ stream = process.stderr, interval = 60, env = process.env }: ProgressBarOptions = {}) {
+    this.stream = stream;
+    this.interval = interval;
+    this.live = stream.isTTY === true && env['TERM'] !== 'dumb';
+    this.colors = pc.createColors(this.live && !env['NO_COLOR']);
+  }
+
+  onEvent(event: TrainingEvent): void {
+    switch (event.type) {
+      case 'start':
+        this.steps = event.steps;
+        return this.print(startText(event));
+      case 'step':
+        return this.onStep(event);
+      case 'log':
+        return this.live ? undefined : this.print(stepLine(event, this.steps));
+      case 'evaluate':
+        return this.print(this.colors.cyan(evaluateText(event)));
+      case 'save':
+        return this.print(this.colors.dim(`saved ${event.path}`));
+      case 'warning':
+        return this.print(`${this.colors.yellow('warning')} ${event.message}`);
+      case 'adaptive':
+      case 'end':
+        return;
+    }
+  }
+
+  /** Leaves the live line as it last was and moves below it. */
+  async close(): Promise<void> {
+    if (!this.live || this.last === undefined) return;
+    this.draw();
+    this.stream.write('\n');
+    this.isDrawn = false;
+    this.last = undefined;
+  }
+
+  private onStep(event: StepEvent): void {
+    if (!this.live) return;
+    this.last = event;
+    const now = performance.now();
+    if (now - this.drawnAt < this.interval && event.step < this.steps) return;
+    this.drawnAt = now;
+    this.draw();
+  }
+
+  private print(text: string): void {
+    this.stream.write(`${this.isDrawn ? eraseLine : ''}${text}\n`);
+    this.isDrawn = false;
+    this.draw();
+  }
+
+  private draw(): void {
+    if (!this.live || this.last === undefined) return;
+    // The last column stays empty: a terminal wraps, or holds the cursor back, when it is written to.
+    const width = Math.max(1, (this.stream.columns ?? 80) - 1);
+    this.stream.write(eraseLine + this.line(this.last, width));
+    this.isDrawn = true;
+  }
+
+  private line(event: StepEvent, width: number): string {
+    const whole = stringWidth(stepLine(event, this.steps));
+    const bar =
+      barWidths.find((size) => whole + size + 1 <= width) ?? (width < narrow ? 0 : barWidths.at(-1)!);
+    if (bar === 0) return stepLine(event, this.steps, width);
+    const done = Math.min(bar, Math.round((bar * event.step) / Math.max(1, this.steps)));
+    const drawn = this.colors.green('━'.repeat(done)) + this.colors.dim('━'.repeat(bar - done));
+    return `${drawn} ${stepLine(event, this.steps, width - bar - 1)}`;
+  }
+}
+
+function startText(event: StartEvent): string {
+  const { device, dtype, threads, memory } = event;
+  const parts = [
+    `${event.runName}: ${format.count(event.steps)} steps`,
+    `${format.count(event.trainRows)} rows to train on, ${format.count(event.evalRows)} to evaluate`,
+    event.trainableParameters === undefined
+      ? `${format.count(event.parameters)} parameters`
+      : `${format.count(event.trainableParameters)} of ${format.count(event.parameters)} parameters`,
+    `${device} in ${dtype} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(memory === undefined
+      ? []
+      : [`about ${format.bytes(memory.total)} of memory, ${format.bytes(memory.available)} free`]),
+  ];
+  return parts.join(' · ');
+}
+
+function evaluateText(event: EvaluateEvent): string {
+  const accuracy = format.share(event.tokenAccuracy, 1);
+  return `evaluation after step ${event.step}: loss ${format.loss(event.loss)} · perplexity ${format.loss(event.perplexity)} · correct ${accuracy} · ${format.duration(event.seconds)}`;
+}

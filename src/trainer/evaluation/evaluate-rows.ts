@@ -1,0 +1,38 @@
+import type { AdaptiveState, LossRequest } from '../../engine/addon.js';
+import type { CausalLM } from '../../model/causal-lm.js';
+import type { EvaluateEvent } from '../../events/training-event.js';
+import { checkRow } from '../batches/check-row.js';
+import { chunked } from '../batches/chunked.js';
+import { Evaluation } from './evaluation.js';
+import { microBatch } from '../batches/micro-batch.js';
+import type { TrainingRows } from '../batches/training-rows.js';
+
+/**
+ * Loss, accuracy and token shares on `rows`; moves nothing.
+ * @param request the loss to report beside cross-entropy, with α and β as they stand
+ */
+export async function evaluateRows(
+  model: CausalLM,
+  rows: TrainingRows,
+  batchSize: number,
+  request: LossRequest & { state: AdaptiveState },
+): Promise<Omit<EvaluateEvent, 'type' | 'step' | 'epoch'>> {
+  const started = performance.now();
+  const evaluation = new Evaluation(request.topK);
+  let lossSum = 0;
+  let index = 0;
+  for await (const batch of chunked(rows, batchSize)) {
+    for (const row of batch) checkRow(row, index++, 'evalDataset', model.vocabSize);
+    const report = await model.call((native) => native.evaluate({ ...microBatch(batch), ...request }));
+    evaluation.add(batch, report.tokens);
+    lossSum += report.loss * report.sums.total;
+  }
+  const metrics = evaluation.metrics();
+  return {
+    ...metrics,
+    ...(request.loss === 'adaptive' ? { adaptiveLoss: lossSum / Math.max(1, metrics.labelledTokens) } : {}),
+    seconds: (performance.now() - started) / 1000,
+    bySource: evaluation.bySource(),
+    byStyle: evaluation.byStyle(),
+  };
+}

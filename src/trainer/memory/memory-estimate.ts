@@ -1,0 +1,90 @@
+import type { MemoryEstimate } from '../../events/memory-report.js';
+import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { DecoderConfig } from '../../engine/addon.js';
+
+export interface MemoryInput {
+  decoder: DecoderConfig;
+  parameters: number;
+  /** Of these, the ones that training moves; the others are frozen. Default: all. */
+  trainable?: number;
+  args: Pick<TrainingConfig, 'precision' | 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
+  /** Of the largest micro-batch. */
+  tokens: number;
+  labelledTokens: number;
+  base: number;
+  available: number;
+}
+
+const gibibyte = 2 ** 30;
+/** What the process grows by once it computes: code that is compiled and loaded, threads, freed blocks that malloc keeps. */
+const growth = 30 * 2 ** 20;
+
+/** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
+export function memoryEstimate(input: MemoryInput): MemoryEstimate {
+  const {
+    decoder,
+    parameters,
+    trainable = parameters,
+    args,
+    tokens,
+    labelledTokens,
+    base,
+    available,
+  } = input;
+  const size = args.precision === 'fp32' ? 4 : 2;
+  const isMixed = args.precision === 'bf16' || args.precision === 'fp16';
+  const frozen = parameters - trainable;
+  const lookedUpOnly =
+    frozen > 0 ? 0 : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
+  const weights =
+    trainable * (args.precision === 'bf16-true' ? 2 : 4) +
+    (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
+    frozen * size;
+  const gradients = 4 * trainable;
+  const optimizer = Math.round(bytesOfState(args) * trainable);
+  // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
+  const lossChunk = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
+  const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);
+  // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
+  // chunk comes on top.
+  const parts = { weights, gradients, optimizer, activations: saved + block, lossChunk, base: base + growth };
+  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** Bytes of optimizer state per parameter. */
+function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
+  switch (optimizer) {
+    case 'adamw_8bit':
+    case 'paged_adamw_8bit':
+      return 2 + 8 / 256;
+    case 'sgd':
+      return momentum > 0 ? 4 : 0;
+    case 'lion':
+      return 4;
+    case 'adafactor':
+      return 0.02; // a row and a column of each matrix
+    default:
+      return 8;
+  }
+}
+
+/** What all blocks keep, and what one block's recomputation and gradients take for a while. */
+function activations(
+  decoder: DecoderConfig,
+  tokens: number,
+  labelled: number,
+  size: number,
+  checkpointing: boolean,
+): { saved: number; block: number } {
+  const { hiddenSize: hidden, intermediateSize: wide, heads, kvHeads, headDim } = decoder;
+  const wides = decoder.gated ? 3 : 2;
+  const qkv = (heads + 2 * kvHeads) * headDim;
+  const attended = heads * headDim;
+  // Inputs of both norms in float32; their outputs, qkv, attention, gate and up, and their product in the compute type.
+  const perToken = 8 * hidden + size * (2 * hidden + qkv + attended + wides * wide) + 4 * heads;
+  const gradientsPerToken = 8 * hidden + size * (qkv + attended + wides * wide);
+  const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
+  const blocks = decoder.layers.length * tokens * (checkpointing ? 4 * hidden : perToken);
+  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0));
+  return { saved: blocks + ends, block };
+}

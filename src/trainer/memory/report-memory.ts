@@ -1,0 +1,25 @@
+import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { TrainingRow } from '../../events/training-row.js';
+import type { CausalLM } from '../../model/causal-lm.js';
+import { type MemoryReport } from '../../events/memory-report.js';
+import { checkMemory } from './check-memory.js';
+import { largestMicroBatch } from '../batches/largest-micro-batch.js';
+
+/**
+ * What training on these rows will need, beside what is free. Asked before the optimizer exists.
+ * @throws AdaptiveTrainerError OUT_OF_MEMORY where it cannot fit
+ */
+export async function reportMemory(
+  model: CausalLM,
+  rows: readonly TrainingRow[],
+  args: TrainingConfig,
+): Promise<MemoryReport> {
+  const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
+  const held = process.memoryUsage.rss();
+  const base = Math.max(0, held - weights - gradients - optimizer);
+  const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
+  return checkMemory(
+    { decoder, parameters, trainable, args, ...largestMicroBatch(rows, args), base, available },
+    held,
+  );
+}

@@ -1,0 +1,32 @@
+import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { CausalLM } from '../../model/causal-lm.js';
+import { engineCall } from '../../engine/engine-call.js';
+import { loadAddon } from '../../engine/load/load-addon.js';
+import type { StartEvent } from '../../events/training-event.js';
+import { engineTypes } from './engine-types.js';
+import { isRowArray } from '../batches/is-row-array.js';
+import { optimizerRequest } from './optimizer-request.js';
+import { reportMemory } from '../memory/report-memory.js';
+import type { TrainingRows } from '../batches/training-rows.js';
+
+/**
+ * Makes the model ready to be trained: threads, types, a new optimizer; before that, whether it all fits.
+ * @returns what the start of a run tells of it
+ * @throws AdaptiveTrainerError OUT_OF_MEMORY
+ */
+export async function prepareEngine(
+  model: CausalLM,
+  rows: TrainingRows,
+  args: TrainingConfig,
+): Promise<Omit<StartEvent, 'type' | 'runName' | 'steps' | 'epochs' | 'trainRows' | 'evalRows'>> {
+  const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
+  const memory = isRowArray(rows) ? await reportMemory(model, rows, args) : undefined;
+  const { computeType, masterType } = engineTypes(args);
+  await model.configure(computeType, args.gradientCheckpointing, masterType);
+  await model.call((native) => native.createOptimizer(optimizerRequest(args)));
+  return {
+    ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+    ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
+    ...(memory === undefined ? {} : { memory }),
+  };
+}

@@ -1,0 +1,84 @@
+import type { StepLogState } from '../checkpoint/run-state.js';
+import type { AdaptiveEvent, LogEvent, StepEvent, TokenStatistics } from '../../events/training-event.js';
+
+/** Adds counts; the two biases are those of the later one. */
+export function addStatistics(a: TokenStatistics | undefined, b: TokenStatistics): TokenStatistics {
+  if (a === undefined) return b;
+  return {
+    total_tokens: a.total_tokens + b.total_tokens,
+    already_correct: a.already_correct + b.already_correct,
+    in_top_k: a.in_top_k + b.in_top_k,
+    outside_top_k: a.outside_top_k + b.outside_top_k,
+    training_mask: a.training_mask + b.training_mask,
+    attention_bias_alpha: b.attention_bias_alpha,
+    coherence_bias_beta: b.coherence_bias_beta,
+  };
+}
+
+/** What is remembered of the steps of a run: means since the last log, sums since the start. */
+export class StepLog {
+  /** @param state of the run that is continued; default: none */
+  constructor(
+    readonly state: StepLogState = {
+      ...{ recent: [], steps: 0, lossSum: 0, seconds: 0, tokens: 0, labelledTokens: 0 },
+      statistics: undefined,
+    },
+  ) {}
+
+  add(step: StepEvent): void {
+    const { state } = this;
+    state.recent.push(step);
+    state.steps++;
+    state.lossSum += step.loss;
+    state.seconds += step.secondsPerStep;
+    state.tokens += step.tokens;
+    state.labelledTokens += step.labelledTokens;
+    state.statistics = addStatistics(state.statistics, step.statistics);
+  }
+
+  get meanLoss(): number {
+    return this.state.steps > 0 ? this.state.lossSum / this.state.steps : 0;
+  }
+
+  get tokensPerSecond(): number {
+    return this.state.seconds > 0 ? this.state.tokens / this.state.seconds : 0;
+  }
+
+  /** Seconds until the end at the pace of the last steps, of which the newest has taken `seconds`. */
+  etaSeconds(seconds: number, stepsLeft: number): number {
+    const times = [...this.state.recent.map((step) => step.secondsPerStep), seconds];
+    return (stepsLeft * times.reduce((sum, time) => sum + time, 0)) / times.length;
+  }
+
+  get hasRecent(): boolean {
+    return this.state.recent.length > 0;
+  }
+
+  /** The log of the steps since the last call. */
+  takeLog(): LogEvent {
+    const steps = this.state.recent;
+    this.state.recent = [];
+    const last = steps.at(-1)!;
+    const sum = (value: (step: StepEvent) => number) => steps.reduce((total, step) => total + value(step), 0);
+    const mean = (value: (step: StepEvent) => number) => sum(value) / steps.length;
+    const tokens = sum((step) => step.tokens);
+    return {
+      ...last,
+      type: 'log',
+      steps: steps.length,
+      loss: mean((step) => step.loss),
+      gradNorm: mean((step) => step.gradNorm),
+      tokens,
+      labelledTokens: sum((step) => step.labelledTokens),
+      tokensPerSecond: tokens / sum((step) => step.secondsPerStep),
+      alpha: mean((step) => step.alpha),
+      beta: mean((step) => step.beta),
+      statistics: steps.map((step) => step.statistics).reduce(addStatistics),
+      secondsPerStep: mean((step) => step.secondsPerStep),
+    };
+  }
+
+  adaptive(step: StepEvent): AdaptiveEvent {
+    return { type: 'adaptive', step: step.step, epoch: step.epoch, statistics: this.state.statistics! };
+  }
+}

@@ -1,4 +1,0 @@
-import type { TrainingRow } from '../data/training-row.js';
-
-/** What can be trained and evaluated on: an array, or a stream that is gone through once per epoch. */
-export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;

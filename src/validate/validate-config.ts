@@ -1,0 +1,131 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { AdaptiveTrainerError } from '../errors.js';
+import { hubSettings, type HubSettings } from '../common/hub-settings.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
+import { askHub } from './ask-hub.js';
+import { checkDatasets } from './check-datasets.js';
+import { checkModel } from './check-model.js';
+import { checkUpload } from './check-upload.js';
+import type { ConfigFault } from '../config/read/config-fault.js';
+import { kindOfPath } from './kind-of-path.js';
+import type { ParsedConfig } from '../config/schema/parsed-config.js';
+import { parseConfig } from '../config/read/parse-config.js';
+import { readConfig, type ConfigParts } from '../config/read/read-config.js';
+import { throwFaults } from '../config/read/throw-faults.js';
+
+/** A configuration that passed, and what else there is to say about it. */
+export interface ValidatedConfig {
+  config: ParsedConfig;
+  /** What could not be checked, what was found on the Hub, and settings that have no effect. */
+  notes: string[];
+}
+
+/**
+ * Checks a whole configuration without training: what `parseConfig` checks; that the model, the datasets, a place for
+ * the output and the repository to upload to are there, on this disk or, unless HF_HUB_OFFLINE is set, on the Hub; and
+ * that the first row of each split on this disk can be rendered and encoded. Relative paths start at the current directory.
+ * @throws AdaptiveTrainerError CONFIG_INVALID, once for all of it, with `details.faults` and `details.notes`
+ */
+export async function validateConfig(
+  input: unknown,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ValidatedConfig> {
+  const parts = readConfig(input, env);
+  const notes: string[] = [];
+  // A Hub that does not answer shall not keep anybody waiting for long.
+  const settings = hubSettings(env, { attempts: 2 });
+  const faults = [...parts.reader.faults, ...(await new Checks(parts, settings, notes).run())];
+  throwFaults(faults, { notes });
+  return { config: parseConfig(input, env), notes };
+}
+
+/** What is checked of a configuration outside of itself, as far as its parts can be read. */
+class Checks {
+  private readonly faults: ConfigFault[] = [];
+
+  constructor(
+    private readonly parts: ConfigParts,
+    private readonly settings: HubSettings,
+    private readonly notes: string[],
+  ) {}
+
+  async run(): Promise<ConfigFault[]> {
+    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig, trainingConfig } = this.parts;
+    const tokenizer = modelName === undefined ? undefined : await this.model(modelName);
+    if (datasets !== undefined) {
+      const { settings } = this;
+      const onNote = (note: string) => void this.notes.push(note);
+      const spell = (name: string) => this.spell(name);
+      const found = await checkDatasets({
+        ...{ datasets, trainingConfig, tokenizer, settings },
+        spell,
+        onNote,
+      });
+      this.faults.push(...found);
+    }
+    if (outputDir !== undefined) this.refuse(this.spell('outputDir'), await faultOfOutput(outputDir));
+    if (typeof huggingfaceRepo === 'string') {
+      const at = this.spell('huggingfaceRepo');
+      const isPrivate = uploadConfig?.isPrivateRepo === true;
+      const fault = await checkUpload(huggingfaceRepo, isPrivate, this.settings, this.noteOn(at));
+      this.refuse(at, fault);
+    }
+    return this.faults;
+  }
+
+  /** The tokenizer, with the chat template it would train with, to try the datasets on. */
+  private async model(name: string): Promise<Tokenizer | undefined> {
+    const at = this.spell('modelName');
+    const { fault, answer } = await checkModel(
+      name,
+      this.settings,
+      this.noteOn(at),
+      this.parts.trainingConfig?.fromScratch !== true,
+    );
+    this.refuse(at, fault);
+    const { trainingConfig } = this.parts;
+    if (answer === undefined || trainingConfig === undefined) return undefined;
+    const opened = await askHub(async () => {
+      try {
+        const onWarning = (note: string) => void this.notes.push(note);
+        return await trainingTokenizer(name, trainingConfig.chatTemplate, onWarning, this.settings);
+      } catch (error) {
+        if (!AdaptiveTrainerError.isInstance(error, 'CHAT_TEMPLATE_FAILED')) throw error;
+        this.refuse(`${this.spell('trainingConfig')}.${this.spell('chatTemplate')}`, error.message);
+        return undefined;
+      }
+    }, this.noteOn(at));
+    this.refuse(at, opened.fault);
+    return opened.answer;
+  }
+
+  private refuse(at: string, message: string | undefined): void {
+    if (message !== undefined) this.faults.push({ path: at, code: 'INVALID', message });
+  }
+
+  private noteOn(at: string): (note: string) => void {
+    return (note) => void this.notes.push(`${at}: ${note}`);
+  }
+
+  private spell(name: string): string {
+    return this.parts.reader.spell(name);
+  }
+}
+
+async function faultOfOutput(name: string): Promise<string | undefined> {
+  let folder = path.resolve(name);
+  while ((await kindOfPath(folder)) === 'nothing' && path.dirname(folder) !== folder)
+    folder = path.dirname(folder);
+  if ((await kindOfPath(folder)) !== 'folder') {
+    return `expected a folder, or one that can be made, received ${JSON.stringify(name)}, but ${folder} is a file`;
+  }
+  try {
+    await access(folder, constants.W_OK);
+    return undefined;
+  } catch {
+    return `expected a folder to write to, received ${JSON.stringify(name)}, but ${folder} is not writable`;
+  }
+}

@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { runSetup } from '../../../src/cli/setup.js';
+import { cachedLibtorchDir } from '../../../src/engine/libtorch/cached-libtorch-dir.js';
+import { progressPrinter } from '../../../src/common/progress-printer.js';
+import { writeFakeLibtorch } from './fake-libtorch.js';
+import { tempDir } from './temp-dir.js';
+
+let printed = '';
+
+beforeEach(() => {
+  printed = '';
+  const collect = (...words: unknown[]): boolean => {
+    printed += `${words.join(' ')}\n`;
+    return true;
+  };
+  vi.spyOn(console, 'log').mockImplementation(collect);
+  vi.spyOn(console, 'error').mockImplementation(collect);
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => collect(text));
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+function stubCache(): void {
+  const cache = tempDir();
+  vi.stubEnv('ADAPTIVE_TRAINER_CACHE', cache);
+  vi.stubEnv('ADAPTIVE_TRAINER_LIBTORCH', '');
+  vi.stubEnv('LIBTORCH', '');
+  const manifest = JSON.stringify({ version: '2.13.0+cpu', files: {} });
+  writeFakeLibtorch(cachedLibtorchDir(), { extra: { 'manifest.json': manifest } });
+}
+
+test('says where libtorch is and fetches nothing when it is there', async () => {
+  stubCache();
+  expect(await runSetup([])).toBe(0);
+  expect(printed).toContain(`libtorch 2.13.0+cpu is in ${cachedLibtorchDir()}; nothing to fetch.`);
+});
+
+test('says that a variable takes precedence over what it fetched', async () => {
+  stubCache();
+  vi.stubEnv('LIBTORCH', '/opt/libtorch');
+  expect(await runSetup([])).toBe(0);
+  expect(printed).toContain('LIBTORCH=/opt/libtorch is set');
+});
+
+test('help, and an option it does not know', async () => {
+  expect(await runSetup(['--help'])).toBe(0);
+  expect(printed).toContain('Usage: adaptive-trainer setup [--force]');
+  expect(await runSetup(['--forse'])).toBe(2);
+  expect(printed).toContain("Unknown option '--forse'");
+});
+
+test('progress: plain lines in a log', () => {
+  let out = '';
+  const print = progressPrinter({ write: (text) => (out += text) });
+  print({ phase: 'fetch', message: 'Fetching x' });
+  for (let done = 0; done <= 100e6; done += 1e6)
+    print({ phase: 'fetch', message: 'Fetching x', done, total: 100e6 });
+  const lines = out.trimEnd().split('\n');
+  expect(lines).toHaveLength(11);
+  expect(lines.slice(0, 2)).toEqual(['Fetching x', '  10 MB of 100 MB (10 %)']);
+  expect(lines.at(-1)).toBe('  100 MB of 100 MB (100 %)');
+});
+
+test('progress: one bar that redraws itself on a terminal', () => {
+  let out = '';
+  const print = progressPrinter({ isTTY: true, columns: 70, write: (text) => (out += text) });
+  print({ phase: 'fetch', message: `Fetching ${'x'.repeat(80)}`, done: 50e6, total: 100e6 });
+  print({ phase: 'fetch', message: `Fetching ${'x'.repeat(80)}`, done: 100e6, total: 100e6 });
+  print({ phase: 'done', message: 'It is there.' });
+  const frames = out.split('\r\u001b[K').slice(1);
+  expect(frames).toHaveLength(2);
+  expect(frames[0]).toContain('[############------------] 50 MB of 100 MB (50 %)');
+  expect(frames[0]!.length).toBeLessThanOrEqual(70);
+  expect(frames[1]!.endsWith('\nIt is there.\n')).toBe(true);
+});

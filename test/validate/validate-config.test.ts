@@ -1,0 +1,164 @@
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConfigFault } from '../../src/config/read/config-fault.js';
+import { validateConfig } from '../../src/validate/validate-config.js';
+import { AdaptiveTrainerError } from '../../src/errors.js';
+
+import { seedDir } from '../tokenizer/open-tokenizer.js';
+
+const startedIn = process.cwd();
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(path.join(os.tmpdir(), 'validate-config-'));
+  process.chdir(cwd);
+  await mkdir(path.join(cwd, 'model'));
+  await mkdir(path.join(cwd, 'half'));
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
+    await copyFile(path.join(seedDir, name), path.join(cwd, 'model', name));
+  }
+  await writeFile(path.join(cwd, 'model', 'model-00001-of-00002.safetensors'), '');
+  await writeFile(path.join(cwd, 'half', 'config.json'), '');
+  await writeFile(path.join(cwd, 'rows.jsonl'), '{"question":"q","answer":"a"}\n');
+});
+afterAll(async () => {
+  process.chdir(startedIn);
+  await rm(cwd, { recursive: true });
+});
+
+const good = { modelName: 'model', outputDir: 'out/deep', datasetsConfig: { ideas: ['rows.jsonl:|:3'] } };
+const validate = (change: object) => validateConfig({ ...good, ...change }, {});
+
+async function faultsOf(change: object): Promise<ConfigFault[]> {
+  try {
+    await validate(change);
+  } catch (error) {
+    if (AdaptiveTrainerError.isInstance(error, 'CONFIG_INVALID'))
+      return error.details['faults'] as ConfigFault[];
+    throw error;
+  }
+  return [];
+}
+
+describe('validateConfig', () => {
+  it('passes what is there, relative to the current directory', async () => {
+    const { config, notes } = await validate({});
+    expect(notes).toEqual([]);
+    expect(config.modelName).toBe('model');
+  });
+
+  it('notes settings without effect', async () => {
+    const { notes } = await validate({ datasetsKwargs: { 'row.jsonl': {} } });
+    expect(notes).toEqual([expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)]);
+  });
+
+  it('finds all paths that are wrong, at once', async () => {
+    const faults = await faultsOf({
+      modelName: './none',
+      datasetsConfig: { ideas: ['rows.jsonl', 'gone.jsonl'], both: ['/no/such/folder/at/all'] },
+      outputDir: 'rows.jsonl/out',
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      'modelName',
+      'datasetsConfig.ideas[1]',
+      'datasetsConfig.both[0]',
+      'outputDir',
+    ]);
+    expect(faults[1]!.message).toContain(path.join(cwd, 'gone.jsonl'));
+    expect(faults[3]!.message).toContain('rows.jsonl is a file');
+  });
+
+  it.each([
+    ['rows.jsonl', 'which is a file'],
+    ['half', 'which lacks tokenizer.json, model.safetensors'],
+  ])('knows that %s is no model', async (modelName, message) => {
+    expect((await faultsOf({ modelName }))[0]!.message).toContain(message);
+  });
+
+  it('tells wrong values and wrong paths together', async () => {
+    const faults = await faultsOf({
+      modelName: './none',
+      outputDir: 'rows.jsonl/out',
+      trainingConfig: { batchSize: 0 },
+      uploadConfig: { isPrivateRepo: 'yes' },
+      datasetsConfig: { ideas: ['gone.jsonl'] },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      ...['trainingConfig.batchSize', 'uploadConfig.isPrivateRepo'],
+      ...['modelName', 'datasetsConfig.ideas[0]', 'outputDir'],
+    ]);
+    const half = await faultsOf({ modelName: 3, datasetsConfig: { ideas: ['gone.jsonl'] } });
+    expect(half.map(({ path: at }) => at)).toEqual(['modelName', 'datasetsConfig.ideas[0]']);
+  });
+
+  it('looks at the datasets that have no fault where others have one', async () => {
+    const faults = await faultsOf({
+      datasetsConfig: { idea: ['rows.jsonl'], ideas: ['gone.jsonl', 'rows.jsonl:|:no'] },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual([
+      ...['datasetsConfig.idea', 'datasetsConfig.ideas[1]', 'datasetsConfig.ideas[0]'],
+    ]);
+  });
+
+  it('tells what it noted also where there are faults', async () => {
+    const failing = validate({ modelName: './none', datasetsKwargs: { 'row.jsonl': {} } });
+    await expect(failing).rejects.toMatchObject({
+      details: { notes: [expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)] },
+    });
+  });
+
+  it.each([undefined, 3, []])('has one fault to tell of %j', async (input) => {
+    await expect(validateConfig(input, {})).rejects.toMatchObject({ details: { faults: [{ path: '' }] } });
+  });
+
+  it.each([
+    ['a row of no known shape', '{"foo":1}\n', /row 0 \(.*data\.jsonl line 1\).*columns are: foo/],
+    ['a file that is no JSON', '{"question":\n', /data\.jsonl, line 1, column 13/],
+    ['an empty file', '', /data\.jsonl.*is empty/],
+    [
+      'a chat that the template refuses',
+      '{"messages":[{"role":"tool","content":"x"},{"role":"assistant","content":"y"}]}\n',
+      /row 0 .*no tools here/,
+    ],
+  ])('opens the datasets and finds %s', async (_, content, words) => {
+    await cp('model', 'strict', { recursive: true });
+    const template =
+      "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools here') }}{% endif %}{{ m.content }}{% endfor %}";
+    await writeFile(path.join('strict', 'chat_template.jinja'), template);
+    await mkdir('split', { recursive: true });
+    await writeFile(path.join('split', 'train.jsonl'), '{"question":"q","answer":"a"}\n');
+    await writeFile(path.join('split', 'test.jsonl'), content);
+    await writeFile('data.jsonl', content);
+    const faults = await faultsOf({
+      modelName: 'strict',
+      datasetsConfig: { ideas: ['rows.jsonl', 'data.jsonl'] },
+    });
+    expect(faults).toEqual([
+      { path: 'datasetsConfig.ideas[1]', code: 'INVALID', message: expect.stringMatching(words) },
+    ]);
+    const inSplit = await faultsOf({ modelName: 'strict', datasetsConfig: { ideas: ['split'] } });
+    expect(inSplit.map(({ path: at, message }) => [at, /test\.jsonl/.test(message)])).toEqual([
+      ['datasetsConfig.ideas[0]', true],
+    ]);
+  });
+
+  it('finds a tokenizer that cannot be read, and a chat template that is none', async () => {
+    await cp('model', 'odd', { recursive: true });
+    await writeFile(path.join('odd', 'tokenizer.json'), '{}');
+    expect(await faultsOf({ modelName: 'odd' })).toMatchObject([
+      { path: 'modelName', message: expect.stringContaining('tokenizer.json') },
+    ]);
+    expect(await faultsOf({ trainingConfig: { chatTemplate: 'chatlm' } })).toMatchObject([
+      { path: 'trainingConfig.chatTemplate', message: expect.stringContaining('Did you mean "chatml"') },
+    ]);
+  });
+
+  it('finds probabilities that do not fit the datasets', async () => {
+    const faults = await faultsOf({
+      trainingConfig: { mixing: 'interleave', mixingProbabilities: { rows: 1 } },
+    });
+    expect(faults.map(({ path: at }) => at)).toEqual(Array(2).fill('trainingConfig.mixingProbabilities'));
+    expect(faults[0]!.message).toContain('"rows"');
+  });
+});
