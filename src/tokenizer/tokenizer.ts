@@ -5,7 +5,7 @@ import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { ioError } from '../common/write-durably.js';
 import type { ChatMessage } from '../events/chat-message.js';
-import { ChatTemplate } from './template/chat-template.js';
+import { ChatTemplate, type ChatVariables } from './template/chat-template.js';
 import { leanEncoder } from './encode/lean-encoder.js';
 import { specialTokens } from './special-tokens.js';
 import { TokenAlphabet } from './encode/token-alphabet.js';
@@ -132,14 +132,11 @@ export class Tokenizer {
 
   /**
    * The text of a chat by the model's chat template. `addGenerationPrompt` (default false) ends it with the header of
-   * an assistant turn.
+   * an assistant turn; `tools` and `variables` are what `apply_chat_template` of transformers takes beside.
    *
    * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when there is no template or it refuses the messages
    */
-  renderChat(
-    messages: readonly ChatMessage[],
-    { addGenerationPrompt = false }: { addGenerationPrompt?: boolean } = {},
-  ): string {
+  renderChat(messages: readonly ChatMessage[], given: ChatVariables = {}): string {
     if (this.template === undefined) {
       throw new AdaptiveTrainerError(
         'CHAT_TEMPLATE_FAILED',
@@ -150,7 +147,7 @@ export class Tokenizer {
         { details: { path: this.dir } },
       );
     }
-    return this.template.render(messages, addGenerationPrompt);
+    return this.template.render(messages, given);
   }
 
   /** The Jinja text of the chat template; null where the tokenizer has none. */

@@ -1,5 +1,6 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { ChatMessage } from '../../events/chat-message.js';
+import type { ChatVariables } from '../template/chat-template.js';
 import { sharedEnds } from './shared-ends.js';
 import type { TextSpan } from './text-span.js';
 import type { Tokenizer } from '../tokenizer.js';
@@ -22,13 +23,14 @@ const stand = '\u{E0F3}answer\u{E0F4}';
 export function answerSpans(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
+  given: ChatVariables,
   text: string,
   withHeader: boolean,
 ): TextSpan[] {
   const spans: TextSpan[] = [];
   for (const [turn, message] of messages.entries()) {
     if (message.role === 'assistant')
-      spans.push(answerSpan(new Turn(tokenizer, messages, turn, text), withHeader));
+      spans.push(answerSpan(new Turn(tokenizer, messages, given, turn, text), withHeader));
   }
   return spans;
 }
@@ -56,6 +58,7 @@ class Turn {
   constructor(
     private readonly tokenizer: Tokenizer,
     private readonly messages: readonly ChatMessage[],
+    private readonly given: ChatVariables,
     private readonly index: number,
     readonly text: string,
   ) {}
@@ -128,7 +131,7 @@ class Turn {
 
   private render(messages: readonly ChatMessage[], addGenerationPrompt = false): string | undefined {
     try {
-      return this.tokenizer.renderChat(messages, { addGenerationPrompt });
+      return this.tokenizer.renderChat(messages, { ...this.given, addGenerationPrompt });
     } catch {
       return undefined;
     }

@@ -2,6 +2,7 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import { answerSpans } from './answer-spans.js';
 import type { ChatMessage } from '../../events/chat-message.js';
 import { foldSystemPrompt } from '../template/fold-system-prompt.js';
+import type { ChatVariables } from '../template/chat-template.js';
 import type { Tokenizer } from '../tokenizer.js';
 import { tokensCovering } from './tokens-covering.js';
 
@@ -16,6 +17,9 @@ export interface EncodeChatOptions {
   trainOnHeader?: boolean;
   /** Called once per tokenizer when its template has no system role. Default: `process.emitWarning`. */
   onWarning?: (message: string) => void;
+  /** What the template is given beside the messages. */
+  tools?: ChatVariables['tools'];
+  variables?: ChatVariables['variables'];
 }
 
 const warned = new WeakMap<Tokenizer, Set<unknown>>();
@@ -30,14 +34,15 @@ const warned = new WeakMap<Tokenizer, Set<unknown>>();
 export function encodeChat(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
-  { trainOnHeader = false, onWarning }: EncodeChatOptions = {},
+  { trainOnHeader = false, onWarning, tools = null, variables = {} }: EncodeChatOptions = {},
 ): EncodedChat {
   checkMessages(messages);
   const chat = foldSystemPrompt(tokenizer, messages);
   if (chat.folded !== undefined) warnOnce(tokenizer, chat.folded, onWarning);
-  const text = tokenizer.renderChat(chat.messages);
+  const given = { tools, variables };
+  const text = tokenizer.renderChat(chat.messages, given);
   const ids = tokenizer.encode(text);
-  const spans = answerSpans(tokenizer, chat.messages, text, trainOnHeader);
+  const spans = answerSpans(tokenizer, chat.messages, given, text, trainOnHeader);
   const trained = tokensCovering(tokenizer, text, ids, spans);
   const inputIds = Int32Array.from(ids);
   return { inputIds, labels: inputIds.map((id, index) => (trained[index] === 1 ? id : -100)) };
@@ -48,12 +53,13 @@ function checkMessages(messages: readonly ChatMessage[]): void {
     throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected at least one chat message but received none.');
   }
   for (const [index, message] of messages.entries()) {
-    const { role, content } = (message ?? {}) as Partial<ChatMessage>;
-    if (typeof role === 'string' && typeof content === 'string') continue;
+    const { role, content = null, tool_calls: calls } = (message ?? {}) as Partial<ChatMessage>;
+    const isText = typeof content === 'string' || Array.isArray(content);
+    if (typeof role === 'string' && (isText || (content === null && Array.isArray(calls)))) continue;
     throw new AdaptiveTrainerError(
       'INVALID_INPUT',
-      `Expected messages[${index}] to be { role: string, content: string } but role is a ${typeof role} and content ` +
-        `a ${typeof content}.`,
+      `Expected messages[${index}] to be { role: string, content: string } (content parts, or none beside tool_calls, ` +
+        `will do) but role is a ${typeof role} and content ${content === null ? 'is missing' : `a ${typeof content}`}.`,
       { details: { message: index } },
     );
   }

@@ -31,6 +31,16 @@ const globals = {
   },
 };
 
+/** What a chat template is given beside the messages. */
+export interface ChatVariables {
+  /** Ends the text with the header of an assistant turn. Default false. */
+  addGenerationPrompt?: boolean;
+  /** Descriptions of the tools that the model may call, as JSON schemas; null (the default): none. */
+  tools?: readonly unknown[] | null;
+  /** Further variables by name (`enable_thinking`, `documents`): `chat_template_kwargs` in Python. */
+  variables?: Readonly<Record<string, unknown>>;
+}
+
 /** A Jinja chat template with the variables transformers gives it, so that it renders the same text. */
 export class ChatTemplate {
   private parsed: Template['parsed'] | undefined;
@@ -51,15 +61,19 @@ export class ChatTemplate {
    *
    * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template cannot be parsed or refuses the messages
    */
-  render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
+  render(
+    messages: readonly ChatMessage[],
+    { addGenerationPrompt = false, tools = null, variables: others = {} }: ChatVariables = {},
+  ): string {
     try {
       this.parsed ??= withPythonStrip(new Template(this.source).parsed) as Template['parsed'];
       const variables = {
         ...globals,
         ...this.specialTokens,
+        documents: null, // as transformers does: defined, and none
+        ...others,
         messages,
-        tools: null, // as transformers does: defined, and none
-        documents: null,
+        tools,
         add_generation_prompt: addGenerationPrompt,
       };
       const environment = new Environment();
