@@ -8,6 +8,7 @@
 #include "addon/arguments.h"
 #include "addon/engine.h"
 #include "addon/model_handle.h"
+#include "core/cpu/bfloat16_products.h"
 
 namespace adaptive::addon {
 namespace {
@@ -29,10 +30,22 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   });
 }
 
+const char* nameOf(cpu::Bfloat16Products products) {
+  switch (products) {
+    case cpu::Bfloat16Products::Native:
+      return "native";
+    case cpu::Bfloat16Products::Widened:
+      return "widened";
+    default:
+      return "loops";
+  }
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   Engine::attach(env);
   exports.Set("libtorch", TORCH_VERSION);
   exports.Set("cpuCapability", at::get_cpu_capability());
+  exports.Set("bfloat16Products", nameOf(cpu::bfloat16Products()));
   exports.Set("setThreads", Napi::Function::New(env, setThreads));
   exports.Set("adaptiveLoss", Napi::Function::New(env, adaptiveLoss));
   exports.Set("restOrExit", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
