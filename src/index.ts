@@ -4,6 +4,9 @@ export { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 export type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 export type { TrainingRows } from './trainer/batches/training-rows.js';
 export type { RunningTrainer, TrainerCallback } from './trainer/trainer-callback.js';
+export type { RunPosition, RunProgress } from './trainer/run-progress.js';
+export type { EvaluationReport } from './trainer/evaluation/evaluate-rows.js';
+export type { MicroBatchPlace, MicroBatchReport, StepReport } from './trainer/step/take-step.js';
 export type { TokenBatch, TokenStatisticsArrays } from './trainer/step/token-statistics.js';
 export { fitVocabulary } from './model/fit-vocabulary.js';
 export { DatasetMixer, type DatasetMixerOptions, type MixerDatasetsConfig } from './data/dataset-mixer.js';
@@ -35,7 +38,7 @@ export { encodeChat, type EncodeChatOptions } from './tokenizer/encode/encode-ch
 export { applyChatTemplate } from './tokenizer/template/apply-chat-template.js';
 export { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 export { adaptiveLoss, type AdaptiveLossOptions, type AdaptiveLossResult } from './loss/adaptive-loss.js';
-export type { AdaptiveState } from './engine/addon.js';
+export type { AdaptiveState, OptimizerReport } from './engine/addon.js';
 export { parseConfig } from './config/read/parse-config.js';
 export { validateConfig, type ValidatedConfig } from './validate/validate-config.js';
 export type { PeftConfigInput, TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';

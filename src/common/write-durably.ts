@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
@@ -33,6 +33,16 @@ export async function sync(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Makes a folder, and those above it, where it is not there yet.
+ * @throws AdaptiveTrainerError IO_FAILED
+ */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+    throw ioError(path, cause);
+  });
 }
 
 /** A failed file operation as IO_FAILED; an error that already is one of ours stays. */

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageType } from '../../engine/addon.js';
 import { expectInput } from '../../common/expect-input.js';
-import { ioError, writeDurably } from '../../common/write-durably.js';
+import { makeFolder, writeDurably } from '../../common/write-durably.js';
 import { safetensorsHeader } from './safetensors-header.js';
 import { saveAdapter } from '../adapter/save-adapter.js';
 import type { SavableModel } from './savable-model.js';
@@ -26,9 +26,7 @@ export async function savePretrained(
   { dtype = 'float32' }: SaveOptions,
 ): Promise<void> {
   expectInput(Object.hasOwn(storageTypes, dtype), 'dtype', Object.keys(storageTypes).join(' or '), dtype);
-  await mkdir(dir, { recursive: true }).catch((cause: unknown) => {
-    throw ioError(dir, cause);
-  });
+  await makeFolder(dir);
   const type = storageTypes[dtype];
   if (model.adapter !== undefined) return saveAdapter(model, dir, type);
   const header = safetensorsHeader(model.parameters.map(({ name, shape }) => ({ name, shape, dtype: type })));

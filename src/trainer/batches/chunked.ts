@@ -13,3 +13,12 @@ export async function* chunked<T>(
   }
   if (chunk.length > 0) yield chunk;
 }
+
+/** The items after the first `count`. */
+export async function* skipped<T>(
+  count: number,
+  items: AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  let index = 0;
+  for await (const item of items) if (index++ >= count) yield item;
+}

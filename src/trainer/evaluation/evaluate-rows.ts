@@ -7,6 +7,9 @@ import { Evaluation } from './evaluation.js';
 import { microBatch } from '../batches/micro-batch.js';
 import type { TrainingRows } from '../batches/training-rows.js';
 
+/** What an evaluation finds. */
+export type EvaluationReport = Omit<EvaluateEvent, 'type' | 'step' | 'epoch'>;
+
 /**
  * Loss, accuracy and token shares on `rows`; moves nothing.
  * @param request the loss to report beside cross-entropy, with α and β as they stand
@@ -16,7 +19,7 @@ export async function evaluateRows(
   rows: TrainingRows,
   batchSize: number,
   request: LossRequest & { state: AdaptiveState },
-): Promise<Omit<EvaluateEvent, 'type' | 'step' | 'epoch'>> {
+): Promise<EvaluationReport> {
   const started = performance.now();
   const evaluation = new Evaluation(request.topK);
   let lossSum = 0;

@@ -12,6 +12,12 @@ export interface Schedule {
   kwargs?: TrainingConfig['lrSchedulerKwargs'];
 }
 
+/** The schedule that a configuration asks for. */
+export function scheduleOf(args: TrainingConfig, totalSteps: number): Schedule {
+  const { lrSchedulerType: type, lrSchedulerKwargs: kwargs, learningRate, warmupSteps, minLrRate } = args;
+  return { type, kwargs, learningRate, warmupSteps, minLrRate, totalSteps };
+}
+
 /**
  * The learning rate of the optimizer step `step`, counted from 0. The formulas are those of
  * transformers.optimization.get_scheduler.

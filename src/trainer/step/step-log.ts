@@ -1,5 +1,11 @@
 import type { StepLogState } from '../checkpoint/run-state.js';
-import type { AdaptiveEvent, LogEvent, StepEvent, TokenStatistics } from '../../events/training-event.js';
+import type {
+  AdaptiveEvent,
+  EndEvent,
+  LogEvent,
+  StepEvent,
+  TokenStatistics,
+} from '../../events/training-event.js';
 
 /** Adds counts; the two biases are those of the later one. */
 export function addStatistics(a: TokenStatistics | undefined, b: TokenStatistics): TokenStatistics {
@@ -36,11 +42,11 @@ export class StepLog {
     state.statistics = addStatistics(state.statistics, step.statistics);
   }
 
-  get meanLoss(): number {
+  private get meanLoss(): number {
     return this.state.steps > 0 ? this.state.lossSum / this.state.steps : 0;
   }
 
-  get tokensPerSecond(): number {
+  private get tokensPerSecond(): number {
     return this.state.seconds > 0 ? this.state.tokens / this.state.seconds : 0;
   }
 
@@ -80,5 +86,15 @@ export class StepLog {
 
   adaptive(step: StepEvent): AdaptiveEvent {
     return { type: 'adaptive', step: step.step, epoch: step.epoch, statistics: this.state.statistics! };
+  }
+
+  /** The end of the run: sums and means over all its steps. */
+  end(run: Pick<EndEvent, 'path' | 'steps' | 'epochs' | 'seconds'>): EndEvent {
+    const { tokens, labelledTokens } = this.state;
+    return {
+      ...{ type: 'end', ...run, loss: this.meanLoss, tokens, labelledTokens },
+      tokensPerSecond: this.tokensPerSecond,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    };
   }
 }

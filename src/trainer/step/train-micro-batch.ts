@@ -23,14 +23,14 @@ export async function trainMicroBatch(
     await model.call((native) => native.backward({}));
     return report;
   }
-  checkWeights(weights, tokens.nll.length);
+  checkTokenWeights(weights, tokens.nll.length);
   await model.call((native) => native.backward({ weights: weights.map((weight) => weight * request.scale) }));
   const loss = weights.reduce((sum, weight, i) => sum + weight * tokens.nll[i]!, 0);
   // α and β belong to the adaptive loss, which was not used.
   return { ...report, loss, state: request.state };
 }
 
-function checkWeights(weights: unknown, tokens: number): void {
+function checkTokenWeights(weights: unknown, tokens: number): void {
   if (weights instanceof Float32Array && weights.length === tokens && weights.every(Number.isFinite)) return;
   const found =
     weights instanceof Float32Array

@@ -1,0 +1,104 @@
+import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
+import type { AdaptiveState, LossRequest } from '../engine/addon.js';
+import { AdaptiveTrainerError } from '../errors.js';
+import type { EndEvent, StepEvent, TrainingEvent } from '../events/training-event.js';
+import type { TrainingRow } from '../events/training-row.js';
+import { adaptiveState } from '../loss/adaptive-state.js';
+import type { CausalLM } from '../model/causal-lm.js';
+import type { RunState } from './checkpoint/run-state.js';
+import { RunProgress } from './run-progress.js';
+import { confidence } from './step/confidence.js';
+import { NumberGuard } from './step/number-guard.js';
+import type { RunPlan } from './step/run-plan.js';
+import { stepEvent } from './step/step-event.js';
+import { StepLog } from './step/step-log.js';
+import type { StepReport } from './step/take-step.js';
+
+interface RunSettings {
+  model: CausalLM;
+  args: TrainingConfig;
+  adaptiveLoss: AdaptiveLossConfig;
+}
+
+/** What a run remembers from its first step to its last: how far it is, α and β, its log, the watch over its numbers. */
+export class Run {
+  readonly progress: RunProgress;
+  /** α and β as they stand. */
+  adaptiveState: AdaptiveState;
+  readonly log: StepLog;
+  private readonly guard: NumberGuard;
+
+  /** @param state of the checkpoint that is resumed; default: the beginning */
+  constructor(
+    private readonly settings: RunSettings,
+    plan: RunPlan,
+    state?: RunState,
+  ) {
+    this.progress = new RunProgress(plan, state);
+    this.adaptiveState = adaptiveState(state?.adaptiveState);
+    this.log = new StepLog(state?.log);
+    this.guard = new NumberGuard(settings.model, settings.args.onNonFinite, state?.guard);
+  }
+
+  /** What a checkpoint keeps of it. */
+  get state(): Omit<RunState, 'history' | 'best' | 'optimizer' | 'fingerprint'> {
+    const { adaptiveState, progress, log, guard } = this;
+    return { ...progress.position, adaptiveState, log: log.state, guard: guard.state };
+  }
+
+  /** The configured loss, with the confidence that the curriculum is at. */
+  get lossSettings(): Pick<LossRequest, 'loss' | 'topK' | 'confidence'> {
+    const { loss, topK } = this.settings.adaptiveLoss;
+    return { loss, topK, confidence: confidence(this.progress.epoch, this.settings.adaptiveLoss) };
+  }
+
+  /**
+   * Takes a step and returns what is to be told of it, in order. A step whose numbers are not finite counts as taken; what
+   * is told of it is a warning.
+   * @throws AdaptiveTrainerError LOSS_NOT_FINITE where `onNonFinite` says stop
+   */
+  async step(
+    window: readonly TrainingRow[][],
+    learningRate: number,
+    takeStep: () => Promise<StepReport>,
+  ): Promise<TrainingEvent[]> {
+    const { guard, progress, adaptiveState: used } = this;
+    const step = progress.step + 1;
+    const started = performance.now();
+    const report = await takeStep().catch((cause: unknown) => guard.onNonFinite(cause, step, window));
+    progress.endStep();
+    if ('type' in report) return [report];
+    if (report.skipped) return [guard.onOverflow(report.lossScale, step)];
+    this.adaptiveState = report.state;
+    const warning = guard.onStep(report.gradNorm, step);
+    const secondsPerStep = (performance.now() - started) / 1000;
+    const etaSeconds = this.log.etaSeconds(secondsPerStep, progress.stepsLeft);
+    const { skippedSteps } = guard.state;
+    const { epoch } = progress;
+    const context = { step, epoch, learningRate, secondsPerStep, etaSeconds, used, skippedSteps };
+    return [...(warning === undefined ? [] : [warning]), ...this.logged(stepEvent(report, context))];
+  }
+
+  end(path: string, seconds: number): EndEvent {
+    const { step: steps, epoch: epochs } = this.progress;
+    return this.log.end({ path, steps, epochs, seconds });
+  }
+
+  /** @param checkpoint that was saved of it; undefined: none */
+  aborted(cause: unknown, checkpoint: string | undefined): AdaptiveTrainerError {
+    const { step, totalSteps } = this.progress;
+    const saved = checkpoint && ` Its state is in ${checkpoint}: resume with resumeFromCheckpoint: true.`;
+    const message = `The run was aborted after step ${step} of ${totalSteps}.${saved ?? ''}`;
+    return new AdaptiveTrainerError('ABORTED', message, { cause, details: { step, checkpoint } });
+  }
+
+  /** The event with the logs that are due after it. */
+  private logged(event: StepEvent): TrainingEvent[] {
+    const due = (every: number) => event.step % every === 0;
+    this.log.add(event);
+    const events: TrainingEvent[] = [event];
+    if (due(this.settings.args.loggingSteps)) events.push(this.log.takeLog());
+    if (due(this.settings.adaptiveLoss.adaptiveLogSteps)) events.push(this.log.adaptive(event));
+    return events;
+  }
+}
