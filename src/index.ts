@@ -20,7 +20,7 @@ export {
 } from './data/preview-datasets.js';
 export type { TokenRun } from './data/tokens/token-runs.js';
 export type { DatasetEntry, InMemoryDataset } from './config/datasets/datasets-config.js';
-export type { DatasetLocation } from './config/datasets/dataset-plan.js';
+export type { DatasetLocation, DatasetPlan } from './config/datasets/dataset-plan.js';
 export type { DatasetFiles } from './config/datasets/dataset-files.js';
 export type { FetchHubDataset } from './data/sources/fetch-hub-dataset.js';
 export type { ProcessedRow } from './events/processed-row.js';

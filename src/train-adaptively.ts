@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import { parseConfig } from './config/read/parse-config.js';
+import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
 import type { MixProgress } from './events/dataset-report.js';
@@ -18,9 +19,10 @@ import { dataPrinter } from './trackers/terminal/data-printer.js';
 import { hubPrinter } from './trackers/terminal/hub-printer.js';
 import { ProgressBar } from './trackers/terminal/progress-bar.js';
 import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
+import { afterStart } from './trackers/after-start.js';
 import { JsonlTracker } from './trackers/jsonl-tracker.js';
 import type { Tracker } from './events/tracker.js';
-import type { TrainingEvent } from './events/training-event.js';
+import type { TrainingEvent, WarningEvent } from './events/training-event.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
 import { engineTypes } from './trainer/step/engine-types.js';
 
@@ -45,14 +47,19 @@ export interface TrainAdaptivelyHooks {
  * training throw
  */
 export async function trainAdaptively(
-  options: TrainAdaptivelyOptions,
+  options: TrainAdaptivelyOptions | ParsedConfig,
   hooks: TrainAdaptivelyHooks = {},
 ): Promise<string> {
   const config = parseConfig(options);
   const { trainingConfig: args, outputDir } = config;
   const view: Tracker =
     hooks.onEvent === undefined ? new ProgressBar() : { onEvent: hooks.onEvent, close: async () => {} };
-  const warn = (code: string) => (message: string) => void view.onEvent({ type: 'warning', code, message });
+  const warnings: WarningEvent[] = [];
+  const warn = (code: string) => (message: string) => {
+    const warning = { type: 'warning', code, message } as const;
+    warnings.push(warning);
+    void view.onEvent(warning);
+  };
   for (const { code, message } of config.warnings) warn(code)(message);
 
   const onHub = hooks.onHub ?? (hooks.onEvent === undefined ? hubPrinter() : () => {});
@@ -69,9 +76,8 @@ export async function trainAdaptively(
   const printer = dataPrinter();
   const onProgress = hooks.onData ?? (hooks.onEvent === undefined ? printer.onProgress : () => {});
   const { maxLengthToken, trainOnHeader, mixing, mixingProbabilities, mixingStop } = args;
-  const { systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, datasetsConfig } = config;
   const mixer = new DatasetMixer({
-    ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts, tokenizer },
+    ...{ datasetsConfig: config.datasets, tokenizer },
     ...{ maxLengthToken, trainOnHeader, seed: args.seed, onWarning: warn('DATASET') },
     ...{ mixing, mixingProbabilities, mixingStop, onProgress, signal: hooks.signal },
     fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
@@ -106,7 +112,10 @@ export async function trainAdaptively(
         datasetReport: report,
       },
       ...{ trainDataset: train, ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}) },
-      trackers: [new JsonlTracker(outputDir, { onWarning: (event) => view.onEvent(event) }), run, view],
+      trackers: [
+        afterStart(new JsonlTracker(outputDir, { onWarning: (event) => view.onEvent(event) }), [...warnings]),
+        ...[run, view],
+      ],
       ...(hooks.signal ? { signal: hooks.signal } : {}),
     });
     const { path } = await trainer.train();

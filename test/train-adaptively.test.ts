@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../src/config/read/parse-config.js';
 import type { TrainAdaptivelyOptions } from '../src/config/schema/train-adaptively-options.js';
 import { CausalLM } from '../src/model/causal-lm.js';
@@ -66,6 +66,68 @@ it('trains with the default precision, and says what that is', async () => {
   const { events, warnings } = await run(model(), { fp16: undefined });
   expect(warnings).toEqual(['FP16_COMPUTES_IN_BF16']);
   expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype: 'bfloat16' });
+});
+
+describe('a configuration', () => {
+  it('is read once, whatever is made with it', async () => {
+    const reads = new Map<string, number>();
+    const counted = (name: string, value: object) =>
+      new Proxy(value, {
+        get(target, key, receiver) {
+          if (typeof key === 'string') reads.set(`${name}.${key}`, (reads.get(`${name}.${key}`) ?? 0) + 1);
+          return Reflect.get(target, key, receiver);
+        },
+      });
+    const input = {
+      ...{ modelName: model(), outputDir: join(folder, 'out') },
+      datasetsConfig: counted('datasetsConfig', { ideas: [{ name: 'sums', train, eval: [] }] }),
+      trainingConfig: counted('trainingConfig', { maxSteps: 1, batchSize: 2, fp16: false, loggingSteps: 1 }),
+      adaptiveLossConfig: counted('adaptiveLossConfig', { topK: 4 }),
+      peftConfig: counted('peftConfig', { r: 2 }),
+    };
+    await trainAdaptively(input as TrainAdaptivelyOptions, { onEvent: () => {} });
+    const names = ['datasetsConfig.ideas', 'adaptiveLossConfig.topK', 'peftConfig.r'];
+    const training = ['maxSteps', 'batchSize', 'fp16', 'loggingSteps'].map((key) => `trainingConfig.${key}`);
+    expect(Object.fromEntries(reads)).toEqual(
+      Object.fromEntries([...names, ...training].map((name) => [name, 1])),
+    );
+  });
+
+  it('warns once of each thing, to the one who watches and to metrics.jsonl', async () => {
+    vi.stubEnv('WANDB_API_KEY', 'not-a-key');
+    vi.stubEnv('HF_TOKEN', '');
+    vi.stubEnv('HF_HOME', folder);
+    try {
+      const events: TrainingEvent[] = [];
+      const outputDir = join(folder, 'out');
+      const options: TrainAdaptivelyOptions = {
+        ...{ modelName: model({}, noPad), outputDir, huggingfaceRepo: 'me/mine' },
+        datasetsConfig: { ideas: [{ name: 'sums', train: train.slice(0, 8) }] },
+        datasetsKwargs: { sum: {} },
+        trainingConfig: { maxSteps: 1, batchSize: 2, evalStrategy: 'no', saveStrategy: 'no' },
+      };
+      await trainAdaptively(options, { onEvent: (event) => void events.push(event) });
+      const codes = (all: readonly TrainingEvent[]) =>
+        all
+          .filter((event) => event.type === 'warning')
+          .map(({ code }) => code)
+          .sort();
+      const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');
+      const written = lines.map((line) => JSON.parse(line) as TrainingEvent);
+      const expected = [
+        ...['DATASET', 'DATASET_ENTRY_UNUSED', 'FP16_COMPUTES_IN_BF16', 'NOTHING_UPLOADED'],
+        ...['VOCABULARY_RESIZED', 'WANDB_NOT_AVAILABLE'],
+      ];
+      expect(codes(events)).toEqual(expected);
+      expect(codes(written)).toEqual(expected);
+      // A reader of the file meets the start first.
+      expect(written.findIndex(({ type }) => type === 'warning')).toBeGreaterThan(
+        written.findIndex(({ type }) => type === 'start'),
+      );
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
 });
 
 describe('a folder with a configuration and a tokenizer alone', () => {

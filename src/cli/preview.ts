@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
 import { parseConfig } from '../config/read/parse-config.js';
-import { snakeCase } from '../common/snake-case.js';
-import { writesSnakeCase } from '../config/read/writes-snake-case.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
 import { downloadDataset } from '../hub/datasets/download-dataset.js';
 import { previewText } from './preview-text.js';
@@ -36,8 +34,7 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
     console.log(help);
     return 0;
   }
-  const input = await readConfigFile(options.file);
-  const config = parseConfig(input);
+  const config = parseConfig(await readConfigFile(options.file));
   const { maxLengthToken, chatTemplate, trainOnHeader } = config.trainingConfig;
   const told = new Set<string>();
   const onWarning = (message: string) => {
@@ -45,16 +42,14 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
     told.add(message);
   };
   const tokenizer = await trainingTokenizer(config.modelName, chatTemplate, onWarning);
-  const { datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts } = config;
+  for (const { code, message } of config.warnings) if (code === 'DATASET_ENTRY_UNUSED') onWarning(message);
   const previews = await previewDatasets({
-    ...{ datasetsConfig, systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts },
+    datasetsConfig: config.datasets,
     ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning, rows: options.rows },
     counted: options.all ? Infinity : 1000,
     fetchHubDataset: (id, location, onHubWarning) =>
       downloadDataset(id, location, { onWarning: onHubWarning }),
   });
-  const spell = writesSnakeCase(input) ? snakeCase : (name: string) => name;
-  for (const preview of previews) preview.path = preview.path.replace(/^datasetsConfig/, spell);
   console.log(
     options.json ? asJson(previews, maxLengthToken) : asText(previews, maxLengthToken, options.full),
   );

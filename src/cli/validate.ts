@@ -1,4 +1,3 @@
-import { learningStyles } from '../events/learning-style.js';
 import { validateConfig } from '../validate/validate-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { parseCommand } from './parse-command.js';
@@ -22,12 +21,11 @@ export async function runValidate(argv: readonly string[]): Promise<number> {
     if (AdaptiveTrainerError.isInstance(error)) tell(error.details['notes']);
     throw error;
   });
-  for (const { message } of config.warnings) console.error(`warning ${message}`);
+  for (const { code, message } of config.warnings) {
+    if (code !== 'DATASET_ENTRY_UNUSED') console.error(`warning ${message}`); // those are among the notes
+  }
   tell(notes);
-  const datasets = learningStyles.reduce(
-    (count, style) => count + (config.datasetsConfig[style]?.length ?? 0),
-    0,
-  );
+  const datasets = config.datasets.length;
   console.log(
     `${file} is valid: ${config.modelName} on ${datasets} ${datasets === 1 ? 'dataset' : 'datasets'}.`,
   );

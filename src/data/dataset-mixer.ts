@@ -1,8 +1,4 @@
-import type {
-  DataProcessingFunction,
-  DatasetsConfig,
-  DatasetsConfigInput,
-} from '../config/datasets/datasets-config.js';
+import type { DataProcessingFunction, DatasetsConfigInput } from '../config/datasets/datasets-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DatasetEntry } from '../config/datasets/datasets-config.js';
@@ -20,7 +16,7 @@ import { mixedRows, type ChosenRows } from './mix/mixed-rows.js';
 import { openDataset } from './sources/open-dataset.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
 import type { DatasetTables } from '../config/datasets/read-plans.js';
-import { planMixing, type MixingOptions } from './mix/plan-mixing.js';
+import { planMixing, type MixingOptions } from '../config/datasets/plan-mixing.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 
@@ -35,7 +31,8 @@ export type MixerDatasetsConfig = { [Style in LearningStyle]?: readonly DatasetE
 };
 
 export interface DatasetMixerOptions extends DatasetTables, MixingOptions {
-  datasetsConfig: MixerDatasetsConfig | DatasetsConfigInput | DatasetsConfig;
+  /** Datasets by learning style, or `datasets` of a parsed configuration, which hold the tables beside it already. */
+  datasetsConfig: MixerDatasetsConfig | DatasetsConfigInput | readonly DatasetPlan[];
   tokenizer: Tokenizer;
   /** Rows with more tokens are left out and counted. Default 4096. */
   maxLengthToken?: number;

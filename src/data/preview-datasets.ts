@@ -14,6 +14,7 @@ import { throwTogether } from '../common/throw-together.js';
 import { tokenRuns, type TokenRun } from './tokens/token-runs.js';
 
 export interface PreviewOptions extends DatasetTables {
+  /** Datasets by learning style, or `datasets` of a parsed configuration, which hold the tables beside it already. */
   datasetsConfig: unknown;
   tokenizer: Tokenizer;
   /** Rows with more tokens are dropped. Default 4096. */

@@ -2,6 +2,7 @@ import type {
   AdaptiveLossConfigInput,
   TrainingConfigInput,
 } from '../config/schema/train-adaptively-options.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { DatasetReport } from '../events/dataset-report.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -16,9 +17,12 @@ export interface AdaptiveTrainerOptions {
   /** An array, or an async iterable that is gone through once per epoch (then `args.maxSteps` is needed). */
   trainDataset: TrainingRows;
   evalDataset?: TrainingRows;
-  /** The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. */
-  args?: TrainingConfigInput & AdaptiveLossConfigInput;
-  adaptiveLoss?: AdaptiveLossConfigInput;
+  /**
+   * The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. The
+   * `trainingConfig` of a parsed configuration is taken as it is.
+   */
+  args?: (TrainingConfigInput & AdaptiveLossConfigInput) | TrainingConfig;
+  adaptiveLoss?: AdaptiveLossConfigInput | AdaptiveLossConfig;
   /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
   outputDir?: string;
   /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */

@@ -3,8 +3,6 @@ import type { DatasetFiles } from '../config/datasets/dataset-files.js';
 import type { DatasetLocation, DatasetPlan } from '../config/datasets/dataset-plan.js';
 import type { Sample } from '../data/sources/dataset-source.js';
 import { openDataset } from '../data/sources/open-dataset.js';
-import { readPlans } from '../config/datasets/read-plans.js';
-import { planMixing } from '../data/mix/plan-mixing.js';
 import { sampleToChat } from '../data/chats/sample-to-chat.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { checkAccess } from '../hub/client/check-access.js';
@@ -14,19 +12,14 @@ import { encodeChat } from '../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { askHub } from './ask-hub.js';
 import type { ConfigFault } from '../config/read/config-fault.js';
-import type { TrainingConfig } from '../config/schema/parsed-config.js';
-import type { DatasetSettings } from '../config/datasets/read-datasets.js';
 
 /** What to check. */
 export interface CheckDatasets {
-  datasets: DatasetSettings;
-  /** Undefined where it has faults of its own. */
-  trainingConfig: TrainingConfig | undefined;
+  /** Those without a fault of the configuration itself. */
+  datasets: readonly DatasetPlan[];
   /** Undefined where there is none to try chats on. */
   tokenizer: Tokenizer | undefined;
   settings: HubSettings;
-  /** Names in the user's spelling. */
-  spell: (name: string) => string;
   onNote: (note: string) => void;
 }
 
@@ -36,20 +29,15 @@ export interface CheckDatasets {
  * in the cache.
  */
 export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]> {
-  const { datasets, spell, onNote } = check;
-  // Faults of the configuration itself are known already; the other datasets are looked at all the same.
-  const { plans, faults: known } = readPlans(datasets.datasetsConfig, datasets, (note) =>
-    onNote(note.replace(/^\w+/, spell)),
-  );
-  const faults = known.length === 0 ? faultsOfMixing(check, plans) : [];
-  for (const plan of plans) {
-    const at = plan.path.replace(/^datasetsConfig/, spell);
+  const faults: ConfigFault[] = [];
+  for (const plan of check.datasets) {
+    const { path } = plan;
     try {
-      const fault = await faultOfDataset({ ...plan, path: at }, check);
-      if (fault !== undefined) faults.push({ path: at, code: 'INVALID', message: fault });
+      const fault = await faultOfDataset(plan, check);
+      if (fault !== undefined) faults.push({ path, code: 'INVALID', message: fault });
     } catch (error) {
       if (!AdaptiveTrainerError.isInstance(error)) throw error;
-      faults.push({ path: at, code: 'INVALID', message: error.message });
+      faults.push({ path, code: 'INVALID', message: error.message });
     }
   }
   return faults;
@@ -110,20 +98,5 @@ async function trySplit(
       throw new AdaptiveTrainerError(error.code, `${sample.where}: ${error.message}`, { cause: error });
     }
     return;
-  }
-}
-
-function faultsOfMixing(
-  { trainingConfig, spell }: CheckDatasets,
-  plans: readonly DatasetPlan[],
-): ConfigFault[] {
-  if (trainingConfig === undefined) return [];
-  try {
-    planMixing(trainingConfig, plans);
-    return [];
-  } catch (error) {
-    if (!AdaptiveTrainerError.isInstance(error)) throw error;
-    const faults = error.details['faults'] as ConfigFault[];
-    return faults.map((fault) => ({ ...fault, path: `${spell('trainingConfig')}.${spell(fault.path)}` }));
   }
 }

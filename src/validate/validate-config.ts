@@ -12,8 +12,8 @@ import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../config/read/config-fault.js';
 import { kindOfPath } from './kind-of-path.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
-import { parseConfig } from '../config/read/parse-config.js';
-import { readConfig, type ConfigParts } from '../config/read/read-config.js';
+import { configParts, wholeConfig } from '../config/read/parse-config.js';
+import type { ConfigParts } from '../config/read/read-config.js';
 import { throwFaults } from '../config/read/throw-faults.js';
 
 /** A configuration that passed, and what else there is to say about it. */
@@ -33,13 +33,15 @@ export async function validateConfig(
   input: unknown,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<ValidatedConfig> {
-  const parts = readConfig(input, env);
-  const notes: string[] = [];
+  const parts = configParts(input, env);
+  const notes = parts.reader.warnings
+    .filter(({ code }) => code === 'DATASET_ENTRY_UNUSED')
+    .map(({ message }) => message);
   // A Hub that does not answer shall not keep anybody waiting for long.
   const settings = hubSettings(env, { attempts: 2 });
   const faults = [...parts.reader.faults, ...(await new Checks(parts, settings, notes).run())];
   throwFaults(faults, { notes });
-  return { config: parseConfig(input, env), notes };
+  return { config: wholeConfig(parts), notes };
 }
 
 /** What is checked of a configuration outside of itself, as far as its parts can be read. */
@@ -53,18 +55,12 @@ class Checks {
   ) {}
 
   async run(): Promise<ConfigFault[]> {
-    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig, trainingConfig } = this.parts;
+    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig } = this.parts;
     const tokenizer = modelName === undefined ? undefined : await this.model(modelName);
     if (datasets !== undefined) {
       const { settings } = this;
       const onNote = (note: string) => void this.notes.push(note);
-      const spell = (name: string) => this.spell(name);
-      const found = await checkDatasets({
-        ...{ datasets, trainingConfig, tokenizer, settings },
-        spell,
-        onNote,
-      });
-      this.faults.push(...found);
+      this.faults.push(...(await checkDatasets({ datasets, tokenizer, settings, onNote })));
     }
     if (outputDir !== undefined) this.refuse(this.spell('outputDir'), await faultOfOutput(outputDir));
     if (typeof huggingfaceRepo === 'string') {

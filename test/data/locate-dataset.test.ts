@@ -15,7 +15,7 @@ function plan(name: string, location: Partial<DatasetLocation> = {}): DatasetPla
       name,
       style: 'ideas',
       path: 'datasetsConfig.ideas[0]',
-      memory: undefined,
+      memory: null,
       limit: null,
       process: null,
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { mixOrder, type Mixing } from '../../src/data/mix/mix-order.js';
-import { planMixing } from '../../src/data/mix/plan-mixing.js';
+import { mixOrder } from '../../src/data/mix/mix-order.js';
+import { planMixing, type Mixing } from '../../src/config/datasets/plan-mixing.js';
 
 const interleave = (stop: Mixing['stop'], ...probabilities: number[]): Mixing => ({
   mode: 'interleave',

@@ -18,10 +18,10 @@ export interface DatasetPlan {
   /** Without `:|:K`. */
   name: string;
   style: LearningStyle;
-  /** Where in the configuration it stands: `ideas[0]`. */
+  /** Where in the configuration it stands, as the user spelled it: `datasetsConfig.ideas[0]`. */
   path: string;
-  /** Rows in memory, or undefined for a dataset on disk, which `name` then points to. */
-  memory: InMemoryDataset | undefined;
+  /** Rows in memory, or null for a dataset on disk or on the Hub, which `name` then names. */
+  memory: InMemoryDataset | null;
   location: DatasetLocation;
   /** K: how many training rows to keep. */
   limit: number | null;

@@ -1,6 +1,6 @@
-import type { ConfigFault } from '../read/config-fault.js';
 import { configPath } from '../read/config-path.js';
-import { ConfigReader } from '../read/config-reader.js';
+import { asParsed, asParsedWhole } from '../read/parsed.js';
+import type { ConfigReader, GivenKeys } from '../read/config-reader.js';
 import { datasetName } from './dataset-name.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { suggest } from '../../common/suggest.js';
@@ -18,76 +18,93 @@ export interface DatasetTables {
   datasetSpecificSystemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
 }
 
-const tableNames = ['systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'] as const;
+export const datasetTables = ['systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'] as const;
 
 /**
- * Reads `datasetsConfig` and the tables beside it (which may also stand in it) into one plan per dataset that has no fault,
- * and the faults.
+ * Reads `datasetsConfig` and the tables beside it (which may also stand in it) into one plan per dataset that has no fault.
+ * Faults and entries without effect go to `reader`.
  */
-export function readPlans(
-  config: unknown,
-  tables: DatasetTables,
-  onWarning: (message: string) => void,
-): { plans: DatasetPlan[]; faults: readonly ConfigFault[] } {
-  const isSnake =
-    isPlainObject(config) && Object.keys(config).some((key) => key.startsWith('data_processing'));
-  const planner = new Planner(new ConfigReader(isSnake), tables);
-  const plans = planner.read(config);
-  planner.unused().forEach(onWarning);
-  return { plans, faults: planner.reader.faults };
+export function readPlans(reader: ConfigReader, config: GivenKeys): DatasetPlan[] {
+  const planner = new Planner(reader, config);
+  const plans = planner.read();
+  for (const message of planner.unused()) reader.warnings.push({ code: 'DATASET_ENTRY_UNUSED', message });
+  return plans;
 }
 
 class Planner {
   private readonly functions: ProcessingFunctions;
-  private readonly tables: Record<(typeof tableNames)[number], Record<string, unknown>>;
+  private readonly tables: Record<(typeof datasetTables)[number], Record<string, unknown>>;
+  /** The keys of `datasetsConfig` itself. */
+  private inside: GivenKeys = new Map();
   private readonly entries: string[] = [];
 
   constructor(
-    readonly reader: ConfigReader,
-    tables: DatasetTables,
+    private readonly reader: ConfigReader,
+    private readonly config: GivenKeys,
   ) {
     this.functions = new ProcessingFunctions(reader);
+    const [systemPrompts, datasetsKwargs, datasetSpecificSystemPrompts] = datasetTables.map((name) =>
+      this.table(config.get(name)),
+    );
     this.tables = {
-      systemPrompts: { ...tables.systemPrompts },
-      datasetsKwargs: { ...tables.datasetsKwargs },
-      datasetSpecificSystemPrompts: { ...tables.datasetSpecificSystemPrompts },
+      systemPrompts: systemPrompts!,
+      datasetsKwargs: datasetsKwargs!,
+      datasetSpecificSystemPrompts: datasetSpecificSystemPrompts!,
     };
   }
 
-  read(config: unknown): DatasetPlan[] {
+  read(): DatasetPlan[] {
     const { reader } = this;
-    if (!isPlainObject(config)) {
-      reader.unexpected('datasetsConfig', 'an object that lists datasets by learning style', config ?? null);
+    const list = this.config.get('datasetsConfig');
+    const path = this.pathOf('datasetsConfig');
+    if (!isPlainObject(list?.value)) {
+      reader.unexpected(path, 'an object that lists datasets by learning style', list?.value);
       return [];
     }
-    const given = reader.keys(
-      config,
-      'datasetsConfig',
-      [...learningStyles, ...tableNames],
-      (key, value, path) => this.functions.take(key, value, path),
+    const before = reader.faults.length;
+    const given = reader.keys(list.value, path, [...learningStyles, ...datasetTables], (key, value, at) =>
+      this.functions.take(key, value, at),
     );
-    for (const name of tableNames) {
-      const inside = given.get(name);
-      if (isPlainObject(inside?.value)) this.tables[name] = { ...inside.value, ...this.tables[name] };
-      else if (inside !== undefined && inside.value !== null)
-        reader.unexpected(inside.path, 'an object', inside.value);
+    this.inside = given;
+    for (const name of datasetTables) {
+      this.tables[name] = { ...this.table(given.get(name)), ...this.tables[name] };
     }
     this.checkPrompts();
     const plans = learningStyles.flatMap((style) => {
-      const list = given.get(style);
-      return list === undefined || list.value === null ? [] : this.readStyle(style, list.value, list.path);
+      const entries = given.get(style);
+      const isListed = entries !== undefined && entries.value !== null;
+      return isListed ? this.readStyle(style, entries.value, entries.path) : [];
     });
-    if (plans.length === 0 && reader.faults.length === 0) {
+    if (plans.length === 0 && reader.faults.length === before) {
       const message = 'expected at least one dataset under ideas, attention, both or misc, received none';
-      reader.faults.push({ path: 'datasetsConfig', code: 'INVALID', message });
+      reader.faults.push({ path, code: 'INVALID', message });
     }
     return plans;
+  }
+
+  private table(given: { value: unknown; path: string } | undefined): Record<string, unknown> {
+    if (given === undefined || given.value === null) return {};
+    if (isPlainObject(given.value)) return given.value;
+    this.reader.unexpected(given.path, 'an object', given.value);
+    return {};
+  }
+
+  private pathOf(name: string): string {
+    return this.config.get(name)?.path ?? this.reader.spell(name);
+  }
+
+  /** Where an entry of a table stands: beside `datasetsConfig` or in it. */
+  private pathIn(table: (typeof datasetTables)[number], key: string): string {
+    const beside = this.config.get(table);
+    const isBeside = isPlainObject(beside?.value) && Object.hasOwn(beside.value, key);
+    const inside = isBeside ? undefined : this.inside.get(table)?.path;
+    return configPath(inside ?? this.pathOf(table), key);
   }
 
   private checkPrompts(): void {
     for (const table of ['systemPrompts', 'datasetSpecificSystemPrompts'] as const) {
       for (const [name, prompt] of Object.entries(this.tables[table])) {
-        const path = configPath(table, name);
+        const path = this.pathIn(table, name);
         if (table === 'systemPrompts' && !(learningStyles as readonly string[]).includes(name)) {
           this.reader.unknownKey(path, name, learningStyles);
         } else if (prompt !== null && prompt !== undefined && typeof prompt !== 'string') {
@@ -132,19 +149,19 @@ class Planner {
     }
     this.entries.push(written);
     const { location, contextMode } = this.kwargs(written);
-    return {
+    return asParsed({
       name,
       style,
       path,
-      memory: typeof entry === 'string' ? undefined : entry,
-      location,
+      memory: typeof entry === 'string' ? null : entry,
+      location: asParsedWhole(location),
       limit: rows === undefined ? null : Number(rows),
       process: this.functions.find(written, style),
       // The two style names ask "is this dataset learned that way?"; anything else is the function's own business.
       contextMode:
         contextMode === 'ideas' || contextMode === 'attention' ? contextMode === style : contextMode,
       systemPrompt: this.systemPrompt(written, style),
-    };
+    });
   }
 
   private kwargs(written: string): ReturnType<typeof readDatasetKwargs> {
@@ -153,7 +170,7 @@ class Planner {
     return readDatasetKwargs(
       this.reader,
       key === undefined ? null : table[key],
-      configPath('datasetsKwargs', key ?? written),
+      this.pathIn('datasetsKwargs', key ?? written),
     );
   }
 

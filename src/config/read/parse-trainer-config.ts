@@ -1,5 +1,6 @@
 import { configGroups } from '../schema/config-groups.js';
 import { ConfigReader } from './config-reader.js';
+import { asParsedWhole, isParsed } from './parsed.js';
 import type { ConfigWarning } from './config-warning.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../schema/parsed-config.js';
@@ -18,7 +19,8 @@ export interface TrainerConfig {
 
 /**
  * Reads the `args` and `adaptiveLoss` of `AdaptiveTrainer`, the same keys as `trainingConfig` and
- * `adaptiveLossConfig` of the one-call API, in either spelling. Keys of the loss may also stand in `args`.
+ * `adaptiveLossConfig` of the one-call API, in either spelling. Keys of the loss may also stand in `args`. Parts of a parsed
+ * configuration are taken as they are.
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults, with paths that start at `args` or `adaptiveLoss`
  */
 export function parseTrainerConfig(
@@ -26,14 +28,22 @@ export function parseTrainerConfig(
   env: NodeJS.ProcessEnv = process.env,
 ): TrainerConfig {
   const reader = new ConfigReader(writesSnakeCase(input));
-  const [own, ofLoss] = splitArgs(input.args);
-  const args = readTrainingConfig(reader, own, 'args', env);
-  const loss = isPlainObject(input.adaptiveLoss)
-    ? { ...ofLoss, ...input.adaptiveLoss }
-    : (input.adaptiveLoss ?? ofLoss);
-  const adaptiveLoss = readAdaptiveLossConfig(reader, loss, 'adaptiveLoss');
+  const [own, ofLoss] = isParsed(input.args) ? [input.args, {}] : splitArgs(input.args);
+  const args = isParsed(own) ? (own as TrainingConfig) : readTrainingConfig(reader, own, 'args', env);
+  const hasLossKeys = Object.keys(ofLoss).length > 0;
+  const loss =
+    isPlainObject(input.adaptiveLoss) && hasLossKeys
+      ? { ...ofLoss, ...input.adaptiveLoss }
+      : (input.adaptiveLoss ?? ofLoss);
+  const adaptiveLoss = isParsed(loss)
+    ? (loss as AdaptiveLossConfig)
+    : readAdaptiveLossConfig(reader, loss, 'adaptiveLoss');
   throwFaults(reader.faults);
-  return { args: args!, adaptiveLoss: adaptiveLoss!, warnings: reader.warnings };
+  return {
+    args: asParsedWhole(args!),
+    adaptiveLoss: asParsedWhole(adaptiveLoss!),
+    warnings: reader.warnings,
+  };
 }
 
 /** The keys of `args` that are its own, and those of the loss. */

@@ -13,7 +13,9 @@ import type {
   UploadConfig,
 } from '../schema/parsed-config.js';
 import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
-import { readDatasets, type DatasetSettings } from '../datasets/read-datasets.js';
+import { faultsOfMixing } from '../datasets/plan-mixing.js';
+import { readPlans } from '../datasets/read-plans.js';
+import type { DatasetPlan } from '../datasets/dataset-plan.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { readPeftConfig } from './read-peft-config.js';
 import { readTrainingConfig } from './read-training-config.js';
@@ -35,11 +37,13 @@ const keysOfCall = [
 /** The parts of a configuration; undefined: one with a fault, which `reader` holds. */
 export interface ConfigParts {
   reader: ConfigReader;
+  /** The keys of the whole as they were given. */
+  given: GivenKeys;
   modelName: string | undefined;
   outputDir: string | undefined;
   huggingfaceRepo: string | null | undefined;
-  /** Also where some of the datasets have faults; undefined where none can be read. */
-  datasets: DatasetSettings | undefined;
+  /** Those without a fault. */
+  datasets: readonly DatasetPlan[] | undefined;
   trainingConfig: TrainingConfig | undefined;
   adaptiveLossConfig: AdaptiveLossConfig | undefined;
   uploadConfig: UploadConfig | undefined;
@@ -50,9 +54,9 @@ export interface ConfigParts {
 /** Reads what `trainAdaptively` was given part by part, so that one with a fault keeps no other from being looked at. */
 export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts {
   const reader = new ConfigReader(writesSnakeCase(input));
-  const parts = { reader } as ConfigParts;
   if (input === undefined || input === null) reader.unexpected('', 'an object', input);
   const given = reader.keys(input, '', keysOfCall, undefined, groupWithKey);
+  const parts = { reader, given } as ConfigParts;
   // Something that is no object at all has one fault, not one more for each key it lacks.
   if (reader.faults.some(({ path }) => path === '')) return parts;
   const pathOf = (name: string) => given.get(name)?.path ?? reader.spell(name);
@@ -61,10 +65,17 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   parts.modelName = reader.read(modelName, given, '')?.modelName;
   parts.outputDir = reader.read(outputDir, given, '')?.outputDir;
   parts.huggingfaceRepo = reader.read(huggingfaceRepo, given, '')?.huggingfaceRepo;
-  parts.datasets = readDatasets(reader, given);
+  const before = reader.faults.length;
+  parts.datasets = readPlans(reader, given);
+  const areWhole = reader.faults.length === before;
   parts.trainingConfig = whole(reader, () =>
     readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env),
   );
+  if (parts.trainingConfig !== undefined && areWhole) {
+    const at = `${pathOf(training)}.${reader.spell('mixingProbabilities')}`;
+    const spell = (name: string) => reader.spell(name);
+    reader.faults.push(...faultsOfMixing(parts.trainingConfig, parts.datasets, at, spell));
+  }
   parts.adaptiveLossConfig = readAdaptiveLossConfig(reader, given.get(loss)?.value, pathOf(loss));
   const peft = given.get('peftConfig');
   const hasPeft = peft !== undefined && peft.value !== null;

@@ -1,6 +1,7 @@
 import { configPath } from './config-path.js';
 import { ConfigReader } from './config-reader.js';
 import type { PeftConfig } from '../schema/parsed-config.js';
+import { asParsedWhole, isParsed } from './parsed.js';
 import { peftConfigSchema } from '../schema/peft-config.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { refuseNotAvailable } from './refuse-not-available.js';
@@ -36,8 +37,9 @@ export function readPeftConfig(reader: ConfigReader, value: unknown, path: strin
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults
  */
 export function parsePeftConfig(input: unknown, path = 'peftConfig'): PeftConfig {
+  if (isParsed(input)) return input as PeftConfig;
   const reader = new ConfigReader(writesSnakeCase(input));
   const config = readPeftConfig(reader, input, path);
   throwFaults(reader.faults);
-  return config!;
+  return asParsedWhole(config!);
 }

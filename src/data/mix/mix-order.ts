@@ -1,20 +1,5 @@
+import type { Mixing } from '../../config/datasets/plan-mixing.js';
 import { seededRandom, shuffledIndices } from '../../common/seeded-random.js';
-
-/** How datasets are mixed into one training set. */
-export interface Mixing {
-  /**
-   * `concat`: every row of every dataset once. `interleave`: rows are drawn from one dataset after the other by chance,
-   * until the stop rule says so.
-   */
-  mode: 'concat' | 'interleave';
-  /** For `interleave`, per dataset in order: how likely each is to be drawn from. They sum to 1. */
-  probabilities: readonly number[];
-  /**
-   * For `interleave`. `first_exhausted`: stop when one dataset has been used up; no row is there twice.
-   * `all_exhausted`: stop when all have been; smaller ones begin anew, in another order.
-   */
-  stop: 'first_exhausted' | 'all_exhausted';
-}
 
 /**
  * The order of the mixed rows. A number stands for a row: those of the first dataset come first, then those of the

@@ -16,7 +16,7 @@ export async function openDataset(
   fetchHub?: FetchHubDataset,
 ): Promise<DatasetSource> {
   const { memory } = plan;
-  if (memory !== undefined) {
+  if (memory !== null) {
     const evaluated = memory.eval ?? undefined;
     return {
       train: () => fromMemory(memory.train, 'train'),
