@@ -25,6 +25,7 @@ import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent, WarningEvent } from './events/training-event.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
 import { engineTypes } from './trainer/step/engine-types.js';
+import { runPrecision } from './trainer/step/run-precision.js';
 
 export interface TrainAdaptivelyHooks {
   /** Told everything that happens, in place of the progress bar. */
@@ -87,6 +88,7 @@ export async function trainAdaptively(
 
   const { device, attnImpl, ignoreDropout } = args;
   const { peftConfig, modelName } = config;
+  const precision = runPrecision(args);
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
   const model = await (args.fromScratch
     ? CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed: args.seed })
@@ -96,7 +98,7 @@ export async function trainAdaptively(
         ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
         // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
         ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
-        ...(hasAdapter && args.precision !== 'fp32' ? { dtype: engineTypes(args).computeType } : {}),
+        ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
         ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
       }));
   const run = new RunRecord();

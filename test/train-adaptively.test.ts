@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfig } from '../src/config/read/parse-config.js';
 import type { TrainAdaptivelyOptions } from '../src/config/schema/train-adaptively-options.js';
+import { loadAddon } from '../src/engine/load/load-addon.js';
 import { CausalLM } from '../src/model/causal-lm.js';
 import { Tokenizer } from '../src/tokenizer/tokenizer.js';
 import type { TrainingEvent } from '../src/events/training-event.js';
@@ -64,8 +65,10 @@ const noPad = { pad_token: null };
 
 it('trains with the default precision, and says what that is', async () => {
   const { events, warnings } = await run(model(), { fp16: undefined });
-  expect(warnings).toEqual(['FP16_COMPUTES_IN_BF16']);
-  expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype: 'bfloat16' });
+  const isNative = loadAddon().bfloat16Products === 'native';
+  expect(warnings).toEqual([isNative ? 'FP16_COMPUTES_IN_BF16' : 'COMPUTES_IN_FLOAT32']);
+  const dtype = isNative ? 'bfloat16' : 'float32';
+  expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype });
 });
 
 describe('a configuration', () => {

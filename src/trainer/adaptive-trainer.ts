@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { makeFolder } from '../common/write-durably.js';
 import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
-import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
+import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
@@ -27,6 +27,7 @@ import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
 import { prepareEngine } from './step/prepare-engine.js';
 import { planRun } from './step/run-plan.js';
+import { runPrecision } from './step/run-precision.js';
 import { runWarnings } from './step/run-warnings.js';
 import { takeStep, type MicroBatchPlace, type MicroBatchReport, type StepReport } from './step/take-step.js';
 import type { TokenBatch, TokenStatisticsArrays } from './step/token-statistics.js';
@@ -52,6 +53,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   readonly model: CausalLM;
   readonly args: TrainingConfig;
   readonly adaptiveLoss: AdaptiveLossConfig;
+  /** What it computes in on this machine; `args.precision` is null where that was left to the machine. */
+  readonly precision: Precision;
   private readonly configWarnings: readonly { code: string; message: string }[];
   private checkpoints: Checkpoints;
   private run: Run;
@@ -66,6 +69,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { args, adaptiveLoss, warnings } = parseTrainerConfig(options);
     this.model = options.model;
     this.args = args;
+    this.precision = runPrecision(args);
     this.adaptiveLoss = adaptiveLoss;
     this.configWarnings = warnings;
     checkOptions(options, adaptiveLoss);
@@ -221,11 +225,11 @@ export class AdaptiveTrainer extends TrainerEvents {
   }
 
   private async prepare(resumeFrom: boolean | string | null): Promise<void> {
-    const { args, configWarnings, model } = this;
+    const { args, precision, configWarnings, model } = this;
     const { outputDir, trainDataset, evalDataset, datasetReport } = this.options;
     if (outputDir !== undefined) await makeFolder(outputDir);
     const plan = planRun(isRowArray(trainDataset) ? trainDataset : undefined, args);
-    const engine = await prepareEngine(model, trainDataset, args);
+    const engine = await prepareEngine(model, trainDataset, args, precision);
     this.checkpoints = this.newCheckpoints();
     const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
     this.run = new Run(this, plan, state);
@@ -234,7 +238,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const rows = countRows(trainDataset, evalDataset);
     await this.emit({ type: 'start', runName: args.runName, steps, epochs, ...rows, ...engine });
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
-    for (const warning of runWarnings(args, outputDir, steps)) await this.emit(warning);
+    for (const warning of runWarnings(args, precision, outputDir, steps)) await this.emit(warning);
   }
 
   /** What is left of the pass over the rows that the run is in. */
@@ -293,7 +297,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { trainDataset } = this.options;
     const rows = isRowArray(trainDataset) ? trainDataset : undefined;
     // Hashing every row once is enough: they do not change during a run.
-    this.hashedRun ??= fingerprint(this.model, rows, this.args, this.adaptiveLoss);
+    this.hashedRun ??= fingerprint(this.model, rows, this.args, this.precision, this.adaptiveLoss);
     return this.hashedRun;
   }
 }

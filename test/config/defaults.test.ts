@@ -47,7 +47,7 @@ const ownDefaults = {
   adam_epsilon: 1e-8,
   min_lr_rate: null,
   lr_scheduler_kwargs: {},
-  precision: 'bf16',
+  precision: null,
   momentum: 0,
   on_non_finite: 'stop',
   on_save_error: 'continue',

@@ -60,10 +60,14 @@ describe('precision', () => {
     [{ precision: 'fp32' }, { precision: 'fp32', bf16: false, fp16: false }],
     [
       { precision: null, bf16: true },
-      { precision: 'bf16', bf16: true, fp16: false },
+      { precision: null, bf16: true, fp16: false },
     ],
     [{ fp16: false }, { precision: 'fp32' }],
-    [{}, { precision: 'bf16', fp16: true, bf16: false }],
+    [{}, { precision: null, fp16: true, bf16: false }],
+    [
+      { precision: 'bf16', fp16: true },
+      { precision: 'bf16', bf16: true, fp16: false },
+    ],
     [{ precision: 'fp16' }, { precision: 'fp16', fp16: true, bf16: false }],
   ])('%j', (args, expected) => {
     expect(parseTrainerConfig({ args }).args).toMatchObject(expected);

@@ -9,9 +9,14 @@ export interface ChildResult {
 }
 
 /** Runs a TypeScript file of this folder's neighbours in a process of its own, whose death is a result like another. */
-export function runChild(program: URL, args: readonly string[] = []): Promise<ChildResult> {
+export function runChild(
+  program: URL,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<ChildResult> {
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(program), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   });
   const result: ChildResult = { status: null, signal: null, stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (result.stdout += chunk.toString()));

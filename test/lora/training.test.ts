@@ -121,7 +121,13 @@ describe('training an adapter', () => {
   });
 
   it('goes on from a checkpoint as if it had never stopped, dropout included', async () => {
-    const args = { numEpochs: 2, saveStrategy: 'steps', saveSteps: 4, shuffle: true, bf16: true } as const;
+    const args = {
+      numEpochs: 2,
+      saveStrategy: 'steps',
+      saveSteps: 4,
+      shuffle: true,
+      precision: 'bf16',
+    } as const;
     const [whole, broken] = [tempDir(), tempDir()];
     const expected = await train(withDropout, args, { outputDir: whole });
     const stopping = new AbortController();
@@ -161,7 +167,7 @@ describe('training an adapter', () => {
     expect(await model.call((native) => native.memory())).toMatchObject({ weights, gradients: 0 });
     const trainer = new AdaptiveTrainer({
       ...{ model, trainDataset: trainingRows(12, model.vocabSize) },
-      args: { ...plainArgs, bf16: true, optimizer: 'adamw' },
+      args: { ...plainArgs, precision: 'bf16', optimizer: 'adamw' },
     });
     await trainer.train();
     expect(await model.call((native) => native.memory())).toMatchObject({

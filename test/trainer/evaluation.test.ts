@@ -137,7 +137,7 @@ describe('evaluate', () => {
         model: own,
         trainDataset,
         evalDataset: trainDataset,
-        args: { ...plainArgs, numEpochs: 10, bf16: true },
+        args: { ...plainArgs, numEpochs: 10, precision: 'bf16' },
       },
     });
     const before = await trainer.evaluate();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
+import type { Precision } from '../../src/config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 import { checkMemory } from '../../src/trainer/memory/check-memory.js';
@@ -20,37 +21,41 @@ const config = {
 };
 const decoder = readDecoderConfig(config, 'config.json');
 const gibibyte = 2 ** 30;
-const input = (args: object, available = 64 * gibibyte) => ({
+const input = (precision: Precision, args: object, available = 64 * gibibyte) => ({
   ...{ decoder, parameters: 1.1e9, tokens: 4 * 2048, labelledTokens: 4 * 2048, base: 3e8, available },
-  args: parseTrainerConfig({ args }).args,
+  ...{ precision, bfloat16Products: 'native' as const, args: parseTrainerConfig({ args }).args },
 });
 
 describe('memoryEstimate', () => {
   it('follows precision, optimizer and checkpointing', () => {
-    const whole = memoryEstimate(
-      input({ precision: 'fp32', optimizer: 'adamw', gradientCheckpointing: false }),
-    );
+    const whole = memoryEstimate(input('fp32', { optimizer: 'adamw', gradientCheckpointing: false }));
     expect(whole.weights).toBe(4.4e9);
     expect(whole.gradients).toBe(4.4e9);
     expect(whole.optimizer).toBe(8.8e9);
-    const least = memoryEstimate(input({ precision: 'bf16-true', optimizer: 'adamw_8bit' }));
+    const least = memoryEstimate(input('bf16-true', { optimizer: 'adamw_8bit' }));
     expect(least.weights).toBe(2.2e9);
     expect(least.optimizer).toBeLessThan(2.3e9);
     expect(least.activations).toBeLessThan(whole.activations / 5);
     expect(least.total).toBeLessThan(whole.total / 2);
   });
+
+  it('counts the float32 copy of a product that a CPU without bfloat16 instructions takes', () => {
+    const native = input('bf16-true', {});
+    const widened = memoryEstimate({ ...native, bfloat16Products: 'widened' });
+    expect(widened.lossChunk).toBe(3 * memoryEstimate(native).lossChunk);
+    expect(widened.activations).toBeGreaterThan(memoryEstimate(native).activations);
+    const exact = input('fp32', {});
+    expect(memoryEstimate({ ...exact, bfloat16Products: 'widened' })).toEqual(memoryEstimate(exact));
+  });
 });
 
 describe('checkMemory', () => {
   it('lets pass what fits', () => {
-    expect(checkMemory(input({}), 3e8).total).toBeLessThan(64 * gibibyte);
+    expect(checkMemory(input('bf16', {}), 3e8).total).toBeLessThan(64 * gibibyte);
   });
 
   it('refuses what does not, with three settings that help', () => {
-    const tight = input(
-      { precision: 'fp32', optimizer: 'adamw', gradientCheckpointing: false },
-      12 * gibibyte,
-    );
+    const tight = input('fp32', { optimizer: 'adamw', gradientCheckpointing: false }, 12 * gibibyte);
     let error: unknown;
     try {
       checkMemory(tight, 3e8);

@@ -13,15 +13,15 @@ const trainDataset = trainingRows(24, tinyConfig.vocab_size);
 const run = (args: object) => trainRun(dir, { trainDataset, args: { numEpochs: 2, ...args } });
 
 describe('how a run computes', () => {
-  it.each([false, true])('gradient checkpointing changes nothing, bit for bit (bf16: %s)', async (bf16) => {
-    const plain = await run({ bf16, gradientCheckpointing: false });
-    const checkpointed = await run({ bf16, gradientCheckpointing: true });
+  it.each(['fp32', 'bf16'])('gradient checkpointing changes nothing, bit for bit (%s)', async (precision) => {
+    const plain = await run({ precision, gradientCheckpointing: false });
+    const checkpointed = await run({ precision, gradientCheckpointing: true });
     expect(losses(checkpointed)).toEqual(losses(plain));
     expect(gradNorms(checkpointed)).toEqual(gradNorms(plain));
   });
 
   it('a run repeats itself, bit for bit', async () => {
-    const args = { optimizer: 'adamw_8bit', bf16: true, shuffle: true, seed: 3 };
+    const args = { optimizer: 'adamw_8bit', precision: 'bf16', shuffle: true, seed: 3 };
     const [first, second] = [await run(args), await run(args)];
     expect(losses(second)).toEqual(losses(first));
     expect(gradNorms(second)).toEqual(gradNorms(first));
@@ -29,19 +29,10 @@ describe('how a run computes', () => {
 
   it('bfloat16 follows float32 loosely, and is not the same', async () => {
     const args = { loss: 'ce', learningRate: 3e-3 };
-    const [exact, rounded] = [await run(args), await run({ ...args, bf16: true })];
+    const [exact, rounded] = [await run(args), await run({ ...args, precision: 'bf16' })];
     expect(relativeToLargest(losses(rounded), losses(exact))).toBeLessThan(0.02);
     expect(relativeToLargest(gradNorms(rounded), gradNorms(exact))).toBeLessThan(0.1);
     expect(losses(rounded)).not.toEqual(losses(exact));
-  });
-
-  it('fp16 computes in bfloat16, and says so once', async () => {
-    const warnings: string[] = [];
-    const callbacks = [{ onWarning: ({ code }: { code: string }) => void warnings.push(code) }];
-    const half = await trainRun(dir, { trainDataset, args: { fp16: true }, callbacks });
-    const brain = await trainRun(dir, { trainDataset, args: { bf16: true } });
-    expect(losses(half)).toEqual(losses(brain));
-    expect(warnings).toEqual(['FP16_COMPUTES_IN_BF16']);
   });
 
   it('adamw_8bit and paged_adamw_8bit are one, and follow adamw', async () => {

@@ -63,7 +63,7 @@ describe('a run resumed after any step is the uninterrupted run', () => {
   const cases: [string, AdaptiveTrainerOptions['args'], typeof AdaptiveTrainer?][] = [
     ['bf16-true, 8-bit AdamW', { precision: 'bf16-true', optimizer: 'paged_adamw_8bit' }],
     ['sgd with momentum', { optimizer: 'sgd', momentum: 0.9 }],
-    ['lion in bf16', { optimizer: 'lion', bf16: true, learningRate: 1e-3 }],
+    ['lion in bf16', { optimizer: 'lion', precision: 'bf16', learningRate: 1e-3 }],
     ['adafactor', { optimizer: 'adafactor' }],
     ['float16 whose loss scale moves', { precision: 'fp16', fp16: true }, Loud],
     ['a confidence curriculum', { initialConfidence: 0.1, finalConfidence: 0.9, curriculumEpochs: 3 }],

@@ -45,7 +45,7 @@ describe('a saved model', () => {
       model,
       trainDataset,
       outputDir: out,
-      args: { ...plainArgs, bf16: true, learningRate: 1e-5 },
+      args: { ...plainArgs, precision: 'bf16', learningRate: 1e-5 },
     });
     const { path } = await trainer.train();
     const [before, after] = [dir, path].map((folder) => readSafetensors(join(folder, 'model.safetensors')));

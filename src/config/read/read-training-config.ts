@@ -21,13 +21,11 @@ export function readTrainingConfig(
   if (read === undefined) return undefined;
   const { betas, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
-  // The flag fp16 asks for half precision as the Hugging Face Trainer does; on a CPU, float16 has no fast path.
-  const precision = config.precision ?? (config.bf16 || fp16 ? 'bf16' : 'fp32');
+  const precision = config.precision ?? (config.bf16 || fp16 ? null : 'fp32');
   return {
     ...config,
     precision,
-    // What has been read once can be read again: of bf16, the flag may have been fp16.
-    ...(config.precision === null || isFp16InBf16(config)
+    ...(precision === null
       ? { fp16, bf16: config.bf16 }
       : { fp16: precision === 'fp16', bf16: precision.startsWith('bf16') }),
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
@@ -69,15 +67,12 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
   checkLrSchedule(reader, given, path);
 }
 
-function isFp16InBf16(config: { precision?: unknown; fp16?: unknown; bf16?: unknown }): boolean {
-  return config.precision === 'bf16' && config.fp16 === true && config.bf16 === false;
-}
-
 function checkPrecision(given: GivenKeys, contradiction: (at: string, message: string) => void): void {
   const precision = given.get('precision');
   if (precision === undefined || precision.value === null) return;
-  const [fp16, bf16] = [given.get('fp16')?.value, given.get('bf16')?.value];
-  if (isFp16InBf16({ precision: precision.value, fp16, bf16 })) return;
+  // fp16 asks for half precision, as the Hugging Face Trainer does; bf16 is the half precision of a CPU.
+  if (precision.value === 'bf16' && given.get('fp16')?.value === true && given.get('bf16')?.value !== true)
+    return;
   for (const name of ['fp16', 'bf16'] as const) {
     const flag = given.get(name);
     const agrees = String(precision.value).startsWith(name) === flag?.value;

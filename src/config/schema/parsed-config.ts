@@ -15,12 +15,16 @@ export interface TrainingConfig extends Omit<
   TrainingOutput,
   'betas' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
 > {
-  precision: NonNullable<TrainingOutput['precision']>;
-  /** Never true together with `bf16`; both as `precision` says. */
+  /** Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
+  precision: Precision | null;
+  /** Never true together with `bf16`; where `precision` is given, both as it says. */
   fp16: boolean;
   evalBatchSize: number;
   evalSteps: number;
 }
+
+/** What weights are kept and computed in. */
+export type Precision = NonNullable<TrainingOutput['precision']>;
 
 /** The loss configuration with every default filled in. */
 export type AdaptiveLossConfig = z.output<typeof adaptiveLossConfigSchema>;

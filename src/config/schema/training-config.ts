@@ -82,9 +82,9 @@ export const trainingConfigSchema = z.object({
   seed: field.wholeNumber(0, 2 ** 32 - 1).default(42),
 
   /**
-   * What weights are kept and computed in, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`: float32 weights,
-   * low-precision compute (float16 with dynamic loss scaling; slow on a CPU); `bf16-true`: weights in bfloat16 too, rounded stochastically (by `seed`) after each step, for
-   * the least memory. Default null: what `fp16` and `bf16` say.
+   * What weights are kept and computed in, on any machine, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`: float32
+   * weights, low-precision compute (float16 with dynamic loss scaling; slow on a CPU); `bf16-true`: weights in bfloat16 too,
+   * rounded stochastically (by `seed`) after each step, for the least memory. Default null: what `fp16` and `bf16` say.
    */
   precision: field.oneOf('fp32', 'bf16', 'fp16', 'bf16-true').nullable().default(null),
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
@@ -96,9 +96,12 @@ export const trainingConfigSchema = z.object({
    * weights in it are not read. Default false: a folder without weights is an error.
    */
   fromScratch: field.flag().default(false),
-  /** Mixed precision in float16, computed in bfloat16 on a CPU. Default true, or false where `bf16` is true. */
+  /**
+   * Mixed precision where it is faster: computed in bfloat16 on a CPU with instructions for it, in float32 on others.
+   * Default true, or false where `bf16` is true.
+   */
   fp16: field.flag().optional(),
-  /** Mixed precision in bfloat16. With `fp16` and `bf16` both false it trains in float32. Default false. */
+  /** As `fp16`. With `fp16` and `bf16` both false it trains in float32. Default false. */
   bf16: field.flag().default(false),
   /** Recompute each block in the backward pass instead of keeping its activations. Default true. */
   gradientCheckpointing: field.flag().default(true),

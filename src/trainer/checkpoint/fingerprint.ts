@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AdaptiveLossConfig, TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import { learningStyles } from '../../events/learning-style.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { AdaptiveTrainerError } from '../../errors.js';
@@ -11,7 +11,7 @@ const trainingKeys = [
   ...(['batchSize', 'maxTokensPerBatch', 'gradientAccumulationSteps', 'seed', 'shuffle'] as const),
   ...(['numEpochs', 'maxSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs'] as const),
   ...(['warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'] as const),
-  ...(['maxGradNorm', 'optimizer', 'momentum', 'precision'] as const),
+  ...(['maxGradNorm', 'optimizer', 'momentum'] as const),
 ] satisfies (keyof TrainingConfig)[];
 
 const lossKeys = [
@@ -23,6 +23,7 @@ export function fingerprint(
   model: CausalLM,
   rows: readonly TrainingRow[] | undefined,
   args: TrainingConfig,
+  precision: Precision,
   loss: AdaptiveLossConfig,
 ): Fingerprint {
   const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
@@ -31,6 +32,8 @@ export function fingerprint(
     model: hashText(JSON.stringify([model.parameters, model.decoder, model.adapter])),
     trainDataset: rows === undefined ? null : hashRows(rows),
     ...Object.fromEntries(settings),
+    // What is really computed in: fp16 and bf16 leave that to the machine.
+    'args.precision': precision,
     ...Object.fromEntries(lossKeys.map((key) => [`adaptiveLoss.${key}`, loss[key]] as const)),
   };
 }
@@ -44,9 +47,14 @@ export function checkFingerprint(saved: Fingerprint, now: Fingerprint, path: str
     .filter((key) => saved[key] !== now[key])
     .map((key) => `${key} (${shown(key, saved[key])} in the checkpoint, ${shown(key, now[key])} now)`);
   if (differences.length === 0) return;
+  const mend =
+    saved['args.precision'] === now['args.precision']
+      ? ''
+      : `precision: '${saved['args.precision']}' computes as the checkpoint did, on any machine. `;
   throw new AdaptiveTrainerError(
     'CHECKPOINT_MISMATCH',
     `Expected the run that ${path} was saved from, but these differ: ${differences.join(', ')}. ` +
+      mend +
       'Set them back to go on, or start anew without resumeFromCheckpoint.',
     { details: { path, differences } },
   );

@@ -37,7 +37,7 @@ export function checkMemory(input: MemoryInput & { args: TrainingConfig }, held:
 
 /** Settings that need less, as the user would write them, with what they change in the estimate. */
 function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partial<MemoryInput>][] {
-  const { args, tokens, labelledTokens } = input;
+  const { args, precision, tokens, labelledTokens } = input;
   const list: [string, Partial<MemoryInput>][] = [];
   const withArgs = (changed: Partial<TrainingConfig>) => ({ args: { ...args, ...changed } });
   if (!args.gradientCheckpointing)
@@ -56,8 +56,7 @@ function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partia
       fewer,
     ]);
   }
-  if (args.precision !== 'bf16-true')
-    list.push(['precision: "bf16-true"', withArgs({ precision: 'bf16-true' })]);
+  if (precision !== 'bf16-true') list.push(['precision: "bf16-true"', { precision: 'bf16-true' }]);
   if (!args.optimizer.endsWith('8bit'))
     list.push(['optimizer: "adamw_8bit"', withArgs({ optimizer: 'adamw_8bit' })]);
   list.push(['optimizer: "adafactor"', withArgs({ optimizer: 'adafactor' })]);

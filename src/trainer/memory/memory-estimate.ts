@@ -1,13 +1,15 @@
 import type { MemoryEstimate } from '../../events/memory-report.js';
-import type { TrainingConfig } from '../../config/schema/parsed-config.js';
-import type { DecoderConfig } from '../../engine/addon.js';
+import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { Bfloat16Products, DecoderConfig } from '../../engine/addon.js';
 
 export interface MemoryInput {
   decoder: DecoderConfig;
   parameters: number;
   /** Of these, the ones that training moves; the others are frozen. Default: all. */
   trainable?: number;
-  args: Pick<TrainingConfig, 'precision' | 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
+  precision: Precision;
+  bfloat16Products: Bfloat16Products;
+  args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
   /** Of the largest micro-batch. */
   tokens: number;
   labelledTokens: number;
@@ -26,25 +28,36 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     parameters,
     trainable = parameters,
     args,
+    precision,
+    bfloat16Products,
     tokens,
     labelledTokens,
     base,
     available,
   } = input;
-  const size = args.precision === 'fp32' ? 4 : 2;
-  const isMixed = args.precision === 'bf16' || args.precision === 'fp16';
+  const size = precision === 'fp32' ? 4 : 2;
+  const isMixed = precision === 'bf16' || precision === 'fp16';
   const frozen = parameters - trainable;
   const lookedUpOnly =
     frozen > 0 ? 0 : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
   const weights =
-    trainable * (args.precision === 'bf16-true' ? 2 : 4) +
+    trainable * (precision === 'bf16-true' ? 2 : 4) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
     frozen * size;
   const gradients = 4 * trainable;
   const optimizer = Math.round(bytesOfState(args) * trainable);
+  // Without instructions for bfloat16, oneDNN gathers a product in float32 before it rounds it.
+  const widened = precision.startsWith('bf16') && bfloat16Products === 'widened' ? 4 : 0;
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
-  const lossChunk = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
-  const { saved, block } = activations(decoder, tokens, labelledTokens, size, args.gradientCheckpointing);
+  const logits = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
+  const lossChunk = logits * (1 + widened / size);
+  const { saved, block } = activations(
+    decoder,
+    tokens,
+    labelledTokens,
+    { size, widened },
+    args.gradientCheckpointing,
+  );
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
   // chunk comes on top.
   const parts = { weights, gradients, optimizer, activations: saved + block, lossChunk, base: base + growth };
@@ -73,7 +86,7 @@ function activations(
   decoder: DecoderConfig,
   tokens: number,
   labelled: number,
-  size: number,
+  { size, widened }: { size: number; widened: number },
   checkpointing: boolean,
 ): { saved: number; block: number } {
   const { hiddenSize: hidden, intermediateSize: wide, heads, kvHeads, headDim } = decoder;
@@ -85,6 +98,7 @@ function activations(
   const gradientsPerToken = 8 * hidden + size * (qkv + attended + wides * wide);
   const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
   const blocks = decoder.layers.length * tokens * (checkpointing ? 4 * hidden : perToken);
-  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0));
+  const widest = Math.max(qkv, (wides - 1) * wide);
+  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0) + widened * widest);
   return { saved: blocks + ends, block };
 }

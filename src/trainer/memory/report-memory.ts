@@ -1,5 +1,6 @@
-import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { TrainingRow } from '../../events/training-row.js';
+import { loadAddon } from '../../engine/load/load-addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { type MemoryReport } from '../../events/memory-report.js';
 import { checkMemory } from './check-memory.js';
@@ -13,13 +14,25 @@ export async function reportMemory(
   model: CausalLM,
   rows: readonly TrainingRow[],
   args: TrainingConfig,
+  precision: Precision,
 ): Promise<MemoryReport> {
   const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
+  const { bfloat16Products } = loadAddon();
   const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
   return checkMemory(
-    { decoder, parameters, trainable, args, ...largestMicroBatch(rows, args), base, available },
+    {
+      decoder,
+      parameters,
+      trainable,
+      args,
+      precision,
+      bfloat16Products,
+      ...largestMicroBatch(rows, args),
+      base,
+      available,
+    },
     held,
   );
 }

@@ -1,8 +1,8 @@
-import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { Precision } from '../../config/schema/parsed-config.js';
 import type { ComputeType } from '../../engine/addon.js';
 
 /** What the engine computes in, and what it keeps the weights in between two steps. */
-export function engineTypes({ precision }: Pick<TrainingConfig, 'precision'>): {
+export function engineTypes(precision: Precision): {
   computeType: ComputeType;
   masterType: ComputeType;
 } {

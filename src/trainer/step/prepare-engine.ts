@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../../config/schema/parsed-config.js';
+import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { engineCall } from '../../engine/engine-call.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
@@ -18,10 +18,11 @@ export async function prepareEngine(
   model: CausalLM,
   rows: TrainingRows,
   args: TrainingConfig,
+  precision: Precision,
 ): Promise<Omit<StartEvent, 'type' | 'runName' | 'steps' | 'epochs' | 'trainRows' | 'evalRows'>> {
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-  const memory = isRowArray(rows) ? await reportMemory(model, rows, args) : undefined;
-  const { computeType, masterType } = engineTypes(args);
+  const memory = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : undefined;
+  const { computeType, masterType } = engineTypes(precision);
   await model.configure(computeType, args.gradientCheckpointing, masterType);
   await model.call((native) => native.createOptimizer(optimizerRequest(args)));
   return {
