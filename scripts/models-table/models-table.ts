@@ -39,7 +39,7 @@ interface GreedyCase {
 async function sameGreedy(dir: string, { prompts, greedy }: GreedyCase): Promise<boolean> {
   const model = await CausalLM.fromPretrained(dir);
   const most = Math.max(...greedy.map((row) => row.length));
-  const rows = await model.generateBatch(prompts, { maxNewTokens: most, stopTokenIds: [] });
+  const rows = await model.generateBatch(prompts, { maxNewTokens: most, stopTokenIds: [] }).collect();
   model.dispose();
   return greedy.every((row, i) => row.every((id, t) => id === rows[i]![t]));
 }

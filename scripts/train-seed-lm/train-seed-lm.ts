@@ -76,7 +76,7 @@ async function main(options: Options): Promise<void> {
   const end = await trainer.train();
   const after = await trainer.evaluate();
   const prompt = 'dog, ';
-  const answer = await model.generate(tokenizer.encode(prompt), { maxNewTokens: 24 });
+  const answer = await model.generate(tokenizer.encode(prompt), { maxNewTokens: 24 }).collect();
   console.log(`held-out loss ${before.loss.toFixed(3)} -> ${after.loss.toFixed(3)} nats per token`);
   console.log(`${prompt}${tokenizer.decode(answer)}`);
   console.log(end.path);

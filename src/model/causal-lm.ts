@@ -238,7 +238,8 @@ export class CausalLM {
   }
 
   /**
-   * Continues a prompt, with a key/value cache. Await the result for all tokens, or iterate over it as they come.
+   * Continues a prompt, with a key/value cache: `await generate(…).collect()` gives all new tokens, `for await` each as it
+   * comes.
    * @throws AdaptiveTrainerError INVALID_INPUT for an empty prompt or an option out of range
    */
   generate(promptIds: ArrayLike<number>, options: GenerateOptions): Generation<number, number[]> {
@@ -251,8 +252,8 @@ export class CausalLM {
   }
 
   /**
-   * Continues several prompts side by side: each row is what generate() makes of it alone, in less time. Await the result
-   * for the new tokens of each row, or iterate over it for one token per row and step (-1 once a row has ended).
+   * Continues several prompts side by side: each row is what generate() makes of it alone, in less time. `collect()` gives
+   * the new tokens of each row, `for await` one token per row and step (-1 once a row has ended).
    * @throws AdaptiveTrainerError INVALID_INPUT for no prompts, an empty one or an option out of range
    */
   generateBatch(

@@ -249,9 +249,10 @@ export class Tokenizer {
    * Writes the tokenizer into a folder (made if needed) so that transformers opens it: its files as they are, but for
    * a changed `paddingSide`, `chatTemplate` or padding token. Saving into its own folder is allowed.
    *
+   * @param options.paddingSide to write in place of this tokenizer's own, which stays as it is
    * @throws AdaptiveTrainerError `IO_FAILED` when a file cannot be read or written
    */
-  async savePretrained(dir: string): Promise<void> {
+  async savePretrained(dir: string, options: { paddingSide?: 'left' | 'right' } = {}): Promise<void> {
     const target = resolve(dir);
     try {
       await mkdir(target, { recursive: true });
@@ -261,7 +262,10 @@ export class Tokenizer {
           if (present.has(name)) await copyFile(join(this.dir, name), join(target, name));
         }
       }
-      await writeFile(join(target, 'tokenizer_config.json'), this.configText());
+      await writeFile(
+        join(target, 'tokenizer_config.json'),
+        this.configText(options.paddingSide ?? this.side),
+      );
       if (this.ownPad !== null) await this.writePadToken(target, this.ownPad);
       if (this.templateChanged && this.template !== undefined) {
         await writeFile(join(target, 'chat_template.jinja'), this.template.source);
@@ -271,10 +275,10 @@ export class Tokenizer {
     }
   }
 
-  private configText(): string {
+  private configText(side: 'left' | 'right'): string {
     const { config, configText } = this.files;
     const recorded = config['padding_side'] ?? 'right';
-    const text = this.side === recorded ? configText : withPaddingSide(configText, this.side);
+    const text = side === recorded ? configText : withPaddingSide(configText, side);
     return this.ownPad === null ? text : withPadToken.inConfig(text, this.ownPad);
   }
 

@@ -133,9 +133,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Writes the model, and the tokenizer where one was given, in Hugging Face's layout. */
   async saveModel(dir: string, options: SaveOptions = {}): Promise<void> {
     await this.model.savePretrained(dir, options);
-    if (this.options.tokenizer === undefined) return;
-    this.options.tokenizer.paddingSide = this.args.paddingSide;
-    await this.options.tokenizer.savePretrained(dir);
+    const { paddingSide } = this.args;
+    await this.options.tokenizer?.savePretrained(dir, { paddingSide });
   }
 
   /**

@@ -639,8 +639,8 @@ describe('dispose', () => {
     own.dispose();
     await errorOf(() => own.logits([[1]]), 'DISPOSED');
     await errorOf(() => own.lossAndGradients([[1, 2]]), 'DISPOSED');
-    await errorOf(() => own.generate([1], { maxNewTokens: 1 }), 'DISPOSED');
-    await errorOf(() => generation, 'DISPOSED');
+    await errorOf(() => own.generate([1], { maxNewTokens: 1 }).collect(), 'DISPOSED');
+    await errorOf(() => generation.collect(), 'DISPOSED');
     await errorOf(() => own.savePretrained(tempDir()), 'DISPOSED');
     await errorOf(
       () => new AdaptiveTrainer({ model: own, trainDataset: good, args: plainArgs }).train(),

@@ -99,7 +99,7 @@ const corruptions: (() => { weights?: Buffer; config?: Buffer })[] = [
 const rows = trainingRows(4, tinyConfig.vocab_size);
 async function use(model: CausalLM): Promise<void> {
   await model.logits([[1, 2, 3]]);
-  await model.generate([1], { maxNewTokens: 2 });
+  await model.generate([1], { maxNewTokens: 2 }).collect();
   const trainer = new AdaptiveTrainer({ model, trainDataset: rows, args: { ...plainArgs, maxSteps: 1 } });
   await trainer.train();
 }

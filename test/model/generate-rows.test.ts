@@ -22,10 +22,10 @@ describe.each(Object.entries(cases))('generate on %s', (name, { prompts, greedy,
   it('gives the greedy tokens of transformers, one by one and side by side', async () => {
     const model = await CausalLM.fromPretrained(join(fixtures, name));
     const options = { maxNewTokens: newTokens, stopTokenIds: [] };
-    const alone = await Promise.all(prompts.map(async (prompt) => model.generate(prompt, options)));
+    const alone = await Promise.all(prompts.map(async (prompt) => model.generate(prompt, options).collect()));
     expect(cut(alone, greedy)).toEqual(greedy);
-    expect(cut(await model.generateBatch(prompts, options), greedy)).toEqual(greedy);
-    const repeated = await model.generateBatch(prompts, { ...options, repetitionPenalty: penalty });
+    expect(cut(await model.generateBatch(prompts, options).collect(), greedy)).toEqual(greedy);
+    const repeated = await model.generateBatch(prompts, { ...options, repetitionPenalty: penalty }).collect();
     expect(cut(repeated, penalised)).toEqual(penalised);
     model.dispose();
   });
@@ -38,17 +38,17 @@ describe('generateBatch', () => {
   it('samples every row as it would be alone', async () => {
     const model = await open();
     const options = { maxNewTokens: 12, temperature: 0.9, topK: 40, topP: 0.95, stopTokenIds: [] };
-    const batch = await model.generateBatch(prompts, { ...options, seed: 5 });
+    const batch = await model.generateBatch(prompts, { ...options, seed: 5 }).collect();
     for (const [row, prompt] of prompts.entries())
-      expect(batch[row]).toEqual(await model.generate(prompt, { ...options, seed: 5 + row }));
+      expect(batch[row]).toEqual(await model.generate(prompt, { ...options, seed: 5 + row }).collect());
     model.dispose();
   });
 
   it('ends each row at its own stop token and goes on with the others', async () => {
     const model = await open();
-    const free = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [] });
+    const free = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [] }).collect();
     const stop = free[1]![2]!;
-    const stopped = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [stop] });
+    const stopped = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [stop] }).collect();
     for (const [row, ids] of free.entries()) {
       const at = ids.indexOf(stop);
       expect(stopped[row]).toEqual(at < 0 ? ids : ids.slice(0, at + 1));
@@ -68,7 +68,7 @@ describe('generateBatch', () => {
     [[[1]], { maxNewTokens: 0 }, /maxNewTokens/],
   ])('refuses %j with %j', async (rows, options, message) => {
     const model = await open();
-    expect(() => model.generateBatch(rows, { maxNewTokens: 1, ...options })).toThrow(message);
+    expect(() => model.generateBatch(rows, { maxNewTokens: 1, ...options }).collect()).toThrow(message);
     model.dispose();
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import { Generation } from '../../src/model/generation/generation.js';
 import { errorOf } from '../helpers/error-of.js';
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
@@ -30,7 +31,7 @@ describe.each(readdirSync(join(fixtures, 'models')).filter((name) => name in exp
     it('continues greedily as transformers does', async () => {
       for (const { prompt, ids, stop } of expected[name]!) {
         const options = { maxNewTokens: ids.length, ...(stop ? { stopTokenIds: stop } : {}) };
-        expect(await model.generate(prompt, options)).toEqual(ids);
+        expect(await model.generate(prompt, options).collect()).toEqual(ids);
       }
     });
 
@@ -58,43 +59,47 @@ describe('CausalLM.generate', () => {
 
   const all = { maxNewTokens: 30, stopTokenIds: [] };
 
-  it('gives the same when iterated over and when awaited', async () => {
-    const awaited = await model.generate(prompt, all);
+  it('gives the same when iterated over and when collected', async () => {
+    const whole = await model.generate(prompt, all).collect();
     const iterated: number[] = [];
     for await (const id of model.generate(prompt, all)) iterated.push(id);
-    expect(iterated).toEqual(awaited);
-    expect(awaited).toHaveLength(30);
+    expect(iterated).toEqual(whole);
+    expect(whole).toHaveLength(30);
   });
 
   it('ends after a stop token, which it includes', async () => {
-    const ids = await model.generate(prompt, all);
+    const ids = await model.generate(prompt, all).collect();
     // The first token that did not occur before: stopping at an earlier copy would be right too.
     const at = ids.findIndex((id, i) => i >= 2 && ids.indexOf(id) === i);
-    const stopped = await model.generate(prompt, { maxNewTokens: 30, stopTokenIds: [ids[at]!] });
+    const stopped = await model.generate(prompt, { maxNewTokens: 30, stopTokenIds: [ids[at]!] }).collect();
     expect(stopped).toEqual(ids.slice(0, at + 1));
   });
 
   it('stops at the eos_token_id of the model unless told otherwise', async () => {
     expect(model.eosTokenIds).toEqual([2]);
     for (let seed = 0; seed < 40; seed++) {
-      const ids = await model.generate(prompt, { maxNewTokens: 20, temperature: 5, seed });
+      const ids = await model.generate(prompt, { maxNewTokens: 20, temperature: 5, seed }).collect();
       const end = ids.indexOf(2);
       expect(ids).toHaveLength(end < 0 ? 20 : end + 1);
     }
   });
 
   it('samples the same tokens from the same seed, and others from another', async () => {
-    const sample = (seed: number) => model.generate(prompt, { ...all, temperature: 1, seed });
+    const sample = (seed: number) => model.generate(prompt, { ...all, temperature: 1, seed }).collect();
     const first = await sample(1);
     expect(await sample(1)).toEqual(first);
     expect(await sample(2)).not.toEqual(first);
-    expect(await model.generate(prompt, { ...all, temperature: 1 })).toEqual(await sample(0));
+    expect(await model.generate(prompt, { ...all, temperature: 1 }).collect()).toEqual(await sample(0));
   });
 
   it('is greedy with topK 1 or a tiny topP, at any temperature', async () => {
-    const greedy = await model.generate(prompt, all);
-    expect(await model.generate(prompt, { ...all, temperature: 3, topK: 1, seed: 4 })).toEqual(greedy);
-    expect(await model.generate(prompt, { ...all, temperature: 0.5, topP: 1e-9, seed: 4 })).toEqual(greedy);
+    const greedy = await model.generate(prompt, all).collect();
+    expect(await model.generate(prompt, { ...all, temperature: 3, topK: 1, seed: 4 }).collect()).toEqual(
+      greedy,
+    );
+    expect(await model.generate(prompt, { ...all, temperature: 0.5, topP: 1e-9, seed: 4 }).collect()).toEqual(
+      greedy,
+    );
   });
 
   it('samples only among the topK likeliest', async () => {
@@ -118,20 +123,23 @@ describe('CausalLM.generate', () => {
     }, 'ABORTED');
     expect(ids).toHaveLength(4);
     expect((error.cause as Error).message).toBe('enough');
-    expect(await model.generate(prompt, all)).toHaveLength(30);
+    expect(await model.generate(prompt, all).collect()).toHaveLength(30);
   });
 
   it('can be left early', async () => {
-    const whole = await model.generate(prompt, all);
+    const whole = await model.generate(prompt, all).collect();
     for await (const id of model.generate(prompt, all)) {
       expect(id).toBe(whole[0]);
       break;
     }
-    expect(await model.generate(prompt, all)).toEqual(whole);
+    expect(await model.generate(prompt, all).collect()).toEqual(whole);
   });
 
   it('keeps generations that take turns apart', async () => {
-    const [a, b] = [await model.generate([3, 1, 4], all), await model.generate([7, 8], all)];
+    const [a, b] = [
+      await model.generate([3, 1, 4], all).collect(),
+      await model.generate([7, 8], all).collect(),
+    ];
     const [first, second] = [model.generate([3, 1, 4], all), model.generate([7, 8], all)].map((generation) =>
       generation[Symbol.asyncIterator](),
     );
@@ -145,8 +153,19 @@ describe('CausalLM.generate', () => {
 
   it('can be gone through once', async () => {
     const generation = model.generate(prompt, { maxNewTokens: 2 });
-    await generation;
-    await errorOf(() => generation, 'INVALID_INPUT');
+    await generation.collect();
+    await errorOf(() => generation.collect(), 'INVALID_INPUT');
+    await errorOf(() => generation[Symbol.asyncIterator]().next(), 'INVALID_INPUT');
+  });
+
+  it('passes through async functions, awaits and promises as it is, not begun', async () => {
+    const start = async () => model.generate(prompt, all);
+    const [generation] = await Promise.all([start(), Promise.resolve(model.generate(prompt, all))]);
+    expect(generation).toBeInstanceOf(Generation);
+    expect('then' in generation).toBe(false);
+    const ids: number[] = [];
+    for await (const id of generation) ids.push(id);
+    expect(ids).toEqual(await model.generate(prompt, all).collect());
   });
 
   it('refuses prompts and options that make no sense, naming them', async () => {
@@ -168,18 +187,21 @@ describe('CausalLM.generate', () => {
       [prompt, { seed: 2 ** 60 }, 'seed'],
     ];
     for (const [ids, options, name] of bad) {
-      const error = await errorOf(() => model.generate(ids, { ...all, ...options }), 'INVALID_INPUT');
+      const error = await errorOf(
+        () => model.generate(ids, { ...all, ...options }).collect(),
+        'INVALID_INPUT',
+      );
       expect(error.message).toContain(name);
     }
     for (const ids of [[199], [-1], [1, 2, 100000]]) {
-      const error = await errorOf(() => model.generate(ids, all), 'INVALID_INPUT');
+      const error = await errorOf(() => model.generate(ids, all).collect(), 'INVALID_INPUT');
       expect(error.message).toContain('0 to 198');
     }
   });
 
   it('gives what the tokens of a bfloat16 model are, all in the vocabulary', async () => {
     const rounded = await CausalLM.fromPretrained(join(fixtures, 'models/llama'), { dtype: 'bfloat16' });
-    const ids = await rounded.generate(prompt, { ...all, temperature: 1 });
+    const ids = await rounded.generate(prompt, { ...all, temperature: 1 }).collect();
     expect(ids.every((id) => id >= 0 && id < rounded.vocabSize)).toBe(true);
     rounded.dispose();
   });

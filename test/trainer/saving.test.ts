@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
+import { seedDir } from '../tokenizer/open-tokenizer.js';
 import { errorOf } from '../helpers/error-of.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';
@@ -35,6 +37,21 @@ describe('a saved model', () => {
     expect(await logitsOf(out)).toEqual(data);
     expect(await logitsOf(dir)).not.toEqual(data);
     expect(readdirSync(out).sort()).toEqual(['config.json', 'model.safetensors']);
+    model.dispose();
+  });
+
+  it("has the run's padding side, and the caller's tokenizer keeps its own", async () => {
+    const model = await CausalLM.fromPretrained(dir);
+    const tokenizer = await Tokenizer.fromPretrained(seedDir);
+    const { paddingSide } = tokenizer;
+    const other = paddingSide === 'left' ? 'right' : 'left';
+    const trainer = new AdaptiveTrainer({
+      ...{ model, tokenizer, trainDataset, args: { ...plainArgs, paddingSide: other } },
+    });
+    const out = join(tempDir(), 'saved');
+    await trainer.saveModel(out);
+    expect(tokenizer.paddingSide).toBe(paddingSide);
+    expect((await Tokenizer.fromPretrained(out)).paddingSide).toBe(other);
     model.dispose();
   });
 
