@@ -1,57 +1,36 @@
-/** Every error this library throws on purpose. Names are stable: match on `code`, not on the message. */
-export type ErrorCode =
-  | 'CONFIG_INVALID' // a configuration has one or more faults; `details.faults` lists them all
-  | 'NOT_AVAILABLE' // known, but not built or not usable on this machine
-  | 'LIBTORCH_NOT_FOUND'
-  | 'LIBTORCH_WRONG_VERSION'
-  | 'LIBTORCH_BROKEN' // half-downloaded, checksum mismatch, unloadable
-  | 'ADDON_NOT_BUILT'
-  | 'ADDON_UNLOADABLE'
-  | 'MODEL_NOT_FOUND'
-  | 'MODEL_CONFIG_INVALID'
-  | 'MODEL_UNSUPPORTED'
-  | 'SAFETENSORS_INVALID'
-  | 'WEIGHTS_MISMATCH' // missing, extra or mis-shaped tensors; all of them are listed
-  | 'WEIGHTS_NOT_FINITE'
-  | 'TOKENIZER_INVALID'
-  | 'CHAT_TEMPLATE_FAILED'
-  | 'DATASET_NOT_FOUND'
-  | 'DATASET_INVALID' // a row, a file or a whole dataset that cannot be trained on
-  | 'INVALID_INPUT' // an argument of a library call is out of range or of the wrong shape
-  | 'CHECKPOINT_INVALID' // incomplete or damaged
-  | 'CHECKPOINT_MISMATCH' // of another run: the model, the data or a setting is not the same
-  | 'LOSS_NOT_FINITE'
-  | 'OUT_OF_MEMORY'
-  | 'ABORTED'
-  | 'DISPOSED' // a method was called on an object after dispose()
-  | 'IO_FAILED'
-  | 'HUB_FAILED'
-  | 'NATIVE_FAILED'; // libtorch reported something not foreseen here; `cause` has its words
+import type { ErrorCode, ErrorDetails } from './common/error-details.js';
+
+export type { ErrorCode, ErrorDetails };
 
 const marker = Symbol.for('adaptive-trainer.error');
 
 /**
  * The one error class of the library. The message is complete on its own: what was expected, what was found,
- * where, and what to do. `details` holds the same facts for programs.
+ * where, and what to do. `details` holds the same facts for programs; its type is known once the code is.
+ *
+ * @example
+ * if (AdaptiveTrainerError.isInstance(error, 'CONFIG_INVALID'))
+ *   for (const { path, message } of error.details.faults) console.error(path, message);
  */
-export class AdaptiveTrainerError extends Error {
-  readonly code: ErrorCode;
-  readonly details: Readonly<Record<string, unknown>>;
+export class AdaptiveTrainerError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  readonly details: Readonly<ErrorDetails[Code] & Record<string, unknown>>;
+  /** @internal */
   readonly [marker] = true;
 
   constructor(
-    code: ErrorCode,
+    code: Code,
     message: string,
-    options: { details?: Record<string, unknown>; cause?: unknown } = {},
+    options: { details?: Readonly<ErrorDetails[Code]>; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AdaptiveTrainerError';
     this.code = code;
-    this.details = options.details ?? {};
+    this.details = (options.details ?? {}) as this['details'];
   }
 
   /** True for an error of this library, also one from another copy of it in the same process. */
-  static isInstance(value: unknown, code?: ErrorCode): value is AdaptiveTrainerError {
+  static isInstance<Code extends ErrorCode = ErrorCode>(value: unknown, code?: Code): value is ErrorOf<Code> {
     return (
       value instanceof Error &&
       (value as unknown as Record<symbol, unknown>)[marker] === true &&
@@ -59,3 +38,6 @@ export class AdaptiveTrainerError extends Error {
     );
   }
 }
+
+/** An error with one of several codes; comparing `code` tells which, and with it the type of `details`. */
+export type ErrorOf<Code extends ErrorCode> = { [One in Code]: AdaptiveTrainerError<One> }[Code];

@@ -63,4 +63,5 @@ export type { HubProgress } from './events/hub-progress.js';
 export type { HubRepo } from './hub/client/hub-repo.js';
 export { hubSettings, type HubSettings } from './common/hub-settings.js';
 export { setupLibtorch } from './engine/libtorch/setup-libtorch.js';
-export { AdaptiveTrainerError, type ErrorCode } from './errors.js';
+export { AdaptiveTrainerError, type ErrorCode, type ErrorDetails, type ErrorOf } from './errors.js';
+export type { ConfigFault } from './common/config-fault.js';

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { duplicateKey } from '../data/read/duplicate-key.js';
 import { locateJsonError } from '../data/read/locate-json-error.js';
 import { textPlace } from '../data/read/text-place.js';
+import type { ConfigFault } from '../common/config-fault.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
@@ -35,11 +36,11 @@ function parseJson(text: string, file: string): unknown {
     if (AdaptiveTrainerError.isInstance(error)) throw error;
     const offset = locateJsonError(text) ?? text.length;
     const { line, column } = textPlace(text.slice(0, offset), 1);
-    throw new AdaptiveTrainerError(
-      'CONFIG_INVALID',
-      `Expected JSON in ${file} but found ${found(text, offset)} at line ${line}, column ${column}.${hint(text, offset)}`,
-      { details: { file, line, column }, cause: error },
-    );
+    const message = `Expected JSON in ${file} but found ${found(text, offset)} at line ${line}, column ${column}.${hint(text, offset)}`;
+    throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
+      details: { faults: [wholeFault(message)], file, line, column },
+      cause: error,
+    });
   }
 }
 
@@ -48,12 +49,17 @@ function refuseDuplicate(text: string, file: string): void {
   const twice = duplicateKey(text);
   if (twice === undefined) return;
   const { line, column } = textPlace(text.slice(0, twice.at), 1);
-  throw new AdaptiveTrainerError(
-    'CONFIG_INVALID',
+  const message =
     `Expected each key once in an object of ${file} but found ${JSON.stringify(twice.key)} again at line ${line}, ` +
-      `column ${column}. Remove one of them.`,
-    { details: { file, line, column, key: twice.key } },
-  );
+    `column ${column}. Remove one of them.`;
+  throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
+    details: { faults: [wholeFault(message)], file, line, column, key: twice.key },
+  });
+}
+
+/** A fault of the file as a whole, which has no path in the configuration. */
+function wholeFault(message: string): ConfigFault {
+  return { path: '', code: 'INVALID', message };
 }
 
 function found(text: string, offset: number): string {

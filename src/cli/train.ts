@@ -65,7 +65,7 @@ export async function runTrain(
     await view.close();
     if (!signal.aborted || !AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
     console.error(error.message);
-    if (error.details['checkpoint'] !== undefined)
+    if (error.details.checkpoint !== undefined)
       console.error(`To go on: adaptive-trainer train ${file} --resume`);
     return interrupted;
   } finally {

@@ -18,7 +18,7 @@ export async function runValidate(argv: readonly string[]): Promise<number> {
   }
   const input = await readConfigFile(file);
   const { config, notes } = await validateConfig(input).catch((error: unknown) => {
-    if (AdaptiveTrainerError.isInstance(error)) tell(error.details['notes']);
+    if (AdaptiveTrainerError.isInstance(error, 'CONFIG_INVALID')) tell(error.details.notes ?? []);
     throw error;
   });
   for (const { code, message } of config.warnings) {
@@ -32,6 +32,6 @@ export async function runValidate(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-function tell(notes: unknown): void {
-  for (const note of Array.isArray(notes) ? (notes as string[]) : []) console.error(`note ${note}`);
+function tell(notes: readonly string[]): void {
+  for (const note of notes) console.error(`note ${note}`);
 }

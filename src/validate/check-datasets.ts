@@ -11,7 +11,7 @@ import type { HubSettings } from '../common/hub-settings.js';
 import { encodeChat } from '../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { askHub } from './ask-hub.js';
-import type { ConfigFault } from '../config/read/config-fault.js';
+import type { ConfigFault } from '../common/config-fault.js';
 
 /** What to check. */
 export interface CheckDatasets {

@@ -9,7 +9,7 @@ import { askHub } from './ask-hub.js';
 import { checkDatasets } from './check-datasets.js';
 import { checkModel } from './check-model.js';
 import { checkUpload } from './check-upload.js';
-import type { ConfigFault } from '../config/read/config-fault.js';
+import type { ConfigFault } from '../common/config-fault.js';
 import { kindOfPath } from './kind-of-path.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { configParts, wholeConfig } from '../config/read/parse-config.js';

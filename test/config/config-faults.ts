@@ -1,5 +1,5 @@
 import { parseConfig } from '../../src/config/read/parse-config.js';
-import type { ConfigFault } from '../../src/config/read/config-fault.js';
+import type { ConfigFault } from '../../src/common/config-fault.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 
 /** The faults of a configuration; fails where it has none. */

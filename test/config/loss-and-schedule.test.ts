@@ -7,7 +7,7 @@ function faultsOf(args: object): { path: string; code: string }[] {
     parseTrainerConfig({ args });
   } catch (error) {
     if (!AdaptiveTrainerError.isInstance(error, 'CONFIG_INVALID')) throw error;
-    return (error.details['faults'] as { path: string; code: string }[]).map(({ path, code }) => ({
+    return error.details.faults.map(({ path, code }) => ({
       path,
       code,
     }));

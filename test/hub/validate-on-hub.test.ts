@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { validateConfig } from '../../src/validate/validate-config.js';
 import { downloadDataset } from '../../src/hub/datasets/download-dataset.js';
 import { downloadModel } from '../../src/hub/models/download-model.js';
-import type { ConfigFault } from '../../src/config/read/config-fault.js';
+import type { ConfigFault } from '../../src/common/config-fault.js';
 import { runCommand } from '../cli/run-command.js';
 import { seedDir } from '../tokenizer/open-tokenizer.js';
 import { failureOf } from './failure-of.js';

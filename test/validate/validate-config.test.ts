@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConfigFault } from '../../src/config/read/config-fault.js';
+import type { ConfigFault } from '../../src/common/config-fault.js';
 import { validateConfig } from '../../src/validate/validate-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 

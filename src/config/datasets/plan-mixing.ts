@@ -1,5 +1,5 @@
 import { suggest } from '../../common/suggest.js';
-import type { ConfigFault } from '../read/config-fault.js';
+import type { ConfigFault } from '../../common/config-fault.js';
 import { throwFaults } from '../read/throw-faults.js';
 import { datasetName } from './dataset-name.js';
 import type { DatasetPlan } from './dataset-plan.js';

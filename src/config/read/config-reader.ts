@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import type { ConfigFault } from './config-fault.js';
+import type { ConfigFault } from '../../common/config-fault.js';
 import { configPath } from './config-path.js';
 import type { ConfigWarning } from './config-warning.js';
 import { describeValue } from '../../common/describe-value.js';

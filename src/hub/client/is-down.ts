@@ -4,5 +4,5 @@ import { AdaptiveTrainerError } from '../../errors.js';
 export function isDown(error: unknown): boolean {
   if (!AdaptiveTrainerError.isInstance(error, 'HUB_FAILED')) return false;
   const { status, attempts } = error.details;
-  return attempts !== undefined && (status === undefined || (status as number) >= 500);
+  return attempts !== undefined && (status === undefined || status >= 500);
 }

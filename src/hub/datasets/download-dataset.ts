@@ -99,7 +99,7 @@ async function convertedFiles(
   try {
     snapshot = await HubSnapshot.open({ ...open, revision: parquetBranch });
   } catch (error) {
-    const isMissing = AdaptiveTrainerError.isInstance(error, 'HUB_FAILED') && error.details['status'] === 404;
+    const isMissing = AdaptiveTrainerError.isInstance(error, 'HUB_FAILED') && error.details.status === 404;
     throw isMissing ? noFiles(open, location, own.paths) : error;
   }
   const byConfig = new Map<string, Map<string, string[]>>();

@@ -1,4 +1,5 @@
 import type { PeftConfig } from '../../config/schema/parsed-config.js';
+import type { ConfigFault } from '../../common/config-fault.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { AdapterRequest } from '../../engine/addon.js';
 
@@ -50,23 +51,27 @@ export function adapterModules(
 
   const faults = saved
     .filter(({ found }) => found.length === 0)
-    .map(({ name }) => `modulesToSave: there is no module ${JSON.stringify(name)}`);
+    .map(({ name }) => faultOf('modulesToSave', `there is no module ${JSON.stringify(name)}`));
   const lists = Array.isArray(config.targetModules) ? config.targetModules : [];
   for (const name of lists) {
     if (!all.some(ruleOf([name], 'targetModules')) && !modules.some(ruleOf([name], 'targetModules')))
-      faults.push(`targetModules: there is no module ${JSON.stringify(name)}`);
+      faults.push(faultOf('targetModules', `there is no module ${JSON.stringify(name)}`));
   }
   const looked = targets.filter((module) => tables.test(module));
   if (looked.length > 0)
     faults.push(
-      `targetModules: low-rank additions to ${looked.join(', ')} are not available; put it into modulesToSave to train it whole`,
+      faultOf(
+        'targetModules',
+        `low-rank additions to ${looked.join(', ')} are not available; put it into modulesToSave to train it whole`,
+      ),
     );
-  if (targets.length === 0) faults.push('targetModules: no module of this model fits');
+  if (targets.length === 0) faults.push(faultOf('targetModules', 'no module of this model fits'));
   if (faults.length > 0) {
     const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
+    const lines = faults.map(({ path, message }) => `  ${path}: ${message}`);
     throw new AdaptiveTrainerError(
       'CONFIG_INVALID',
-      `The adapter's configuration does not fit the model:\n  ${faults.join('\n  ')}\nIts projections are ${names.join(', ')}.`,
+      `The adapter's configuration does not fit the model:\n${lines.join('\n')}\nIts projections are ${names.join(', ')}.`,
       { details: { faults, projections: names } },
     );
   }
@@ -84,11 +89,11 @@ function targetRule(
   const usual = typeof modelType === 'string' ? usualTargets[modelType] : undefined;
   if (targetModules === null && usual === undefined) {
     const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
-    throw new AdaptiveTrainerError(
-      'CONFIG_INVALID',
-      `Expected targetModules, since PEFT has no usual ones for ${String(modelType)}: "all-linear" or some of ${names.join(', ')}.`,
-      { details: { projections: names } },
-    );
+    const message = `Expected targetModules, since PEFT has no usual ones for ${String(modelType)}: "all-linear" or some of ${names.join(', ')}.`;
+    const fault = { ...faultOf('targetModules', message), code: 'MISSING' } as const;
+    throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
+      details: { faults: [fault], projections: names },
+    });
   }
   const isNamed = ruleOf(targetModules ?? usual!, 'targetModules');
   if (layersToTransform === null) return isNamed;
@@ -121,10 +126,14 @@ function compiled(source: string, written: string, key: string): RegExp {
   try {
     return new RegExp(source);
   } catch (cause) {
-    throw new AdaptiveTrainerError(
-      'CONFIG_INVALID',
-      `Expected a regular expression for ${key}, found ${JSON.stringify(written)}: ${(cause as Error).message}.`,
-      { cause },
-    );
+    const message = `Expected a regular expression for ${key}, found ${JSON.stringify(written)}: ${(cause as Error).message}.`;
+    throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
+      details: { faults: [faultOf(key, message)] },
+      cause,
+    });
   }
+}
+
+function faultOf(key: string, message: string): ConfigFault {
+  return { path: `peftConfig.${key}`, code: 'INVALID', message };
 }
