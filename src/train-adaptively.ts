@@ -101,6 +101,8 @@ export async function trainAdaptively(
         ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
         ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
       }));
+  // Warnings are told on their own, and `datasets` was read of what else is there.
+  const { warnings: _warnings, datasets: _datasets, ...configuration } = config;
   const run = new RunRecord();
   try {
     await fitVocabulary(model, tokenizer, args.seed, warn('VOCABULARY_RESIZED'));
@@ -112,6 +114,7 @@ export async function trainAdaptively(
         adaptiveLoss: config.adaptiveLossConfig,
         outputDir,
         datasetReport: report,
+        config: configuration,
       },
       ...{ trainDataset: train, ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}) },
       trackers: [

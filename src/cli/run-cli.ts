@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { packageVersion } from '../common/package-version.js';
 import { suggest } from '../common/suggest.js';
 import { UsageError } from './usage-error.js';
 
@@ -47,7 +47,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return 0;
   }
   if (name === '--version' || name === '-v') {
-    console.log(await version());
+    console.log(packageVersion());
     return 0;
   }
   if (!Object.hasOwn(commands, name)) {
@@ -57,10 +57,4 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   }
   const run = await commands[name]!();
   return run(rest);
-}
-
-async function version(): Promise<string> {
-  // src/cli and dist/cli lie equally deep in the package.
-  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

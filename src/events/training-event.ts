@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors.js';
 import type { LearningStyle } from './learning-style.js';
 import type { MemoryReport } from './memory-report.js';
 import type { DatasetReport } from './dataset-report.js';
@@ -29,10 +30,33 @@ export interface DatasetsEvent {
   report: DatasetReport[];
 }
 
+/**
+ * Everything a run is configured with, in groups: `trainingConfig` and `adaptiveLossConfig` with every default filled in, and
+ * in the one-call API the rest of its options as given. Survives JSON: a function stands as `[function name]`, rows in memory
+ * as their number. Access tokens are taken out.
+ */
+export type RunConfiguration = Readonly<Record<string, unknown>>;
+
+/** What a run runs on. */
+export interface RunVersions {
+  /** Of this package. */
+  adaptiveTrainer: string;
+  libtorch: string;
+  node: string;
+  /** Operating system and architecture, e.g. `linux-x64`. */
+  platform: string;
+  /** The instruction set that the engine uses: DEFAULT, AVX2 or AVX512. */
+  cpuCapability: string;
+}
+
 /** Once, before the first step. */
 export interface StartEvent {
   type: 'start';
   runName: string;
+  /** Folder that the run writes to; empty where it writes nothing. */
+  outputDir: string;
+  config: RunConfiguration;
+  versions: RunVersions;
   /** Optimizer steps that the run will take. */
   steps: number;
   /** Passes over the training rows; not whole where `maxSteps` ends the run inside one. */
@@ -180,7 +204,32 @@ export interface EndEvent {
   peakMemoryBytes?: number;
 }
 
-/** Everything a training run tells its trackers, in order: `datasets`, `start`, then any of the others, then `end`. */
+/** Once, in place of `end`, after a run that its signal aborted. */
+export interface AbortedEvent {
+  type: 'aborted';
+  /** Steps done. */
+  step: number;
+  epoch: number;
+  message: string;
+  /** Folder of the checkpoint that the run can be resumed from; absent where none was written. */
+  checkpoint?: string;
+}
+
+/** Once, in place of `end`, after a run that failed, also one that did not get as far as `start`. */
+export interface ErrorEvent {
+  type: 'error';
+  /** Steps done. */
+  step: number;
+  epoch: number;
+  /** Of an AdaptiveTrainerError; absent for what other code threw. */
+  code?: ErrorCode;
+  message: string;
+}
+
+/**
+ * Everything a training run tells its trackers, in order: `datasets`, `start`, then any of the others, then one of `end`,
+ * `aborted` and `error`. Nothing follows but a warning of a tracker or callback that failed on that last one.
+ */
 export type TrainingEvent =
   | DatasetsEvent
   | StartEvent
@@ -190,4 +239,6 @@ export type TrainingEvent =
   | EvaluateEvent
   | SaveEvent
   | WarningEvent
-  | EndEvent;
+  | EndEvent
+  | AbortedEvent
+  | ErrorEvent;

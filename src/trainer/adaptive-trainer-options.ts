@@ -27,6 +27,8 @@ export interface AdaptiveTrainerOptions {
   outputDir?: string;
   /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */
   datasetReport?: DatasetReport[];
+  /** Further settings of the run, to be told in the `config` of its start event beside `args` and `adaptiveLoss`. */
+  config?: Readonly<Record<string, unknown>>;
   callbacks?: readonly TrainerCallback[];
   trackers?: readonly Tracker[];
   /** Aborting ends the run after the step it is in; `train` then rejects with ABORTED. */

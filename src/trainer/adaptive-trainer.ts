@@ -4,7 +4,13 @@ import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
+import type {
+  AbortedEvent,
+  EndEvent,
+  ErrorEvent,
+  EvaluateEvent,
+  TrainingEvent,
+} from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
 import { lossStatistics } from '../loss/loss-statistics.js';
 import type { CausalLM } from '../model/causal-lm.js';
@@ -13,7 +19,6 @@ import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
 import { chunked, skipped } from './batches/chunked.js';
-import { countRows } from './batches/count-rows.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { microBatch } from './batches/micro-batch.js';
 import { trainBatches } from './batches/train-batches.js';
@@ -25,6 +30,7 @@ import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
+import { startEvent } from './start-event.js';
 import { prepareEngine } from './step/prepare-engine.js';
 import { planRun } from './step/run-plan.js';
 import { runPrecision } from './step/run-precision.js';
@@ -94,6 +100,7 @@ export class AdaptiveTrainer extends TrainerEvents {
    */
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
+    let failure: AbortedEvent | ErrorEvent | undefined;
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
       const { args, options, run } = this;
@@ -105,10 +112,13 @@ export class AdaptiveTrainer extends TrainerEvents {
       const end = run.end(await this.saveFinalModel(), (performance.now() - started) / 1000);
       await this.emit(end);
       return end;
+    } catch (error) {
+      failure = this.run.failure(error);
+      throw error;
     } finally {
       // Whatever ended the run, the model can be trained again.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
-      await this.closeTrackers();
+      await this.endListening(failure);
     }
   }
 
@@ -225,19 +235,18 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   private async prepare(resumeFrom: boolean | string | null): Promise<void> {
     const { args, precision, configWarnings, model } = this;
-    const { outputDir, trainDataset, evalDataset, datasetReport } = this.options;
+    const { outputDir, trainDataset, datasetReport } = this.options;
     if (outputDir !== undefined) await makeFolder(outputDir);
     const plan = planRun(isRowArray(trainDataset) ? trainDataset : undefined, args);
+    this.run = new Run(this, plan);
     const engine = await prepareEngine(model, trainDataset, args, precision);
     this.checkpoints = this.newCheckpoints();
     const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
     this.run = new Run(this, plan, state);
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
-    const { totalSteps: steps, plannedEpochs: epochs } = this.progress;
-    const rows = countRows(trainDataset, evalDataset);
-    await this.emit({ type: 'start', runName: args.runName, steps, epochs, ...rows, ...engine });
+    await this.emit(startEvent(this.options, this, this.progress, engine));
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
-    for (const warning of runWarnings(args, precision, outputDir, steps)) await this.emit(warning);
+    for (const warning of runWarnings(args, precision, outputDir, plan.totalSteps)) await this.emit(warning);
   }
 
   /** What is left of the pass over the rows that the run is in. */
@@ -265,14 +274,11 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** What is still to be done of the epoch, one optimizer step after the other. */
   private async *windowsLeft(): AsyncGenerator<TrainingRow[][], void, undefined> {
     const { epochIndex: epoch, windowsDone } = this.progress.position;
-    const { trainDataset } = this.options;
+    const { trainDataset: rows } = this.options;
     const perStep = this.args.gradientAccumulationSteps;
-    if (isRowArray(trainDataset) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
-      yield* chunked(
-        trainBatches(trainDataset, this.args, { epoch, position: windowsDone * perStep }),
-        perStep,
-      );
-      return;
+    if (isRowArray(rows) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
+      const cursor = { epoch, position: windowsDone * perStep };
+      return yield* chunked(trainBatches(rows, this.args, cursor), perStep);
     }
     // Nothing tells how to begin in the middle here: what was done before the checkpoint is passed over.
     yield* skipped(windowsDone, chunked(this.trainBatches(epoch), perStep));

@@ -1,7 +1,14 @@
+import { errorText } from '../common/error-text.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, LossRequest } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { EndEvent, StepEvent, TrainingEvent } from '../events/training-event.js';
+import type {
+  AbortedEvent,
+  EndEvent,
+  ErrorEvent,
+  StepEvent,
+  TrainingEvent,
+} from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
 import { adaptiveState } from '../loss/adaptive-state.js';
 import type { CausalLM } from '../model/causal-lm.js';
@@ -82,6 +89,16 @@ export class Run {
   end(path: string, seconds: number): EndEvent {
     const { step: steps, epoch: epochs } = this.progress;
     return this.log.end({ path, steps, epochs, seconds });
+  }
+
+  /** What is told of an error that ends it. */
+  failure(error: unknown): AbortedEvent | ErrorEvent {
+    const { step, epoch } = this.progress;
+    const message = errorText(error);
+    if (!AdaptiveTrainerError.isInstance(error)) return { type: 'error', step, epoch, message };
+    if (error.code !== 'ABORTED') return { type: 'error', step, epoch, code: error.code, message };
+    const { checkpoint } = error.details as { checkpoint?: string };
+    return { type: 'aborted', step, epoch, message, ...(checkpoint === undefined ? {} : { checkpoint }) };
   }
 
   /** @param checkpoint that was saved of it; undefined: none */

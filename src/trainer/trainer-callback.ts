@@ -1,9 +1,11 @@
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState } from '../engine/addon.js';
 import type {
+  AbortedEvent,
   AdaptiveEvent,
   DatasetsEvent,
   EndEvent,
+  ErrorEvent,
   EvaluateEvent,
   LogEvent,
   SaveEvent,
@@ -22,7 +24,7 @@ export interface RunningTrainer {
   readonly adaptiveLoss: AdaptiveLossConfig;
   /** α and β as they stand. */
   readonly adaptiveState: AdaptiveState;
-  /** Ends the run after the step it is in. */
+  /** Ends the run after the step it is in, as if that had been the last one. */
   stop(): void;
   evaluate(): Promise<EvaluateEvent>;
   saveModel(dir: string, options?: SaveOptions): Promise<void>;
@@ -30,8 +32,14 @@ export interface RunningTrainer {
 
 type Hook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<void>;
 
-/** Code that runs at points of a training run. It is awaited; what it throws ends the run. */
+/**
+ * Code that runs at points of a training run, and is awaited. To end the run from it, call `trainer.stop()`, or abort the
+ * signal that the trainer was given. What it throws does not: the first time, a CALLBACK_FAILED warning names it, and it is
+ * called as before.
+ */
 export interface TrainerCallback {
+  /** What warnings call it. Default: the name of its class, or its place among the callbacks. */
+  readonly name?: string;
   onDatasets?: Hook<DatasetsEvent>;
   onStart?: Hook<StartEvent>;
   onStepEnd?: Hook<StepEvent>;
@@ -41,6 +49,8 @@ export interface TrainerCallback {
   onSave?: Hook<SaveEvent>;
   onWarning?: Hook<WarningEvent>;
   onEnd?: Hook<EndEvent>;
+  onAborted?: Hook<AbortedEvent>;
+  onError?: Hook<ErrorEvent>;
 }
 
 /** The hook that an event belongs to. */
@@ -54,4 +64,6 @@ export const hookOf = {
   save: 'onSave',
   warning: 'onWarning',
   end: 'onEnd',
-} as const satisfies Record<TrainingEvent['type'], keyof TrainerCallback>;
+  aborted: 'onAborted',
+  error: 'onError',
+} as const satisfies Record<TrainingEvent['type'], Exclude<keyof TrainerCallback, 'name'>>;

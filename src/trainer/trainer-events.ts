@@ -1,10 +1,13 @@
+import { errorText } from '../common/error-text.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState } from '../engine/addon.js';
 import type { Tracker } from '../events/tracker.js';
 import type {
+  AbortedEvent,
   AdaptiveEvent,
   DatasetsEvent,
   EndEvent,
+  ErrorEvent,
   EvaluateEvent,
   LogEvent,
   SaveEvent,
@@ -15,35 +18,27 @@ import type {
 } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
+import { Listeners } from './listeners.js';
 import { hookOf, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
-
-type AnyHook = (event: TrainingEvent, trainer: RunningTrainer) => void | Promise<void>;
 
 /** What a trainer tells, and whom: its own `on…` methods, the callbacks, the trackers, in this order and each awaited. */
 export abstract class TrainerEvents implements RunningTrainer {
   abstract readonly model: CausalLM;
   abstract readonly args: TrainingConfig;
   abstract readonly adaptiveLoss: AdaptiveLossConfig;
-  abstract adaptiveState: AdaptiveState;
+  abstract readonly adaptiveState: AdaptiveState;
   abstract stop(): void;
   abstract evaluate(): Promise<EvaluateEvent>;
   abstract saveModel(dir: string, options?: SaveOptions): Promise<void>;
 
-  private readonly callbacks: readonly TrainerCallback[];
-  private readonly trackers: readonly Tracker[];
+  private readonly listeners: Listeners;
 
-  constructor({
-    callbacks = [],
-    trackers = [],
-  }: {
-    callbacks?: readonly TrainerCallback[];
-    trackers?: readonly Tracker[];
-  }) {
-    this.callbacks = callbacks;
-    this.trackers = trackers;
+  constructor(options: { callbacks?: readonly TrainerCallback[]; trackers?: readonly Tracker[] }) {
+    this.listeners = new Listeners(options.callbacks ?? [], options.trackers ?? []);
   }
 
-  // To override: each sees its event before the callbacks and trackers do, and is awaited. What it throws ends the run.
+  // To override: each sees its event before the callbacks and trackers do, and is awaited. They are part of the trainer: what
+  // one throws ends the run, but for that of onAborted and onError, which come when it has ended.
   protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
   protected onStart(_event: StartEvent): void | Promise<void> {}
   protected onStepEnd(_event: StepEvent): void | Promise<void> {}
@@ -53,18 +48,35 @@ export abstract class TrainerEvents implements RunningTrainer {
   protected onSave(_event: SaveEvent): void | Promise<void> {}
   protected onWarning(_event: WarningEvent): void | Promise<void> {}
   protected onEnd(_event: EndEvent): void | Promise<void> {}
+  protected onAborted(_event: AbortedEvent): void | Promise<void> {}
+  protected onError(_event: ErrorEvent): void | Promise<void> {}
 
   /** Tells an event to all who listen. For parts that take the place of the trainer's own. */
   protected async emit(event: TrainingEvent): Promise<void> {
-    const hook = hookOf[event.type];
-    // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
-    await (this[hook] as AnyHook).call(this, event, this);
-    for (const callback of this.callbacks)
-      await (callback[hook] as AnyHook | undefined)?.call(callback, event, this);
-    for (const tracker of this.trackers) await tracker.onEvent(event);
+    await this.tellOwn(event);
+    await this.tellOthers(event);
   }
 
-  protected async closeTrackers(): Promise<void> {
-    for (const tracker of this.trackers) await tracker.close();
+  /** Tells how a run ended that did not complete, and closes the trackers. Never throws, so that no error is masked. */
+  protected async endListening(last?: AbortedEvent | ErrorEvent): Promise<void> {
+    const attempt = (telling: Promise<void>) =>
+      telling.catch((error: unknown) => {
+        const message = `A method of ${this.constructor.name} failed at the end of a run: ${errorText(error)}.`;
+        process.emitWarning(message, { code: 'CALLBACK_FAILED' });
+      });
+    if (last !== undefined) {
+      await attempt(this.tellOwn(last));
+      await attempt(this.tellOthers(last));
+    }
+    await this.listeners.close((warning) => attempt(this.emit(warning)));
+  }
+
+  private async tellOwn(event: TrainingEvent): Promise<void> {
+    // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
+    await (this[hookOf[event.type]] as (event: TrainingEvent) => void | Promise<void>).call(this, event);
+  }
+
+  private async tellOthers(event: TrainingEvent): Promise<void> {
+    for (const warning of await this.listeners.tell(event, this)) await this.emit(warning);
   }
 }

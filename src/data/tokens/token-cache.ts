@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDir } from '../../common/cache-dir.js';
-import { packageRoot } from '../../common/package-root.js';
+import { packageVersion } from '../../common/package-version.js';
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
 import { readBytes } from '../read/read-bytes.js';
@@ -68,13 +67,9 @@ export class TokenCache {
 
   private path(of: readonly unknown[]): string {
     const key = createHash('sha256')
-      .update(JSON.stringify([version(), this.settings, of]))
+      // A new version of this library may render, encode or store otherwise.
+      .update(JSON.stringify([packageVersion(), this.settings, of]))
       .digest('hex');
     return join(this.dir, `${key.slice(0, 40)}.tokens`);
   }
-}
-
-/** A new version of this library may render, encode or store otherwise. */
-function version(): string {
-  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -54,8 +54,7 @@ export class ProgressBar implements Tracker {
         return this.print(this.colors.dim(`saved ${event.path}`));
       case 'warning':
         return this.print(`${this.colors.yellow('warning')} ${event.message}`);
-      case 'adaptive':
-      case 'end':
+      default:
         return;
     }
   }

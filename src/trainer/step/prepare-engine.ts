@@ -9,9 +9,14 @@ import { optimizerRequest } from './optimizer-request.js';
 import { reportMemory } from '../memory/report-memory.js';
 import type { TrainingRows } from '../batches/training-rows.js';
 
+/** What the start of a run tells of the engine. */
+export type EngineReport = Pick<
+  StartEvent,
+  'device' | 'dtype' | 'threads' | 'parameters' | 'trainableParameters' | 'memory'
+>;
+
 /**
  * Makes the model ready to be trained: threads, types, a new optimizer; before that, whether it all fits.
- * @returns what the start of a run tells of it
  * @throws AdaptiveTrainerError OUT_OF_MEMORY
  */
 export async function prepareEngine(
@@ -19,7 +24,7 @@ export async function prepareEngine(
   rows: TrainingRows,
   args: TrainingConfig,
   precision: Precision,
-): Promise<Omit<StartEvent, 'type' | 'runName' | 'steps' | 'epochs' | 'trainRows' | 'evalRows'>> {
+): Promise<EngineReport> {
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
   const memory = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : undefined;
   const { computeType, masterType } = engineTypes(precision);

@@ -21,6 +21,12 @@ export const events = {
   start: {
     type: 'start',
     runName: 'run',
+    outputDir: 'out',
+    config: { trainingConfig: {}, adaptiveLossConfig: {} },
+    versions: {
+      ...{ adaptiveTrainer: '0.1.0', libtorch: '2.13.0', node: '20.0.0', platform: 'linux-x64' },
+      cpuCapability: 'AVX2',
+    },
     steps: 40,
     epochs: 2,
     trainRows: 1000,

@@ -1,0 +1,59 @@
+import { packageVersion } from '../common/package-version.js';
+import { redactSecrets } from '../common/redact-secrets.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
+import { loadAddon } from '../engine/load/load-addon.js';
+import type { RunConfiguration, RunVersions, StartEvent } from '../events/training-event.js';
+import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
+import { countRows } from './batches/count-rows.js';
+import type { EngineReport } from './step/prepare-engine.js';
+import type { RunProgress } from './run-progress.js';
+
+/** What the start of a run tells of it. */
+export function startEvent(
+  options: AdaptiveTrainerOptions,
+  { args, adaptiveLoss }: { args: TrainingConfig; adaptiveLoss: AdaptiveLossConfig },
+  { totalSteps: steps, plannedEpochs: epochs }: RunProgress,
+  engine: EngineReport,
+): StartEvent {
+  const { trainDataset, evalDataset, outputDir = '', model, config } = options;
+  const whole = {
+    ...{ modelName: model.dir, outputDir, peftConfig: model.adapter?.config ?? null },
+    ...config,
+    ...{ trainingConfig: args, adaptiveLossConfig: adaptiveLoss },
+  };
+  return {
+    ...{ type: 'start', runName: args.runName, outputDir, steps, epochs },
+    ...{ ...countRows(trainDataset, evalDataset), ...engine },
+    ...{ config: plain(whole) as RunConfiguration, versions: versions() },
+  };
+}
+
+function versions(): RunVersions {
+  const { libtorch, cpuCapability } = loadAddon();
+  const platform = `${process.platform}-${process.arch}`;
+  return {
+    adaptiveTrainer: packageVersion(),
+    libtorch,
+    node: process.versions.node,
+    platform,
+    cpuCapability,
+  };
+}
+
+/**
+ * A copy of a configuration that survives JSON and holds no access tokens; rows in memory become their number.
+ * @param path the objects that it is in
+ */
+function plain(value: unknown, key = '', path: readonly unknown[] = []): unknown {
+  if (typeof value === 'string') return redactSecrets(value);
+  if (typeof value === 'function') return `[function ${value.name || 'without a name'}]`;
+  if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (path.includes(value)) return '[itself]';
+  const inside = [...path, value];
+  if (Array.isArray(value)) {
+    if (key === 'train' || key === 'eval') return `[${value.length} rows]`;
+    return value.map((item) => plain(item, '', inside));
+  }
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item, name, inside)]));
+}
