@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import stringWidth from 'string-width';
 import type { DatasetPreview, RowPreview } from '../data/preview-datasets.js';
+import { leftOut } from '../data/left-out.js';
 import type { TokenRun } from '../data/tokens/token-runs.js';
 import { format } from '../common/format.js';
 
@@ -40,14 +41,10 @@ function dataset(preview: DatasetPreview, options: PreviewTextOptions, colors: C
 }
 
 function facts(preview: DatasetPreview, { maxLengthToken, isFull }: PreviewTextOptions): [string, string][] {
-  const { counted, isAll, usable, tooLong, noTrainedToken, skipped } = preview;
+  const { counted, isAll, usable, badRows } = preview;
   const count = (rows: number) => `${format.count(rows)} ${rows === 1 ? 'row' : 'rows'}`;
   const looked = isAll ? `all ${count(counted)}` : `the first ${count(counted)}`;
-  const dropped = [
-    tooLong > 0 && `${format.count(tooLong)} with more than ${format.count(maxLengthToken)} tokens`,
-    noTrainedToken > 0 && `${format.count(noTrainedToken)} without a trained token`,
-    skipped > 0 && `${format.count(skipped)} skipped by the processing function`,
-  ].filter((part) => part !== false);
+  const dropped = leftOut(preview, maxLengthToken);
   const files = [
     preview.trainFiles !== null && `${preview.trainFiles.length} to train`,
     preview.evalFiles !== null && `${preview.evalFiles.length} to evaluate`,
@@ -56,6 +53,7 @@ function facts(preview: DatasetPreview, { maxLengthToken, isFull }: PreviewTextO
   return [
     ['rows', `of ${looked}, ${format.count(usable)} usable`],
     ['dropped', dropped.join(', ') || 'none'],
+    ...badRows.map(({ where, reason }): [string, string] => ['', printable(`${where}: ${reason}`)]),
     [
       'tokens',
       `${format.count(preview.meanTokens)} a row on average, ${format.share(preview.trainedShare, 1)} of them trained; ` +

@@ -3,6 +3,7 @@ import type { TrainAdaptivelyOptions } from '../config/schema/train-adaptively-o
 import { AdaptiveTrainerError } from '../errors.js';
 import type { MixProgress } from '../events/dataset-report.js';
 import type { HubEvent } from '../events/hub-event.js';
+import { datasetsText } from '../trackers/terminal/datasets-text.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { hubPrinter } from '../trackers/terminal/hub-printer.js';
 import { ProgressBar } from '../trackers/terminal/progress-bar.js';
@@ -109,6 +110,7 @@ function personView(): View {
     onData: data.onProgress,
     onEvent(event) {
       data.clear();
+      if (event.type === 'datasets') console.error(datasetsText(event.report));
       if (event.type === 'evaluate') evaluation = event;
       if (event.type === 'end') end = event;
       bar.onEvent(event);

@@ -1,9 +1,12 @@
+import { JsonNumber } from './json-number.js';
+
 const longest = 60; // characters of a string that are worth repeating
 
 /** A received value in words for an error message: `the string "4"`, `an array of 2`, `NaN`, `nothing`. */
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
+  if (value instanceof JsonNumber) return value.text;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   switch (typeof value) {
     case 'string':

@@ -13,14 +13,17 @@ import { mixOrder } from './mix/mix-order.js';
 import type { DatasetReport, MixProgress } from '../events/dataset-report.js';
 import type { MixedDatasets } from './mix/mixed-datasets.js';
 import { mixedRows, type ChosenRows } from './mix/mixed-rows.js';
+import { nothingLeft } from './nothing-left.js';
 import { openDataset } from './sources/open-dataset.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
 import type { DatasetTables } from '../config/datasets/read-plans.js';
 import { planMixing, type MixingOptions } from '../config/datasets/plan-mixing.js';
+import { badRow } from './chats/bad-row.js';
+import { ignoredColumnsNote } from './chats/ignored-columns-note.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 
-type OneFunction = DataProcessingFunction | null | undefined;
+type OneFunction = DataProcessingFunction | string | null | undefined;
 
 /** `datasetsConfig`, in which rows in memory may stand in place of a path. */
 export type MixerDatasetsConfig = { [Style in LearningStyle]?: readonly DatasetEntry[] | null } & {
@@ -116,7 +119,7 @@ export class DatasetMixer {
       const rows = await encodeSplit(plan, 'train', source.train(), files?.train, context);
       const validation =
         source.eval && (await encodeSplit(plan, 'eval', source.eval(), files?.eval, context));
-      if (rows.rows.length === 0) empty.push(this.nothingLeft(plan, rows));
+      if (rows.rows.length === 0) empty.push(nothingLeft(plan, rows, this.maxLengthToken));
       else encoded.push({ plan, rows, validation });
     }
     await context.close(); // what the threads took is needed for the lists of rows
@@ -133,7 +136,9 @@ export class DatasetMixer {
     for (const { plan, rows, validation } of encoded) {
       const divided = divideRows(rows.rows.length, validation?.rows.length, plan.limit);
       this.warnOfEval(plan, rows, validation);
-      report.push(makeReport(plan, divided, rows, validation));
+      const made = makeReport(plan, divided, rows, validation);
+      if (made.ignoredColumns.length > 0) this.onWarning(ignoredColumnsNote(plan, made.ignoredColumns));
+      report.push(made);
       const { style, name } = plan;
       train.push({ rows: rows.rows, chosen: divided.train, style, source: name });
       evaluation.push({ rows: (validation ?? rows).rows, chosen: divided.eval, style, source: name });
@@ -149,7 +154,7 @@ export class DatasetMixer {
       try {
         const source = await openDataset(plan, this.onWarning, this.options.fetchHubDataset);
         // A user's function may count its calls or have other effects, so it is not tried out.
-        if (plan.process === null) await tryFirstRow(plan, source);
+        if (plan.process === null && plan.onBadRow === 'stop') await tryFirstRow(plan, source);
         sources.set(plan, source);
       } catch (error) {
         if (!AdaptiveTrainerError.isInstance(error)) throw error;
@@ -158,34 +163,6 @@ export class DatasetMixer {
     }
     throwTogether(errors);
     return sources;
-  }
-
-  private nothingLeft(plan: DatasetPlan, rows: EncodedSplit): AdaptiveTrainerError {
-    const { maxLengthToken } = this;
-    const { read, tooLong, noTrainedToken, skipped, shortestTooLong } = rows;
-    const advice = [
-      tooLong > 0 && `raise maxLengthToken (max_length_token), ${shortestTooLong} for the shortest row`,
-      noTrainedToken > 0 && 'give rows an assistant answer',
-      skipped > 0 && 'let the processing function return more rows',
-      read === 0 && 'give it rows',
-    ].filter((line) => line !== false);
-    return new AdaptiveTrainerError(
-      'DATASET_INVALID',
-      `Expected rows to train on in dataset "${plan.name}" (${plan.path}) but none is left: of ${read} read, ${tooLong} ` +
-        `have more than ${maxLengthToken} tokens, ${noTrainedToken} have no token to train, and ${skipped} were skipped ` +
-        `by the processing function. To change that: ${advice.join('; ')}; or remove the dataset.`,
-      {
-        details: {
-          dataset: plan.name,
-          style: plan.style,
-          read,
-          tooLong,
-          noTrainedToken,
-          skipped,
-          maxLengthToken,
-        },
-      },
-    );
   }
 
   private warnOfEval(plan: DatasetPlan, rows: EncodedSplit, validation: EncodedSplit | undefined): void {
@@ -229,6 +206,9 @@ function makeReport(
     droppedTooLong: sum((part) => part.tooLong),
     droppedNoTrainedToken: sum((part) => part.noTrainedToken),
     skippedByFunction: sum((part) => part.skipped),
+    skippedBad: sum((part) => part.bad),
+    badRows: [...rows.badRows, ...(validation?.badRows ?? [])].slice(0, badRow.mostListed),
+    ignoredColumns: [...new Set([...rows.ignoredColumns, ...(validation?.ignoredColumns ?? [])])],
     trimmedTo: divided.isTrimmed ? plan.limit : null,
     evalFrom: divided.eval.length === 0 ? 'none' : source,
     tokens: divided.train.reduce((total, row) => total + rows.rows.lengths[row]!, 0),

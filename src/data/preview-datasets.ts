@@ -1,5 +1,5 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import { encodeChat } from '../tokenizer/encode/encode-chat.js';
+import { encodeRow } from './tokens/encode-row.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { DatasetPlan } from '../config/datasets/dataset-plan.js';
 import type { DatasetSource, Sample } from './sources/dataset-source.js';
@@ -9,6 +9,9 @@ import type { LearningStyle } from '../events/learning-style.js';
 import { openDataset } from './sources/open-dataset.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
 import type { DatasetTables } from '../config/datasets/read-plans.js';
+import type { BadRow } from '../events/dataset-report.js';
+import { badRow } from './chats/bad-row.js';
+import { ignoredColumnsNote } from './chats/ignored-columns-note.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 import { tokenRuns, type TokenRun } from './tokens/token-runs.js';
@@ -61,6 +64,10 @@ export interface DatasetPreview {
   tooLong: number;
   noTrainedToken: number;
   skipped: number;
+  /** Rows that cannot be used, where `onBadRow` is `skip`; `badRows` has the first ten. */
+  bad: number;
+  badRows: BadRow[];
+  ignoredColumns: string[];
   /** Of the rows that were not skipped. */
   longest: number;
   /** Of the usable rows. */
@@ -108,10 +115,17 @@ async function previewOf(
       break;
     }
     preview.counted++;
-    const row = await previewRow(plan, sample, options, preview.rows.length < rows);
+    const row = await previewRow(plan, sample, options, preview).catch((error: unknown) =>
+      badRow.orThrow(plan, sample, error),
+    );
     await pacer.breathe();
     if (row === null) {
       preview.skipped++;
+      continue;
+    }
+    if ('reason' in row) {
+      preview.bad++;
+      if (preview.badRows.length < badRow.mostListed) preview.badRows.push(row);
       continue;
     }
     if (preview.rows.length < rows) preview.rows.push(row);
@@ -124,6 +138,8 @@ async function previewOf(
       trained += row.trainedTokens;
     }
   }
+  if (preview.ignoredColumns.length > 0)
+    options.onWarning?.(ignoredColumnsNote(plan, preview.ignoredColumns));
   preview.meanTokens = preview.usable === 0 ? 0 : tokens / preview.usable;
   preview.trainedShare = tokens === 0 ? 0 : trained / tokens;
   return preview;
@@ -135,7 +151,8 @@ function emptyPreview(plan: DatasetPlan, source: DatasetSource): DatasetPreview 
     ...{ name, style, path, limit, systemPrompt, contextMode },
     trainFiles: source.files?.train ?? null,
     evalFiles: source.files?.eval ?? null,
-    ...{ counted: 0, isAll: true, usable: 0, tooLong: 0, noTrainedToken: 0, skipped: 0 },
+    ...{ counted: 0, isAll: true, usable: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, bad: 0 },
+    ...{ badRows: [], ignoredColumns: [] },
     ...{ longest: 0, meanTokens: 0, trainedShare: 0, rows: [] },
   };
 }
@@ -144,13 +161,16 @@ async function previewRow(
   plan: DatasetPlan,
   sample: Sample,
   options: PreviewOptions,
-  isShown: boolean,
+  preview: DatasetPreview,
 ): Promise<RowPreview | null> {
   const { tokenizer, maxLengthToken = 4096, trainOnHeader = false, onWarning = () => {} } = options;
-  const chat = await sampleToChat(plan, sample);
-  if (chat === null) return null;
+  const made = await sampleToChat(plan, sample);
+  if (made === null) return null;
+  const isNew = (column: string) => !preview.ignoredColumns.includes(column);
+  preview.ignoredColumns.push(...made.ignored.filter(isNew));
+  const isShown = preview.rows.length < (options.rows ?? 3);
   try {
-    const { inputIds, labels } = encodeChat(tokenizer, chat, { trainOnHeader, onWarning });
+    const { inputIds, labels } = encodeRow(tokenizer, made.chat, { trainOnHeader, onWarning });
     const trainedTokens = labels.subarray(1).reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
     const isTooLong = inputIds.length > maxLengthToken;
     return {
@@ -161,6 +181,9 @@ async function previewRow(
   } catch (cause) {
     if (!AdaptiveTrainerError.isInstance(cause)) throw cause;
     const message = `Dataset "${plan.name}" (${plan.path}), ${sample.where}: ${cause.message}`;
-    throw new AdaptiveTrainerError(cause.code, message, { details: { ...cause.details }, cause });
+    throw new AdaptiveTrainerError(cause.code, message, {
+      details: { ...cause.details, reason: cause.message },
+      cause,
+    });
   }
 }

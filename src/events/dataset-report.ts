@@ -1,5 +1,12 @@
 import type { LearningStyle } from './learning-style.js';
 
+/** A row that could not be used. */
+export interface BadRow {
+  /** `row 12 (rows.jsonl line 13)` */
+  where: string;
+  reason: string;
+}
+
 /** What became of one dataset. Counts are of rows, over its training and its validation part, unless said otherwise. */
 export interface DatasetReport {
   /** The name as configured, without its `:|:K`. */
@@ -15,6 +22,12 @@ export interface DatasetReport {
   droppedNoTrainedToken: number;
   /** Rows for which the processing function returned null. */
   skippedByFunction: number;
+  /** Rows left out because they could not be used, where `onBadRow` is `skip`. */
+  skippedBad: number;
+  /** The first ten of them. */
+  badRows: BadRow[];
+  /** Columns with text or lists that no row shape reads. */
+  ignoredColumns: string[];
   /** K of `name:|:K` where it left training rows out, else null. */
   trimmedTo: number | null;
   /** Where the evaluation rows come from: the dataset's own split, rows held out of its training rows, or none. */

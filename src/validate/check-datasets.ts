@@ -1,16 +1,24 @@
 import { join, resolve } from 'node:path';
 import type { DatasetFiles } from '../config/datasets/dataset-files.js';
 import type { DatasetLocation, DatasetPlan } from '../config/datasets/dataset-plan.js';
-import type { Sample } from '../data/sources/dataset-source.js';
+import type { MixProgress } from '../events/dataset-report.js';
+import { format } from '../common/format.js';
+import { ignoredColumnsNote } from '../data/chats/ignored-columns-note.js';
+import { leftOut } from '../data/left-out.js';
+import { MixContext } from '../data/mix/mix-context.js';
+import { nothingLeft } from '../data/nothing-left.js';
+import type { DatasetSource, Sample } from '../data/sources/dataset-source.js';
+import { encodeSplit, type EncodedSplit } from '../data/tokens/encode-split.js';
+import { isFromFile } from '../config/datasets/file-function.js';
 import { openDataset } from '../data/sources/open-dataset.js';
 import { sampleToChat } from '../data/chats/sample-to-chat.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { checkAccess } from '../hub/client/check-access.js';
 import { findDataset } from '../hub/datasets/download-dataset.js';
 import type { HubSettings } from '../common/hub-settings.js';
-import { encodeChat } from '../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { askHub } from './ask-hub.js';
+import type { TrainingConfig } from '../config/schema/parsed-config.js';
 import type { ConfigFault } from '../common/config-fault.js';
 
 /** What to check. */
@@ -19,14 +27,19 @@ export interface CheckDatasets {
   datasets: readonly DatasetPlan[];
   /** Undefined where there is none to try chats on. */
   tokenizer: Tokenizer | undefined;
+  /** Undefined where it has faults of its own. */
+  trainingConfig: TrainingConfig | undefined;
   settings: HubSettings;
   onNote: (note: string) => void;
+  /** How many rows of each split are looked at; Infinity: all. */
+  rows: number;
+  onProgress: (progress: MixProgress) => void;
 }
 
 /**
- * Opens every dataset on this disk and tries the first row of each split: that it can be read, makes a chat, and that
- * the model's chat template takes it. Of a dataset of the Hub it looks for the files; their rows are tried where they are
- * in the cache.
+ * Opens every dataset on this disk and tries its rows: that each can be read, makes a chat, and that the model's chat
+ * template takes it; and tells how many are too long, or have nothing to train. Of a dataset of the Hub it looks for the files;
+ * their rows are tried where they are in the cache.
  */
 export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]> {
   const faults: ConfigFault[] = [];
@@ -45,7 +58,7 @@ export async function checkDatasets(check: CheckDatasets): Promise<ConfigFault[]
 
 /** @returns what the Hub has against it @throws AdaptiveTrainerError what is wrong on this disk */
 async function faultOfDataset(plan: DatasetPlan, check: CheckDatasets): Promise<string | undefined> {
-  const { settings, tokenizer, onNote } = check;
+  const { settings, onNote } = check;
   let [fault, isRead]: [string | undefined, boolean] = [undefined, true];
   const source = await openDataset(plan, onNote, async (id, location, onWarning) => {
     const noteOn = (note: string) => onNote(`${plan.path}: ${note}`);
@@ -58,8 +71,8 @@ async function faultOfDataset(plan: DatasetPlan, check: CheckDatasets): Promise<
     return files ?? { train: [], eval: undefined };
   });
   if (!isRead) return fault;
-  await trySplit(plan, source.train(), tokenizer, onNote);
-  if (source.eval !== undefined) await trySplit(plan, source.eval(), tokenizer, onNote);
+  await trySplit(plan, 'train', source, check);
+  await trySplit(plan, 'eval', source, check);
   return undefined;
 }
 
@@ -81,22 +94,63 @@ async function findOnHub(
   return { train: local(chosen.train), eval: chosen.eval && local(chosen.eval) };
 }
 
+/** Reads the rows of a split as a run would, and keeps their tokens for it. */
 async function trySplit(
   plan: DatasetPlan,
-  samples: AsyncIterable<Sample>,
-  tokenizer: Tokenizer | undefined,
-  onWarning: (message: string) => void,
+  split: 'train' | 'eval',
+  source: DatasetSource,
+  { tokenizer, trainingConfig, rows, onNote, onProgress }: CheckDatasets,
 ): Promise<void> {
-  for await (const sample of samples) {
-    // A user's function may have effects, so it is not tried out; the files are open, which says something too.
-    const chat = plan.process === null ? await sampleToChat(plan, sample) : null;
-    if (chat === null || tokenizer === undefined) return;
-    try {
-      encodeChat(tokenizer, chat, { onWarning });
-    } catch (error) {
-      if (!AdaptiveTrainerError.isInstance(error)) throw error;
-      throw new AdaptiveTrainerError(error.code, `${sample.where}: ${error.message}`, { cause: error });
+  const samples = split === 'train' ? source.train : source.eval;
+  if (samples === undefined) return;
+  // A user's function may have effects, so it is not tried out; the files are opened, which says something too.
+  const isTried = plan.process === null || isFromFile(plan.process);
+  if (!isTried || tokenizer === undefined || trainingConfig === undefined) {
+    for await (const sample of samples()) {
+      if (isTried) await sampleToChat(plan, sample);
+      return;
     }
     return;
+  }
+  const { maxLengthToken, trainOnHeader } = trainingConfig;
+  const isAll = rows === Infinity;
+  const context = await MixContext.create({
+    ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning: onNote, onProgress },
+    cacheDir: isAll ? undefined : null,
+  });
+  try {
+    const tried = isAll ? samples() : firstRows(samples(), rows);
+    const files = source.files?.[split];
+    const encoded = await encodeSplit({ ...plan, onBadRow: 'skip' }, split, tried, files, context);
+    if (encoded.bad > 0 && plan.onBadRow === 'stop') throw badRows(encoded);
+    if (split === 'train' && encoded.rows.length === 0 && isAll)
+      throw nothingLeft(plan, encoded, maxLengthToken);
+    const left = leftOut(encoded, maxLengthToken);
+    const what = `${split === 'eval' ? 'validation ' : ''}rows${isAll ? '' : ' (the first ones)'}`;
+    if (left.length > 0) {
+      onNote(`${plan.path}: of ${format.count(encoded.read)} ${what} of "${plan.name}", ${left.join(', ')}`);
+    }
+    if (split === 'train' && encoded.ignoredColumns.length > 0)
+      onNote(ignoredColumnsNote(plan, encoded.ignoredColumns));
+  } finally {
+    await context.close();
+  }
+}
+
+function badRows({ bad, badRows: listed, read }: EncodedSplit): AdaptiveTrainerError {
+  const rest = bad > listed.length ? `; and ${format.count(bad - listed.length)} more` : '';
+  const reasons = listed.map(({ where, reason }) => `${where}: ${reason.replace(/\.$/, '')}`).join('; ');
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `expected rows that can be used, but ${format.count(bad)} of ${format.count(read)} cannot: ${reasons}${rest}. Mend ` +
+      `them, or set "onBadRow": "skip" in the dataset's datasetsKwargs to leave them out`,
+  );
+}
+
+async function* firstRows(samples: AsyncIterable<Sample>, count: number): AsyncGenerator<Sample> {
+  let given = 0;
+  for await (const sample of samples) {
+    if (given++ >= count) return;
+    yield sample;
   }
 }

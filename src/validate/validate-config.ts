@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import path from 'node:path';
+import type { MixProgress } from '../events/dataset-report.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -23,15 +24,24 @@ export interface ValidatedConfig {
   notes: string[];
 }
 
+/** How much is looked at. */
+export interface ValidateOptions {
+  /** Rows of each split that are tried. Default: all; their tokens are kept for the run. */
+  rows?: number;
+  /** Told how far the reading of datasets is. */
+  onProgress?: (progress: MixProgress) => void;
+}
+
 /**
  * Checks a whole configuration without training: what `parseConfig` checks; that the model, the datasets, a place for
  * the output and the repository to upload to are there, on this disk or, unless HF_HUB_OFFLINE is set, on the Hub; and
- * that the first row of each split on this disk can be rendered and encoded. Relative paths start at the current directory.
+ * that every row of each split on this disk can be rendered and encoded. Relative paths start at the current directory.
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all of it, with `details.faults` and `details.notes`
  */
 export async function validateConfig(
   input: unknown,
   env: NodeJS.ProcessEnv = process.env,
+  { rows = Infinity, onProgress = () => {} }: ValidateOptions = {},
 ): Promise<ValidatedConfig> {
   const parts = configParts(input, env);
   const notes = parts.reader.warnings
@@ -39,7 +49,10 @@ export async function validateConfig(
     .map(({ message }) => message);
   // A Hub that does not answer shall not keep anybody waiting for long.
   const settings = hubSettings(env, { attempts: 2 });
-  const faults = [...parts.reader.faults, ...(await new Checks(parts, settings, notes).run())];
+  const faults = [
+    ...parts.reader.faults,
+    ...(await new Checks(parts, settings, notes, { rows, onProgress }).run()),
+  ];
   throwFaults(faults, { notes });
   return { config: wholeConfig(parts), notes };
 }
@@ -52,6 +65,7 @@ class Checks {
     private readonly parts: ConfigParts,
     private readonly settings: HubSettings,
     private readonly notes: string[],
+    private readonly looking: Required<ValidateOptions>,
   ) {}
 
   async run(): Promise<ConfigFault[]> {
@@ -60,7 +74,11 @@ class Checks {
     if (datasets !== undefined) {
       const { settings } = this;
       const onNote = (note: string) => void this.notes.push(note);
-      this.faults.push(...(await checkDatasets({ datasets, tokenizer, settings, onNote })));
+      const found = await checkDatasets({
+        ...{ datasets, trainingConfig, tokenizer, settings, onNote },
+        ...this.looking,
+      });
+      this.faults.push(...found);
     }
     if (outputDir !== undefined) this.refuse(this.spell('outputDir'), await faultOfOutput(outputDir));
     if (typeof huggingfaceRepo === 'string') {

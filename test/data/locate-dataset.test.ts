@@ -18,6 +18,8 @@ function plan(name: string, location: Partial<DatasetLocation> = {}): DatasetPla
       memory: null,
       limit: null,
       process: null,
+      columns: null,
+      onBadRow: 'stop',
     },
     ...{ contextMode: false, systemPrompt: '', location: { ...nowhere, ...location } },
   };

@@ -30,7 +30,15 @@ function config(more: object = {}) {
 
 function record(): RunRecord {
   const run = new RunRecord();
-  const counts = { droppedTooLong: 0, droppedNoTrainedToken: 0, skippedByFunction: 0, trimmedTo: null };
+  const counts = {
+    droppedTooLong: 0,
+    droppedNoTrainedToken: 0,
+    skippedByFunction: 0,
+    skippedBad: 0,
+    badRows: [],
+    ignoredColumns: [],
+    trimmedTo: null,
+  };
   run.onEvent({
     type: 'datasets',
     report: datasets.map((name, index) => ({

@@ -1,3 +1,4 @@
+import type { ColumnNames } from './column-names.js';
 import type { DataProcessingFunction, InMemoryDataset } from './datasets-config.js';
 import type { LearningStyle } from '../../events/learning-style.js';
 
@@ -28,6 +29,10 @@ export interface DatasetPlan {
   /** Null: the built-in recognition of columns. */
   process: DataProcessingFunction | null;
   contextMode: string | boolean;
+  /** What its columns are; null: they are recognised by their names. */
+  columns: ColumnNames | null;
+  /** What a row that cannot be used does: end the run, or be left out and counted. */
+  onBadRow: 'stop' | 'skip';
   /** Empty: none. */
   systemPrompt: string;
 }

@@ -1,3 +1,4 @@
+import type { ColumnNames } from './column-names.js';
 import type { LearningStyle } from '../../events/learning-style.js';
 import type { ProcessedRow } from '../../events/processed-row.js';
 
@@ -21,7 +22,8 @@ export type DatasetEntry = string | InMemoryDataset;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- both are whatever the user's dataset and settings hold
 export type DataProcessingFunction = (sample: any, contextMode: any) => ProcessedRow | Promise<ProcessedRow>;
 
-type FunctionOrNull = DataProcessingFunction | null | undefined;
+/** A function, or where it is: `./rows.mjs#toPair`, an export of a JavaScript module. */
+type FunctionOrNull = DataProcessingFunction | string | null | undefined;
 
 /**
  * Which datasets to train on, listed by how each is learned, and how their rows are read. An entry is a path
@@ -60,6 +62,11 @@ export interface DatasetKwargsInput {
   /** Files of the dataset, where their names do not tell their splits. */
   dataFiles?: FilesOrBySplit | null;
   data_files?: FilesOrBySplit | null;
+  /** Which column is what, where their names do not tell: `{ user: 'ask', assistant: 'reply' }`. */
+  columns?: ColumnNames | null;
+  /** A row that cannot be used: `stop` (default) ends the run, `skip` leaves it out, counts and lists it. */
+  onBadRow?: 'stop' | 'skip' | null;
+  on_bad_row?: 'stop' | 'skip' | null;
   /** Handed to the data processing function. */
   contextMode?: unknown;
   context_mode?: unknown;

@@ -1,6 +1,7 @@
 import type { ConfigReader } from '../read/config-reader.js';
 import type { DataProcessingFunction } from './datasets-config.js';
 import { describeValue } from '../../common/describe-value.js';
+import { fileFunction } from './file-function.js';
 import { configPath } from '../read/config-path.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { findDatasetKey } from './find-dataset-key.js';
@@ -31,11 +32,13 @@ export class ProcessingFunctions {
 
   private set(owner: string, value: unknown, path: string): void {
     if (value === undefined) return;
-    if (value !== null && typeof value !== 'function') {
+    if (typeof value === 'string' && value.trim() !== '') {
+      this.set(owner, fileFunction(value), path);
+    } else if (value !== null && typeof value !== 'function') {
       this.reader.faults.push({
         path,
         code: 'INVALID',
-        message: `expected a function (which only code can give, not JSON) or null, received ${describeValue(value)}`,
+        message: `expected a function, one in a file ("./rows.mjs#toPair") or null, received ${describeValue(value)}`,
       });
     } else if (owner === '') {
       this.common = value as FunctionOrNull;

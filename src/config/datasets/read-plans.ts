@@ -9,7 +9,7 @@ import type { DatasetPlan } from './dataset-plan.js';
 import { findDatasetKey } from './find-dataset-key.js';
 import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
 import { ProcessingFunctions } from './processing-functions.js';
-import { readDatasetKwargs } from './read-dataset-kwargs.js';
+import { readDatasetKwargs, type DatasetKwargs } from './read-dataset-kwargs.js';
 
 /** The tables that say more about datasets than their list does. */
 export interface DatasetTables {
@@ -148,13 +148,14 @@ class Planner {
       return undefined;
     }
     this.entries.push(written);
-    const { location, contextMode } = this.kwargs(written);
+    const { contextMode, ...kwargs } = this.kwargs(written);
     return asParsed({
       name,
       style,
       path,
       memory: typeof entry === 'string' ? null : entry,
-      location: asParsedWhole(location),
+      ...kwargs,
+      location: asParsedWhole(kwargs.location),
       limit: rows === undefined ? null : Number(rows),
       process: this.functions.find(written, style),
       // The two style names ask "is this dataset learned that way?"; anything else is the function's own business.
@@ -164,7 +165,7 @@ class Planner {
     });
   }
 
-  private kwargs(written: string): ReturnType<typeof readDatasetKwargs> {
+  private kwargs(written: string): DatasetKwargs {
     const table = this.tables.datasetsKwargs;
     const key = findDatasetKey(table, written);
     return readDatasetKwargs(

@@ -1,6 +1,9 @@
+import { losslessJson } from '../../common/lossless-json.js';
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
+import type { BadRow } from '../../events/dataset-report.js';
 import type { Sample } from '../sources/dataset-source.js';
 import type { EventLoopPacer } from '../tokens/event-loop-pacer.js';
+import { badRow } from './bad-row.js';
 import { sampleToChat } from './sample-to-chat.js';
 
 /** Chats of neighbouring rows, on their way to be tokenized. */
@@ -9,6 +12,10 @@ export interface ChatChunk {
   text: string;
   /** Index and place of the row of each chat. */
   rows: { index: number; where: string }[];
+  /** Rows of this chunk that could not be read. */
+  bad: BadRow[];
+  /** Columns of text or lists that were met for the first time and not looked at. */
+  ignored: string[];
   /** Rows read so far, of which some were skipped. */
   read: number;
   skipped: number;
@@ -30,26 +37,33 @@ export async function* chatChunks(
   pacer: EventLoopPacer,
 ): AsyncGenerator<ChatChunk> {
   let texts: string[] = [];
-  let rows: ChatChunk['rows'] = [];
+  let open: Pick<ChatChunk, 'rows' | 'bad' | 'ignored'> = { rows: [], bad: [], ignored: [] };
   let [characters, read, skipped, done] = [0, 0, 0, 0];
+  const told = new Set<string>();
   const take = (): ChatChunk => {
-    const chunk = { text: `[${texts.join(',')}]`, rows, read, skipped, done };
-    [texts, rows, characters] = [[], [], 0];
+    const chunk = { text: `[${texts.join(',')}]`, ...open, read, skipped, done };
+    [texts, open, characters] = [[], { rows: [], bad: [], ignored: [] }, 0];
     return chunk;
   };
   for await (const sample of samples) {
-    const chat = await sampleToChat(plan, sample);
+    const made = await sampleToChat(plan, sample).catch((error: unknown) =>
+      badRow.orThrow(plan, sample, error),
+    );
     read++;
     done = sample.done;
-    if (chat === null) {
+    if (made === null) {
       skipped++;
+    } else if ('reason' in made) {
+      open.bad.push(made);
     } else {
-      const text = JSON.stringify(chat);
+      const text = losslessJson.stringify(made.chat);
       texts.push(text);
-      rows.push({ index: sample.index, where: sample.where });
+      open.rows.push({ index: sample.index, where: sample.where });
+      open.ignored.push(...made.ignored.filter((column) => !told.has(column)));
+      made.ignored.forEach((column) => told.add(column));
       characters += text.length;
     }
-    if (rows.length >= chunkRows || characters >= chunkCharacters) yield take();
+    if (open.rows.length + open.bad.length >= chunkRows || characters >= chunkCharacters) yield take();
     await pacer.breathe();
   }
   done = 1;

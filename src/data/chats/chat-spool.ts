@@ -20,7 +20,8 @@ export class ChatSpool {
   private file: { handle: FileHandle; path: string } | undefined;
 
   async add(chunk: ChatChunk): Promise<void> {
-    this.hash.update(chunk.text);
+    // Rows that could not be read make no chat, but belong to what is told of the split.
+    this.hash.update(JSON.stringify([chunk.text, chunk.bad, chunk.ignored]));
     const line = JSON.stringify(chunk);
     this.kept.push(line);
     this.characters += line.length;

@@ -1,9 +1,14 @@
 import { describeValue } from '../../common/describe-value.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
-import { AdaptiveTrainerError } from '../../errors.js';
+import type { ColumnNames } from '../../config/datasets/column-names.js';
+import type { Chat } from '../../events/chat.js';
 import type { ChatMessage } from '../../events/chat-message.js';
 import { chatMessages } from './chat-messages.js';
+import { mapColumns } from './map-columns.js';
 import { reasoningMarks } from './reasoning-marks.js';
+import { rowFault } from './row-fault.js';
+import { sideColumns } from './side-columns.js';
+import { textOf } from './text-of.js';
 
 type Row = Record<string, unknown>;
 
@@ -11,7 +16,15 @@ type Row = Record<string, unknown>;
 interface Shape {
   columns: string;
   fits: (row: Row) => boolean;
-  read: (row: Row, contextMode: unknown) => ChatMessage[];
+  /** `used`: the columns that it looks at. */
+  read: (row: Row, contextMode: unknown) => { messages: ChatMessage[]; used: readonly string[] };
+}
+
+/** What a row became, and which of its columns were not looked at. */
+export interface ProcessedColumns {
+  chat: Chat;
+  /** Those of them that hold text or a list. */
+  ignored: string[];
 }
 
 const has =
@@ -22,20 +35,34 @@ const has =
 const pair = (user: string, assistant: string): Shape => ({
   columns: `${user}, ${assistant}`,
   fits: has(user, assistant),
-  read: (row) => exchange(text(row, user), text(row, assistant)),
+  read: (row) => ({
+    messages: exchange(text(row, user), text(row, assistant)),
+    used: [user, assistant],
+  }),
+});
+
+const conversation = (column: string): Shape => ({
+  columns: column,
+  fits: has(column),
+  read: (row) => ({
+    messages: chatMessages(row[column], column).map((message) =>
+      message.role === 'assistant' && typeof message.content === 'string'
+        ? { ...message, content: reasoningMarks(message.content) }
+        : message,
+    ),
+    used: [column],
+  }),
 });
 
 // The first that fits is taken, so richer shapes stand before those whose columns they contain.
 const shapes: Shape[] = [
-  { columns: 'messages', fits: has('messages'), read: (row) => chatMessages(row['messages'], 'messages') },
   {
-    columns: 'conversations',
-    fits: has('conversations'),
-    read: (row) =>
-      chatMessages(row['conversations'], 'conversations').map((message) =>
-        message.role === 'assistant' ? { ...message, content: reasoningMarks(message.content) } : message,
-      ),
+    columns: 'messages',
+    fits: has('messages'),
+    read: (row) => ({ messages: chatMessages(row['messages'], 'messages'), used: ['messages'] }),
   },
+  conversation('conversations'),
+  conversation('conversation'),
   pair('query', 'response'),
   pair('prompt', 'target_price_continuation'),
   pair('problem', 'solution'),
@@ -44,23 +71,23 @@ const shapes: Shape[] = [
     fits: has('question_with_context', 'answer'),
     read: (row, contextMode) => {
       const column = contextMode || !('question' in row) ? 'question_with_context' : 'question';
-      return exchange(text(row, column), text(row, 'answer'));
+      const used = ['question', 'question_with_context', 'answer'];
+      return { messages: exchange(text(row, column), text(row, 'answer')), used };
     },
   },
   pair('question', 'answer'),
-  { columns: 'prompt, response', fits: has('prompt', 'response'), read: (row) => continued(row, 'response') },
-  {
-    columns: 'prompt, completion',
-    fits: has('prompt', 'completion'),
-    read: (row) => continued(row, 'completion'),
-  },
+  pair('question', 'response'),
+  continued('response'),
+  continued('completion'),
   {
     columns: 'instruction, input (optional), output',
     fits: (row) => 'instruction' in row && ('output' in row || 'response' in row),
     read: (row) => {
-      const extra = ['input', 'context'].find((key) => typeof row[key] === 'string' && row[key] !== '');
-      const asked = text(row, 'instruction') + (extra === undefined ? '' : `\n\n${text(row, extra)}`);
-      return exchange(asked, text(row, 'output' in row ? 'output' : 'response'));
+      const answer = 'output' in row ? 'output' : 'response';
+      const extras = ['input', 'context'].filter((key) => !isNothing(row[key]));
+      const asked = ['instruction', ...extras].map((key) => text(row, key)).join('\n\n');
+      const used = ['instruction', 'input', 'context', answer];
+      return { messages: exchange(asked, text(row, answer)), used };
     },
   },
   pair('input', 'output'),
@@ -69,37 +96,66 @@ const shapes: Shape[] = [
 
 /**
  * Turns a row of one of the usual shapes into a chat: `messages` (OpenAI), `conversations` (ShareGPT), and pairs of
- * columns such as `question` and `answer`.
+ * columns such as `question` and `answer`, each with what `sideColumns` finds beside; or `text`, which is trained as it is.
  *
  * @param contextMode takes `question_with_context` in place of `question` when it is true
+ * @param columns where the configuration says what the columns are: no shape is looked for
  * @throws AdaptiveTrainerError `DATASET_INVALID` when no shape fits, or a column does not hold what it should
  */
-export function processRow(row: unknown, contextMode: unknown = false): ChatMessage[] {
+export function processRow(
+  row: unknown,
+  contextMode: unknown = false,
+  columns: ColumnNames | null = null,
+): ProcessedColumns {
   if (!isPlainObject(row)) {
-    throw new AdaptiveTrainerError(
-      'DATASET_INVALID',
-      `Expected a row that is an object but found ${describeValue(row)}.`,
-    );
+    throw rowFault(`Expected a row that is an object but found ${describeValue(row)}.`);
   }
+  if (columns !== null) return { chat: mapColumns(row, columns), ignored: [] };
   const shape = shapes.find(({ fits }) => fits(row));
-  if (shape !== undefined) return shape.read(row, contextMode);
-  const keys = Object.keys(row);
-  throw new AdaptiveTrainerError(
-    'DATASET_INVALID',
-    `Expected a row with one of these sets of columns: ${shapes.map(({ columns }) => columns).join(' | ')}; but its ` +
-      `columns are: ${keys.join(', ') || 'none'}. Say how to read it with a function: ` +
-      `dataProcessingFunction: (sample, contextMode) => [sample.${keys[0] ?? 'question'}, sample.${keys[1] ?? 'answer'}].`,
-    { details: { keys } },
+  if (shape === undefined && 'text' in row) {
+    return { chat: { text: text(row, 'text') }, ignored: ignored(row, ['text']) };
+  }
+  if (shape === undefined) throw noShape(Object.keys(row));
+  const { messages, used } = shape.read(row, contextMode);
+  const { used: beside, ...chat } = sideColumns(row, messages, used);
+  return { chat, ignored: ignored(row, [...used, ...beside]) };
+}
+
+function ignored(row: Row, used: readonly string[]): string[] {
+  const carries = (value: unknown) =>
+    Array.isArray(value) ? value.length > 0 : typeof value === 'string' && value.trim() !== '';
+  return Object.keys(row).filter((key) => !used.includes(key) && carries(row[key]));
+}
+
+function noShape(keys: string[]): Error {
+  const names = keys.map((key) => JSON.stringify(key));
+  const [user = '"question"', assistant = '"answer"'] = names;
+  const get = (name: string) => (/^"[A-Za-z_$][\w$]*"$/.test(name) ? `.${name.slice(1, -1)}` : `[${name}]`);
+  return rowFault(
+    `Expected a row with one of these sets of columns: ${shapes.map(({ columns }) => columns).join(' | ')} | text; but its ` +
+      `columns are: ${keys.join(', ') || 'none'}. Say which columns to read in datasetsKwargs (datasets_kwargs), ` +
+      `"columns": { "user": ${user}, "assistant": ${assistant} }, or with a function: ` +
+      `dataProcessingFunction: (sample) => [sample${get(user)}, sample${get(assistant)}].`,
+    { keys },
   );
 }
 
-/** `prompt` and what follows it: two strings, or two lists of messages as in TRL. */
-function continued(row: Row, answer: string): ChatMessage[] {
-  const [asked, answered] = [row['prompt'], row[answer]];
-  if (Array.isArray(asked) && Array.isArray(answered)) {
-    return [...chatMessages(asked, 'prompt'), ...chatMessages(answered, answer)];
-  }
-  return exchange(text(row, 'prompt'), reasoningMarks(text(row, answer)));
+/** `prompt` and what follows it: two strings, or lists of messages as in TRL. */
+function continued(answer: string): Shape {
+  return {
+    columns: `prompt, ${answer}`,
+    fits: has('prompt', answer),
+    read: (row) => {
+      const used = ['prompt', answer];
+      const isList = (column: string) => Array.isArray(row[column]);
+      if (!isList('prompt') && !isList(answer)) {
+        return { messages: exchange(text(row, 'prompt'), reasoningMarks(text(row, answer))), used };
+      }
+      const turns = (column: string, role: string) =>
+        isList(column) ? chatMessages(row[column], column) : [{ role, content: text(row, column) }];
+      return { messages: [...turns('prompt', 'user'), ...turns(answer, 'assistant')], used };
+    },
+  };
 }
 
 function exchange(user: string, assistant: string): ChatMessage[] {
@@ -109,14 +165,10 @@ function exchange(user: string, assistant: string): ChatMessage[] {
   ];
 }
 
-/** A column as text. Numbers and booleans are written out; anything else would become nonsense in the text. */
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || value === '';
+}
+
 function text(row: Row, column: string): string {
-  const value = row[column];
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw new AdaptiveTrainerError(
-    'DATASET_INVALID',
-    `Expected the column "${column}" to be a string but found ${describeValue(value)}.`,
-    { details: { column } },
-  );
+  return textOf(row[column], `the column "${column}"`);
 }

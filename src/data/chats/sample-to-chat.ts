@@ -1,11 +1,24 @@
 import { describeValue } from '../../common/describe-value.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../../errors.js';
-import type { ChatMessage } from '../../events/chat-message.js';
+import type { Chat } from '../../events/chat.js';
 import { chatMessages } from './chat-messages.js';
+import { checkValues } from './check-values.js';
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import type { Sample } from '../sources/dataset-source.js';
 import { processRow } from './process-row.js';
+import { rowFault } from './row-fault.js';
+import { textOf } from './text-of.js';
+import { userValues } from './user-values.js';
+import { withoutNulls } from './without-nulls.js';
+import { withSystem } from './with-system.js';
+
+/** What a row became. */
+export interface SampleChat {
+  chat: Chat;
+  /** Columns that hold text or a list and were not looked at. */
+  ignored: readonly string[];
+}
 
 /**
  * The chat of one row: by the dataset's processing function, or the built-in one; with the dataset's system prompt in
@@ -13,48 +26,82 @@ import { processRow } from './process-row.js';
  *
  * @throws AdaptiveTrainerError `DATASET_INVALID`, naming dataset, row and columns
  */
-export async function sampleToChat(plan: DatasetPlan, sample: Sample): Promise<ChatMessage[] | null> {
-  let messages: ChatMessage[] | null;
+export async function sampleToChat(plan: DatasetPlan, sample: Sample): Promise<SampleChat | null> {
   try {
-    if (plan.process === null) messages = processRow(sample.value, plan.contextMode);
-    else messages = checkReturn(await (plan.process(sample.value, plan.contextMode) as unknown));
+    if (sample.fault !== undefined) throw sample.fault;
+    const made = await readSample(plan, sample);
+    if (made === null) return null;
+    return { ...made, chat: finished(made.chat, plan.systemPrompt, sample) };
   } catch (cause) {
     throw explain(plan, sample, cause);
   }
-  return messages === null ? null : withSystemPrompt(messages, plan.systemPrompt);
 }
 
-/** A row may have a system message of its own: then both stand there, the configured one first. */
-function withSystemPrompt(messages: ChatMessage[], prompt: string): ChatMessage[] {
-  if (prompt === '') return messages;
-  const [first, ...rest] = messages;
-  if (first?.role !== 'system') return [{ role: 'system', content: prompt }, ...messages];
-  return [{ ...first, content: first.content === '' ? prompt : `${prompt}\n\n${first.content}` }, ...rest];
+async function readSample({ process, contextMode, columns }: DatasetPlan, sample: Sample) {
+  if (process === null) return processRow(sample.value, contextMode, columns);
+  const returned: unknown = await process(userValues.plain(sample.value), contextMode);
+  const chat = readReturn(userValues.restored(returned));
+  return chat === null ? null : { chat, ignored: [] };
 }
 
-function checkReturn(value: unknown): ChatMessage[] | null {
+/** The whole chat as the template is to see it, checked to arrive there as it is. */
+function finished(chat: Chat, systemPrompt: string, { nullIsAbsent = false }: Sample): Chat {
+  if ('text' in chat) return chat;
+  const clean = nullIsAbsent ? withoutNulls : <Value>(value: Value) => value;
+  const { messages, tools, variables } = chat;
+  const whole = {
+    messages: withSystem(
+      messages.map((message) =>
+        message.content === null ? { ...clean(message), content: message.content } : clean(message),
+      ),
+      systemPrompt,
+    ),
+    ...(tools === undefined ? {} : { tools: clean(tools) }),
+    ...(variables === undefined ? {} : { variables: clean(variables) }),
+  };
+  for (const [name, value] of Object.entries(whole)) checkValues(value, name);
+  return whole;
+}
+
+function readReturn(value: unknown): Chat | null {
   if (value === null) return null;
   if (Array.isArray(value)) {
-    const [user, assistant, ...more] = value as unknown[];
-    if (typeof user === 'string' && typeof assistant === 'string' && more.length === 0)
-      return exchange(user, assistant);
-    if (value.length > 0 && value.every(isPlainObject)) return chatMessages(value, 'messages');
+    const given = value as unknown[];
+    if (given.length === 2 && given.every(isScalar)) return exchange(given[0], given[1]);
+    if (given.length > 0 && given.every(isPlainObject)) return messagesOnly(given);
   } else if (isPlainObject(value)) {
-    const { user, assistant } = value;
-    if (typeof user === 'string' && typeof assistant === 'string') return exchange(user, assistant);
+    const { user, assistant, messages, text, tools, variables } = value;
+    if (isScalar(user) && isScalar(assistant)) return exchange(user, assistant);
+    if (typeof text === 'string') return { text: textOf(text, 'its text') };
+    if (Array.isArray(messages)) {
+      return {
+        ...messagesOnly(messages),
+        ...(Array.isArray(tools) ? { tools: tools as unknown[] } : {}),
+        ...(isPlainObject(variables) ? { variables } : {}),
+      };
+    }
   }
-  throw new AdaptiveTrainerError(
-    'DATASET_INVALID',
-    `Expected it to return [user, assistant], { user, assistant }, an array of { role, content } messages, or null to ` +
-      `skip the row, but received ${describeReturn(value)}.`,
+  throw rowFault(
+    `Expected it to return [user, assistant], { user, assistant }, an array of { role, content } messages, ` +
+      `{ messages, tools, variables }, { text }, or null to skip the row, but received ${describeReturn(value)}.`,
   );
 }
 
-function exchange(user: string, assistant: string): ChatMessage[] {
-  return [
-    { role: 'user', content: user },
-    { role: 'assistant', content: assistant },
-  ];
+function isScalar(value: unknown): boolean {
+  return value !== undefined && value !== null && !Array.isArray(value) && !isPlainObject(value);
+}
+
+function messagesOnly(messages: readonly unknown[]): Chat {
+  return { messages: chatMessages(messages, 'messages', { anyRole: true }) };
+}
+
+function exchange(user: unknown, assistant: unknown): Chat {
+  return {
+    messages: [
+      { role: 'user', content: textOf(user, 'what the user says') },
+      { role: 'assistant', content: textOf(assistant, 'what the assistant answers') },
+    ],
+  };
 }
 
 function describeReturn(value: unknown): string {
@@ -67,12 +114,19 @@ function describeReturn(value: unknown): string {
 
 function explain(plan: DatasetPlan, sample: Sample, cause: unknown): AdaptiveTrainerError {
   const keys = isPlainObject(sample.value) ? Object.keys(sample.value) : [];
-  const subject = plan.process === null ? 'could not be read' : 'failed in its data processing function';
+  const subject =
+    plan.process === null || sample.fault !== undefined
+      ? 'could not be read'
+      : 'failed in its data processing function';
   const said = cause instanceof Error ? cause.message : String(cause);
   const columns = keys.length === 0 ? '' : ` Its columns: ${keys.join(', ')}.`;
+  const known = AdaptiveTrainerError.isInstance(cause) ? cause.details : {};
   return new AdaptiveTrainerError(
     'DATASET_INVALID',
     `Dataset "${plan.name}" (${plan.path}), ${sample.where} ${subject}: ${said}${/[.!?]$/.test(said) ? '' : '.'}${columns}`,
-    { details: { dataset: plan.name, row: sample.index, where: sample.where, keys }, cause },
+    {
+      details: { ...known, reason: said, dataset: plan.name, row: sample.index, where: sample.where, keys },
+      cause,
+    },
   );
 }

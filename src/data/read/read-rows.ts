@@ -9,6 +9,10 @@ export interface FileRow {
   value: unknown;
   /** The place in words: the file, and the line, element or row. */
   where: string;
+  /** Why the row could not be read; the file goes on after it. */
+  fault?: AdaptiveTrainerError;
+  /** Whether a null stands for a member that is not there, as in files that are made from Arrow. */
+  nullIsAbsent?: boolean;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { AdaptiveTrainerError } from '../../errors.js';
 import type { DatasetFiles } from '../../config/datasets/dataset-files.js';
 
 /** One row of a dataset and where it stands. */
@@ -9,6 +10,10 @@ export interface Sample {
   where: string;
   /** How much of the split has been read, about, from 0 to 1. */
   done: number;
+  /** Why its row could not be read. */
+  fault?: AdaptiveTrainerError;
+  /** Whether a null stands for a member that is not there, as in files that are made from Arrow. */
+  nullIsAbsent?: boolean;
 }
 
 /** The rows of one dataset; each call reads them from the start. */

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { loadFileFunction } from '../../config/datasets/file-function.js';
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import type { DatasetSource, Sample } from './dataset-source.js';
 import type { FetchHubDataset } from './fetch-hub-dataset.js';
@@ -15,6 +16,7 @@ export async function openDataset(
   onWarning: (message: string) => void,
   fetchHub?: FetchHubDataset,
 ): Promise<DatasetSource> {
+  await loadFileFunction(plan.process);
   const { memory } = plan;
   if (memory !== null) {
     const evaluated = memory.eval ?? undefined;
@@ -45,7 +47,7 @@ async function* fromFiles(paths: readonly string[]): AsyncGenerator<Sample> {
   for (const [number, path] of paths.entries()) {
     for await (const row of readRows(path, (bytes) => (inside = bytes))) {
       const done = Math.min(1, (before + inside) / total);
-      yield { value: row.value, index, where: `row ${index} (${row.where})`, done };
+      yield { ...row, index, where: `row ${index} (${row.where})`, done };
       index++;
     }
     [before, inside] = [before + sizes[number]!, 0];

@@ -1,5 +1,8 @@
-import type { ChatMessage } from '../../events/chat-message.js';
-import { encodeChat, type EncodeChatOptions } from '../../tokenizer/encode/encode-chat.js';
+import { losslessJson } from '../../common/lossless-json.js';
+import { AdaptiveTrainerError, type ErrorCode } from '../../errors.js';
+import type { Chat } from '../../events/chat.js';
+import type { EncodeChatOptions } from '../../tokenizer/encode/encode-chat.js';
+import { encodeRow } from './encode-row.js';
 import type { Tokenizer } from '../../tokenizer/tokenizer.js';
 import { GrowingUint32 } from './growing-uint32.js';
 import { tokenWord } from './token-word.js';
@@ -18,6 +21,17 @@ export interface TokenizedRows {
   noTrainedToken: number;
 }
 
+/** A chat that could not be tokenized. */
+export interface TokenizerFailure {
+  /** Its place among the chats of its chunk. */
+  row: number;
+  code: ErrorCode;
+  message: string;
+  details: Record<string, unknown>;
+  /** Only on the main thread: it does not get across. */
+  cause?: unknown;
+}
+
 /** Renders chats, encodes them and leaves out what cannot be trained on. The same on any thread. */
 export class ChatTokenizer {
   private readonly words = new GrowingUint32();
@@ -34,8 +48,8 @@ export class ChatTokenizer {
   ) {}
 
   /** @throws AdaptiveTrainerError see `encodeChat` */
-  add(chat: readonly ChatMessage[]): void {
-    const { inputIds, labels } = encodeChat(this.tokenizer, chat, this.options);
+  add(chat: Chat): void {
+    const { inputIds, labels } = encodeRow(this.tokenizer, chat, this.options);
     if (inputIds.length > this.maxLengthToken) {
       this.tooLong++;
       this.shortestTooLong = Math.min(this.shortestTooLong, inputIds.length);
@@ -56,6 +70,31 @@ export class ChatTokenizer {
     this.words.append(words);
     this.lengths.append(Uint32Array.of(words.length));
     this.trained.append(Uint32Array.of(trained));
+  }
+
+  /**
+   * Adds the chats of a chunk, and gives back those that could not be.
+   * @param text a JSON list of chats
+   * @param breathe called after each
+   */
+  async addAll(text: string, breathe: (row: number) => Promise<void>): Promise<TokenizerFailure[]> {
+    const failures: TokenizerFailure[] = [];
+    for (const [row, chat] of (losslessJson.parse(text) as Chat[]).entries()) {
+      try {
+        this.add(chat);
+      } catch (cause) {
+        if (!AdaptiveTrainerError.isInstance(cause)) throw cause;
+        failures.push({
+          row,
+          code: cause.code,
+          message: cause.message,
+          details: { ...cause.details },
+          cause,
+        });
+      }
+      await breathe(row + 1);
+    }
+    return failures;
   }
 
   /** What came together since the last call. */

@@ -1,11 +1,14 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import { chatChunks, type ChatChunk } from '../chats/chat-chunks.js';
 import { ChatSpool } from '../chats/chat-spool.js';
+import { badRow } from '../chats/bad-row.js';
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
+import type { BadRow } from '../../events/dataset-report.js';
 import type { Sample } from '../sources/dataset-source.js';
 import type { MixContext } from '../mix/mix-context.js';
 import type { TokenRows } from './token-rows.js';
 import { TokenWriter } from './token-writer.js';
+import type { TokenizerFailure } from './chat-tokenizer.js';
 import type { TokenizerWorkerAnswer } from './tokenizer-worker.js';
 
 /** What became of the rows of one split. */
@@ -14,18 +17,25 @@ export interface SplitCounts {
   tooLong: number;
   noTrainedToken: number;
   skipped: number;
+  /** Rows that could not be used and were left out. */
+  bad: number;
   /** Tokens of the shortest row that was too long; null where none was. */
   shortestTooLong: number | null;
 }
 
 /** The usable rows of one split, and what became of the others. */
 export interface EncodedSplit extends SplitCounts {
+  /** The first of those that could not be used. */
+  badRows: BadRow[];
+  ignoredColumns: string[];
   rows: TokenRows;
 }
 
 /** What is stored beside cached tokens. */
 interface Note {
   counts: SplitCounts;
+  badRows: BadRow[];
+  ignoredColumns: string[];
   warnings: string[];
 }
 
@@ -52,7 +62,9 @@ export async function encodeSplit(
 
 class SplitEncoder {
   private readonly note: Note = {
-    counts: { read: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, shortestTooLong: null },
+    counts: { read: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, bad: 0, shortestTooLong: null },
+    badRows: [],
+    ignoredColumns: [],
     warnings: [],
   };
 
@@ -92,10 +104,11 @@ class SplitEncoder {
   private async cached(path: string): Promise<EncodedSplit | undefined> {
     const found = await this.context.cache?.open(path);
     if (found === undefined) return undefined;
-    const { counts, warnings } = found.note as Note;
+    const { counts, badRows, ignoredColumns, warnings } = found.note as Note;
+    if (counts.bad > 0 && this.plan.onBadRow === 'stop') return undefined; // reading it again will tell which
     warnings.forEach(this.context.warnOnce);
     this.report(counts.read, 1, true);
-    return { rows: found.rows, ...counts };
+    return { rows: found.rows, ...counts, badRows, ignoredColumns };
   }
 
   /** @param path where the tokens are kept; undefined: nowhere */
@@ -120,7 +133,8 @@ class SplitEncoder {
       }
       while (waiting.length > 0) await settle();
       const rows = await writer.finish(this.note);
-      return { rows, ...this.note.counts };
+      const { counts, badRows, ignoredColumns } = this.note;
+      return { rows, ...counts, badRows, ignoredColumns };
     } catch (error) {
       await writer.discard();
       if (!AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')) throw error;
@@ -133,9 +147,16 @@ class SplitEncoder {
   }
 
   private async keep(writer: TokenWriter, chunk: ChatChunk, answer: TokenizerWorkerAnswer): Promise<void> {
-    if ('row' in answer) throw this.failure(chunk, answer);
+    const { counts, badRows, ignoredColumns, warnings } = this.note;
+    const failed = answer.failures.map((failure) =>
+      badRow.orThrow(this.plan, chunk.rows[failure.row]!, this.failure(chunk, failure)),
+    );
+    for (const row of [...chunk.bad, ...failed]) {
+      counts.bad++;
+      if (badRows.length < badRow.mostListed) badRows.push(row);
+    }
+    ignoredColumns.push(...chunk.ignored);
     await writer.append(answer.rows);
-    const { counts, warnings } = this.note;
     const { tooLong, noTrainedToken, shortestTooLong } = answer.rows;
     counts.tooLong += tooLong;
     counts.noTrainedToken += noTrainedToken;
@@ -152,28 +173,18 @@ class SplitEncoder {
 
   private async onThisThread(chunk: ChatChunk): Promise<TokenizerWorkerAnswer> {
     const { chats, pacer, takeWarnings } = this.context;
-    let row = 0;
-    try {
-      for (const chat of JSON.parse(chunk.text) as Parameters<typeof chats.add>[0][]) {
-        chats.add(chat);
-        row++;
-        if (await pacer.breathe()) this.report(chunk.read - chunk.rows.length + row, chunk.done);
-      }
-      return { rows: chats.take(), warnings: takeWarnings() };
-    } catch (cause) {
-      if (!AdaptiveTrainerError.isInstance(cause)) throw cause;
-      chats.take();
-      return { row, code: cause.code, message: cause.message, details: { ...cause.details }, cause };
-    }
+    const failures = await chats.addAll(chunk.text, async (row) => {
+      if (await pacer.breathe()) this.report(chunk.read - chunk.rows.length + row, chunk.done);
+    });
+    return { rows: chats.take(), failures, warnings: takeWarnings() };
   }
 
-  private failure(chunk: ChatChunk, answer: Extract<TokenizerWorkerAnswer, { row: number }>): Error {
-    if (answer.code === undefined) return new Error(answer.message);
-    const { index, where } = chunk.rows[answer.row]!;
+  private failure(chunk: ChatChunk, { row, code, message, details, cause }: TokenizerFailure): Error {
+    const { index, where } = chunk.rows[row]!;
     const { name, path } = this.plan;
-    return new AdaptiveTrainerError(answer.code, `Dataset "${name}" (${path}), ${where}: ${answer.message}`, {
-      details: { ...answer.details, dataset: name, row: index, where },
-      cause: answer.cause,
+    return new AdaptiveTrainerError(code, `Dataset "${name}" (${path}), ${where}: ${message}`, {
+      details: { ...details, reason: message, dataset: name, row: index, where },
+      cause,
     });
   }
 

@@ -36,7 +36,8 @@ export class TokenCache {
       hash.update(JSON.stringify([format, compression, delimiter]));
       for await (const chunk of readBytes(file, { raw: true })) hash.update(chunk);
     }
-    return this.path(['files', hash.digest('hex'), plan.contextMode, plan.systemPrompt]);
+    const { contextMode, systemPrompt, columns } = plan;
+    return this.path(['files', hash.digest('hex'), contextMode, systemPrompt, columns]);
   }
 
   /** The file for chats, by their hash. */

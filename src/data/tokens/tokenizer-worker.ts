@@ -1,10 +1,8 @@
 // Runs in a worker thread of `TokenizerPool`: turns chunks of chats into tokens.
 import { parentPort, workerData } from 'node:worker_threads';
-import { AdaptiveTrainerError, type ErrorCode } from '../../errors.js';
-import type { ChatMessage } from '../../events/chat-message.js';
 import { Tokenizer, type TokenizerRecipe } from '../../tokenizer/tokenizer.js';
 import { collectGarbage } from './collect-garbage.js';
-import { ChatTokenizer, type TokenizedRows } from './chat-tokenizer.js';
+import { ChatTokenizer, type TokenizedRows, type TokenizerFailure } from './chat-tokenizer.js';
 
 /** What a worker is started with. */
 export interface TokenizerWorkerData {
@@ -14,17 +12,11 @@ export interface TokenizerWorkerData {
 }
 
 /** What a worker answers to a chunk, a JSON list of chats. */
-export type TokenizerWorkerAnswer =
-  | { rows: TokenizedRows; warnings: string[] }
-  /** `row`: which chat of the chunk failed. */
-  | {
-      row: number;
-      code: ErrorCode | undefined;
-      message: string;
-      details: Record<string, unknown>;
-      /** Only on the main thread: it does not get across. */
-      cause?: unknown;
-    };
+export interface TokenizerWorkerAnswer {
+  rows: TokenizedRows;
+  failures: TokenizerFailure[];
+  warnings: string[];
+}
 
 const port = parentPort!;
 const { recipe, maxLengthToken, trainOnHeader } = workerData as TokenizerWorkerData;
@@ -33,24 +25,20 @@ const onWarning = (message: string) => void warnings.push(message);
 const chats = new ChatTokenizer(await Tokenizer.again(recipe), maxLengthToken, { trainOnHeader, onWarning });
 collectGarbage();
 
-port.on('message', (text: string) => {
-  let row = 0;
-  try {
-    for (const chat of JSON.parse(text) as ChatMessage[][]) {
-      chats.add(chat);
-      row++;
-    }
-    const rows = chats.take();
-    const answer: TokenizerWorkerAnswer = { rows, warnings: warnings.splice(0) };
-    const buffers = [rows.words, rows.lengths, rows.trained].map((list) => list.buffer as ArrayBuffer);
-    port.postMessage(answer, buffers);
-  } catch (error) {
-    const known = AdaptiveTrainerError.isInstance(error) ? error : undefined;
-    const message = error instanceof Error ? error.message : String(error);
-    // Details are made of plain values but for what a template threw, which cannot be sent.
-    const details =
-      known === undefined ? {} : (JSON.parse(JSON.stringify(known.details)) as Record<string, unknown>);
-    port.postMessage({ row, code: known?.code, message, details } satisfies TokenizerWorkerAnswer);
-  }
+// What is thrown here that is no failure of a chat ends this thread, and with it the work.
+port.on('message', async (text: string) => {
+  const failures = await chats.addAll(text, async () => {});
+  const rows = chats.take();
+  const answer: TokenizerWorkerAnswer = {
+    rows,
+    failures: failures.map(({ cause: _, details, ...failure }) => ({
+      ...failure,
+      // Plain values but for what a template threw, which cannot be sent.
+      details: JSON.parse(JSON.stringify(details)) as Record<string, unknown>,
+    })),
+    warnings: warnings.splice(0),
+  };
+  const buffers = [rows.words, rows.lengths, rows.trained].map((list) => list.buffer as ArrayBuffer);
+  port.postMessage(answer, buffers);
 });
 port.postMessage('ready');
