@@ -273,7 +273,7 @@ describe('processing functions', () => {
     [undefined, /nothing \(is a "return" missing\?\)/],
     ['text', /the string "text"/],
     [['only one'], /\[the string "only one"\]/],
-    [['u', 3], /3\]/],
+    [['u', {}], /an object\]/],
     [{ user: 'u' }, /user: the string "u"/],
     [[{ role: 'user' }], /content of messages\[0\]/],
   ])('may not return %j', async (value, words) => {

@@ -7,6 +7,8 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import { findDatasetKey } from './find-dataset-key.js';
 import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
 
+const isModule = /\.[cm]?[jt]s(#[^#]*)?$/;
+
 type FunctionOrNull = DataProcessingFunction | null;
 
 /** The data processing functions of a configuration, by dataset, by style, and the one for all. */
@@ -32,7 +34,7 @@ export class ProcessingFunctions {
 
   private set(owner: string, value: unknown, path: string): void {
     if (value === undefined) return;
-    if (typeof value === 'string' && value.trim() !== '') {
+    if (typeof value === 'string' && isModule.test(value)) {
       this.set(owner, fileFunction(value), path);
     } else if (value !== null && typeof value !== 'function') {
       this.reader.faults.push({
