@@ -135,6 +135,9 @@ export interface ErrorDetails {
       tooLong?: number;
       noTrainedToken?: number;
       skipped?: number;
+      bad?: number;
+      /** The first ten rows that cannot be used, and why. */
+      badRows?: readonly { where: string; reason: string }[];
       maxLengthToken?: number;
       key?: string;
       keys?: readonly string[];

@@ -69,7 +69,7 @@ class Checks {
   ) {}
 
   async run(): Promise<ConfigFault[]> {
-    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig } = this.parts;
+    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig, trainingConfig } = this.parts;
     const tokenizer = modelName === undefined ? undefined : await this.model(modelName);
     if (datasets !== undefined) {
       const { settings } = this;

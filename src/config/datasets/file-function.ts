@@ -50,7 +50,7 @@ function invalid(spec: string, found: string, path: string, cause?: unknown): Ad
     `Expected a data processing function at ${JSON.stringify(spec)} but ${path} ${found}. Name a JavaScript module ` +
       `(.mjs) and one of its exports: "./rows.mjs#toPair".`,
     {
-      details: { path, faults: [{ path: 'dataProcessingFunction', code: 'INVALID', message: found }] },
+      details: { file: path, faults: [{ path: 'dataProcessingFunction', code: 'INVALID', message: found }] },
       cause,
     },
   );
