@@ -1,8 +1,9 @@
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Tokenizer as Encoder } from '@huggingface/tokenizers';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
+import { replaceFiles, type FileWriter } from '../common/replace-files.js';
 import { ioError } from '../common/write-durably.js';
 import type { ChatMessage } from '../events/chat-message.js';
 import { ChatTemplate, type ChatVariables } from './template/chat-template.js';
@@ -254,25 +255,22 @@ export class Tokenizer {
    */
   async savePretrained(dir: string, options: { paddingSide?: 'left' | 'right' } = {}): Promise<void> {
     const target = resolve(dir);
-    try {
-      await mkdir(target, { recursive: true });
-      if (target !== this.dir) {
-        const present = new Set(await readdir(this.dir));
-        for (const name of ownFiles) {
-          if (present.has(name)) await copyFile(join(this.dir, name), join(target, name));
-        }
-      }
-      await writeFile(
-        join(target, 'tokenizer_config.json'),
-        this.configText(options.paddingSide ?? this.side),
-      );
-      if (this.ownPad !== null) await this.writePadToken(target, this.ownPad);
-      if (this.templateChanged && this.template !== undefined) {
-        await writeFile(join(target, 'chat_template.jinja'), this.template.source);
-      }
-    } catch (cause) {
-      throw ioError(target, cause);
+    const files = new Map<string, FileWriter>();
+    if (target !== this.dir) {
+      const names = await readdir(this.dir).catch((cause: unknown) => {
+        throw ioError(this.dir, cause);
+      });
+      const present = new Set(names);
+      for (const name of ownFiles)
+        if (present.has(name)) files.set(name, (path) => copyFile(join(this.dir, name), path));
     }
+    const text = (name: string, content: string) => files.set(name, (path) => writeFile(path, content));
+    text('tokenizer_config.json', this.configText(options.paddingSide ?? this.side));
+    if (this.ownPad !== null) this.addPadToken(text, this.ownPad);
+    if (this.templateChanged && this.template !== undefined)
+      text('chat_template.jinja', this.template.source);
+    // Files of a tokenizer that was saved there before would be read with those of this one.
+    await replaceFiles(target, files, target === this.dir ? [] : ownFiles);
   }
 
   private configText(side: 'left' | 'right'): string {
@@ -283,15 +281,13 @@ export class Tokenizer {
   }
 
   /** The files beside tokenizer_config.json that name the padding token. */
-  private async writePadToken(target: string, pad: OwnPad): Promise<void> {
+  private addPadToken(text: (name: string, content: string) => void, pad: OwnPad): void {
     const { specialTokensMap } = this.files;
-    if (pad.isAdded) {
-      const json = withPadToken.inTokenizer(readTokenizerJson(this.dir), pad);
-      await writeFile(join(target, 'tokenizer.json'), JSON.stringify(json));
-    }
+    if (pad.isAdded)
+      text('tokenizer.json', JSON.stringify(withPadToken.inTokenizer(readTokenizerJson(this.dir), pad)));
     if (Object.keys(specialTokensMap).length === 0) return;
     const map = { ...specialTokensMap, pad_token: pad.token };
-    await writeFile(join(target, 'special_tokens_map.json'), `${JSON.stringify(map, null, 2)}\n`);
+    text('special_tokens_map.json', `${JSON.stringify(map, null, 2)}\n`);
   }
 
   private idOf(name: string): number | null {

@@ -40,26 +40,11 @@ describe('readDecoderConfig', () => {
   it.each([
     ['llama', { hidden_act: 'quick_gelu' }, /hidden_act/],
     ['gemma2', { hidden_activation: null }, /hidden_activation/],
-    [
-      'mistral',
-      { layer_types: ['sliding_attention', 'full_attention'] },
-      /layer_types.*"full_attention" for/,
-    ],
-    ['llama', { layer_types: ['full_attention', 'linear_attention'] }, /layer_types.*"full_attention" for/],
+    ['llama', { layer_types: ['full_attention', 'linear_attention'] }, /layer_types\[1\].*"full_attention"/],
     [
       'llama',
       { rope_parameters: { rope_type: 'xpos', rope_theta: 1e4 } },
       /rope_parameters\.rope_type.*xpos/,
-    ],
-    [
-      'qwen2',
-      { rope_parameters: { rope_type: 'default', rope_theta: 1e4, mrope_section: [1, 2] } },
-      /rope_parameters\.mrope_section/,
-    ],
-    [
-      'llama',
-      { rope_parameters: { rope_type: 'default', rope_theta: 1e4, partial_rotary_factor: 0.5 } },
-      /partial_rotary_factor/,
     ],
     [
       'gemma2',

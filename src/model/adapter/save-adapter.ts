@@ -1,26 +1,41 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { realpath, writeFile } from 'node:fs/promises';
 import type { StorageType } from '../../engine/addon.js';
-import { writeDurably } from '../../common/write-durably.js';
+import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+import { adapterModelFiles, wholeModelFiles } from '../files/model-forms.js';
 import type { SavableModel } from '../files/savable-model.js';
-import { safetensorsHeader } from '../files/safetensors-header.js';
+import { weightsWriter } from '../files/weights-writer.js';
 import { adapterConfigJson } from './adapter-config.js';
 import { adapterPrefix, isTable } from './adapter-weights.js';
 
-/** Writes adapter_config.json and adapter_model.safetensors as PEFT does, into a folder that is there. */
+/**
+ * Writes adapter_config.json and adapter_model.safetensors as PEFT does. A whole model that lies in the folder goes.
+ * @throws AdaptiveTrainerError INVALID_INPUT for the folder of the base model
+ */
 export async function saveAdapter(model: SavableModel, dir: string, dtype: StorageType): Promise<void> {
+  await refuseBaseFolder(model.dir, dir);
   const { config, base, revision, hasOwnVocabulary, trainable } = model.adapter!;
   const own = new Set(trainable.map(({ name }) => name));
   const tables = model.parameters.filter(({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name));
   const stored = [...trainable, ...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const header = safetensorsHeader(
-    stored.map(({ name, shape }) => ({ name: adapterPrefix + name, shape, dtype })),
-  );
-  const names = stored.map(({ name }) => name);
-  await writeDurably(join(dir, 'adapter_model.safetensors'), (path) =>
-    model.call((native) => native.save({ path, header, names, dtype })),
-  );
   const transposed = model.decoder.names === 'gpt2';
   const text = adapterConfigJson(config, { base, revision, transposed });
-  await writeDurably(join(dir, 'adapter_config.json'), (path) => writeFile(path, text));
+  const files = new Map<string, FileWriter>([
+    ['adapter_model.safetensors', weightsWriter(model, stored, dtype, adapterPrefix)],
+    // From here on the folder is an adapter's.
+    ['adapter_config.json', (path) => writeFile(path, text)],
+  ]);
+  await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
+}
+
+/** Saved over its base, an adapter would be without one. */
+async function refuseBaseFolder(base: string, dir: string): Promise<void> {
+  const real = (path: string) => realpath(path).catch(() => undefined);
+  const [one, other] = await Promise.all([real(base), real(dir)]);
+  if (one === undefined || one !== other) return;
+  throw new AdaptiveTrainerError(
+    'INVALID_INPUT',
+    `Expected another folder than that of the base model to save its adapter in, found ${dir}. Choose another, or merge the adapter first (mergeAdapter()).`,
+    { details: { dir } },
+  );
 }

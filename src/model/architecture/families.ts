@@ -6,10 +6,14 @@ export type Json = Record<string, unknown>;
 export interface Family {
   /** The table of weight names (native/core/model/weight_names.cpp). */
   names: DecoderConfig['names'];
-  /** What transformers 5.18 takes for keys that config.json leaves out, where it matters. */
-  defaults: Json;
-  /** Names that config.json has for the keys read here. */
-  aliases?: Record<string, string>;
+  /** Keys that transformers reads though its configuration class has no such field. Default: those of one rope. */
+  beside?: readonly string[];
+  /** The family's own names for the keys read here. */
+  ownNames?: Record<string, string>;
+  /** Of `ownNames`, those for which transformers takes the common name too, and before its own. */
+  aliases?: readonly string[];
+  /** Even with a head_dim the heads must divide hidden_size. */
+  dividesHidden?: boolean;
   qkvBias?: (config: Json) => boolean;
   outputBias?: (config: Json) => boolean;
   mlpBias?: (config: Json) => boolean;
@@ -34,9 +38,11 @@ export interface Family {
   windows?: 'all' | 'layer_types';
   /** Whether a layer slides when config.json has no layer_types. */
   slides?: (config: Json, layer: number) => boolean;
-  /** The family reads use_sliding_window; false switches windows off. */
-  windowSwitch?: boolean;
+  /** use_sliding_window: false switches windows off for `all` layers, or for those that layer_types does not list. */
+  windowSwitch?: 'all' | 'not listed';
   ropes?: 'one' | 'by layer type' | 'none';
+  /** rope_theta where config.json has none. Default 10000. */
+  ropeTheta?: number;
   /** Whether a layer's queries and keys are rotated. Default: all are. */
   rotates?: (config: Json, layer: number) => boolean;
   /** Rotates the first partial_rotary_factor of each head, and knows the names of Phi-3's longrope. */
@@ -44,6 +50,12 @@ export interface Family {
   /** Keys that change the computation in a way that is not built, with the values that leave it alone. */
   refused?: Record<string, unknown[]>;
 }
+
+/** Read beside the fields of the configuration class in every family with rope. */
+export const ropeKeys = [
+  ...['rope_parameters', 'rope_scaling', 'rope_theta', 'partial_rotary_factor'],
+  ...['original_max_position_embeddings', 'head_dim', 'layer_types'],
+];
 
 const flag = (key: string) => (config: Json) => config[key] === true;
 const always = () => true;
@@ -54,7 +66,7 @@ const listed = (key: string, config: Json, layer: number): unknown => {
 
 const llama: Family = {
   names: 'llama',
-  defaults: { rms_norm_eps: 1e-6, tie_word_embeddings: false },
+  dividesHidden: true,
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
   mlpBias: flag('mlp_bias'),
@@ -62,67 +74,33 @@ const llama: Family = {
 
 const mistral: Family = {
   names: 'llama',
-  defaults: {
-    rms_norm_eps: 1e-6,
-    tie_word_embeddings: false,
-    num_key_value_heads: 8,
-    sliding_window: 4096,
-  },
   windows: 'all',
 };
 
-const qwenDefaults = {
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: false,
-  num_key_value_heads: 32,
-  use_sliding_window: false,
-  sliding_window: 4096,
-  max_window_layers: 28,
-};
 const qwen2: Family = {
   names: 'llama',
-  defaults: qwenDefaults,
   qkvBias: always,
   windows: 'layer_types',
-  windowSwitch: true,
+  windowSwitch: 'all',
   slides: (config, layer) => layer >= Number(config['max_window_layers']),
 };
 
 const qwen3: Family = {
   ...qwen2,
   names: 'qwen3',
-  defaults: { ...qwenDefaults, head_dim: 128 },
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
 };
 
 const phi3: Family = {
   names: 'phi3',
-  defaults: {
-    rms_norm_eps: 1e-5,
-    tie_word_embeddings: false,
-    pad_token_id: 32000,
-    original_max_position_embeddings: 4096,
-    max_position_embeddings: 4096,
-    sliding_window: null,
-  },
   windows: 'all',
   phi3Rope: true,
 };
 
-const gemmaDefaults = {
-  rms_norm_eps: 1e-6,
-  tie_word_embeddings: true,
-  num_key_value_heads: 4,
-  head_dim: 256,
-  hidden_activation: 'gelu_pytorch_tanh',
-  query_pre_attn_scalar: 256,
-  sliding_window: 4096,
-  pad_token_id: 0,
-};
 const gemma2: Family = {
   names: 'gemma2',
-  defaults: { ...gemmaDefaults, final_logit_softcapping: 30, attn_logit_softcapping: 50 },
+  dividesHidden: true,
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
   norm: { normOffset: 1, layerNorm: false },
@@ -138,43 +116,35 @@ const gemma2: Family = {
 const gemma3: Family = {
   ...gemma2,
   names: 'gemma3',
-  defaults: { ...gemmaDefaults, final_logit_softcapping: null, sliding_window_pattern: 6 },
+  beside: [...ropeKeys, 'rope_local_base_freq', 'sliding_window_pattern'],
   // transformers reads attn_logit_softcapping here and never applies it.
   softCaps: { attention: false, logits: true },
-  slides: (config, layer) => (layer + 1) % Number(config['sliding_window_pattern']) !== 0,
+  slides: (config, layer) => (layer + 1) % Number(config['sliding_window_pattern'] ?? 6) !== 0,
   ropes: 'by layer type',
 };
 
 const smollm3: Family = {
   names: 'llama',
-  defaults: {
-    rms_norm_eps: 1e-6,
-    tie_word_embeddings: true,
-    num_key_value_heads: 4,
-    rope_theta: 2e6,
-    use_sliding_window: false,
-    sliding_window: null,
-    no_rope_layer_interval: 4,
-    pad_token_id: 128004,
-  },
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
   mlpBias: flag('mlp_bias'),
   windows: 'layer_types',
-  windowSwitch: true,
+  windowSwitch: 'not listed',
   slides: (config, layer) => !smollm3Rotates(config, layer),
+  ropeTheta: 2e6,
   rotates: smollm3Rotates,
 };
 
-/** no_rope_layers says 1 for a layer that does rotate. */
+/** no_rope_layers says 1 (or anything but 0) for a layer that does rotate. */
 function smollm3Rotates(config: Json, layer: number): boolean {
   const stated = listed('no_rope_layers', config, layer);
-  return stated === undefined ? (layer + 1) % Number(config['no_rope_layer_interval']) !== 0 : stated === 1;
+  return stated === undefined
+    ? (layer + 1) % Number(config['no_rope_layer_interval']) !== 0
+    : Boolean(stated);
 }
 
 const olmo2: Family = {
   names: 'olmo2',
-  defaults: { rms_norm_eps: 1e-5, tie_word_embeddings: false, pad_token_id: 1 },
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
   headNormPerHead: false,
@@ -182,30 +152,15 @@ const olmo2: Family = {
 
 const granite: Family = {
   ...llama,
-  defaults: {
-    ...llama.defaults,
-    attention_multiplier: 1,
-    embedding_multiplier: 1,
-    residual_multiplier: 1,
-    logits_scaling: 1,
-  },
+  dividesHidden: false,
   scoreMultiplierKey: 'attention_multiplier',
   multipliers: true,
 };
 
 const gpt2: Family = {
   names: 'gpt2',
-  defaults: {
-    layer_norm_epsilon: 1e-5,
-    tie_word_embeddings: true,
-    activation_function: 'gelu_new',
-    scale_attn_weights: true,
-    n_positions: 1024,
-    attn_pdrop: 0.1,
-    embd_pdrop: 0.1,
-    resid_pdrop: 0.1,
-  },
-  aliases: {
+  beside: [],
+  ownNames: {
     hidden_size: 'n_embd',
     num_attention_heads: 'n_head',
     num_hidden_layers: 'n_layer',
@@ -213,6 +168,7 @@ const gpt2: Family = {
     max_position_embeddings: 'n_positions',
     rms_norm_eps: 'layer_norm_epsilon',
   },
+  aliases: ['hidden_size', 'num_attention_heads', 'num_hidden_layers', 'max_position_embeddings'],
   qkvBias: always,
   outputBias: always,
   mlpBias: always,

@@ -1,8 +1,11 @@
 import { describeValue } from '../../common/describe-value.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
 import type { DecoderConfig } from '../../engine/addon.js';
+import { configKeys, type ConfigType } from './config-keys.js';
 import { ConfigValues } from './config-values.js';
 import { families, type Family, type Json } from './families.js';
+import { familyConfig } from './family-config.js';
 import { readLayers } from './read-layers.js';
 import { readRopes } from './read-ropes.js';
 
@@ -16,14 +19,22 @@ const refusedInAll: Record<string, unknown[]> = {
   // transformers builds its masks from it, whatever the family.
   is_causal: [true],
   // The name of the file with the weights, in place of the usual ones.
-  transformers_weights: [null],
+  transformers_weights: [null, 'model.safetensors'],
+  // Other values for single layers.
+  per_layer_config: [null],
+  // Quantised weights.
+  quantization_config: [null],
 };
 
 const activations = {
   silu: 'silu',
   swish: 'silu',
   gelu: 'gelu',
+  gelu_python: 'gelu',
   gelu_new: 'gelu_tanh',
+  gelu_fast: 'gelu_tanh',
+  gelu_accurate: 'gelu_tanh',
+  gelu_python_tanh: 'gelu_tanh',
   gelu_pytorch_tanh: 'gelu_tanh',
   relu: 'relu',
 } as const satisfies Record<string, DecoderConfig['activation']>;
@@ -40,8 +51,11 @@ export function readDecoderConfig(
   options: DecoderConfigOptions = {},
 ): DecoderConfig {
   const family = familyOf(config, path);
-  refuse(family, { ...family.defaults, ...config }, path, options);
-  const values = new ConfigValues(withDefaults(config, family));
+  refuse({ ...refusedInAll }, config, path);
+  const values = new ConfigValues(familyConfig(config, family));
+  refuse({ ...family.refused }, values.json, path);
+  refuseDropout(values.json, path, options);
+  checkTypes(values, config);
   const decoder = decoderOf(values, family);
   if (decoder.heads % decoder.kvHeads !== 0) {
     values.fault(
@@ -50,9 +64,14 @@ export function readDecoderConfig(
       decoder.kvHeads,
     );
   }
-  if (values.json['head_dim'] == null && decoder.hiddenSize % decoder.heads !== 0) {
-    const expected = `a divisor of hidden_size (${decoder.hiddenSize}), since there is no head_dim`;
-    values.fault(expected, 'num_attention_heads', decoder.heads);
+  const isDerived = values.json['head_dim'] == null;
+  if ((isDerived || family.dividesHidden) && decoder.hiddenSize % decoder.heads !== 0) {
+    const why = isDerived ? 'since there is no head_dim' : 'as transformers demands';
+    values.fault(
+      `a divisor of hidden_size (${decoder.hiddenSize}), ${why}`,
+      'num_attention_heads',
+      decoder.heads,
+    );
   }
   if (values.faults.length === 0) return decoder;
   throw new AdaptiveTrainerError(
@@ -72,6 +91,7 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
     'intermediate_size',
     family.names === 'gpt2' ? 4 * hiddenSize : undefined,
   );
+  const layers = readLayers(values, family, headDim);
   return {
     names: family.names,
     vocabSize,
@@ -81,7 +101,7 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
     kvHeads: values.size('num_key_value_heads', heads),
     headDim,
     maxPositions: family.learnedPositions ? values.size('max_position_embeddings') : 0,
-    paddingId: family.paddingIdx === false ? -1 : paddingId(json['pad_token_id'], vocabSize),
+    paddingId: family.paddingIdx === false ? -1 : paddingId(values, vocabSize),
     normEps: values.positive('rms_norm_eps'),
     normOffset: family.norm?.normOffset ?? 0,
     layerNorm: family.norm?.layerNorm ?? false,
@@ -101,28 +121,53 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
     logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
     attentionCap: family.softCaps?.attention ? values.positiveOrNone('attn_logit_softcapping') : 0,
     logitsCap: family.softCaps?.logits ? values.positiveOrNone('final_logit_softcapping') : 0,
-    ropes: readRopes(values, family, headDim),
-    layers: readLayers(values, family, headDim),
+    ropes: readRopes(
+      values,
+      family,
+      headDim,
+      layers.some(({ window }) => window > 0),
+    ),
+    layers,
   };
 }
 
-/** config.json under the names read here, with transformers' values for keys it leaves out. */
-function withDefaults(config: Json, family: Family): Json {
-  const all: Json = { ...family.defaults, ...config };
-  for (const [name, alias] of Object.entries(family.aliases ?? {})) all[name] ??= all[alias];
-  return all;
-}
-
 /** As torch.nn.Embedding takes padding_idx: negative ones count from the end. */
-function paddingId(id: unknown, vocabSize: number): number {
+function paddingId(values: ConfigValues, vocabSize: number): number {
+  const id = values.json['pad_token_id'];
   if (!Number.isSafeInteger(id)) return -1;
   const index = (id as number) < 0 ? vocabSize + (id as number) : (id as number);
-  return index >= 0 && index < vocabSize ? index : -1;
+  if (index >= 0 && index < vocabSize) return index;
+  values.fault(`null, or an id below vocab_size (${vocabSize})`, 'pad_token_id', id);
+  return -1;
+}
+
+/** As transformers' strict configuration classes do. */
+function checkTypes(values: ConfigValues, config: Json): void {
+  const fields = configKeys[String(config['model_type'])]!;
+  for (const [key, [types]] of Object.entries(fields)) {
+    if (key in config && !types.some((type) => isOfType(config[key], type)))
+      values.fault(types.map((type) => typeNames[type]).join(' or '), key, config[key]);
+  }
+  // Read beside the fields, it has no default for null.
+  if (values.json['head_dim'] === null && !('head_dim' in fields))
+    values.fault('a whole number', 'head_dim', null);
+}
+
+const typeNames: Record<ConfigType, string> = {
+  ...{ bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a string' },
+  ...{ list: 'a list', dict: 'an object', null: 'null' },
+};
+
+function isOfType(value: unknown, type: ConfigType): boolean {
+  if (type === 'null') return value === null;
+  if (type === 'list') return Array.isArray(value);
+  if (type === 'dict') return isPlainObject(value);
+  if (type === 'int') return Number.isInteger(value);
+  return typeof value === { bool: 'boolean', float: 'number', str: 'string' }[type];
 }
 
 function readActivation(values: ConfigValues, key: string): DecoderConfig['activation'] {
-  // null is not "left out" here: transformers has no function of that name either.
-  const name = values.json[key] === undefined ? 'silu' : values.json[key];
+  const name = values.json[key];
   if (typeof name === 'string' && Object.hasOwn(activations, name)) {
     return activations[name as keyof typeof activations];
   }
@@ -141,23 +186,24 @@ function familyOf(config: Json, path: string): Family {
   );
 }
 
-function refuse(family: Family, config: Json, path: string, { ignoreDropout }: DecoderConfigOptions): void {
-  for (const [key, harmless] of Object.entries({ ...refusedInAll, ...family.refused })) {
+function refuse(harmlessValues: Record<string, unknown[]>, config: Json, path: string): void {
+  for (const [key, harmless] of Object.entries(harmlessValues)) {
     if (key in config && !harmless.includes(config[key])) {
       throw unsupported(path, `${key} ${harmless.map(String).join(' or ')}`, describeValue(config[key]));
     }
   }
+}
+
+function refuseDropout(config: Json, path: string, { ignoreDropout }: DecoderConfigOptions): void {
   for (const key of ['attention_dropout', 'attn_pdrop', 'embd_pdrop', 'resid_pdrop']) {
     const rate = config[key];
-    if (typeof rate !== 'number' || rate === 0 || ignoreDropout) continue;
+    if (typeof rate !== 'number' || rate === 0) continue;
+    if (ignoreDropout && rate > 0 && rate <= 1) continue;
     throw unsupported(
       path,
       `${key} 0, because dropout is not available (pass ignoreDropout: true to train without it)`,
       String(rate),
     );
-  }
-  if (config['quantization_config'] != null) {
-    throw unsupported(path, 'weights that are not quantised', 'a quantization_config');
   }
 }
 

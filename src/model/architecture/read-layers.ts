@@ -30,22 +30,28 @@ function slidingLayers(values: ConfigValues, family: Family, layers: readonly nu
   const stated = json['sliding_window'] != null;
   const on = family.windows !== undefined && (!family.windowSwitch || json['use_sliding_window'] === true);
   const types = json['layer_types'];
-  if (family.windows !== 'layer_types') {
-    // Such a family has no layers that differ: a list that says otherwise is of a model that is not what it claims to be.
-    const own = on && stated ? 'sliding_attention' : 'full_attention';
-    if (types != null && !(Array.isArray(types) && types.every((type) => type === own)))
-      values.fault(`"${own}" for every layer, as this family has it`, 'layer_types', types);
-    return layers.map(() => on && stated);
-  }
-  if (types == null) return layers.map((layer) => on && stated && family.slides!(json, layer));
-  if (!checkLength(values, 'layer_types', layers.length)) return layers.map(() => false);
-  return (types as unknown[]).map((type, i) => {
-    if (type !== 'full_attention' && type !== 'sliding_attention') {
-      values.fault('"full_attention" or "sliding_attention"', `layer_types[${i}]`, type);
-    }
-    if (type === 'sliding_attention' && !on)
+  if (types != null && !checkLength(values, 'layer_types', layers.length)) return layers.map(() => false);
+  if (types != null) checkTypes(values, types as unknown[], family);
+  // A family that has one kind of layer keeps it, whatever a list says.
+  if (family.windows !== 'layer_types') return layers.map(() => on && stated);
+  // Gemma's layers slide by their place alone, and then need a window.
+  const mayBe = on && (stated || !family.windowSwitch);
+  if (types == null) return layers.map((layer) => mayBe && family.slides!(json, layer));
+  return (types as unknown[]).map((type) => {
+    if (type === 'sliding_attention' && !on && family.windowSwitch === 'all')
       values.fault('true', 'use_sliding_window', json['use_sliding_window']);
     return type === 'sliding_attention';
+  });
+}
+
+function checkTypes(values: ConfigValues, types: readonly unknown[], family: Family): void {
+  const maySlide =
+    family.windows === 'layer_types' || (family.windows === 'all' && values.json['sliding_window'] != null);
+  // "attention" is the older name.
+  const known = ['full_attention', 'attention', ...(maySlide ? ['sliding_attention'] : [])];
+  const shown = known.filter((type) => type !== 'attention').map((type) => `"${type}"`);
+  types.forEach((type, i) => {
+    if (!known.includes(String(type))) values.fault(shown.join(' or '), `layer_types[${i}]`, type);
   });
 }
 

@@ -5,91 +5,115 @@ import type { Family, Json } from './families.js';
 
 type Rope = DecoderConfig['ropes'][number];
 
-const ropeKeys: Record<Rope['type'], string[]> = {
-  default: [],
-  linear: ['factor'],
-  dynamic: ['factor', 'original_max_position_embeddings'],
-  llama3: ['factor', 'low_freq_factor', 'high_freq_factor', 'original_max_position_embeddings'],
-  yarn: [
-    'factor',
-    'attention_factor',
-    'beta_fast',
-    'beta_slow',
-    'mscale',
-    'mscale_all_dim',
-    'truncate',
-    'original_max_position_embeddings',
-  ],
-  longrope: ['factor', 'attention_factor', 'short_factor', 'long_factor', 'original_max_position_embeddings'],
-};
-const commonKeys = ['rope_type', 'type', 'rope_theta', 'partial_rotary_factor'];
+const ropeTypes = ['default', 'linear', 'dynamic', 'llama3', 'yarn', 'longrope'] as const;
+/** Types for which transformers notes the length that the model was trained with. */
+const keepsOriginalLength = ['llama3', 'yarn', 'longrope'];
 
 /**
  * The rotary embeddings of a model, as transformers' modeling_rope_utils defines them: one, or for Gemma 3 that of full
  * and that of sliding layers. transformers 5 writes rope_parameters; older configurations have rope_theta and
- * rope_scaling beside each other.
+ * rope_scaling, which win where both are there. Keys that a type of rope does not know are ignored.
  */
-export function readRopes(values: ConfigValues, family: Family, headDim: number): Rope[] {
+export function readRopes(values: ConfigValues, family: Family, headDim: number, slides: boolean): Rope[] {
   if (family.ropes === 'none') return [];
   const { json } = values;
-  const at = json['rope_parameters'] ? 'rope_parameters' : 'rope_scaling';
-  const stated = json[at] ?? {};
-  if (!isPlainObject(stated)) {
-    values.fault('an object', at, stated);
+  const parameters = json['rope_parameters'] ?? null;
+  if (parameters !== null && !isPlainObject(parameters)) {
+    values.fault('an object', 'rope_parameters', parameters);
     return [];
   }
-  if (family.ropes !== 'by layer type') {
-    return [
-      readRope(values, family, headDim, stated, at, (json['rope_theta'] as number | undefined) ?? 10000),
-    ];
+  const at = (where: string, stated: Json) => readRope(values, family, headDim, { stated, at: where });
+  if (family.ropes === 'by layer type') {
+    const full = at('rope_parameters.full_attention', fullRope(values, parameters));
+    const local = layerRope(values, parameters, 'sliding_attention', json['rope_local_base_freq'] ?? 1e4);
+    // One that no layer uses is not looked at.
+    return [full, slides ? at('rope_parameters.sliding_attention', local) : full];
   }
-  const nested = at === 'rope_parameters';
-  const of = (type: string, fallback: number, old: Json) => {
-    const parameters = (nested ? stated[type] : old) ?? {};
-    const where = nested ? `${at}.${type}` : at;
-    if (isPlainObject(parameters)) return readRope(values, family, headDim, parameters, where, fallback);
-    values.fault('an object', where, parameters);
-    return readRope(values, family, headDim, {}, where, fallback);
-  };
+  const scaling = json['rope_scaling'];
+  const where = isTruthy(scaling) ? 'rope_scaling' : 'rope_parameters';
+  const stated = isTruthy(scaling) ? scaling : (parameters ?? {});
+  if (!isPlainObject(stated)) {
+    values.fault('an object', where, stated);
+    return [];
+  }
+  const types = Array.isArray(json['layer_types']) ? (json['layer_types'] as unknown[]) : [];
+  const nested = Object.keys(stated).filter((key) => types.includes(key));
+  if (family.windows === 'layer_types' && nested.length > 0)
+    values.fault('one rope for all layers, as this family has it', where, nested);
+  const theta = 'rope_theta' in json ? json['rope_theta'] : (family.ropeTheta ?? 10_000);
+  const part = json['partial_rotary_factor'];
   return [
-    of('full_attention', (json['rope_theta'] as number | undefined) ?? 1e6, stated),
-    of('sliding_attention', (json['rope_local_base_freq'] as number | undefined) ?? 1e4, {}),
+    at(where, { rope_theta: theta, ...(part == null ? {} : { partial_rotary_factor: part }), ...stated }),
   ];
+}
+
+/** Gemma 3 lays an older rope_scaling over the rope of full layers. */
+function fullRope(values: ConfigValues, parameters: Json | null): Json {
+  const scaling = values.json['rope_scaling'];
+  if (isTruthy(scaling) && !isPlainObject(scaling)) values.fault('an object', 'rope_scaling', scaling);
+  const laid = isPlainObject(scaling) ? scaling : {};
+  if (
+    values.json['rope_scaling'] != null &&
+    parameters !== null &&
+    !isPlainObject(parameters['full_attention'])
+  )
+    values.fault('full_attention, since there is a rope_scaling', 'rope_parameters', parameters);
+  const theta = 'rope_theta' in values.json ? values.json['rope_theta'] : 1e6;
+  return layerRope(values, parameters, 'full_attention', theta, laid);
+}
+
+function layerRope(
+  values: ConfigValues,
+  parameters: Json | null,
+  type: string,
+  theta: unknown,
+  laid: Json = {},
+): Json {
+  const stated = parameters?.[type] ?? {};
+  if (!isPlainObject(stated)) values.fault('an object', `rope_parameters.${type}`, stated);
+  // transformers looks for `truncate` beside the ropes, not in them.
+  const { truncate: _unread, ...own } = { ...(isPlainObject(stated) ? stated : {}), ...laid };
+  const part = values.json['partial_rotary_factor'];
+  return {
+    // Its `type` does not count where transformers has put a rope_type of its own.
+    ...(parameters?.[type] == null ? { rope_type: 'default' } : {}),
+    rope_theta: theta,
+    ...(part == null ? {} : { partial_rotary_factor: part }),
+    ...own,
+    ...(parameters !== null && 'truncate' in parameters ? { truncate: parameters['truncate'] } : {}),
+  };
+}
+
+/** As Python takes it. */
+function isTruthy(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return isPlainObject(value) ? Object.keys(value).length > 0 : Boolean(value);
 }
 
 function readRope(
   values: ConfigValues,
   family: Family,
   headDim: number,
-  stated: Json,
-  at: string,
-  theta: number,
+  { stated, at }: { stated: Json; at: string },
 ): Rope {
   const { json } = values;
   const own = new ConfigValues(Object.fromEntries(Object.entries(stated).map(([k, v]) => [`${at}.${k}`, v])));
   const number = (key: string, fallback?: number) => own.positive(`${at}.${key}`, fallback);
   const type = typeOf(own, family, stated, at);
-  checkKeys(own, stated, at, type);
-  const longest = json['max_position_embeddings'] as number | undefined;
-  const original = originalLength(values, family, own, at, type);
-  const factor =
-    type === 'yarn' || type === 'longrope'
-      ? number('factor', (longest ?? original) / original)
-      : type === 'default'
-        ? 1
-        : number('factor');
-  const dims = rotatedDims(values, family, stated, headDim);
+  const original = originalLength(values, own, at, type, family.ropes === 'by layer type');
+  const dims = rotatedDims(values, own, family, { at, type, headDim });
+  const factor = factorOf(own, at, type, Number(json['max_position_embeddings']) / original);
   const rope: Rope = {
     type,
-    theta: number('rope_theta', theta),
+    theta: number('rope_theta'),
     dims,
     factor,
     attentionFactor: attentionFactor(own, at, type, factor, original),
     lowFrequencyFactor: type === 'llama3' ? number('low_freq_factor') : 1,
     highFrequencyFactor: type === 'llama3' ? number('high_freq_factor') : 4,
-    betaFast: type === 'yarn' ? number('beta_fast', 32) : 32,
-    betaSlow: type === 'yarn' ? number('beta_slow', 1) : 1,
-    truncate: stated['truncate'] !== false,
+    betaFast: type === 'yarn' && stated['beta_fast'] !== 0 ? number('beta_fast', 32) : 32,
+    betaSlow: type === 'yarn' && stated['beta_slow'] !== 0 ? number('beta_slow', 1) : 1,
+    truncate: !('truncate' in stated) || isTruthy(stated['truncate']),
     originalMaxPositions: original,
     shortFactors: factors(own, `${at}.short_factor`, type, dims),
     longFactors: factors(own, `${at}.long_factor`, type, dims),
@@ -99,50 +123,57 @@ function readRope(
 }
 
 function typeOf(own: ConfigValues, family: Family, stated: Json, at: string): Rope['type'] {
-  const type = stated['rope_type'] ?? stated['type'] ?? 'default';
+  const type = 'rope_type' in stated ? stated['rope_type'] : (stated['type'] ?? 'default');
   // Phi-3's first configurations call longrope "su" or "yarn".
   if (family.phi3Rope && (type === 'su' || type === 'yarn')) return 'longrope';
-  if (typeof type === 'string' && Object.hasOwn(ropeKeys, type)) return type as Rope['type'];
-  own.fault(
-    Object.keys(ropeKeys)
-      .map((name) => `"${name}"`)
-      .join(', '),
-    `${at}.rope_type`,
-    type,
-  );
+  const known = family.phi3Rope ? (['default', 'longrope'] as const) : ropeTypes;
+  const found = known.find((one) => one === type);
+  if (found !== undefined) return found;
+  own.fault(known.map((name) => `"${name}"`).join(', '), `${at}.rope_type`, type);
   return 'default';
 }
 
-function checkKeys(own: ConfigValues, stated: Json, at: string, type: Rope['type']): void {
-  for (const [key, value] of Object.entries(stated)) {
-    if (value == null || commonKeys.includes(key) || ropeKeys[type].includes(key)) continue;
-    own.fault(`no such key for rope type "${type}"`, `${at}.${key}`, value);
-  }
+/** yarn and longrope work a factor of null out from the lengths; only longrope may leave it out. */
+function factorOf(own: ConfigValues, at: string, type: Rope['type'], stretch: number): number {
+  if (type === 'default') return 1;
+  const key = `${at}.factor`;
+  const isDerived = type === 'longrope' || (type === 'yarn' && own.json[key] === null);
+  return own.positive(key, isDerived ? stretch : undefined);
 }
 
 function originalLength(
   values: ConfigValues,
-  family: Family,
   own: ConfigValues,
   at: string,
   type: Rope['type'],
+  isOfLayerType: boolean,
 ): number {
-  if (type === 'default' || type === 'linear') return 0;
-  // Phi-3 keeps it beside the rope parameters; dynamic stretches from the configured length on.
-  if (family.phi3Rope) return values.positive('original_max_position_embeddings');
+  // dynamic stretches from the configured length on.
   if (type === 'dynamic') return values.positive('max_position_embeddings');
-  const longest = values.json['max_position_embeddings'] as number | undefined;
-  return own.positive(`${at}.original_max_position_embeddings`, longest);
+  if (!keepsOriginalLength.includes(type)) return 0;
+  // Beside the rope parameters, as Phi-3 has it, it wins.
+  const beside = 'original_max_position_embeddings';
+  if (!isOfLayerType && beside in values.json) return values.positive(beside);
+  const key = `${at}.${beside}`;
+  return own.positive(key, key in own.json ? undefined : Number(values.json['max_position_embeddings']));
 }
 
-function rotatedDims(values: ConfigValues, family: Family, stated: Json, headDim: number): number {
-  const part = stated['partial_rotary_factor'] ?? values.json['partial_rotary_factor'] ?? 1;
-  if (!(typeof part === 'number' && part > 0 && part <= 1)) {
-    values.fault('a number above 0, at most 1', 'partial_rotary_factor', part);
-  } else if (part !== 1 && !family.phi3Rope) {
-    values.fault('1, because this family rotates whole heads', 'partial_rotary_factor', part);
+function rotatedDims(
+  values: ConfigValues,
+  own: ConfigValues,
+  family: Family,
+  { at, type, headDim }: { at: string; type: Rope['type']; headDim: number },
+): number {
+  const key = `${at}.partial_rotary_factor`;
+  const part = key in own.json ? own.json[key] : 1;
+  // Of the families here only Phi-3 rotates a part; in the others transformers overlooks the key or fails over it.
+  const isRead = family.phi3Rope || type !== 'default';
+  if (isRead && !(typeof part === 'number' && part > 0 && part <= 1)) {
+    own.fault('a number above 0, at most 1', key, part);
+  } else if (isRead && part !== 1 && !family.phi3Rope) {
+    own.fault('1, because this family rotates whole heads', key, part);
   }
-  const dims = Math.floor(headDim * Number(part));
+  const dims = isRead && typeof part === 'number' ? Math.floor(headDim * part) : headDim;
   if (dims % 2 !== 0 || dims < 2) values.fault('an even number of rotated entries', 'head_dim', dims);
   return dims;
 }

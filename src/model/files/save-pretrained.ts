@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageType } from '../../engine/addon.js';
 import { expectInput } from '../../common/expect-input.js';
-import { makeFolder, writeDurably } from '../../common/write-durably.js';
-import { safetensorsHeader } from './safetensors-header.js';
+import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
+import { adapterModelFiles, wholeModelFiles } from './model-forms.js';
+import { weightsWriter } from './weights-writer.js';
 import { saveAdapter } from '../adapter/save-adapter.js';
 import type { SavableModel } from './savable-model.js';
 import { configText } from '../architecture/config-text.js';
@@ -26,22 +27,17 @@ export async function savePretrained(
   { dtype = 'float32' }: SaveOptions,
 ): Promise<void> {
   expectInput(Object.hasOwn(storageTypes, dtype), 'dtype', Object.keys(storageTypes).join(' or '), dtype);
-  await makeFolder(dir);
   const type = storageTypes[dtype];
   if (model.adapter !== undefined) return saveAdapter(model, dir, type);
-  const header = safetensorsHeader(model.parameters.map(({ name, shape }) => ({ name, shape, dtype: type })));
-  const names = model.parameters.map(({ name }) => name);
-  await writeDurably(join(dir, 'model.safetensors'), (path) =>
-    model.call((native) => native.save({ path, header, names, dtype: type })),
-  );
   const config = await configJson(model, dtype);
-  await writeDurably(join(dir, 'config.json'), (path) => writeFile(path, config));
   const generation = join(model.dir, 'generation_config.json');
-  if (existsSync(generation)) {
-    await writeDurably(join(dir, 'generation_config.json'), (path) => copyFile(generation, path));
-  }
-  // Shards of a model saved here before would shadow or contradict the single file.
-  await rm(join(dir, 'model.safetensors.index.json'), { force: true });
+  const files = new Map<string, FileWriter>([
+    ['model.safetensors', weightsWriter(model, model.parameters, type)],
+    ['config.json', (path) => writeFile(path, config)],
+  ]);
+  if (existsSync(generation)) files.set('generation_config.json', (path) => copyFile(generation, path));
+  // An adapter that lies in the folder is what is opened there until its adapter_config.json is gone.
+  await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
 }
 
 async function configJson(model: SavableModel, dtype: string): Promise<string> {

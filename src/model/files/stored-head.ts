@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { StoredTensor } from '../../engine/addon.js';
 import type { WeightFile } from './find-weights.js';
 
@@ -30,7 +30,7 @@ export async function storedHead(
   if (!tied || head === undefined) return { tied, files: [...files] };
   const embedding = locate(files, embeddingName);
   if (embedding === undefined) return { tied, files: mapNames(files, headName, embeddingName) };
-  if (!(await sameBytes(head, embedding))) return { tied: false, files: [...files] };
+  if (!(await sameValues(head, embedding))) return { tied: false, files: [...files] };
   return { tied, files: mapNames(files, headName, undefined) };
 }
 
@@ -53,21 +53,50 @@ function mapNames(files: readonly WeightFile[], from: string, to: string | undef
   }));
 }
 
-async function sameBytes(a: Located, b: Located): Promise<boolean> {
-  const bytes = a.tensor.end - a.tensor.begin;
-  if (a.tensor.dtype !== b.tensor.dtype || bytes !== b.tensor.end - b.tensor.begin) return false;
+/** Whether two tensors hold the same values, in whatever types. */
+async function sameValues(a: Located, b: Located): Promise<boolean> {
+  if (a.tensor.shape.join() !== b.tensor.shape.join()) return false;
+  const count = a.tensor.shape.reduce((product, length) => product * length, 1);
   const [left, right] = [await open(a.path), await open(b.path)];
   try {
-    const size = 4 << 20;
-    const buffers = [Buffer.alloc(size), Buffer.alloc(size)] as const;
-    for (let done = 0; done < bytes; done += size) {
-      const count = Math.min(size, bytes - done);
-      await left.read(buffers[0], 0, count, a.tensor.begin + done);
-      await right.read(buffers[1], 0, count, b.tensor.begin + done);
-      if (buffers[0].compare(buffers[1], 0, count, 0, count) !== 0) return false;
+    const atOnce = 1 << 20;
+    for (let first = 0; first < count; first += atOnce) {
+      const length = Math.min(atOnce, count - first);
+      const [one, other] = [await read(left, a, first, length), await read(right, b, first, length)];
+      if (a.tensor.dtype === b.tensor.dtype ? !one.equals(other) : !sameNumbers(one, a, other, b))
+        return false;
     }
     return true;
   } finally {
     await Promise.all([left.close(), right.close()]);
   }
+}
+
+async function read(file: FileHandle, { tensor }: Located, first: number, count: number): Promise<Buffer> {
+  const width = (tensor.end - tensor.begin) / tensor.shape.reduce((product, length) => product * length, 1);
+  const buffer = Buffer.alloc(count * width);
+  await file.read(buffer, 0, buffer.length, tensor.begin + first * width);
+  return buffer;
+}
+
+function sameNumbers(one: Buffer, a: Located, other: Buffer, b: Located): boolean {
+  const [left, right] = [numbersOf(one, a.tensor.dtype), numbersOf(other, b.tensor.dtype)];
+  return left !== undefined && right !== undefined && left.every((value, i) => value === right[i]);
+}
+
+/** Undefined for a type that no head has. */
+function numbersOf(bytes: Buffer, dtype: string): Float32Array | Float64Array | undefined {
+  if (dtype === 'F64') return new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
+  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  if (dtype !== 'BF16' && dtype !== 'F16') return undefined;
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  // bfloat16 is the upper half of float32.
+  if (dtype === 'BF16') return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
+  return Float32Array.from(halves, float16);
+}
+
+function float16(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 }
