@@ -9,7 +9,7 @@ export type { EvaluationReport } from './trainer/evaluation/evaluate-rows.js';
 export type { MicroBatchPlace, MicroBatchReport, StepReport } from './trainer/step/take-step.js';
 export type { TokenBatch, TokenStatisticsArrays } from './trainer/step/token-statistics.js';
 export { fitVocabulary } from './model/fit-vocabulary.js';
-export { DatasetMixer, type DatasetMixerOptions, type MixerDatasetsConfig } from './data/dataset-mixer.js';
+export { DatasetMixer, type DatasetMixerOptions } from './data/dataset-mixer.js';
 export type { DatasetReport, MixProgress } from './events/dataset-report.js';
 export type { MixedDatasets } from './data/mix/mixed-datasets.js';
 export {
@@ -41,7 +41,14 @@ export { adaptiveLoss, type AdaptiveLossOptions, type AdaptiveLossResult } from 
 export type { AdaptiveState, OptimizerReport } from './engine/addon.js';
 export { parseConfig } from './config/read/parse-config.js';
 export { validateConfig, type ValidatedConfig } from './validate/validate-config.js';
-export type { PeftConfigInput, TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
+export type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
+export type {
+  AdaptiveLossConfigInput,
+  LrSchedulerKwargs,
+  PeftConfigInput,
+  TrainingConfigInput,
+  UploadConfigInput,
+} from './config/schema/config-input.js';
 export type {
   AdaptiveLossConfig,
   ParsedConfig,

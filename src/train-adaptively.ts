@@ -28,13 +28,13 @@ import { engineTypes } from './trainer/step/engine-types.js';
 import { runPrecision } from './trainer/step/run-precision.js';
 
 export interface TrainAdaptivelyHooks {
-  /** Told everything that happens, in place of the progress bar. */
+  /** Told everything that happens. Default: none. */
   onEvent?: (event: TrainingEvent) => void;
-  /** Told of downloads from the Hub and of the upload, in place of what is printed about them. */
+  /** Told of downloads from the Hub and of the upload. Default: none. */
   onHub?: (event: HubEvent) => void;
-  /** Told how far the tokenizing of the datasets is, in place of what is printed about it. */
+  /** Told how far the tokenizing of the datasets is. Default: none. */
   onData?: (progress: MixProgress) => void;
-  /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. */
+  /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. Default: none. */
   signal?: AbortSignal;
 }
 

@@ -1,13 +1,11 @@
-import type { DataProcessingFunction, DatasetsConfigInput } from '../config/datasets/datasets-config.js';
+import type { DatasetsConfigInput } from '../config/datasets/datasets-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import type { DatasetEntry } from '../config/datasets/datasets-config.js';
 import type { DatasetPlan } from '../config/datasets/dataset-plan.js';
 import type { DatasetSource } from './sources/dataset-source.js';
 import { divideRows } from './mix/divide-rows.js';
 import { encodeSplit, type EncodedSplit } from './tokens/encode-split.js';
 import type { FetchHubDataset } from './sources/fetch-hub-dataset.js';
-import type { LearningStyle } from '../events/learning-style.js';
 import { MixContext } from './mix/mix-context.js';
 import { mixOrder } from './mix/mix-order.js';
 import type { DatasetReport, MixProgress } from '../events/dataset-report.js';
@@ -23,19 +21,9 @@ import { ignoredColumnsNote } from './chats/ignored-columns-note.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 
-type OneFunction = DataProcessingFunction | string | null | undefined;
-
-/** `datasetsConfig`, in which rows in memory may stand in place of a path. */
-export type MixerDatasetsConfig = { [Style in LearningStyle]?: readonly DatasetEntry[] | null } & {
-  [Style in Capitalize<LearningStyle> as `dataProcessingFunction${Style}`]?: OneFunction;
-} & { [key: `data_processing_function_${string}` | `dataProcessingFunction_${string}`]: OneFunction } & {
-  dataProcessingFunction?: OneFunction;
-  data_processing_function?: OneFunction;
-};
-
 export interface DatasetMixerOptions extends DatasetTables, MixingOptions {
   /** Datasets by learning style, or `datasets` of a parsed configuration, which hold the tables beside it already. */
-  datasetsConfig: MixerDatasetsConfig | DatasetsConfigInput | readonly DatasetPlan[];
+  datasetsConfig: DatasetsConfigInput | readonly DatasetPlan[];
   tokenizer: Tokenizer;
   /** Rows with more tokens are left out and counted. Default 4096. */
   maxLengthToken?: number;

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { PeftConfig } from '../config/schema/parsed-config.js';
-import type { PeftConfigInput } from '../config/schema/train-adaptively-options.js';
+import type { PeftConfigInput } from '../config/schema/config-input.js';
 import { parsePeftConfig } from '../config/read/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';

@@ -1,4 +1,4 @@
-import type { PeftConfigInput } from '../config/schema/train-adaptively-options.js';
+import type { PeftConfigInput } from '../config/schema/config-input.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import type { ComputeType } from '../engine/addon.js';
 

@@ -1,7 +1,4 @@
-import type {
-  AdaptiveLossConfigInput,
-  TrainingConfigInput,
-} from '../config/schema/train-adaptively-options.js';
+import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/schema/config-input.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { DatasetReport } from '../events/dataset-report.js';
 import type { CausalLM } from '../model/causal-lm.js';

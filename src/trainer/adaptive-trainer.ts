@@ -63,6 +63,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   readonly precision: Precision;
   private readonly configWarnings: readonly { code: string; message: string }[];
   private checkpoints: Checkpoints;
+  private readonly options: AdaptiveTrainerOptions;
   private run: Run;
   private hashedRun: Fingerprint | undefined;
 
@@ -70,9 +71,10 @@ export class AdaptiveTrainer extends TrainerEvents {
    * @throws AdaptiveTrainerError CONFIG_INVALID for faults of `args`, all at once; DATASET_INVALID for the first row that
    * cannot be trained on; INVALID_INPUT for a topK above the vocabulary
    */
-  constructor(private readonly options: AdaptiveTrainerOptions) {
+  constructor(options: AdaptiveTrainerOptions) {
     super(options);
-    const { args, adaptiveLoss, warnings } = parseTrainerConfig(options);
+    const { args, adaptiveLoss, outputDir, warnings } = parseTrainerConfig(options);
+    this.options = { ...options, ...(outputDir === undefined ? {} : { outputDir }) };
     this.model = options.model;
     this.args = args;
     this.precision = runPrecision(args);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/read/parse-config.js';
-import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
 
 const dataProcessingFunction = (sample: { user: string; assistant: string }) =>
   [sample.user, sample.assistant] as const;
@@ -60,7 +59,7 @@ const readmeExample = {
     eval_on_start: false,
   },
   adaptive_loss_config: { top_k: 8, adaptive_log_steps: 100 },
-} satisfies TrainAdaptivelyOptions;
+};
 
 describe('the README example of the Python package', () => {
   it('works as it is, and equals the defaults it lists', () => {

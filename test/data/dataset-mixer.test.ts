@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { DatasetMixer, type DatasetMixerOptions } from '../../src/data/dataset-mixer.js';
+import type { DatasetsConfigInput } from '../../src/config/datasets/datasets-config.js';
 import type { MixProgress } from '../../src/events/dataset-report.js';
 import type { MixedDatasets } from '../../src/data/mix/mixed-datasets.js';
 import type { TrainingRow } from '../../src/events/training-row.js';
@@ -385,7 +386,7 @@ describe('system prompts', () => {
 
   test('entries for datasets that are not listed are told', async () => {
     const { warnings } = await build({
-      datasetsConfig: { ...datasetsConfig, data_processing_function_mime: null },
+      datasetsConfig: { ...datasetsConfig, data_processing_function_mime: null } as DatasetsConfigInput,
       datasetSpecificSystemPrompts: { othr: 'x' },
       datasetsKwargs: { mine: {} },
     });

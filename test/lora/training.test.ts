@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
-import type { PeftConfigInput } from '../../src/config/schema/train-adaptively-options.js';
+import type { PeftConfigInput } from '../../src/config/schema/config-input.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import type { StepEvent } from '../../src/events/training-event.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';

@@ -1,5 +1,4 @@
 import type { ColumnNames } from './column-names.js';
-import type { LearningStyle } from '../../events/learning-style.js';
 import type { ProcessedRow } from '../../events/processed-row.js';
 
 /** Rows given in memory in place of a path. */
@@ -22,58 +21,58 @@ export type DatasetEntry = string | InMemoryDataset;
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- both are whatever the user's dataset and settings hold
 export type DataProcessingFunction = (sample: any, contextMode: any) => ProcessedRow | Promise<ProcessedRow>;
 
-/** A function, or where it is: `./rows.mjs#toPair`, an export of a JavaScript module. */
-type FunctionOrNull = DataProcessingFunction | string | null | undefined;
-
 /**
- * Which datasets to train on, listed by how each is learned, and how their rows are read. An entry is a path
- * (`rows.jsonl:|:500` takes 500 rows) or rows in memory. Null as the function of one dataset asks for the built-in
- * recognition of columns; absent, the function of its style or the one for all is used. `datasets_config` of the
- * Python package works as it is.
+ * Which datasets to train on, listed by how each is learned, and how their rows are read. An entry is a path or a name on
+ * the Hub (`rows.jsonl:|:500` takes 500 rows), or rows in memory. A function may also be named by where it is:
+ * `./rows.mjs#toPair`, an export of a JavaScript module.
  */
-export type DatasetsConfigInput = { [Style in LearningStyle]?: readonly DatasetEntry[] | null } & {
-  /** For every dataset that has none of its own and none by its style. */
-  dataProcessingFunction?: FunctionOrNull;
-  data_processing_function?: FunctionOrNull;
-  /** By dataset name (with or without its `:|:K`) or by style. */
-  dataProcessingFunctions?: Readonly<Record<string, FunctionOrNull>>;
-  data_processing_functions?: Readonly<Record<string, FunctionOrNull>>;
-} & {
-  [Key in `dataProcessingFunction${Capitalize<LearningStyle>}`]?: FunctionOrNull;
-} & {
-  [key: `data_processing_function_${string}` | `dataProcessingFunction_${string}`]: FunctionOrNull;
-};
+export interface DatasetsConfigInput {
+  /** Datasets whose ideas are to be learned: tokens are trained whose answer is not among the model's first `topK`. Default: none. */
+  ideas?: readonly DatasetEntry[] | null | undefined;
+  /** Datasets to be learned exactly: every token is trained that the model would get wrong. Default: none. */
+  attention?: readonly DatasetEntry[] | null | undefined;
+  /** Datasets that are learned in both ways. Default: none. */
+  both?: readonly DatasetEntry[] | null | undefined;
+  /** Datasets that share in the common loss alone. Default: none. */
+  misc?: readonly DatasetEntry[] | null | undefined;
+  /** Reads the rows of every dataset that has no function of its own and none by its style. Default: known columns are recognised. */
+  dataProcessingFunction?: DataProcessingFunction | string | null | undefined;
+  /** Functions by dataset name (with or without its `:|:K`) or by style; null: known columns are recognised. Default: none. */
+  dataProcessingFunctions?: Readonly<Record<string, DataProcessingFunction | string | null>> | undefined;
+  /** For the datasets under `ideas`. Default: `dataProcessingFunction`. */
+  dataProcessingFunctionIdeas?: DataProcessingFunction | string | null | undefined;
+  /** For the datasets under `attention`. Default: `dataProcessingFunction`. */
+  dataProcessingFunctionAttention?: DataProcessingFunction | string | null | undefined;
+  /** For the datasets under `both`. Default: `dataProcessingFunction`. */
+  dataProcessingFunctionBoth?: DataProcessingFunction | string | null | undefined;
+  /** For the datasets under `misc`. Default: `dataProcessingFunction`. */
+  dataProcessingFunctionMisc?: DataProcessingFunction | string | null | undefined;
+  /** For the dataset whose name follows. */
+  [key: `dataProcessingFunction_${string}`]: DataProcessingFunction | string | null | undefined;
+}
 
-/** The same once it has been checked. It stays as the user wrote it: `DatasetMixer` takes both spellings. */
-export type DatasetsConfig = DatasetsConfigInput;
+/** One file, several, or either by split. */
+export type FilesOrBySplit =
+  string | readonly string[] | Readonly<Record<string, string | readonly string[]>>;
 
-type FileNames = string | readonly string[];
-type FilesOrBySplit = FileNames | Readonly<Record<string, FileNames>>;
-
-/** The settings of one dataset as a user writes them. */
+/** The settings of one dataset. */
 export interface DatasetKwargsInput {
-  /** Configuration of a Hub dataset that has several, as in `load_dataset(id, name)`. */
-  name?: string | null;
+  /** Configuration of a Hub dataset that has several, as in `load_dataset(id, name)`. Default: the only one. */
+  name?: string | null | undefined;
   /** Branch, tag or commit of a Hub dataset. Default `main`. */
-  revision?: string | null;
-  /** Folder inside the dataset's folder that holds its files. */
-  dataDir?: string | null;
-  data_dir?: string | null;
-  /** Files of the dataset, where their names do not tell their splits. */
-  dataFiles?: FilesOrBySplit | null;
-  data_files?: FilesOrBySplit | null;
-  /** Which column is what, where their names do not tell: `{ user: 'ask', assistant: 'reply' }`. */
-  columns?: ColumnNames | null;
+  revision?: string | null | undefined;
+  /** Folder inside the dataset's folder that holds its files. Default: the dataset's folder. */
+  dataDir?: string | null | undefined;
+  /** Files of the dataset, where their names do not tell their splits. Default: by their names. */
+  dataFiles?: FilesOrBySplit | null | undefined;
+  /** Which column is what, where their names do not tell: `{ user: 'ask', assistant: 'reply' }`. Default: by their names. */
+  columns?: ColumnNames | null | undefined;
   /** A row that cannot be used: `stop` (default) ends the run, `skip` leaves it out, counts and lists it. */
-  onBadRow?: 'stop' | 'skip' | null;
-  on_bad_row?: 'stop' | 'skip' | null;
-  /** Handed to the data processing function. */
+  onBadRow?: 'stop' | 'skip' | null | undefined;
+  /** Handed to the data processing function; see there. Default false. */
   contextMode?: unknown;
-  context_mode?: unknown;
   /** Name of the split to train on. Default `train`. */
-  trainSplit?: string | null;
-  train_split?: string | null;
+  trainSplit?: string | null | undefined;
   /** Name of the split to evaluate on. Default `validation`. */
-  valSplit?: string | null;
-  val_split?: string | null;
+  valSplit?: string | null | undefined;
 }

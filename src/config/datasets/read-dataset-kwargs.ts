@@ -3,18 +3,19 @@ import type { ConfigReader } from '../read/config-reader.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { columnUses, type ColumnNames, type ColumnUse } from './column-names.js';
 import type { DatasetPlan, DatasetLocation } from './dataset-plan.js';
+import type { DatasetKwargsInput } from './datasets-config.js';
 
-const known = [
-  ...['dataDir', 'contextMode', 'trainSplit', 'valSplit', 'dataFiles', 'name', 'revision'],
-  ...['columns', 'onBadRow'],
-];
+const known: Record<keyof DatasetKwargsInput, true> = {
+  ...{ name: true, revision: true, dataDir: true, dataFiles: true, trainSplit: true, valSplit: true },
+  ...{ columns: true, onBadRow: true, contextMode: true },
+};
 
 /** What a dataset's settings say. */
 export type DatasetKwargs = Pick<DatasetPlan, 'location' | 'contextMode' | 'columns' | 'onBadRow'>;
 
 /** The settings of one dataset (`datasetsKwargs[name]`), in either spelling; what is wrong goes to `reader.faults`. */
 export function readDatasetKwargs(reader: ConfigReader, value: unknown, path: string): DatasetKwargs {
-  const given = reader.keys(value, path, known);
+  const given = reader.keys(value, path, Object.keys(known));
   const text = (key: string): string | null => {
     const entry = given.get(key);
     if (entry === undefined || entry.value === null) return null;

@@ -2,6 +2,7 @@ import { configGroups } from '../schema/config-groups.js';
 import { ConfigReader } from './config-reader.js';
 import { asParsedWhole, isParsed } from './parsed.js';
 import type { ConfigWarning } from './config-warning.js';
+import { findOutputDir } from './find-output-dir.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../schema/parsed-config.js';
 import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
@@ -14,6 +15,8 @@ import { writesSnakeCase } from './writes-snake-case.js';
 export interface TrainerConfig {
   args: TrainingConfig;
   adaptiveLoss: AdaptiveLossConfig;
+  /** Undefined: nothing is written. */
+  outputDir: string | undefined;
   warnings: ConfigWarning[];
 }
 
@@ -24,7 +27,7 @@ export interface TrainerConfig {
  * @throws AdaptiveTrainerError CONFIG_INVALID, once for all faults, with paths that start at `args` or `adaptiveLoss`
  */
 export function parseTrainerConfig(
-  input: { args?: unknown; adaptiveLoss?: unknown },
+  input: { args?: unknown; adaptiveLoss?: unknown; outputDir?: unknown },
   env: NodeJS.ProcessEnv = process.env,
 ): TrainerConfig {
   const reader = new ConfigReader(writesSnakeCase(input));
@@ -38,10 +41,15 @@ export function parseTrainerConfig(
   const adaptiveLoss = isParsed(loss)
     ? (loss as AdaptiveLossConfig)
     : readAdaptiveLossConfig(reader, loss, 'adaptiveLoss');
+  const beside = input.outputDir === undefined ? undefined : { value: input.outputDir, path: 'outputDir' };
+  const folder = findOutputDir(reader, beside, own, 'args');
+  if (folder !== undefined && (typeof folder.value !== 'string' || folder.value === ''))
+    reader.unexpected(folder.path, 'a string that is not empty', folder.value);
   throwFaults(reader.faults);
   return {
     args: asParsedWhole(args!),
     adaptiveLoss: asParsedWhole(adaptiveLoss!),
+    outputDir: folder?.value as string | undefined,
     warnings: reader.warnings,
   };
 }

@@ -4,6 +4,7 @@ import { isHubName } from '../../common/is-hub-name.js';
 import { ConfigReader } from './config-reader.js';
 import type { GivenKeys } from './config-reader.js';
 import { describeValue } from '../../common/describe-value.js';
+import { findOutputDir } from './find-output-dir.js';
 import { field } from '../schema/field.js';
 import { groupWithKey } from './group-with-key.js';
 import type {
@@ -62,6 +63,8 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   const pathOf = (name: string) => given.get(name)?.path ?? reader.spell(name);
   const [training, loss] = ['trainingConfig', 'adaptiveLossConfig'] as const;
   const { modelName, outputDir, huggingfaceRepo } = ownValues;
+  const folder = findOutputDir(reader, given.get('outputDir'), given.get(training)?.value, pathOf(training));
+  if (folder !== undefined) given.set('outputDir', folder);
   parts.modelName = reader.read(modelName, given, '')?.modelName;
   parts.outputDir = reader.read(outputDir, given, '')?.outputDir;
   parts.huggingfaceRepo = reader.read(huggingfaceRepo, given, '')?.huggingfaceRepo;

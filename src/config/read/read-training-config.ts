@@ -14,12 +14,14 @@ export function readTrainingConfig(
   env: NodeJS.ProcessEnv,
 ): TrainingConfig | undefined {
   const given = readGroupKeys(reader, 'trainingConfig', value, path);
+  given.delete('outputDir');
   refuseNotAvailable(reader, 'trainingConfig', given);
   checkTogether(reader, given, path);
   checkEnvironment(reader, given, path, env);
   const read = reader.read(trainingConfigSchema, given, path);
   if (read === undefined) return undefined;
-  const { betas, ...config } = read;
+  // The caller has looked for outputDir already, here and beside the training configuration.
+  const { betas, outputDir: _outputDir, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
   const precision = config.precision ?? (config.bf16 || fp16 ? null : 'fp32');
   return {

@@ -5,15 +5,15 @@ const shape = () => field.oneOf('linear', 'cosine', '1-sqrt').optional();
 
 /** Settings of a learning-rate schedule under the names of transformers; each belongs to certain schedules. */
 export const lrSchedulerKwargsSchema = z.object({
-  /** cosine and cosine_with_min_lr: waves, 0.5 (default) being one descent; cosine_with_restarts: descents, default 1. */
+  /** cosine and cosine_with_min_lr: waves, 0.5 being one descent; cosine_with_restarts: descents. Default: 0.5, and 1 with restarts. */
   numCycles: field.numberAbove(0).optional(),
   /** polynomial: the exponent. Default 1. */
   power: field.numberAbove(0).optional(),
   /** polynomial: the last rate, below `learningRate`. Default 1e-7. */
   lrEnd: field.number(0).optional(),
-  /** cosine_with_min_lr: the lowest rate. Excludes `minLrRate`. */
+  /** cosine_with_min_lr: the lowest rate. Excludes `minLrRate`. Default: none. */
   minLr: field.number(0).optional(),
-  /** cosine_with_min_lr: the lowest rate as a share of the highest. */
+  /** cosine_with_min_lr: the lowest rate as a share of the highest. Default: none. */
   minLrRate: field.number(0, 1).optional(),
   /** inverse_sqrt: steps after which the rate would be 1/√2 of its highest. Default: `warmupSteps`, or 10,000 without. */
   timescale: field.numberAbove(0).optional(),

@@ -1,39 +1,43 @@
-import type { z } from 'zod';
-import type { adaptiveLossConfigSchema } from './adaptive-loss-config.js';
-import type { ConfigWarning } from '../read/config-warning.js';
-import type { peftConfigSchema } from './peft-config.js';
 import type { LearningStyle } from '../../events/learning-style.js';
-import type { DatasetKwargsInput, DatasetsConfig } from '../datasets/datasets-config.js';
 import type { DatasetPlan } from '../datasets/dataset-plan.js';
-import type { trainingConfigSchema } from './training-config.js';
-import type { uploadConfigSchema } from './upload-config.js';
+import type { DatasetKwargsInput, DatasetsConfigInput } from '../datasets/datasets-config.js';
+import type { ConfigWarning } from '../read/config-warning.js';
+import type {
+  AdaptiveLossConfigInput,
+  PeftConfigInput,
+  TrainingConfigInput,
+  UploadConfigInput,
+} from './config-input.js';
 
-type TrainingOutput = z.output<typeof trainingConfigSchema>;
+/** What is read of an input: each key is there. A mapped type of this form keeps the comments of the keys. */
+type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefined> };
 
-/** The training configuration with every default filled in; see `trainingConfigSchema` for what each key means. */
+/** The training configuration with every default filled in. */
 export interface TrainingConfig extends Omit<
-  TrainingOutput,
-  'betas' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
+  Filled<TrainingConfigInput>,
+  'betas' | 'outputDir' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
 > {
-  /** Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
+  /** What weights are kept and computed in. Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
   precision: Precision | null;
-  /** Never true together with `bf16`; where `precision` is given, both as it says. */
+  /** Mixed precision is asked for. Never true together with `bf16`; where `precision` is given, both as it says. */
   fp16: boolean;
+  /** Rows of an evaluation batch. */
   evalBatchSize: number;
+  /** Steps between two evaluations. */
   evalSteps: number;
 }
 
 /** What weights are kept and computed in. */
-export type Precision = NonNullable<TrainingOutput['precision']>;
+export type Precision = NonNullable<TrainingConfigInput['precision']>;
 
 /** The loss configuration with every default filled in. */
-export type AdaptiveLossConfig = z.output<typeof adaptiveLossConfigSchema>;
+export type AdaptiveLossConfig = Filled<AdaptiveLossConfigInput>;
 
 /** An adapter's configuration with every default filled in. */
-export type PeftConfig = Omit<z.output<typeof peftConfigSchema>, 'alpha' | 'dropout'>;
+export type PeftConfig = Omit<Filled<PeftConfigInput>, 'alpha' | 'dropout'>;
 
 /** The upload configuration with every default filled in. */
-export type UploadConfig = z.output<typeof uploadConfigSchema>;
+export type UploadConfig = Filled<UploadConfigInput>;
 
 /**
  * A whole configuration, checked, in camelCase and with every default filled in. It is frozen, and so is each part; a part
@@ -48,7 +52,7 @@ export interface ParsedConfig {
   /** What is said of each dataset, in the order of the learning styles. */
   datasets: readonly DatasetPlan[];
   /** As the user wrote it, as are the three tables after it; `datasets` is what was read of them. */
-  datasetsConfig: DatasetsConfig;
+  datasetsConfig: DatasetsConfigInput;
   /** System prompt by learning style. */
   systemPrompts: Partial<Record<LearningStyle, string | null>>;
   /** By dataset name, with or without its `:|:K`. */

@@ -3,7 +3,7 @@ import { field } from './field.js';
 
 const modules = 'a list of module names, a regular expression or "all-linear"';
 const moduleList = 'a list of module names';
-const byModule = (value: z.ZodType<number>, what: string) =>
+const byModule = (value: z.ZodNumber, what: string) =>
   z.record(z.string(), value, { error: `an object with ${what} by module name` });
 
 /**
@@ -11,9 +11,9 @@ const byModule = (value: z.ZodType<number>, what: string) =>
  * and low-rank matrices A and B added to the chosen projections: y = W·x + (alpha / r)·B·A·x.
  */
 export const peftConfigSchema = z.object({
-  /** Method. Only `LORA`. */
+  /** Method; only `LORA` is available. Default `LORA`. */
   peftType: field.oneOf('LORA').default('LORA'),
-  /** Only `CAUSAL_LM`. */
+  /** What the model is for; only `CAUSAL_LM`. Default `CAUSAL_LM`. */
   taskType: field.oneOf('CAUSAL_LM').nullable().default('CAUSAL_LM'),
   /** Rank of the added matrices. Default 8. */
   r: field.wholeNumber(1, 2 ** 20).default(8),
@@ -46,7 +46,7 @@ export const peftConfigSchema = z.object({
   useRslora: field.flag().default(false),
   /** Train the length of each weight's rows apart from their direction. Default false. */
   useDora: field.flag().default(false),
-  /** Which biases are trained. Only `none`. */
+  /** Which biases are trained; only `none` is available. Default `none`. */
   bias: field.oneOf('none').default('none'),
   /** How A is drawn: true, uniform as in PEFT, or `gaussian`. B is 0. Default true. */
   initLoraWeights: z

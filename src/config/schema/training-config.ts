@@ -11,6 +11,8 @@ const deviceName = '"auto", "cpu", "cuda" or "cuda:<index>"';
  * micro-batches of `batchSize` rows.
  */
 export const trainingConfigSchema = z.object({
+  /** Folder for checkpoints, `metrics.jsonl` and `final_model`, where it is not given beside the training configuration. Default null. */
+  outputDir: field.text().nullable().default(null),
   /** Name of the run in reports. Default `my_adaptive_run`. */
   runName: field.text().default('my_adaptive_run'),
   /** Weights & Biases project. Recorded; nothing is sent there yet. Default `my-adaptive-experiments`. */

@@ -1,0 +1,299 @@
+// Made by "npm run docs" from the schemas beside it, which are what to edit.
+
+/** Settings of a learning-rate schedule under the names of transformers; each belongs to certain schedules. */
+export interface LrSchedulerKwargs {
+  /**
+   * cosine and cosine_with_min_lr: waves, 0.5 being one descent; cosine_with_restarts: descents. Default: 0.5, and 1
+   * with restarts.
+   */
+  numCycles?: number | undefined;
+  /** polynomial: the exponent. Default 1. */
+  power?: number | undefined;
+  /** polynomial: the last rate, below `learningRate`. Default 1e-7. */
+  lrEnd?: number | undefined;
+  /** cosine_with_min_lr: the lowest rate. Excludes `minLrRate`. Default: none. */
+  minLr?: number | undefined;
+  /** cosine_with_min_lr: the lowest rate as a share of the highest. Default: none. */
+  minLrRate?: number | undefined;
+  /**
+   * inverse_sqrt: steps after which the rate would be 1/√2 of its highest. Default: `warmupSteps`, or 10,000 without.
+   */
+  timescale?: number | undefined;
+  /** warmup_stable_decay: steps of the decay. Default: a tenth of the run. */
+  numDecaySteps?: number | undefined;
+  /** warmup_stable_decay: steps at the highest rate. Default: what warm-up and decay leave of the run. */
+  numStableSteps?: number | undefined;
+  /** warmup_stable_decay: how the rate rises. Default `linear`. */
+  warmupType?: 'linear' | 'cosine' | '1-sqrt' | undefined;
+  /** warmup_stable_decay: how the rate falls. Default `cosine`. */
+  decayType?: 'linear' | 'cosine' | '1-sqrt' | undefined;
+  /** warmup_stable_decay: where the rate begins and ends, as a share of the highest. Default 0. */
+  minLrRatio?: number | undefined;
+}
+
+/**
+ * How to train: `trainingConfig` of the one-call API, `args` of the trainer. Every key is optional and may also be
+ * written in snake_case (`max_length_token`). A step is one update of the weights: `gradientAccumulationSteps`
+ * micro-batches of `batchSize` rows.
+ */
+export interface TrainingConfigInput {
+  /**
+   * Folder for checkpoints, `metrics.jsonl` and `final_model`, where it is not given beside the training configuration.
+   * Default null.
+   */
+  outputDir?: string | null | undefined;
+  /** Name of the run in reports. Default `my_adaptive_run`. */
+  runName?: string | undefined;
+  /** Weights & Biases project. Recorded; nothing is sent there yet. Default `my-adaptive-experiments`. */
+  wandbProject?: string | undefined;
+  /** Weights & Biases user or team. Recorded; nothing is sent there yet. Default null. */
+  wandbEntity?: string | null | undefined;
+  /**
+   * Report to Weights & Biases. `auto` (default) and false report to `metrics.jsonl` alone; true is not available yet.
+   */
+  useWandb?: 'auto' | false | undefined;
+  /** Longest row in tokens; longer ones are dropped and counted. Default 4096. */
+  maxLengthToken?: number | undefined;
+  /** Recorded in the saved tokenizer; nothing is padded here, so it changes no number. Default `left`. */
+  paddingSide?: 'left' | 'right' | undefined;
+  /** Rows of a training micro-batch. Default 4. */
+  batchSize?: number | undefined;
+  /** Rows of an evaluation batch. Default: `batchSize`. */
+  evalBatchSize?: number | null | undefined;
+  /** Micro-batches per step. Default 16. */
+  gradientAccumulationSteps?: number | undefined;
+  /**
+   * Most tokens of a training micro-batch, which then takes as many rows as fit, in place of `batchSize`. Default null.
+   */
+  maxTokensPerBatch?: number | null | undefined;
+  /** How datasets are mixed: every row once (`concat`), or drawn by chance (`interleave`). Default `concat`. */
+  mixing?: 'concat' | 'interleave' | undefined;
+  /**
+   * For `interleave`: how likely each dataset is to be drawn from, by its name; scaled to sum to 1. Default null:
+   * equally.
+   */
+  mixingProbabilities?: Record<string, number> | null | undefined;
+  /**
+   * For `interleave`: stop when one dataset is used up, or when all are, the small ones repeated. Default
+   * `first_exhausted`.
+   */
+  mixingStop?: 'first_exhausted' | 'all_exhausted' | undefined;
+  /**
+   * Chat template in place of the model's own: `llama`, `phi`, `qwen`, `smollm`, `chatml` or Jinja text. Default null.
+   */
+  chatTemplate?: string | null | undefined;
+  /** Train the header of assistant turns too, as the Python package does, not the answers alone. Default false. */
+  trainOnHeader?: boolean | undefined;
+  /** Train on the rows in a new random order each epoch, or in the order given. Default true. */
+  shuffle?: boolean | undefined;
+  /** Highest learning rate, reached after the warm-up. Default 2e-5. */
+  learningRate?: number | undefined;
+  /**
+   * Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, where it joins the gradient.
+   * Default 0.01.
+   */
+  weightDecay?: number | undefined;
+  /** Steps over which the learning rate rises from 0. Default 10. */
+  warmupSteps?: number | undefined;
+  /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
+  lrSchedulerType?:
+    | 'cosine'
+    | 'linear'
+    | 'constant'
+    | 'constant_with_warmup'
+    | 'cosine_with_min_lr'
+    | 'cosine_with_restarts'
+    | 'polynomial'
+    | 'inverse_sqrt'
+    | 'wsd'
+    | 'warmup_stable_decay'
+    | undefined;
+  /** Settings of the schedule, those of transformers' `lr_scheduler_kwargs`. Default: none. */
+  lrSchedulerKwargs?: LrSchedulerKwargs | undefined;
+  /** For `cosine_with_min_lr`, which needs it: the lowest rate as a share of `learningRate`, 0 to 1. Default null. */
+  minLrRate?: number | null | undefined;
+  /** Passes over the training rows; a fraction ends inside one. Default 3. */
+  numEpochs?: number | undefined;
+  /** Steps to take whatever `numEpochs` says; −1 (default) leaves it to `numEpochs`. */
+  maxSteps?: number | undefined;
+  /** Seed of the row order and of dropout, 0 to 2³² − 1. Default 42. */
+  seed?: number | undefined;
+  /**
+   * What weights are kept and computed in, on any machine, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`:
+   * float32 weights, low-precision compute (float16 with dynamic loss scaling; slow on a CPU); `bf16-true`: weights in
+   * bfloat16 too, rounded stochastically (by `seed`) after each step, for the least memory. Default null: what `fp16`
+   * and `bf16` say.
+   */
+  precision?: 'fp32' | 'bf16' | 'fp16' | 'bf16-true' | null | undefined;
+  /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
+  attnImpl?: 'sdpa' | 'eager' | null | undefined;
+  /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */
+  ignoreDropout?: boolean | undefined;
+  /**
+   * Begin with new weights, drawn by `seed` as transformers does: the model's folder needs a config.json and a
+   * tokenizer, and weights in it are not read. Default false: a folder without weights is an error.
+   */
+  fromScratch?: boolean | undefined;
+  /**
+   * Mixed precision where it is faster: computed in bfloat16 on a CPU with instructions for it, in float32 on others.
+   * Default true, or false where `bf16` is true.
+   */
+  fp16?: boolean | undefined;
+  /** As `fp16`. With `fp16` and `bf16` both false it trains in float32. Default false. */
+  bf16?: boolean | undefined;
+  /** Recompute each block in the backward pass instead of keeping its activations. Default true. */
+  gradientCheckpointing?: boolean | undefined;
+  /**
+   * Accepted for the Python package's sake: the fused kernels are always on here, with true or false. Default false.
+   */
+  useLigerKernel?: boolean | undefined;
+  /**
+   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, or `adamw_8bit`) or float32 state (`adamw` and its
+   * synonyms), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in the Hugging Face Trainer) or
+   * `lion`.
+   */
+  optimizer?:
+    | 'adamw'
+    | 'adamw_torch'
+    | 'adamw_torch_fused'
+    | 'adamw_8bit'
+    | 'paged_adamw_8bit'
+    | 'sgd'
+    | 'adafactor'
+    | 'lion'
+    | undefined;
+  /** Momentum of `sgd`, 0 to less than 1. Default 0. */
+  momentum?: number | undefined;
+  /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */
+  betas?: [number, number] | null | undefined;
+  /** Decay rate of the mean of gradients, in Adam and Lion. Default 0.9. */
+  adamBeta1?: number | undefined;
+  /** Decay rate of Adam's mean of squared gradients, and Lion's second rate (0.99 in its paper). Default 0.999. */
+  adamBeta2?: number | undefined;
+  /** Added to Adam's denominator. Default 1e-8. */
+  adamEpsilon?: number | undefined;
+  /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
+  maxGradNorm?: number | undefined;
+  /**
+   * A loss or gradient that is not finite: `stop` (default) ends the run with LOSS_NOT_FINITE; `skip` drops the
+   * gradients of that step, warns, counts it and goes on.
+   */
+  onNonFinite?: 'stop' | 'skip' | undefined;
+  /** Steps between two reports. Default 10. */
+  loggingSteps?: number | undefined;
+  /** When to evaluate: never, every `evalSteps` steps or after every epoch. Default `steps`. */
+  evalStrategy?: 'no' | 'steps' | 'epoch' | undefined;
+  /** Steps between two evaluations; null takes `loggingSteps`. Default 200. */
+  evalSteps?: number | null | undefined;
+  /** Evaluate once before the first step. Default false. */
+  evalOnStart?: boolean | undefined;
+  /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
+  saveStrategy?: 'no' | 'steps' | 'epoch' | undefined;
+  /** Steps between two checkpoints. Default 300. */
+  saveSteps?: number | undefined;
+  /**
+   * Checkpoints to keep, the oldest are deleted; null keeps all. The best of those whose step was evaluated too is
+   * spared. Default 5.
+   */
+  saveTotalLimit?: number | null | undefined;
+  /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
+  saveDtype?: 'float32' | 'bfloat16' | 'float16' | undefined;
+  /**
+   * Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not.
+   */
+  resumeFromCheckpoint?: boolean | string | null | undefined;
+  /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */
+  onSaveError?: 'continue' | 'stop' | undefined;
+  /** Where to compute: `cpu`, `cuda`, `cuda:1`…, or `auto` (default) for the best there is. */
+  device?: string | undefined;
+  /** Threads of the engine. Default null: one per core. */
+  threads?: number | null | undefined;
+  /**
+   * Rank of this process on its machine: −1 (default, from the environment) or 0. Several processes are not available
+   * yet.
+   */
+  localRank?: -1 | 0 | undefined;
+}
+
+/** The loss: `adaptiveLossConfig` of the one-call API. Every key is optional and may be written in snake_case. */
+export interface AdaptiveLossConfigInput {
+  /**
+   * A wrong token is "outside" when it is not among the model's `topK` first choices; ideas rows train on those alone.
+   * Default 8.
+   */
+  topK?: number | undefined;
+  /** Steps between two reports of the loss' counts since the run began. Default 100. */
+  adaptiveLogSteps?: number | undefined;
+  /**
+   * `adaptive` (default); `ce`, plain cross-entropy; `dft`, each token's cross-entropy times its probability; `eaft`,
+   * times the entropy of the model's `topK` first choices (20 in its paper) as a share of the greatest it could be.
+   */
+  loss?: 'adaptive' | 'ce' | 'dft' | 'eaft' | undefined;
+  /** A first choice counts as correct only from this probability on, at the start of the run. Default null: always. */
+  initialConfidence?: number | null | undefined;
+  /** That probability after `curriculumEpochs`, reached evenly. Default null: it stays `initialConfidence`. */
+  finalConfidence?: number | null | undefined;
+  /** Epochs over which the probability moves; goes with `finalConfidence`. Default null. */
+  curriculumEpochs?: number | null | undefined;
+  /** Bound on the divergence from the base model; only null until it is available. Default null. */
+  maxKlDivergence?: null | undefined;
+}
+
+/**
+ * A LoRA adapter: `peftConfig` of the one-call API, the keys of PEFT's `LoraConfig`. The weights of the model are
+ * frozen, and low-rank matrices A and B added to the chosen projections: y = W·x + (alpha / r)·B·A·x.
+ */
+export interface PeftConfigInput {
+  /** Method; only `LORA` is available. Default `LORA`. */
+  peftType?: 'LORA' | undefined;
+  /** What the model is for; only `CAUSAL_LM`. Default `CAUSAL_LM`. */
+  taskType?: 'CAUSAL_LM' | null | undefined;
+  /** Rank of the added matrices. Default 8. */
+  r?: number | undefined;
+  /** The addition is multiplied with loraAlpha / r. Default 8. */
+  loraAlpha?: number | undefined;
+  /** Short for `loraAlpha`. Default null. */
+  alpha?: number | null | undefined;
+  /** Share of the inputs of A that is dropped at random in training, 0 to less than 1. Default 0. */
+  loraDropout?: number | undefined;
+  /** Short for `loraDropout`. Default null. */
+  dropout?: number | null | undefined;
+  /**
+   * Which projections: names or ends of names (`q_proj`), a regular expression that matches a whole name, or
+   * `all-linear` for all but the head. Default null: what PEFT takes for the model type (`q_proj` and `v_proj`,
+   * `c_attn` in GPT-2).
+   */
+  targetModules?: string[] | string | null | undefined;
+  /** Projections to leave out of `targetModules`, named likewise. Default null. */
+  excludeModules?: string[] | string | null | undefined;
+  /** Modules trained whole and saved with the adapter: `lm_head`, `embed_tokens`, norms. Default null. */
+  modulesToSave?: string[] | null | undefined;
+  /** Divide alpha by √r instead of r. Default false. */
+  useRslora?: boolean | undefined;
+  /** Train the length of each weight's rows apart from their direction. Default false. */
+  useDora?: boolean | undefined;
+  /** Which biases are trained; only `none` is available. Default `none`. */
+  bias?: 'none' | undefined;
+  /** How A is drawn: true, uniform as in PEFT, or `gaussian`. B is 0. Default true. */
+  initLoraWeights?: true | 'gaussian' | undefined;
+  /** Other ranks for single modules, by the end of their name or a regular expression for it. Default none. */
+  rankPattern?: Record<string, number> | undefined;
+  /** Other alphas, likewise. Default none. */
+  alphaPattern?: Record<string, number> | undefined;
+  /** Layers to add to, counted from 0; only with a list of `targetModules`. Default null: all. */
+  layersToTransform?: number[] | null | undefined;
+  /** PEFT's mark of weights that are stored [inputs, outputs]; what the model has is known here. Default false. */
+  fanInFanOut?: boolean | undefined;
+  /** PEFT's mark of an adapter that is not trained further; recorded. Default false. */
+  inferenceMode?: boolean | undefined;
+}
+
+/**
+ * How the finished model is uploaded: `uploadConfig` of the one-call API. Without a `huggingfaceRepo` it has no effect.
+ */
+export interface UploadConfigInput {
+  /** Create the Hub repository as a private one. Default false. */
+  isPrivateRepo?: boolean | undefined;
+  /** Message of the commit. Default `Upload fine-tuned model with adaptive-select loss`. */
+  commitMessage?: string | undefined;
+}
