@@ -90,8 +90,8 @@ export class DatasetMixer {
       const parts = await this.encodeAll(sources, context);
       const sizes = parts.train.map(({ chosen }) => chosen.length);
       return {
-        train: mixedRows(parts.train, mixOrder(sizes, mixing, this.seed)),
-        eval: mixedRows(parts.eval, undefined),
+        train: mixedRows(parts.train, mixOrder(sizes, mixing, this.seed), tokenizer.vocabSize),
+        eval: mixedRows(parts.eval, undefined, tokenizer.vocabSize),
         report: parts.report,
       };
     } finally {

@@ -16,11 +16,12 @@ import { lossStatistics } from '../loss/loss-statistics.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
-import { checkOptions } from './check-options.js';
+import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
 import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { microBatch } from './batches/micro-batch.js';
+import { noRows, onePass } from './batches/one-pass.js';
 import { trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
@@ -65,7 +66,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   private checkpoints: Checkpoints;
   private readonly options: AdaptiveTrainerOptions;
   private run: Run;
-  private hashedRun: Fingerprint | undefined;
+  private hashedRun: Promise<Fingerprint> | undefined;
 
   /**
    * @throws AdaptiveTrainerError CONFIG_INVALID for faults of `args`, all at once; DATASET_INVALID for the first row that
@@ -165,7 +166,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Override for another order. The micro-batches of one epoch, counted from 0. */
   protected trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
     const { trainDataset } = this.options;
-    if (!isRowArray(trainDataset)) return chunked(trainDataset, this.args.batchSize);
+    if (!isRowArray(trainDataset)) return chunked(onePass(trainDataset), this.args.batchSize);
     return trainBatches(trainDataset, this.args, { epoch, position: 0 });
   }
 
@@ -216,7 +217,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Writes `checkpoint-<step>`. Returns its folder; undefined where there is no outputDir, or it could not be written. */
   protected async saveCheckpoint(): Promise<string | undefined> {
     const { run, progress } = this;
-    const state = { ...run.state, fingerprint: this.fingerprint() };
+    const state = { ...run.state, fingerprint: await this.fingerprint() };
     return this.checkpoints.save(state, progress.epoch, progress.totalSteps);
   }
 
@@ -241,6 +242,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     if (outputDir !== undefined) await makeFolder(outputDir);
     const plan = planRun(isRowArray(trainDataset) ? trainDataset : undefined, args);
     this.run = new Run(this, plan);
+    await checkAllRows(this.options, args, this.progress);
     const engine = await prepareEngine(model, trainDataset, args, precision);
     this.checkpoints = this.newCheckpoints();
     const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
@@ -254,22 +256,22 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** What is left of the pass over the rows that the run is in. */
   private async trainEpoch(): Promise<void> {
     const { args, progress } = this;
+    const { trainDataset, evalDataset } = this.options;
     for await (const window of this.windowsLeft()) {
       await this.throwIfAborted();
-      checkWindow(window, progress.step + 1, this.model.vocabSize);
+      checkWindow(window, progress.step + 1, this.model);
       const rate = this.learningRate(progress.step);
       const events = await this.run.step(window, rate, () => this.trainStep(window, rate));
       for (const event of events) await this.emit(event);
       await this.afterStep();
       if (progress.isOver) break;
     }
-    if (progress.position.windowsDone === 0) {
-      const message = `Expected micro-batches in epoch ${progress.position.epochIndex}, found none.`;
-      throw new AdaptiveTrainerError('DATASET_INVALID', message);
-    }
+    const { epochIndex, windowsDone } = progress.position;
+    if (windowsDone === 0) throw noRows(trainDataset, 'trainDataset', `epoch ${epochIndex}`);
     if (progress.wasStopped) return;
-    if (args.evalStrategy === 'epoch' && this.options.evalDataset !== undefined) await this.evaluate();
-    progress.endEpoch();
+    // Only its end would tell how long a pass over a stream is.
+    if (isRowArray(trainDataset) || !progress.isOver) progress.endEpoch();
+    if (args.evalStrategy === 'epoch' && evalDataset !== undefined) await this.evaluate();
     if (args.saveStrategy === 'epoch') await this.saveCheckpoint();
   }
 
@@ -300,7 +302,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     return new Checkpoints({ model, args, outputDir, saveModel, emit: (event) => this.emit(event) });
   }
 
-  private fingerprint(): Fingerprint {
+  private fingerprint(): Promise<Fingerprint> {
     const { trainDataset } = this.options;
     const rows = isRowArray(trainDataset) ? trainDataset : undefined;
     // Hashing every row once is enough: they do not change during a run.

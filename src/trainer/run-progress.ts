@@ -7,18 +7,26 @@ export interface RunPosition {
   /** The pass over the rows it is in, from 0, and how many windows (steps) of that pass are done. */
   epochIndex: number;
   windowsDone: number;
+  /** Windows of the last pass that ended; absent in the first. */
+  windowsPerPass?: number | undefined;
 }
 
 /** How long a run is, and how far. */
 export class RunProgress {
   readonly totalSteps: number;
+  readonly position: RunPosition;
   private readonly stepsPerEpoch: number | undefined;
   private isStopped = false;
 
   constructor(
     plan: RunPlan,
-    readonly position: RunPosition = { step: 0, epochIndex: 0, windowsDone: 0 },
+    { step, epochIndex, windowsDone, windowsPerPass }: RunPosition = {
+      step: 0,
+      epochIndex: 0,
+      windowsDone: 0,
+    },
   ) {
+    this.position = { step, epochIndex, windowsDone, windowsPerPass };
     this.totalSteps = plan.totalSteps;
     this.stepsPerEpoch = plan.stepsPerEpoch;
   }
@@ -27,9 +35,14 @@ export class RunProgress {
     return this.position.step;
   }
 
-  /** Passes over the rows done, as a fraction; those of a stream are not known. */
+  /**
+   * Passes over the rows done, as a fraction. How long a pass over a stream is, only its first one tells: that one counts as
+   * long as the run, as in the Hugging Face Trainer.
+   */
   get epoch(): number {
-    return this.stepsPerEpoch === undefined ? 0 : this.step / this.stepsPerEpoch;
+    if (this.stepsPerEpoch !== undefined) return this.step / this.stepsPerEpoch;
+    const { epochIndex, windowsDone, windowsPerPass = this.totalSteps } = this.position;
+    return epochIndex + (windowsDone === 0 ? 0 : Math.min(1, windowsDone / windowsPerPass));
   }
 
   /** Passes that the whole run will make; 1 for a stream. */
@@ -61,6 +74,7 @@ export class RunProgress {
 
   endEpoch(): void {
     this.position.epochIndex++;
+    this.position.windowsPerPass = this.position.windowsDone;
     this.position.windowsDone = 0;
   }
 }

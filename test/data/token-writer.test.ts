@@ -31,6 +31,23 @@ describe('more tokens than are kept in memory', () => {
     }
   });
 
+  test.each([1, 2, 18])(
+    'have the same digest in memory, in a file and from the cache: %i chunks',
+    async (chunks) => {
+      const path = join(await writeFiles({}), 'x.tokens');
+      const digests = new Set<string>();
+      for (const writer of [new TokenWriter(undefined), new TokenWriter(path)]) {
+        for (let number = 0; number < chunks; number++) await writer.append(chunk(number));
+        digests.add((await writer.finish({ chunks })).digest);
+      }
+      digests.add((await openTokenFile(path))!.rows.digest);
+      expect([...digests]).toHaveLength(1);
+      const other = new TokenWriter(undefined);
+      for (let number = 0; number < chunks; number++) await other.append(chunk(number + 1));
+      expect(digests).not.toContain((await other.finish(null)).digest);
+    },
+  );
+
   test('need no name on the disk without a cache', async () => {
     const ours = async () =>
       (await readdir(tmpdir())).filter((name) => name.startsWith(`adaptive-trainer-tokens-${process.pid}`));

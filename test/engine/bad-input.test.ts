@@ -486,7 +486,7 @@ describe('training rows', () => {
     const rows = [...good, wrong as TrainingRow];
     for (const datasets of [{ trainDataset: rows }, { trainDataset: good, evalDataset: rows }]) {
       const error = await errorOf(
-        () => new AdaptiveTrainer({ model, args: plainArgs, ...datasets }),
+        () => new AdaptiveTrainer({ model, args: plainArgs, ...datasets }).train(),
         'DATASET_INVALID',
       );
       expect(error.message).toContain(

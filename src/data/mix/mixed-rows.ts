@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { LearningStyle } from '../../events/learning-style.js';
 import { rowList } from './row-list.js';
 import type { TokenRows } from '../tokens/token-rows.js';
@@ -15,11 +16,13 @@ export interface ChosenRows {
 
 /**
  * One list of the rows of all datasets.
+ * @param vocabSize of the tokenizer that made them
  * @param order row numbers, those of the first dataset first (see `mixOrder`); undefined: as they stand
  */
 export function mixedRows(
   parts: readonly ChosenRows[],
   order: Uint32Array | undefined,
+  vocabSize: number,
 ): readonly TrainingRow[] {
   const ends: number[] = [];
   let total = 0;
@@ -41,5 +44,16 @@ export function mixedRows(
       const { part, row } = find(index);
       return part.rows.lengths[row] as number;
     },
+    { vocabSize, digest: () => digestOf(parts, order) },
   );
+}
+
+/** A hash of the rows from those of their files and the choice that was made, so that no token is read for it. */
+function digestOf(parts: readonly ChosenRows[], order: Uint32Array | undefined): string {
+  const hash = createHash('sha256');
+  for (const { rows, chosen, style } of parts) {
+    hash.update(JSON.stringify([rows.digest, style, chosen.length])).update(chosen);
+  }
+  if (order !== undefined) hash.update(order);
+  return hash.digest('hex');
 }

@@ -4,17 +4,28 @@ import type { TrainingRow } from '../../events/training-row.js';
 type RowLength = (index: number) => number;
 const lengthsOf = new WeakMap<readonly TrainingRow[], RowLength>();
 
+/** What is known of rows without reading them. */
+export interface KnownRows {
+  /** Every row can be trained on, and its ids are below this. */
+  vocabSize: number;
+  /** A hash of all that is in them, in their order. */
+  digest: () => string;
+}
+const known = new WeakMap<readonly TrainingRow[], KnownRows>();
+
 /**
  * An array of rows that are made when they are asked for, so that millions of them cost next to nothing. Everything that
  * only reads an array works on it, `Array.isArray` too; it cannot be changed: `[...rows]` is a copy that can.
  *
  * @param rowAt makes the row at an index from 0 to length − 1
  * @param lengthAt tokens of that row, without making it
+ * @param facts what is known of all of them
  */
 export function rowList(
   length: number,
   rowAt: (index: number) => TrainingRow,
   lengthAt: RowLength,
+  facts?: KnownRows,
 ): readonly TrainingRow[] {
   const indexOf = (key: string | symbol): number => {
     const index = typeof key === 'string' && /^(0|[1-9]\d*)$/.test(key) ? Number(key) : -1;
@@ -44,10 +55,16 @@ export function rowList(
     deleteProperty: refuse,
   });
   lengthsOf.set(list, lengthAt);
+  if (facts !== undefined) known.set(list, facts);
   return list;
 }
 
 /** Tokens of one of these rows; for those of a `rowList` without reading it. */
 export function rowLength(rows: readonly TrainingRow[], index: number): number {
   return lengthsOf.get(rows)?.(index) ?? (rows[index] as TrainingRow).inputIds.length;
+}
+
+/** What is known of the rows of a `rowList`; undefined for any other array. */
+export function knownRows(rows: readonly TrainingRow[]): KnownRows | undefined {
+  return known.get(rows);
 }

@@ -36,9 +36,10 @@ export async function openTokenFile(path: string): Promise<{ rows: TokenRows; no
   try {
     const index = await readIndex(path);
     const memory = index.words * 4 <= inMemory ? new Uint32Array(index.words) : undefined;
-    if (!(await verify(path, index.end, index.hash, memory && bytesOf(memory)))) return undefined;
+    const digest = await verify(path, index, memory && bytesOf(memory));
+    if (digest === undefined) return undefined;
     const where = memory === undefined ? { file: openSync(path, 'r'), path } : { memory };
-    return { rows: new TokenRows(index.lengths, index.trained, where), note: index.note };
+    return { rows: new TokenRows(index.lengths, index.trained, where, digest), note: index.note };
   } catch {
     return undefined; // whatever is wrong with it, it can be made anew
   }
@@ -70,14 +71,25 @@ async function readIndex(path: string) {
   }
 }
 
-/** Compares the hash of the first `end` bytes, and copies as many of them as fit into `keep`. */
-async function verify(path: string, end: number, wanted: Buffer, keep: Buffer | undefined): Promise<boolean> {
+/**
+ * Compares the hash of the first `end` bytes, and copies as many of them as fit into `keep`.
+ * @returns the hash of the tokens alone; undefined where the file is not as it was written
+ */
+async function verify(
+  path: string,
+  { end, hash: wanted, words }: { end: number; hash: Buffer; words: number },
+  keep: Buffer | undefined,
+): Promise<string | undefined> {
   const hash = createHash('sha256');
-  let at = 0;
+  let [at, digest] = [0, words === 0 ? hash.copy().digest('hex') : ''];
   for await (const chunk of createReadStream(path, { end: end - 1, highWaterMark: 1 << 20 })) {
-    hash.update(chunk as Buffer);
-    if (keep !== undefined && at < keep.length) (chunk as Buffer).copy(keep, at);
-    at += (chunk as Buffer).length;
+    const bytes = chunk as Buffer;
+    if (keep !== undefined && at < keep.length) bytes.copy(keep, at);
+    const ofTokens = Math.min(bytes.length, Math.max(0, words * 4 - at));
+    hash.update(bytes.subarray(0, ofTokens));
+    at += bytes.length;
+    if (ofTokens > 0 && at >= words * 4) digest = hash.copy().digest('hex');
+    hash.update(bytes.subarray(ofTokens));
   }
-  return hash.digest().equals(wanted);
+  return hash.digest().equals(wanted) ? digest : undefined;
 }

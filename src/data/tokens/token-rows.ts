@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, readSync } from 'node:fs';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { tokenWord } from './token-word.js';
@@ -12,16 +13,21 @@ const openFiles = new FinalizationRegistry<number>((file) => closeSync(file));
 export class TokenRows {
   /** Where each row starts, in tokens; one more than there are rows. */
   private readonly starts: Float64Array;
+  /** A hash of all rows. */
+  readonly digest: string;
 
   /**
    * @param lengths tokens per row
+   * @param wordsDigest SHA-256 of the tokens
    * @param trained tokens per row that are trained, the first one, which nothing predicts, not counted
    */
   constructor(
     readonly lengths: Uint32Array,
     readonly trained: Uint32Array,
     private readonly words: TokenWords,
+    wordsDigest: string,
   ) {
+    this.digest = createHash('sha256').update(wordsDigest).update(lengths).digest('hex');
     this.starts = new Float64Array(lengths.length + 1);
     for (let row = 0; row < lengths.length; row++) {
       this.starts[row + 1] = (this.starts[row] as number) + (lengths[row] as number);

@@ -40,9 +40,12 @@ export class TokenWriter {
   async finish(note: unknown): Promise<TokenRows> {
     const [lengths, trained] = [this.lengths.take(), this.trained.take()];
     const memory = this.file === undefined ? join32(this.kept, this.words) : undefined;
+    // Of the tokens alone, which are hashed as they are written; what follows them in a file is no part of the rows.
+    let digest = memory && createHash('sha256').update(memory).digest('hex');
     if (this.cached !== undefined || this.file !== undefined) {
       try {
         await this.flush();
+        digest ??= this.hash.copy().digest('hex');
         await this.seal(tokenFileIndex(lengths, trained, this.words, note));
       } catch (cause) {
         await this.discard();
@@ -52,13 +55,13 @@ export class TokenWriter {
     if (memory !== undefined) {
       if (this.file?.path === this.cached) await this.file?.handle.close();
       else await this.discard(); // it lies where nobody would look for it
-      return new TokenRows(lengths, trained, { memory });
+      return new TokenRows(lengths, trained, { memory }, digest!);
     }
     const { path, handle } = this.file!;
     const file = openSync(path, 'r');
     await handle.close();
     if (path !== this.cached) removeUnused(path);
-    return new TokenRows(lengths, trained, { file, path });
+    return new TokenRows(lengths, trained, { file, path }, digest!);
   }
 
   /** Gives up: removes what was written. */

@@ -7,8 +7,9 @@ export function rowNumber(row: TrainingRow): number | undefined {
   return numbers.get(row);
 }
 
-/** Rows that are read from disk are new objects each time, so nobody can look for them in the set later. */
+/** Rows that are read from disk are new objects each time: what is not remembered here cannot be found out later. */
 export function rememberRowNumber(row: TrainingRow, number: number): TrainingRow {
-  numbers.set(row, number);
+  // A stream may bring anything; what is no row is refused where rows are checked.
+  if (typeof row === 'object' && row !== null) numbers.set(row, number);
   return row;
 }

@@ -78,11 +78,14 @@ export class Checkpoints {
    * nothing to resume from.
    * @throws AdaptiveTrainerError CHECKPOINT_INVALID, CHECKPOINT_MISMATCH
    */
-  async resume(from: boolean | string | null, fingerprint: () => Fingerprint): Promise<RunState | undefined> {
+  async resume(
+    from: boolean | string | null,
+    fingerprint: () => Promise<Fingerprint>,
+  ): Promise<RunState | undefined> {
     if (from === false || from === null) return undefined;
     const path = await this.find(from);
     if (path === undefined) return undefined;
-    const state = await loadCheckpoint(path, this.options.model, fingerprint());
+    const state = await loadCheckpoint(path, this.options.model, await fingerprint());
     this.history = state.history;
     this.best = state.best;
     this.lastSaved = { step: state.step, path };
@@ -92,8 +95,8 @@ export class Checkpoints {
   /** The best checkpoint with the one that is being written: only a model that was evaluated as it was saved can be it. */
   private bestAt(step: number): RunState['best'] {
     const { best, evaluated } = this;
-    if (evaluated?.step !== step || (best !== null && best.loss <= evaluated.loss)) return best;
-    return evaluated;
+    if (evaluated?.step !== step || !Number.isFinite(evaluated.loss)) return best;
+    return best !== null && best.loss <= evaluated.loss ? best : evaluated;
   }
 
   private async find(from: true | string): Promise<string | undefined> {

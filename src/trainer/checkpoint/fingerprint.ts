@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
-import { learningStyles } from '../../events/learning-style.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import { hashRows } from './hash-rows.js';
 import type { Fingerprint } from './run-state.js';
 
 /** Settings that decide what every later step does. */
@@ -19,18 +19,18 @@ const lossKeys = [
 ] satisfies (keyof AdaptiveLossConfig)[];
 
 /** `rows`: undefined for a stream, which cannot be compared. */
-export function fingerprint(
+export async function fingerprint(
   model: CausalLM,
   rows: readonly TrainingRow[] | undefined,
   args: TrainingConfig,
   precision: Precision,
   loss: AdaptiveLossConfig,
-): Fingerprint {
+): Promise<Fingerprint> {
   const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
   return {
     // Shapes, and what is computed with them: a checkpoint brings its weights, but not the rope of its model.
     model: hashText(JSON.stringify([model.parameters, model.decoder, model.adapter])),
-    trainDataset: rows === undefined ? null : hashRows(rows),
+    trainDataset: rows === undefined ? null : await hashRows(rows),
     ...Object.fromEntries(settings),
     // What is really computed in: fp16 and bf16 leave that to the machine.
     'args.precision': precision,
@@ -73,15 +73,4 @@ function plain(value: Fingerprint[string] | object): Fingerprint[string] {
 
 function hashText(text: string): string {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function hashRows(rows: readonly TrainingRow[]): string {
-  const hash = createHash('sha256');
-  for (const { inputIds, labels, learningStyle } of rows) {
-    const head = Int32Array.of(inputIds.length, learningStyles.indexOf(learningStyle));
-    for (const part of [head, Int32Array.from(inputIds), Int32Array.from(labels)]) {
-      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
-    }
-  }
-  return hash.digest('hex');
 }

@@ -10,6 +10,8 @@ export interface RunState {
   /** The epoch it is in, from 0, and how many windows of it are done. */
   epochIndex: number;
   windowsDone: number;
+  /** Windows of the last pass over the rows that ended; absent in the first. */
+  windowsPerPass?: number | undefined;
   adaptiveState: AdaptiveState;
   log: StepLogState;
   guard: NumberGuardState;

@@ -3,6 +3,8 @@ import type { CausalLM } from '../../model/causal-lm.js';
 import type { EvaluateEvent } from '../../events/training-event.js';
 import { checkRow } from '../batches/check-row.js';
 import { chunked } from '../batches/chunked.js';
+import { isRowArray } from '../batches/is-row-array.js';
+import { noRows, onePass } from '../batches/one-pass.js';
 import { Evaluation } from './evaluation.js';
 import { microBatch } from '../batches/micro-batch.js';
 import type { TrainingRows } from '../batches/training-rows.js';
@@ -13,6 +15,7 @@ export type EvaluationReport = Omit<EvaluateEvent, 'type' | 'step' | 'epoch'>;
 /**
  * Loss, accuracy and token shares on `rows`; moves nothing.
  * @param request the loss to report beside cross-entropy, with α and β as they stand
+ * @throws AdaptiveTrainerError DATASET_INVALID for a row that cannot be evaluated, and where no row comes
  */
 export async function evaluateRows(
   model: CausalLM,
@@ -24,16 +27,17 @@ export async function evaluateRows(
   const evaluation = new Evaluation(request.topK);
   let lossSum = 0;
   let index = 0;
-  for await (const batch of chunked(rows, batchSize)) {
-    for (const row of batch) checkRow(row, index++, 'evalDataset', model.vocabSize);
+  for await (const batch of chunked(isRowArray(rows) ? rows : onePass(rows), batchSize)) {
+    for (const row of batch) checkRow(row, { dataset: 'evalDataset', row: index++ }, model);
     const report = await model.call((native) => native.evaluate({ ...microBatch(batch), ...request }));
     evaluation.add(batch, report.tokens);
     lossSum += report.loss * report.sums.total;
   }
+  if (index === 0) throw noRows(rows, 'evalDataset', 'an evaluation');
   const metrics = evaluation.metrics();
   return {
     ...metrics,
-    ...(request.loss === 'adaptive' ? { adaptiveLoss: lossSum / Math.max(1, metrics.labelledTokens) } : {}),
+    ...(request.loss === 'adaptive' ? { adaptiveLoss: lossSum / metrics.labelledTokens } : {}),
     seconds: (performance.now() - started) / 1000,
     bySource: evaluation.bySource(),
     byStyle: evaluation.byStyle(),
