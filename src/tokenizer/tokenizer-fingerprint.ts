@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { strftime } from './template/strftime.js';
+import { strftime } from './jinja/strftime.js';
 import type { Tokenizer } from './tokenizer.js';
 
 const files = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'config.json'];

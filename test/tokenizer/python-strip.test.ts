@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pythonStrip } from '../../src/tokenizer/template/python-strip.js';
+import { pythonStrip } from '../../src/tokenizer/jinja/python-strip.js';
 
 test.each([
   ['strip', ' \t\n x \x85\x1c', undefined, 'x'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { strftime } from '../../src/tokenizer/template/strftime.js';
+import { strftime } from '../../src/tokenizer/jinja/strftime.js';
 
 test('formats as Python does in the C locale', () => {
   const date = new Date(2024, 6, 4, 15, 5, 9); // 4 July 2024, a Thursday
