@@ -338,6 +338,19 @@ none | string
 '<b>' | safe
 ('<b>' | safe) + '<i>'
 ('<b>' | safe) ~ '<i>'
+'<i>' + ('<b>' | safe)
+'<' ~ ([1, '"'] | tojson | safe) ~ '>' ~ none
+('<b> ' | safe | trim | upper) ~ '<'
+('<b>' | safe) == '<b>'
+'b' in ('<b>' | safe)
+('<b>' | safe) | length
+('<b>' | safe).strip('<') + '&'
+('<b>' | safe) | replace('<', '[') ~ '<'
+['<', ('<b>' | safe)] | join('&')
+{'a': '<b>' | safe}
+('<b>' | safe) | tojson
+(1 | safe) ~ 1
+'<' | e | e
 none | tojson
 true | tojson
 1.0 | tojson

@@ -113,6 +113,14 @@ export interface ErrorDetails {
     roles?: readonly unknown[];
     /** What the template said. */
     reason?: string;
+    /** The expression that failed. */
+    expression?: string;
+    /** Whether the template is wrong, or this row does not fit it. */
+    fault?: 'template' | 'row';
+    /** The special token that other answers end with. */
+    closing?: string;
+    /** The key of the message that is not in the text. */
+    key?: string;
   } & RowPlace &
     Together;
   /** A dataset, or the split of it to train on, is not there. */

@@ -6,7 +6,7 @@ import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { replaceFiles, type FileWriter } from '../common/replace-files.js';
 import { ioError } from '../common/write-durably.js';
 import type { ChatMessage } from '../events/chat-message.js';
-import { ChatTemplate, type ChatVariables } from './template/chat-template.js';
+import { ChatTemplate, type ChatVariables, type RenderedChat } from './template/chat-template.js';
 import { leanEncoder } from './encode/lean-encoder.js';
 import { specialTokens } from './special-tokens.js';
 import { TokenAlphabet } from './encode/token-alphabet.js';
@@ -138,6 +138,11 @@ export class Tokenizer {
    * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when there is no template or it refuses the messages
    */
   renderChat(messages: readonly ChatMessage[], given: ChatVariables = {}): string {
+    return this.renderChatParts(messages, given).text;
+  }
+
+  /** `renderChat`, with what of the text comes from which message. */
+  renderChatParts(messages: readonly ChatMessage[], given: ChatVariables = {}): RenderedChat {
     if (this.template === undefined) {
       throw new AdaptiveTrainerError(
         'CHAT_TEMPLATE_FAILED',
@@ -175,6 +180,20 @@ export class Tokenizer {
   /** Id of the token that ends a text or a turn; null where the tokenizer names none. */
   get eosTokenId(): number | null {
     return this.idOf('eos_token');
+  }
+
+  /** Text of the token that ends a text or a turn; undefined where the tokenizer names none. */
+  get eosToken(): string | undefined {
+    return this.special['eos_token'];
+  }
+
+  /** Texts of the special tokens of the vocabulary (`<s>`, `<|im_end|>`), the named ones included. */
+  get specialTokenTexts(): ReadonlySet<string> {
+    const added = [...this.encoder.get_added_tokens_decoder().values()];
+    const special = added.filter((token) => token.special).map((token) => token.content);
+    return new Set(
+      [...special, ...Object.values(this.special)].filter((token) => this.tokenToId(token) !== undefined),
+    );
   }
 
   get bosTokenId(): number | null {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ChatMessage } from '../../src/events/chat-message.js';
 import { encodeChat, type EncodeChatOptions } from '../../src/tokenizer/encode/encode-chat.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
@@ -104,15 +104,98 @@ describe('templates that rewrite earlier turns', () => {
     ]);
   });
 
-  test('what only the last turn ends with is trained there, and the next header is not', async () => {
+  test('what the last turn ends with is trained there, and what the others end with in them', async () => {
+    const tokenizer = await seedWith(
+      "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}" +
+        "{{ '<|endoftext|>' if loop.last else '<|im_end|>\n' }}{% endfor %}" +
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    );
+    expect(trainedText(tokenizer, [user('a'), assistant('one'), user('b'), assistant('two')])).toEqual([
+      'one<|im_end|>\n',
+      'two<|endoftext|>',
+    ]);
+  });
+
+  test('a turn that is not closed while others are is refused: what it teaches is to go on', async () => {
     const tokenizer = await seedWith(
       "{% for m in messages %}{% if m.role == 'user' %}{{ '\\n[' + m.content + ']' }}{% else %}" +
         '{{ m.content }}{% if loop.last %}{{ "\\n<|im_end|>" }}{% endif %}{% endif %}{% endfor %}',
     );
-    expect(trainedText(tokenizer, [user('a'), assistant('one'), user('b'), assistant('two')])).toEqual([
-      'one\n',
-      'two\n<|im_end|>',
+    expect(trainedText(tokenizer, [user('a'), assistant('one')])).toEqual(['one\n<|im_end|>']);
+    expect(() => encodeChat(tokenizer, [user('a'), assistant('one'), user('b'), assistant('two')])).toThrow(
+      expect.objectContaining({
+        code: 'CHAT_TEMPLATE_FAILED',
+        message: expect.stringMatching(/none after message 1 \(assistant\), and <\|im_end\|> after another/),
+      }),
+    );
+  });
+
+  test.each([
+    [
+      'a loop over numbers',
+      "{% for i in range(messages|length) %}{{ '<|im_start|>' + messages[i].role + '\n' + messages[i].content + '<|im_end|>\n' }}{% endfor %}",
+    ],
+    [
+      'a macro',
+      "{% macro turn(m) %}{{ '<|im_start|>' ~ m['role'] ~ '\n' ~ m['content'] | trim ~ '<|im_end|>\n' }}{% endmacro %}" +
+        '{% for m in messages %}{{ turn(m) }}{% endfor %}',
+    ],
+    [
+      'a text that is put together first',
+      "{% set ns = namespace(t='') %}{% for m in messages %}{% set ns.t = ns.t + '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' %}{% endfor %}{{ ns.t }}",
+    ],
+    [
+      'new messages made of the old ones',
+      "{% for m in messages | map(attribute='content') %}{{ '<|im_start|>' + ['user', 'assistant'][loop.index0 % 2] + '\n' + m + '<|im_end|>\n' }}{% endfor %}",
+    ],
+  ])('%s writes the same turns', async (_, template) => {
+    const header = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    const tokenizer = await seedWith(template + header);
+    expect(trainedText(tokenizer, [user('x'), assistant('x'), user('x'), assistant('y')])).toEqual([
+      'x<|im_end|>\n',
+      'y<|im_end|>\n',
     ]);
+  });
+
+  test('a template that looks for a user turn, and one that closes a turn when the next begins', async () => {
+    const looking = await seedWith(
+      "{% if messages | selectattr('role', 'equalto', 'user') | list | length == 0 %}{{ raise_exception('no user') }}{% endif %}" +
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}" +
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    );
+    expect(trainedText(looking, [system('s'), assistant('hello'), user('a'), assistant('one')])).toEqual([
+      'hello<|im_end|>\n',
+      'one<|im_end|>\n',
+    ]);
+    const late = await seedWith(
+      "{% for m in messages %}{% if not loop.first %}{{ eos_token }}{% endif %}{{ m.role + '\n' + m.content }}{% endfor %}" +
+        "{{ eos_token if messages[-1].role == 'assistant' else '' }}{% if add_generation_prompt %}{{ eos_token + 'assistant\n' }}{% endif %}",
+    );
+    expect(trainedText(late, [user('a'), assistant('one'), user('b'), assistant('two')])).toEqual([
+      'one<|im_end|>',
+      'two<|im_end|>',
+    ]);
+  });
+
+  test('the template’s own marks decide', async () => {
+    const tokenizer = await seedWith(
+      "{% for m in messages %}{% if m.role == 'assistant' %}{{ '<|im_start|>assistant\n' }}{% generation %}" +
+        "{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}{% else %}" +
+        "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}",
+    );
+    const chat = [user('a'), assistant('one'), user('b'), assistant('two')];
+    expect(trainedText(tokenizer, chat)).toEqual(['one<|im_end|>', 'two<|im_end|>']);
+  });
+
+  test('a chat of 400 turns is rendered a handful of times', async () => {
+    const tokenizer = await Tokenizer.fromPretrained(await copySeed());
+    const render = vi.spyOn(tokenizer, 'renderChatParts');
+    const chat = Array.from({ length: 400 }, (__, turn) => [user(`Q${turn}`), assistant(`A${turn}`)]).flat();
+    const runs = encodeChat(tokenizer, chat).labels.filter(
+      (label, at, all) => label !== -100 && all[at - 1] === -100,
+    );
+    expect(runs).toHaveLength(400);
+    expect(render.mock.calls.length).toBeLessThan(6);
   });
 
   test('an answer that the template leaves out is an error, not a row without training', async () => {
@@ -176,6 +259,59 @@ describe('what is trained', () => {
     const bad = [user('a'), { role: 'assistant' } as unknown as ChatMessage];
     expect(() => encodeChat(tokenizer, bad)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
     expect(() => encodeChat(tokenizer, [])).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
+  });
+});
+
+describe('what an assistant message holds is in the text, or the row is refused', () => {
+  const call = { function: { name: 'weather', arguments: { city: 'Zürich', days: 2 } } };
+  const tools =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{{ m.content if m.content else '' }}" +
+    "{% for c in m.tool_calls or [] %}{{ '<tool_call>' + c.function | tojson }}{% endfor %}{{ '<|im_end|>\n' }}{% endfor %}" +
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  const calling = (more: object): ChatMessage[] => [
+    user('a'),
+    { role: 'assistant', content: '', tool_calls: [call], ...more },
+  ];
+
+  test('calls of tools are trained as the template writes them', async () => {
+    const tokenizer = await seedWith(tools);
+    const text = '<tool_call>{"name": "weather", "arguments": {"city": "Zürich", "days": 2}}<|im_end|>\n';
+    expect(trainedText(tokenizer, calling({}))).toEqual([text]);
+    expect(trainedText(tokenizer, calling({ content: null }))).toEqual([text]);
+  });
+
+  test('keys that are null count as absent', async () => {
+    const tokenizer = await seedWith(
+      "{% for m in messages %}{% if 'tool_calls' in m %}{{ raise_exception('only one call: ' ~ m.tool_calls) }}{% endif %}" +
+        '{{ m.content }}<|im_end|>{% endfor %}',
+    );
+    const rows = [user('a'), { ...assistant('b'), tool_calls: null, name: null }];
+    expect(tokenizer.renderChat(rows)).toBe('a<|im_end|>b<|im_end|>');
+  });
+
+  test.each([
+    ['tool_calls', { tool_calls: [call] }],
+    ['tool_calls', { tool_calls: [{ name: 'weather', arguments: '{}' }] }],
+    ['function_call', { function_call: { name: 'weather', arguments: '{}' } }],
+    ['reasoning_content', { content: 'b', reasoning_content: 'Well.' }],
+  ])('%s that a plain template leaves out', async (key, more) => {
+    const tokenizer = await openTokenizer('seed');
+    expect(() => encodeChat(tokenizer, [user('a'), { ...assistant(''), ...more }])).toThrow(
+      expect.objectContaining({
+        code: 'CHAT_TEMPLATE_FAILED',
+        message: expect.stringMatching(new RegExp(`the ${key} of message 1 \\(assistant\\)`)),
+        details: expect.objectContaining({ fault: 'row' }),
+      }),
+    );
+  });
+
+  test('the arguments count too, and the thoughts of earlier turns do not', async () => {
+    const named = await seedWith(tools.replace('c.function | tojson', 'c.function.name'));
+    expect(() => encodeChat(named, calling({}))).toThrow(/the tool_calls of message 1/);
+    const qwen = await openTokenizer('qwen3');
+    const thinking = { ...assistant('b'), reasoning_content: 'Well.' };
+    const runs = trainedText(qwen, [user('a'), thinking, user('c'), thinking]);
+    expect(runs).toEqual(['b<|im_end|>\n', '<think>\nWell.\n</think>\n\nb<|im_end|>\n']);
   });
 });
 

@@ -1,139 +1,173 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { ChatMessage } from '../../events/chat-message.js';
-import type { ChatVariables } from '../template/chat-template.js';
-import { sharedEnds } from './shared-ends.js';
-import type { TextSpan } from './text-span.js';
+import type { ChatVariables, RenderedChat } from '../template/chat-template.js';
 import type { Tokenizer } from '../tokenizer.js';
+import { checkAnswerIsSeen, saidIn } from './check-answer-is-seen.js';
+import { closingToken, specialTokenPattern } from './closing-token.js';
+import type { TextSpan } from './text-span.js';
 
-// Private-use characters: no template and hardly a text has them. They stand for an answer to find where it goes.
-const stand = '\u{E0F3}answer\u{E0F4}';
+/** An assistant turn in the text of a chat. */
+export interface AnswerSpan extends TextSpan {
+  /** The special token that ends it; undefined: none does. */
+  closing: string | undefined;
+}
 
 /**
  * Where in the rendered text of a chat the assistant's answers are, each with its end of turn (and what the template
- * writes after that, before the next header). All from renders of parts of the chat, never from searching tokens.
+ * writes after that, before the next header). The template's own `{% generation %}` marks decide where it has any.
  *
- * An answer begins where the same chat without it, asked for a generation, ends: what the model has to produce. It
- * ends where the chat up to and with it ends. Templates that rewrite earlier turns (Qwen3 drops their thinking) make
- * those renders differ from the whole text; then the answer is replaced by a mark to see what stands around it.
+ * The text is rendered once; it knows which of its parts come from which message. An answer begins where the header
+ * ends that the template writes when it asks for one, and ends where the template's turn does.
  *
- * @param text `tokenizer.renderChat(messages)`
- * @param withHeader include the header of the assistant turns
- * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template leaves an answer out of the text
+ * @param rendered `tokenizer.renderChatParts(messages, given)`
+ * @param withHeader include the header of the assistant turns; not with `{% generation %}` marks
+ * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template leaves out something that an assistant message
+ * holds, or ends one answer with a special token and another without
  */
 export function answerSpans(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
   given: ChatVariables,
-  text: string,
+  rendered: RenderedChat,
   withHeader: boolean,
-): TextSpan[] {
-  const spans: TextSpan[] = [];
-  for (const [turn, message] of messages.entries()) {
-    if (message.role === 'assistant')
-      spans.push(answerSpan(new Turn(tokenizer, messages, given, turn, text), withHeader));
+): AnswerSpan[] {
+  checkAnswerIsSeen(tokenizer, messages, rendered);
+  if (rendered.generated !== undefined) {
+    return rendered.generated.map((span) => ({
+      ...span,
+      closing: closingToken(tokenizer, rendered.text, span),
+    }));
   }
+  const chat = new ChatText(tokenizer, messages, given, rendered);
+  const turns = [...messages.entries()]
+    .filter(([, { role }]) => role === 'assistant')
+    .map(([index]) => index);
+  const spans = turns.map((turn) => chat.answer(turn, withHeader));
+  checkClosings(tokenizer, turns, spans);
   return spans;
 }
 
-function answerSpan(turn: Turn, withHeader: boolean): TextSpan {
-  const { text } = turn;
-  const asked = turn.before(true);
-  const done = turn.isLast ? text : turn.upTo();
-  const start =
-    asked !== undefined && text.startsWith(asked)
-      ? { content: asked.length, header: asked.length }
-      : turn.findStart();
-  if (withHeader) {
-    const plain = turn.before(false);
-    const isCut = plain !== undefined && text.startsWith(plain) && plain.length <= start.content;
-    start.header = isCut ? plain.length : start.header;
-  }
-  const isCut = done !== undefined && text.startsWith(done) && done.length >= start.content;
-  const end = isCut ? done.length : turn.findEnd();
-  return { start: withHeader ? start.header : start.content, end: Math.max(end, start.content) };
+function checkClosings(tokenizer: Tokenizer, turns: readonly number[], spans: readonly AnswerSpan[]): void {
+  const closed = spans.find(({ closing }) => closing !== undefined)?.closing;
+  const open = spans.findIndex(({ closing }) => closing === undefined);
+  if (closed === undefined || open < 0) return;
+  throw new AdaptiveTrainerError(
+    'CHAT_TEMPLATE_FAILED',
+    `Expected the chat template of ${tokenizer.dir} to end every answer with a special token, but it writes none after ` +
+      `message ${turns[open]} (assistant), and ${closed} after another: the model would learn to go on where it should ` +
+      `stop. Set a template that closes each turn (llama, phi, qwen, smollm, chatml), or train on single answers.`,
+    { details: { path: tokenizer.dir, message: turns[open], closing: closed, fault: 'template' } },
+  );
 }
 
-/** One assistant turn of a chat. Renders that the template refuses are undefined. */
-class Turn {
+/** The rendered text of a chat, message by message. */
+class ChatText {
+  private readonly headers = new Map<string, string>();
+  private readonly text: string;
+  private readonly said: readonly TextSpan[][];
+
   constructor(
     private readonly tokenizer: Tokenizer,
     private readonly messages: readonly ChatMessage[],
     private readonly given: ChatVariables,
-    private readonly index: number,
-    readonly text: string,
-  ) {}
-
-  get isLast(): boolean {
-    return this.index === this.messages.length - 1;
+    private readonly rendered: RenderedChat,
+  ) {
+    this.text = rendered.text;
+    this.said = saidIn(rendered, messages.length);
   }
 
-  /** The chat before this turn, with or without the header that asks for it. */
-  before(addGenerationPrompt: boolean): string | undefined {
-    return this.render(this.messages.slice(0, this.index), addGenerationPrompt);
-  }
-
-  /** The chat up to and with this turn. */
-  upTo(): string | undefined {
-    return this.render(this.messages.slice(0, this.index + 1));
-  }
-
-  /** Where the answer starts when the render before it is no beginning of the whole text. */
-  findStart(): { content: number; header: number } {
-    const content = sharedEnds.leading(this.text, this.marked(this.index).whole);
-    const asked = this.before(true);
-    const plain = this.before(false);
-    if (asked === undefined || plain === undefined || !asked.startsWith(plain))
-      return { content, header: content };
-    const header = asked.slice(plain.length);
-    const from = this.index === 0 ? 0 : this.endOfContent(this.index - 1);
-    // The header may be longer where an answer is asked for than where one is shown (it opens a <think>).
-    for (let length = header.length; length > 0 && length * 3 >= header.length; length--) {
-      const at = this.text.slice(from, content).lastIndexOf(header.slice(0, length));
-      if (at >= 0) return { content: from + at + length, header: from + at };
+  answer(index: number, withHeader: boolean): AnswerSpan {
+    const turn = this.turn(index);
+    const said = this.said[index]!.filter(({ start, end }) => start >= turn.start && end <= turn.end);
+    const limit = said[0]?.start ?? turn.end;
+    const found = this.findHeader(index, limit);
+    const hasCalls = Array.isArray(this.messages[index]!['tool_calls']);
+    const start = found?.end ?? (hasCalls || said.length === 0 ? turn.start : limit);
+    const contentEnd = Math.max(start, said.at(-1)?.end ?? start);
+    let end = index === this.messages.length - 1 ? this.text.length : Math.max(turn.end, contentEnd);
+    let closing = closingToken(this.tokenizer, this.text, { start: contentEnd, end });
+    if (closing === undefined) {
+      // Some templates close a turn when the next one begins.
+      const late = this.lateClosing(end);
+      closing = late?.closing;
+      end = late?.end ?? end;
     }
-    return { content, header: content };
+    return { start: withHeader ? (found?.start ?? turn.start) : start, end, closing };
   }
 
-  /** Where the turn ends when the render up to it is no beginning of the whole text. */
-  findEnd(): number {
-    const end = this.endOfContent(this.index);
-    const alone = this.render([...this.messages.slice(0, this.index), { ...this.turn, content: stand }]);
-    const mark = alone?.lastIndexOf(stand) ?? -1;
-    if (alone === undefined || mark < 0) return end;
-    const closing = alone.slice(mark + stand.length);
-    const shared = closing.slice(0, sharedEnds.leading(closing, this.text.slice(end)));
-    if (shared.length === closing.length) return end + shared.length;
-    // The last turn of a chat closes otherwise. Do not take the first letters of the next header along.
-    return end + (/^[\s\S]*[>\]\s]/.exec(shared)?.[0].length ?? 0);
+  /** What the template wrote for a message. */
+  private turn(index: number): TextSpan {
+    const own = this.rendered.turns.filter(({ message }) => message === index);
+    const [first] = this.said[index]!;
+    const around = own.filter(
+      ({ start, end }) => first === undefined || (start <= first.start && end >= first.end),
+    );
+    const longest = around.sort((a, b) => b.end - b.start - (a.end - a.start))[0];
+    if (longest !== undefined) return longest;
+    // No loop over the messages wrote it: it lies between what the messages before and after say.
+    const end = this.startOfNext(index);
+    return { start: Math.min(this.endOfPrevious(index), first?.start ?? end), end };
   }
 
-  private get turn(): ChatMessage {
-    return this.messages[this.index] as ChatMessage;
-  }
-
-  private endOfContent(index: number): number {
-    return this.text.length - sharedEnds.trailing(this.text, this.marked(index).whole);
-  }
-
-  /** The whole chat with the mark in place of one message's content. */
-  private marked(index: number): { whole: string } {
-    const message = { ...(this.messages[index] as ChatMessage), content: stand };
-    const whole = this.render(this.messages.with(index, message));
-    if (whole?.includes(stand)) return { whole };
-    throw new AdaptiveTrainerError(
-      'CHAT_TEMPLATE_FAILED',
-      `Expected the chat template of ${this.tokenizer.dir} to write the content of message ${index} ` +
-        `(${message.role}) into the text, but it leaves it out, so what to train on cannot be told. ` +
-        `Remove that message, or set a template that keeps it.`,
-      { details: { path: this.tokenizer.dir, message: index, role: message.role } },
+  private endOfPrevious(index: number): number {
+    const before = this.said.slice(0, index).flatMap((spans) => spans.slice(-1));
+    return Math.max(
+      0,
+      ...before.map(({ end }) => end).filter((end) => end <= (this.said[index]![0]?.start ?? Infinity)),
     );
   }
 
-  private render(messages: readonly ChatMessage[], addGenerationPrompt = false): string | undefined {
+  /** Without turns to go by: after the first special token and white space that follow what the message says. */
+  private startOfNext(index: number): number {
+    const from = this.said[index]!.at(-1)?.end ?? this.endOfPrevious(index);
+    const next = this.said.slice(index + 1).find((spans) => spans.length > 0)?.[0]?.start;
+    if (next === undefined) return this.text.length;
+    const gap = this.text.slice(from, next);
+    const pattern = specialTokenPattern(this.tokenizer);
+    const first = pattern === null ? undefined : [...gap.matchAll(pattern)][0];
+    if (first === undefined) return from;
+    const end = first.index + first[0].length;
+    return from + end + (/^\s*/.exec(gap.slice(end))?.[0].length ?? 0);
+  }
+
+  private lateClosing(from: number): { end: number; closing: string } | undefined {
+    const eos = this.tokenizer.eosToken;
+    const rest = this.text.slice(from);
+    const blank = /^\s*/.exec(rest)![0].length;
+    if (eos === undefined || !rest.startsWith(eos, blank)) return undefined;
+    return { end: from + blank + eos.length, closing: eos };
+  }
+
+  /** The header of a turn, or as much of its beginning as is there: it may open a <think> only where one is asked for. */
+  private findHeader(index: number, limit: number): TextSpan | undefined {
+    const header = this.headerAfter(index);
+    const from = this.endOfPrevious(index);
+    const before = this.text.slice(from, limit);
+    for (let length = header.length; length > 0 && length * 3 >= header.length; length--) {
+      const at = before.lastIndexOf(header.slice(0, length));
+      if (at >= 0) return { start: from + at, end: from + at + length };
+    }
+    return undefined;
+  }
+
+  /** What the template writes to ask for an answer after a message of that role: that of the first such place. */
+  private headerAfter(index: number): string {
+    const role = this.messages[index - 1]?.role ?? '';
+    const known = this.headers.get(role);
+    if (known !== undefined) return known;
+    const before = this.messages.slice(0, index);
+    const header = this.askedFor(before) ?? '';
+    this.headers.set(role, header);
+    return header;
+  }
+
+  private askedFor(messages: readonly ChatMessage[]): string | undefined {
     try {
-      return this.tokenizer.renderChat(messages, { ...this.given, addGenerationPrompt });
+      const plain = this.tokenizer.renderChat(messages, { ...this.given, addGenerationPrompt: false });
+      const asked = this.tokenizer.renderChat(messages, { ...this.given, addGenerationPrompt: true });
+      return asked.startsWith(plain) ? asked.slice(plain.length) : undefined;
     } catch {
-      return undefined;
+      return undefined; // it renders no chat that ends there
     }
   }
 }

@@ -40,9 +40,10 @@ export function encodeChat(
   const chat = foldSystemPrompt(tokenizer, messages);
   if (chat.folded !== undefined) warnOnce(tokenizer, chat.folded, onWarning);
   const given = { tools, variables };
-  const text = tokenizer.renderChat(chat.messages, given);
+  const rendered = tokenizer.renderChatParts(chat.messages, given);
+  const { text } = rendered;
   const ids = tokenizer.encode(text);
-  const spans = answerSpans(tokenizer, chat.messages, given, text, trainOnHeader);
+  const spans = answerSpans(tokenizer, chat.messages, given, rendered, trainOnHeader);
   const trained = tokensCovering(tokenizer, text, ids, spans);
   const inputIds = Int32Array.from(ids);
   return { inputIds, labels: inputIds.map((id, index) => (trained[index] === 1 ? id : -100)) };

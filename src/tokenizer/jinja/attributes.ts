@@ -12,6 +12,7 @@ import {
   DictView,
   Generator,
   isNumeric,
+  known,
   Loop,
   Markup,
   Namespace,
@@ -24,16 +25,33 @@ import {
 
 // What the sandbox of transformers keeps templates from calling, as it changes a value that is not theirs.
 const changing = new Set(
-  ['append', 'clear', 'extend', 'insert', 'pop', 'popitem', 'remove', 'reverse', 'setdefault', 'sort', 'update'].concat(
-    'add',
-    'discard',
+  [
+    'append',
+    'clear',
+    'extend',
+    'insert',
+    'pop',
+    'popitem',
+    'remove',
+    'reverse',
+    'setdefault',
+    'sort',
+    'update',
+  ].concat('add', 'discard'),
+);
+
+// Methods whose arguments are not escaped for text from `safe` or `escape`.
+const sameOnMarkup = new Set(
+  'upper lower strip lstrip rstrip title capitalize swapcase startswith endswith find rfind count isspace isdigit'.split(
+    ' ',
   ),
 );
 
 /** `object.name`: an attribute goes before an item of that name, so that `message.items` is the method. */
 export function getAttribute(object: Value, name: string, budget: Budget): Value {
   if (object instanceof Undefined) throw object.error();
-  return attribute(object, name, budget) ?? mapping(object, name) ?? missing(object, `attribute '${name}'`);
+  const found = attribute(object, name, budget);
+  return known(found === undefined ? mapping(object, name) : found, missing(object, `attribute '${name}'`));
 }
 
 /** `object[key]`: an item goes before an attribute. */
@@ -42,23 +60,25 @@ export function getItem(object: Value, key: Value, budget: Budget): Value {
   const item = isText(key) || object instanceof Dict ? mapping(object, key) : indexed(object, key, budget);
   if (item !== undefined) return item;
   const found = isText(key) ? attribute(object, plain(key), budget) : undefined;
-  return found ?? missing(object, isText(key) ? `attribute '${plain(key)}'` : `element ${keyText(key, budget)}`);
+  return known(
+    found,
+    missing(object, isText(key) ? `attribute '${plain(key)}'` : `element ${keyText(key, budget)}`),
+  );
 }
 
 /** `object[start:stop:step]`. */
 export function getSlice(object: Value, parts: readonly (Value | undefined)[], budget: Budget): Value {
   if (object instanceof Undefined) throw object.error();
   if (object instanceof Markup) throw notSupported('a part of text from safe or escape');
-  return slice(object, parts, budget) ?? missing(object, 'part like that');
+  return known(slice(object, parts, budget), missing(object, 'part like that'));
 }
 
 function keyText(key: Value, budget: Budget): string {
   return plain(pythonRepr(key, budget));
 }
 
-function missing(object: Value, what: string): Undefined {
-  const name = object === null ? 'None' : `'${typeName(object)} object'`;
-  return new Undefined(`${name} has no ${what}`);
+function missing(object: Value, what: string): string {
+  return `${object === null ? 'None' : `'${typeName(object)} object'`} has no ${what}`;
 }
 
 function mapping(object: Value, key: Value): Value | undefined {
@@ -82,10 +102,24 @@ function attribute(object: Value, name: string, budget: Budget): Value | undefin
   }
   if (object instanceof Namespace) return object.values.get(name);
   if (object instanceof Loop) return loopAttribute(object, name, budget);
-  if (object instanceof Markup) throw notSupported(`an attribute of text from safe or escape`);
+  if (object instanceof Markup) {
+    const run = stringMethods.get(name);
+    if (run === undefined) return undefined;
+    if (!sameOnMarkup.has(name)) throw notSupported(`${name}() of text from safe or escape`);
+    return bound(name, (given) => {
+      budget.read(plain(object.text).length);
+      const made = run(object.text, given, budget);
+      return isText(made) ? new Markup(made) : made;
+    });
+  }
   if (isText(object)) {
     const run = stringMethods.get(name);
-    if (run !== undefined) return bound(name, (given) => run(object, given, budget));
+    if (run !== undefined) {
+      return bound(name, (given) => {
+        budget.read(plain(object).length);
+        return run(object, given, budget);
+      });
+    }
     return otherStringMethods.has(name) ? unavailable(object, name) : undefined;
   }
   if (changing.has(name) && (Array.isArray(object) || object instanceof Dict)) {
@@ -97,7 +131,9 @@ function attribute(object: Value, name: string, budget: Budget): Value | undefin
   }
   if (isNumeric(object)) return numberAttribute(object, name);
   if (object instanceof DictView || object instanceof Generator) {
-    return ['isdisjoint', 'mapping', 'send', 'throw', 'close'].includes(name) ? unavailable(object, name) : undefined;
+    return ['isdisjoint', 'mapping', 'send', 'throw', 'close'].includes(name)
+      ? unavailable(object, name)
+      : undefined;
   }
   return undefined;
 }
@@ -117,7 +153,8 @@ function dictMethod(dict: Dict, name: string): Value | undefined {
     case 'get':
       return bound(name, (given) => {
         const [key, otherwise = null] = bindArguments(name, ['key', 'default?'], given);
-        return dict.get(key!) ?? otherwise;
+        const found = dict.get(key!);
+        return found === undefined ? otherwise : found;
       });
     case 'keys':
     case 'values':
@@ -160,13 +197,23 @@ function numberAttribute(value: boolean | bigint | number, name: string): Value 
   if (name === 'real') return typeof value === 'boolean' ? BigInt(value) : value;
   if (name === 'imag') return typeof value === 'number' ? 0 : 0n;
   if (name === 'is_integer') return bound(name, () => typeof value !== 'number' || Number.isInteger(value));
-  const others = ['bit_length', 'bit_count', 'conjugate', 'as_integer_ratio', 'to_bytes', 'from_bytes', 'hex'];
-  return [...others, 'fromhex', 'numerator', 'denominator'].includes(name) ? unavailable(value, name) : undefined;
+  const others = [
+    'bit_length',
+    'bit_count',
+    'conjugate',
+    'as_integer_ratio',
+    'to_bytes',
+    'from_bytes',
+    'hex',
+  ];
+  return [...others, 'fromhex', 'numerator', 'denominator'].includes(name)
+    ? unavailable(value, name)
+    : undefined;
 }
 
 function loopAttribute(loop: Loop, name: string, budget: Budget): Value | undefined {
   const { index, items } = loop;
-  const neighbour = (at: number, which: string) => items[at] ?? new Undefined(`there is no ${which} item`);
+  const neighbour = (at: number, which: string) => known(items[at], `there is no ${which} item`);
   switch (name) {
     case 'index':
       return BigInt(index + 1);

@@ -3,17 +3,25 @@ import { TemplateError } from './template-error.js';
 // A template comes from the Hub, so it may ask for anything. A long chat in a large template takes some 10⁶ steps.
 const baseSteps = 20_000_000;
 const stepsPerItem = 40_000;
-const maxTextLength = 64 * 2 ** 20;
+const stepsPerCharacter = 20;
+const baseTextLength = 16 * 2 ** 20;
 const maxDepth = 120;
 
-/** Bounds what one render may do: steps (an operation, an item of a list, 64 characters of a new text), text, depth. */
+/** Bounds what one render may do: steps (an operation, half an item of a list, 8 characters of a text), text, depth. */
 export class Budget {
   private left: number;
+  private readonly maxTextLength: number;
   private depth = 0;
 
-  /** @param items messages and tools of the chat: a longer chat may take more steps */
-  constructor(items: number) {
-    this.left = baseSteps + items * stepsPerItem;
+  /**
+   * A longer chat may take more.
+   *
+   * @param items messages and tools of the chat
+   * @param length characters of the messages
+   */
+  constructor(items: number, length = 0) {
+    this.left = baseSteps + items * stepsPerItem + length * stepsPerCharacter;
+    this.maxTextLength = baseTextLength + 4 * length;
   }
 
   step(count = 1): void {
@@ -23,8 +31,14 @@ export class Budget {
 
   /** Called before a text of this length is made. */
   text(length: number): void {
-    if (length > maxTextLength) throw tooMuch(`it makes a text of more than ${maxTextLength} characters`);
-    this.step(1 + (length >> 6));
+    if (length > this.maxTextLength)
+      throw tooMuch(`it makes a text of more than ${this.maxTextLength} characters`);
+    this.read(length);
+  }
+
+  /** Called before a text of this length is gone through. */
+  read(length: number): void {
+    this.step(1 + (length >> 3));
   }
 
   /** Called before a list of this many items is made. */

@@ -24,7 +24,8 @@ type Test = (value: Value, args: readonly Value[], budget: Budget) => boolean;
 const comparing =
   (operator: string): Test =>
   (value, args, budget) => {
-    if (args.length !== 1) throw typeError(`test ${operator} takes exactly one argument (${args.length} given)`);
+    if (args.length !== 1)
+      throw typeError(`test ${operator} takes exactly one argument (${args.length} given)`);
     return compare(operator, value, args[0]!, budget);
   };
 
@@ -37,7 +38,9 @@ const rest = (value: Value, by: Value, budget: Budget) => {
 
 const isString = (value: Value) => isText(value) || value instanceof Markup;
 const isCallable = (value: Value) =>
-  value instanceof Callable || value instanceof Undefined || (value instanceof Loop && value.recurse !== undefined);
+  value instanceof Callable ||
+  value instanceof Undefined ||
+  (value instanceof Loop && value.recurse !== undefined);
 
 const only = (test: (value: Value) => boolean): Test => test;
 
@@ -70,8 +73,11 @@ export const builtinTests: ReadonlyMap<string, Test> = new Map<string, Test>([
     'iterable',
     only(
       (value) =>
-        isString(value) || value instanceof Generator || value instanceof Loop || value instanceof DictView
-        || (!(value instanceof Callable) && isIterable(value)),
+        isString(value) ||
+        value instanceof Generator ||
+        value instanceof Loop ||
+        value instanceof DictView ||
+        (!(value instanceof Callable) && isIterable(value)),
     ),
   ],
   ['callable', only(isCallable)],
@@ -105,14 +111,18 @@ function isSame(value: Value, other: Value): boolean {
   if (value === other) return true;
   if ([value, other].some((one) => isText(one) || typeof one === 'bigint' || typeof one === 'number')) {
     if (typeName(value) === typeName(other)) {
-      throw new TemplateError('NotSupported', `sameas between two values of type ${typeName(value)} is not supported here`);
+      throw new TemplateError(
+        'NotSupported',
+        `sameas between two values of type ${typeName(value)} is not supported here`,
+      );
     }
   }
   return false;
 }
 
 function cased(value: Value, side: 'lower' | 'upper'): boolean {
-  if (!isText(value)) throw new TemplateError('NotSupported', `${side} of a ${typeName(value)} is not supported here`);
+  if (!isText(value))
+    throw new TemplateError('NotSupported', `${side} of a ${typeName(value)} is not supported here`);
   const text = plain(value);
   const [of, other] = side === 'lower' ? [/\p{Ll}/u, /[\p{Lu}\p{Lt}]/u] : [/\p{Lu}/u, /[\p{Ll}\p{Lt}]/u];
   return of.test(text) && !other.test(text);

@@ -11,7 +11,7 @@ export function equalPython(a: Value, b: Value, budget: Budget): boolean {
   if (a instanceof Markup) a = a.text;
   if (b instanceof Markup) b = b.text;
   if (isText(a) && isText(b)) {
-    budget.step(plain(a).length >> 6);
+    budget.read(plain(a).length);
     return plain(a) === plain(b);
   }
   if (isNumeric(a) && isNumeric(b)) return compareNumbers(a, b) === 0;
@@ -19,7 +19,9 @@ export function equalPython(a: Value, b: Value, budget: Budget): boolean {
   const listA = sequence(a);
   const listB = sequence(b);
   if (listA !== undefined && listB !== undefined && Array.isArray(a) === Array.isArray(b)) {
-    return listA.length === listB.length && listA.every((item, index) => equalPython(item, listB[index]!, budget));
+    return (
+      listA.length === listB.length && listA.every((item, index) => equalPython(item, listB[index]!, budget))
+    );
   }
   if (a instanceof Dict && b instanceof Dict) {
     const other = b;
@@ -48,7 +50,7 @@ export function comparePython(a: Value, b: Value, operator: Order, budget: Budge
   if (a instanceof Undefined) throw a.error();
   if (b instanceof Undefined) throw b.error();
   if (isText(a) && isText(b)) {
-    budget.step(plain(a).length >> 6);
+    budget.read(plain(a).length);
     return compareStrings(plain(a), plain(b));
   }
   if (isNumeric(a) && isNumeric(b)) return compareNumbers(a, b);

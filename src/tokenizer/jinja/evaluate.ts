@@ -8,9 +8,9 @@ import type { Argument, Expression } from './nodes.js';
 import { binary, compare, iterate, negate } from './operators.js';
 import { expectText, pythonStr } from './python-str.js';
 import type { Scope } from './scope.js';
-import { concat, plain } from './tagged-text.js';
+import { concat, isText, plain } from './tagged-text.js';
 import { notSupported, TemplateError, typeError } from './template-error.js';
-import { Callable, Dict, Loop, Markup, truthy, Tuple, typeName, Undefined, type Value } from './values.js';
+import { Callable, Dict, known, Loop, truthy, Tuple, typeName, Undefined, type Value } from './values.js';
 
 type Of<T extends Expression['type']> = Extract<Expression, { type: T }>;
 
@@ -28,7 +28,7 @@ export class Evaluator implements FilterContext {
       case 'constant':
         return node.value;
       case 'name':
-        return scope.get(node.name) ?? new Undefined(`'${node.name}' is undefined`);
+        return known(scope.get(node.name), `'${node.name}' is undefined`);
       case 'list':
         return node.items.map((item) => this.evaluate(item, scope));
       case 'tuple':
@@ -69,7 +69,6 @@ export class Evaluator implements FilterContext {
       case 'concat': {
         const parts = node.items.map((item) => this.evaluate(item, scope));
         this.at = node;
-        if (parts.some((part) => part instanceof Markup)) throw notSupported('~ on text from safe or escape');
         const texts = parts.map((part) => pythonStr(part, this.budget));
         this.budget.text(texts.reduce((sum, text) => sum + plain(text).length, 0));
         return concat(texts);
@@ -125,7 +124,9 @@ export class Evaluator implements FilterContext {
   private item(node: Of<'item'>, scope: Scope): Value {
     const object = this.evaluate(node.object, scope);
     if (node.key.type === 'slice') {
-      const parts = node.key.parts.map((part) => (part === undefined ? undefined : this.evaluate(part, scope)));
+      const parts = node.key.parts.map((part) =>
+        part === undefined ? undefined : this.evaluate(part, scope),
+      );
       this.at = node;
       return getSlice(object, parts, this.budget);
     }
@@ -158,6 +159,7 @@ export class Evaluator implements FilterContext {
   }
 
   filter(name: string, value: Value, given: Given): Value {
+    if (isText(value)) this.budget.read(plain(value).length);
     const run = filters.get(name);
     if (run !== undefined) return run(value, given, this);
     if (unsupportedFilters.has(name)) throw notSupported(`the filter ${name}`);
@@ -168,6 +170,7 @@ export class Evaluator implements FilterContext {
     if (name === 'filter') return filters.has(plain(expectText(value, 'the name of a filter')));
     if (name === 'test') return builtinTests.has(plain(expectText(value, 'the name of a test')));
     const run = builtinTests.get(name);
+    if (isText(value)) this.budget.read(plain(value).length);
     if (run === undefined) throw new TemplateError('TemplateSyntaxError', `No test named '${name}'.`);
     return run(value, args, this.budget);
   }

@@ -1,5 +1,6 @@
 import type { Budget } from './budget.js';
 import { filter, type Args, type Filter, type FilterContext } from './filter.js';
+import { escaped } from './markup.js';
 import { itemAt, iterate, length, negate } from './operators.js';
 import { jsonOptions, pythonJson } from './python-json.js';
 import { expectText, pythonStr } from './python-str.js';
@@ -12,6 +13,7 @@ import {
   Dict,
   Generator,
   isNumeric,
+  known,
   Markup,
   truthy,
   Tuple,
@@ -20,13 +22,21 @@ import {
   type Value,
 } from './values.js';
 
-const respell = (name: string, change: (text: string) => string) =>
-  filter(name, [], (value, _, { budget }) => {
-    const text = soft(value, budget);
-    return respelled(text, change(plain(text)));
-  });
+/** A filter of text that leaves text from `safe` or `escape` what it is. */
+const onText = (
+  name: string,
+  parameters: string[],
+  run: (text: Text, args: Args) => Text,
+): [string, Filter] =>
+  filter(name, parameters, (value, args, { budget }) =>
+    value instanceof Markup ? new Markup(run(value.text, args)) : run(pythonStr(value, budget), args),
+  );
 
-const lengthFilter = (name: string) => filter(name, [], (value, _, { budget }) => BigInt(length(value, budget)));
+const respell = (name: string, change: (text: string) => string) =>
+  onText(name, [], (text) => respelled(text, change(plain(text))));
+
+const lengthFilter = (name: string) =>
+  filter(name, [], (value, _, { budget }) => BigInt(length(value, budget)));
 
 const defaultFilter = (name: string) =>
   filter(name, ['default_value?', 'boolean?'], (value, [otherwise = '', boolean = false]) =>
@@ -34,19 +44,12 @@ const defaultFilter = (name: string) =>
   );
 
 const escapeFilter = (name: string) =>
-  filter(name, [], (value, _, { budget }) =>
-    value instanceof Markup ? value : new Markup(escaped(pythonStr(value, budget))),
-  );
+  filter(name, [], (value, _, { budget }) => new Markup(escaped(value, budget)));
 
 /** Python's `soft_str`: markup stays what it is. */
 function soft(value: Value, budget: Budget): Text {
   if (value instanceof Markup) throw notSupported('a filter of text from safe or escape');
   return pythonStr(value, budget);
-}
-
-function escaped(text: Text): Text {
-  const names: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' };
-  return respelled(text, plain(text).replace(/[&<>'"]/g, (character) => names[character]!));
 }
 
 /** The filters of jinja2; `tojson` is that of transformers. */
@@ -58,7 +61,9 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   defaultFilter('d'),
   escapeFilter('escape'),
   escapeFilter('e'),
-  filter('safe', [], (value, _, { budget }) => (value instanceof Markup ? value : new Markup(pythonStr(value, budget)))),
+  filter('safe', [], (value, _, { budget }) =>
+    value instanceof Markup ? value : new Markup(pythonStr(value, budget)),
+  ),
   respell('upper', (text) => text.toUpperCase()),
   respell('lower', (text) => text.toLowerCase()),
   respell('capitalize', capitalized),
@@ -68,12 +73,12 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
       .map((part) => ([...part][0] ?? '').toUpperCase() + [...part].slice(1).join('').toLowerCase())
       .join(''),
   ),
-  filter('string', [], (value, _, { budget }) => soft(value, budget)),
-  filter('trim', ['chars?'], (value, [chars = null], { budget }) =>
-    pythonStrip('strip', soft(value, budget), chars === null ? null : plain(expectText(chars, 'strip arg'))),
+  onText('string', [], (text) => text),
+  onText('trim', ['chars?'], (text, [chars = null]) =>
+    pythonStrip('strip', text, chars === null ? null : plain(expectText(chars, 'strip arg'))),
   ),
   filter('replace', ['old', 'new', 'count?'], (value, [old, by, count = null], { budget }) =>
-    replaced(soft(value, budget), soft(old!, budget), soft(by!, budget), count ?? -1n, budget),
+    replaced(pythonStr(value, budget), pythonStr(old!, budget), pythonStr(by!, budget), count ?? -1n, budget),
   ),
   filter('center', ['width?'], (value, [width = 80n], { budget }) => {
     const text = soft(value, budget);
@@ -83,8 +88,11 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     const left = missing === 0 ? 0 : centered(missing, wide);
     return concat([' '.repeat(left), text, ' '.repeat(missing - left)]);
   }),
-  filter('indent', ['width?', 'first?', 'blank?'], (value, [width = 4n, first = false, blank = false], { budget }) =>
-    indented(value, width, truthy(first), truthy(blank), budget),
+  filter(
+    'indent',
+    ['width?', 'first?', 'blank?'],
+    (value, [width = 4n, first = false, blank = false], { budget }) =>
+      indented(value, width, truthy(first), truthy(blank), budget),
   ),
   filter('wordcount', [], (value, _, { budget }) =>
     BigInt((plain(soft(value, budget)).match(/[\p{L}\p{N}_]+/gu) ?? []).length),
@@ -96,7 +104,9 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     const number = typeof value === 'boolean' ? BigInt(value) : value;
     return number < 0 || Object.is(number, -0) ? negate(number, 'negative') : number;
   }),
-  filter('int', ['default?', 'base?'], (value, [otherwise = 0n, base = 10n]) => toInt(value, otherwise, base)),
+  filter('int', ['default?', 'base?'], (value, [otherwise = 0n, base = 10n]) =>
+    toInt(value, otherwise, base),
+  ),
   filter('float', ['default?'], (value, [otherwise = 0]) => toFloat(value, otherwise)),
   filter('round', ['precision?', 'method?'], (value, [precision = 0n, method = 'common']) =>
     rounded(value, wholeNumber(precision, true), plain(expectText(method, 'round method'))),
@@ -111,13 +121,13 @@ export const filters: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     return new Generator(value.entries().map((entry) => new Tuple([...entry])));
   }),
   filter('first', [], (value, _, { budget }) => {
-    if (value instanceof Generator) return value.next() ?? new Undefined('No first item, sequence was empty.');
-    return iterate(value, budget)[0] ?? new Undefined('No first item, sequence was empty.');
+    if (value instanceof Generator) return known(value.next(), 'No first item, sequence was empty.');
+    return known(iterate(value, budget)[0], 'No first item, sequence was empty.');
   }),
   filter('last', [], (value, _, { budget }) => {
     if (value instanceof Generator) throw typeError(`'${typeName(value)}' object is not reversible`);
-    if (isText(value)) return itemAt(value, -1n, budget) ?? new Undefined('No last item, sequence was empty.');
-    return iterate(value, budget).at(-1) ?? new Undefined('No last item, sequence was empty.');
+    if (isText(value)) return known(itemAt(value, -1n, budget), 'No last item, sequence was empty.');
+    return known(iterate(value, budget).at(-1), 'No last item, sequence was empty.');
   }),
 ]);
 
@@ -131,7 +141,7 @@ function indented(value: Value, width: Value, first: boolean, blank: boolean, bu
   const lines = plain(text).replace(/\r\n|[\v\f\r\x1c-\x1e\x85\u2028\u2029]/g, '\n'); // eslint-disable-line no-control-regex
   const whole = respelled(text, `${lines}\n`);
   const cutLines: Text[] = [];
-  for (let at = 0; at < plain(whole).length; ) {
+  for (let at = 0; at < plain(whole).length;) {
     const end = plain(whole).indexOf('\n', at);
     cutLines.push(cut(whole, at, end));
     at = end + 1;
@@ -140,9 +150,7 @@ function indented(value: Value, width: Value, first: boolean, blank: boolean, bu
     const all = joinTexts(concat(['\n', by]), cutLines, budget);
     return first ? concat([by, all]) : all;
   }
-  const parts = cutLines.map((line, index) =>
-    index > 0 && plain(line) !== '' ? concat([by, line]) : line,
-  );
+  const parts = cutLines.map((line, index) => (index > 0 && plain(line) !== '' ? concat([by, line]) : line));
   const joined = joinTexts('\n', parts, budget);
   return first ? concat([by, joined]) : joined;
 }
@@ -153,7 +161,8 @@ function truncated(value: Value, args: Args, { budget }: FilterContext): Value {
   const mark = expectText(end, 'truncate end');
   const most = wholeNumber(limit);
   if (codePointLength(text) <= most + wholeNumber(leeway ?? 5n)) return text;
-  if (most < codePointLength(mark)) throw new TemplateError('ValueError', 'truncate: length is less than that of end');
+  if (most < codePointLength(mark))
+    throw new TemplateError('ValueError', 'truncate: length is less than that of end');
   const kept = [...plain(text)].slice(0, most - codePointLength(mark)).join('');
   if (truthy(killwords)) return concat([cut(text, 0, kept.length), mark]);
   const space = kept.lastIndexOf(' ');
@@ -167,7 +176,8 @@ function toInt(value: Value, otherwise: Value, base: Value): Value {
   if (!isText(value)) return otherwise;
   if (base !== 10n) throw notSupported('int with another base');
   const digits = pythonStrip('strip', plain(value));
-  if (/^[-+]?\d+(?:_\d+)*$/.test(digits) && digits.length < 4300) return BigInt(digits.replaceAll('_', '').replace('+', ''));
+  if (/^[-+]?\d+(?:_\d+)*$/.test(digits) && digits.length < 4300)
+    return BigInt(digits.replaceAll('_', '').replace('+', ''));
   const float = readFloat(digits);
   return float !== undefined && Number.isFinite(float) ? BigInt(Math.trunc(float)) : otherwise;
 }
@@ -179,7 +189,8 @@ function toFloat(value: Value, otherwise: Value): Value {
 
 function readFloat(text: string): number | undefined {
   const special = /^([-+]?)(inf|infinity|nan)$/i.exec(text);
-  if (special !== null) return special[2]!.toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
+  if (special !== null)
+    return special[2]!.toLowerCase() === 'nan' ? NaN : special[1] === '-' ? -Infinity : Infinity;
   const isNumber = /^[-+]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[-+]?\d+)?$/i.test(text);
   return isNumber ? Number(text.replaceAll('_', '')) : undefined;
 }
@@ -191,7 +202,8 @@ function rounded(value: Value, precision: number, method: string): Value {
   if (!['common', 'ceil', 'floor'].includes(method)) throw notSupported(`the method ${method} of round`);
   if (Math.abs(precision) > 100) throw notSupported('round to more than 100 digits');
   if (method === 'common') {
-    if (typeof value !== 'number') return precision >= 0 ? BigInt(value) : roundInt(BigInt(value), -precision);
+    if (typeof value !== 'number')
+      return precision >= 0 ? BigInt(value) : roundInt(BigInt(value), -precision);
     if (precision < 0) return Number(roundInt(BigInt(Math.trunc(value)), -precision));
     return Number.isFinite(value) && Math.abs(value) < 2 ** 53 ? roundFloat(value, precision) : value;
   }
@@ -200,13 +212,13 @@ function rounded(value: Value, precision: number, method: string): Value {
 }
 
 function roundFloat(value: number, precision: number): number {
-  const digits = value.toFixed(Math.min(100, precision));
-  // toFixed rounds the exact value, but takes half away from zero; only an exact tie differs.
-  const isTie = Number.isInteger(value * 2 * 10 ** precision) && value.toFixed(Math.min(100, precision + 30)).replace(/0+$/, '').endsWith('5');
-  if (!isTie || Math.abs(Number(digits) - value) * 10 ** precision !== 0.5) return Number(digits);
-  const last = Number(digits.at(-1));
-  if (last % 2 === 0) return Number(digits);
-  return value > 0 ? Number((Number(digits) - 10 ** -precision).toFixed(precision)) : Number((Number(digits) + 10 ** -precision).toFixed(precision));
+  const digits = value.toFixed(precision);
+  // toFixed rounds the exact value, but takes an exact half away from zero.
+  const exact = value.toFixed(Math.min(100, precision + 30)).replace(/0+$/, '');
+  const isTie = exact.endsWith('5') && exact.length - exact.indexOf('.') - 1 === precision + 1;
+  if (!isTie || Number(digits.at(-1)) % 2 === 0) return Number(digits);
+  const nearer = BigInt(digits.replace('.', '')) - (value > 0 ? 1n : -1n);
+  return Number(`${nearer}e-${precision}`);
 }
 
 function roundInt(value: bigint, digits: number): bigint {
@@ -216,4 +228,3 @@ function roundInt(value: bigint, digits: number): bigint {
   const isUp = twice > unit || (twice === unit && (down / unit) % 2n !== 0n);
   return isUp ? down + unit : down;
 }
-

@@ -18,7 +18,17 @@ export function globalFunctions(budget: Budget, now: Date): [string, Callable][]
   ];
   return [
     make('range', (given) => range(given)),
-    make('namespace', (given) => new Namespace(new Map(asDict(given, budget).entries().map(([key, value]) => [plain(expectText(key, 'a name')), value])))),
+    make(
+      'namespace',
+      (given) =>
+        new Namespace(
+          new Map(
+            asDict(given, budget)
+              .entries()
+              .map(([key, value]) => [plain(expectText(key, 'a name')), value]),
+          ),
+        ),
+    ),
     make('dict', (given) => asDict(given, budget)),
     make('raise_exception', (given) => {
       const [message] = bindArguments('raise_exception', ['message'], given);
@@ -63,7 +73,8 @@ function asDict({ args, named }: Given, budget: Budget): Dict {
   else if (from !== undefined) {
     for (const pair of iterate(from, budget)) {
       const items = pair instanceof Tuple ? pair.items : pair;
-      if (!Array.isArray(items) || items.length !== 2) throw typeError('dict() takes pairs of a key and a value');
+      if (!Array.isArray(items) || items.length !== 2)
+        throw typeError('dict() takes pairs of a key and a value');
       made.set(items[0]!, items[1]!);
     }
   }

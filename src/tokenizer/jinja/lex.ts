@@ -34,7 +34,6 @@ const variableEnd = new RegExp(`(?:-\\}\\}${space}*|\\}\\})`, 'uy');
 const float = /(?<!\.)(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/iuy;
 const integer = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iuy;
 const name = /[\p{L}\p{Nl}_][\p{L}\p{N}\p{Mn}\p{Mc}\p{Pc}]*/uy;
-const string = /'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"/uy;
 const operator = /\/\/|\*\*|==|!=|>=|<=|[-+/*%~[\](){}<>=.:|,;]/uy;
 const closerOf: Record<string, string> = { '(': ')', '[': ']', '{': '}' };
 
@@ -124,11 +123,16 @@ export class Lexer {
 
   private expression(open: string[]): void {
     const start = this.at;
+    const quote = this.source[start]!;
+    if (quote === "'" || quote === '"') {
+      this.at = this.endOfString(quote, start);
+      this.push('string', unescapeString(this.source.slice(start + 1, this.at - 1)), start, this.at);
+      return;
+    }
     const rules: [TokenType, RegExp][] = [
       ['float', float],
       ['integer', integer],
       ['name', name],
-      ['string', string],
       ['operator', operator],
     ];
     for (const [type, rule] of rules) {
@@ -136,10 +140,19 @@ export class Lexer {
       if (found === undefined) continue;
       this.at += found.length;
       if (type === 'operator') this.balance(found, open, start);
-      this.push(type, type === 'string' ? unescapeString(found.slice(1, -1)) : found, start, this.at);
+      this.push(type, found, start, this.at);
       return;
     }
     throw this.syntax(`unexpected char '${String.fromCodePoint(this.source.codePointAt(start)!)}'`, start);
+  }
+
+  /** By hand: a regular expression keeps a place to come back to for each character. */
+  private endOfString(quote: string, start: number): number {
+    for (let at = start + 1; at < this.source.length; at++) {
+      if (this.source[at] === '\\') at++;
+      else if (this.source[at] === quote) return at + 1;
+    }
+    throw this.syntax(`unexpected char ${quote}: the string does not end`, start);
   }
 
   private balance(found: string, open: string[], at: number): void {

@@ -64,13 +64,16 @@ function selecting(name: string, isWanted: boolean, ofAttribute: boolean): [stri
   return [
     name,
     (value, { args, named }, context) => {
-      if (named.size > 0) throw typeError(`${name}() got an unexpected keyword argument '${[...named.keys()][0]}'`);
+      if (named.size > 0)
+        throw typeError(`${name}() got an unexpected keyword argument '${[...named.keys()][0]}'`);
       const [attribute] = args;
       if (ofAttribute && attribute === undefined) throw typeError('Missing parameter for attribute name');
       const key = ofAttribute ? getter(attribute, context.budget) : (item: Value) => item;
       const [test, ...others] = ofAttribute ? args.slice(1) : args;
       const passes = (item: Value) =>
-        test === undefined ? truthy(item) : context.test(plain(expectText(test, 'the name of a test')), item, others);
+        test === undefined
+          ? truthy(item)
+          : context.test(plain(expectText(test, 'the name of a test')), item, others);
       return new Generator(iterate(value, context.budget).filter((item) => passes(key(item)) === isWanted));
     },
   ];
@@ -101,24 +104,32 @@ export const listFilters: readonly [string, Filter][] = [
   filter('list', [], (value, _, { budget }) => [...iterate(value, budget)]),
   filter('join', ['d?', 'attribute?'], (value, [mark = '', attribute], { budget }) => {
     const items = iterate(value, budget).map(getter(attribute, budget));
-    return joinTexts(pythonStr(mark, budget), items.map((item) => pythonStr(item, budget)), budget);
+    return joinTexts(
+      pythonStr(mark, budget),
+      items.map((item) => pythonStr(item, budget)),
+      budget,
+    );
   }),
   filter('sort', ['reverse?', 'case_sensitive?', 'attribute?'], (value, args, { budget }) => {
     const [reverse = false, isSensitive = false, attribute = null] = args;
     const key = manyKeys(attribute, truthy(isSensitive), budget);
     return sorted(iterate(value, budget), key, truthy(reverse), budget);
   }),
-  filter('unique', ['case_sensitive?', 'attribute?'], (value, [isSensitive = false, attribute], { budget }) => {
-    const key = lowered(getter(attribute, budget), truthy(isSensitive));
-    const seen = new Dict();
-    const first = (item: Value) => {
-      const found = key(item);
-      const isNew = !seen.has(found);
-      seen.set(found, null);
-      return isNew;
-    };
-    return new Generator(iterate(value, budget).filter(first));
-  }),
+  filter(
+    'unique',
+    ['case_sensitive?', 'attribute?'],
+    (value, [isSensitive = false, attribute], { budget }) => {
+      const key = lowered(getter(attribute, budget), truthy(isSensitive));
+      const seen = new Dict();
+      const first = (item: Value) => {
+        const found = key(item);
+        const isNew = !seen.has(found);
+        seen.set(found, null);
+        return isNew;
+      };
+      return new Generator(iterate(value, budget).filter(first));
+    },
+  ),
   filter('reverse', [], (value, _, { budget }) => {
     if (isText(value)) return concat(characters(value).reverse());
     const items = [...iterate(value, budget)].reverse();
@@ -167,7 +178,12 @@ export const listFilters: readonly [string, Filter][] = [
     const at = ['key', 'value'].indexOf(plain(expectText(by, 'dictsort by')));
     if (at < 0) throw new TemplateError('ValueError', 'You can only sort by either "key" or "value"');
     const pairs = new DictView('items', value).items();
-    return sorted(pairs, lowered((pair) => (pair as Tuple).items[at]!, truthy(isSensitive)), truthy(reverse), budget);
+    return sorted(
+      pairs,
+      lowered((pair) => (pair as Tuple).items[at]!, truthy(isSensitive)),
+      truthy(reverse),
+      budget,
+    );
   }),
   filter('attr', ['name'], () => {
     throw notSupported('the filter attr');
@@ -186,7 +202,7 @@ function manyKeys(attribute: Value, isSensitive: boolean, budget: Budget): Key {
 
 function grouped(value: Value, args: (Value | undefined)[], { budget }: FilterContext): Value {
   const [attribute, otherwise, isSensitive = false] = args;
-  const original = getter(attribute, budget, otherwise ?? undefined);
+  const original = getter(attribute, budget, otherwise === null ? undefined : otherwise);
   const key = lowered(original, truthy(isSensitive));
   const groups: Tuple[] = [];
   let last: Value | undefined;

@@ -1,16 +1,41 @@
 import type { Budget } from './budget.js';
 import { comparePython, equalPython } from './compare.js';
+import { joinMarkup } from './markup.js';
 import { percentFormat } from './percent-format.js';
-import { characters, codePointLength, codePointOffsets, concat, cut, isText, plain, type Text } from './tagged-text.js';
+import {
+  characters,
+  codePointLength,
+  codePointOffsets,
+  concat,
+  cut,
+  isText,
+  plain,
+  type Text,
+} from './tagged-text.js';
 import { notSupported, TemplateError, typeError } from './template-error.js';
-import { Dict, DictView, isNumeric, itemsOf, Markup, Range, Tuple, typeName, Undefined, type Value } from './values.js';
+import {
+  Dict,
+  DictView,
+  isNumeric,
+  itemsOf,
+  Markup,
+  Range,
+  Tuple,
+  typeName,
+  Undefined,
+  type Value,
+} from './values.js';
 
 /** Python's arithmetic. @throws TemplateError `TypeError` and the like, with Python's words */
 export function binary(operator: string, a: Value, b: Value, budget: Budget): Value {
   if (a instanceof Undefined) throw a.error();
   if (operator === '%' && isText(a)) return percentFormat(a, b, budget);
   if (b instanceof Undefined) throw b.error();
-  if (a instanceof Markup || b instanceof Markup) throw notSupported(`${operator} on text from safe or escape`);
+  if (a instanceof Markup || b instanceof Markup) {
+    const canJoin = [a, b].every((one) => one instanceof Markup || isText(one));
+    if (operator === '+' && canJoin) return joinMarkup([a, b], budget);
+    throw notSupported(`${operator} on text from safe or escape`);
+  }
   if (isNumeric(a) && isNumeric(b)) return arithmetic(operator, a, b);
   if (operator === '+') {
     if (isText(a) && isText(b)) {
@@ -32,7 +57,8 @@ export function binary(operator: string, a: Value, b: Value, budget: Budget): Va
     const repeated = repeat(a, b, budget) ?? repeat(b, a, budget);
     if (repeated !== undefined) return repeated;
   }
-  if (operator === '|' && a instanceof Dict && b instanceof Dict) return new Dict([...a.entries(), ...b.entries()]);
+  if (operator === '|' && a instanceof Dict && b instanceof Dict)
+    return new Dict([...a.entries(), ...b.entries()]);
   const sign = operator === '**' ? '** or pow()' : operator;
   throw typeError(`unsupported operand type(s) for ${sign}: '${typeName(a)}' and '${typeName(b)}'`);
 }
@@ -77,7 +103,8 @@ function onInts(operator: string, a: bigint, b: bigint): bigint | number {
       if (b > 12_000n && a !== 0n && a !== 1n && a !== -1n) {
         throw new TemplateError('TooMuchWork', 'an integer of more than 3600 digits');
       }
-      if (a * a > largest && b > 2n) throw new TemplateError('TooMuchWork', 'an integer of more than 3600 digits');
+      if (a * a > largest && b > 2n)
+        throw new TemplateError('TooMuchWork', 'an integer of more than 3600 digits');
       return a ** b;
     default:
       return Number(a) / Number(divisor(b, 'division by zero'));
@@ -157,9 +184,12 @@ export function compare(operator: string, a: Value, b: Value, budget: Budget): b
 }
 
 function contains(container: Value, item: Value, budget: Budget): boolean {
+  if (container instanceof Markup) container = container.text;
+  if (item instanceof Markup) item = item.text;
   if (isText(container)) {
-    if (!isText(item)) throw typeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
-    budget.step(1 + (plain(container).length >> 6));
+    if (!isText(item))
+      throw typeError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
+    budget.read(plain(container).length);
     return plain(container).includes(plain(item));
   }
   if (container instanceof Dict) return container.has(item);
@@ -176,7 +206,8 @@ export function iterate(value: Value, budget: Budget): Value[] {
     budget.items(plain(value).length);
     return characters(value);
   }
-  if (value instanceof Range || value instanceof Dict) budget.items(value instanceof Range ? value.length : value.size);
+  if (value instanceof Range || value instanceof Dict)
+    budget.items(value instanceof Range ? value.length : value.size);
   const items = itemsOf(value);
   if (items === undefined) throw typeError(`'${typeName(value)}' object is not iterable`);
   budget.step(items.length);
@@ -185,7 +216,7 @@ export function iterate(value: Value, budget: Budget): Value[] {
 
 /** Python's `len`. */
 export function length(value: Value, budget: Budget): number {
-  if (isText(value)) budget.step(plain(value).length >> 6);
+  if (isText(value)) budget.read(plain(value).length);
   if (isText(value)) return codePointLength(value);
   if (value instanceof Markup) return codePointLength(value.text);
   if (Array.isArray(value) || value instanceof Range) return value.length;
@@ -201,7 +232,7 @@ export function itemAt(value: Value, index: bigint, budget: Budget): Value | und
   if (value instanceof Markup) throw notSupported('an item of text from safe or escape');
   if (isText(value)) {
     const text = plain(value);
-    budget.step(text.length >> 6);
+    budget.read(text.length);
     const offsets = codePointOffsets(text);
     const at = position(index, offsets === undefined ? text.length : offsets.length - 1);
     if (at === undefined) return undefined;
@@ -220,7 +251,11 @@ function position(index: bigint, count: number): number | undefined {
 }
 
 /** `value[start:stop:step]`; undefined for what cannot be sliced. */
-export function slice(value: Value, parts: readonly (Value | undefined)[], budget: Budget): Value | undefined {
+export function slice(
+  value: Value,
+  parts: readonly (Value | undefined)[],
+  budget: Budget,
+): Value | undefined {
   if (value instanceof Range) value = iterate(value, budget);
   if (!isText(value) && !Array.isArray(value) && !(value instanceof Tuple)) return undefined;
   const [start, stop, step] = parts.map(readIndex);
@@ -250,7 +285,12 @@ function readIndex(value: Value | undefined): bigint | undefined {
   throw typeError('slice indices must be integers or None or have an __index__ method');
 }
 
-function sliceIndices(count: number, start: bigint | undefined, stop: bigint | undefined, step: bigint): number[] {
+function sliceIndices(
+  count: number,
+  start: bigint | undefined,
+  stop: bigint | undefined,
+  step: bigint,
+): number[] {
   const isForward = step > 0n;
   const size = BigInt(count);
   const [low, high] = isForward ? [0n, size] : [-1n, size - 1n];

@@ -99,7 +99,8 @@ export class ExpressionParser {
     return this.node(start, { type: 'tuple', items });
   }
 
-  protected isEnd = () => ['variable_end', 'block_end', 'eof'].includes(this.token.type) || this.is('operator', ')');
+  protected isEnd = () =>
+    ['variable_end', 'block_end', 'eof'].includes(this.token.type) || this.is('operator', ')');
 
   protected or(): Expression {
     const { start } = this.token;
@@ -259,7 +260,8 @@ export class ExpressionParser {
     const isOver = () => this.is('operator', ']') || this.is('operator', ',') || this.is('operator', ':');
     const parts: (Expression | undefined)[] = [isOver() ? undefined : this.expression()];
     if (!this.is('operator', ':')) return parts[0] ?? this.fail();
-    while (parts.length < 3 && this.skip('operator', ':')) parts.push(isOver() ? undefined : this.expression());
+    while (parts.length < 3 && this.skip('operator', ':'))
+      parts.push(isOver() ? undefined : this.expression());
     return this.node(start, { type: 'slice', parts });
   }
 

@@ -31,7 +31,8 @@ export function percentFormat(format: Text, values: Value, budget: Budget): Text
   const rest = cut(format, at, source.length);
   if (plain(rest).includes('%')) throw new TemplateError('ValueError', 'incomplete or unknown format');
   const isMapping = values instanceof Dict || Array.isArray(values);
-  if (used < list.length && !isMapping) throw typeError('not all arguments converted during string formatting');
+  if (used < list.length && !isMapping)
+    throw typeError('not all arguments converted during string formatting');
   return concat([...parts, rest]);
 }
 
@@ -49,7 +50,8 @@ function converted(value: Value, { flags, precision, kind, budget }: Conversion)
     return precision === undefined ? text : cut(text, 0, Number(precision));
   }
   const sign = (text: string) => (text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : text);
-  if (!isNumeric(value)) throw typeError(`%${kind} format: a real number is required, not ${typeName(value)}`);
+  if (!isNumeric(value))
+    throw typeError(`%${kind} format: a real number is required, not ${typeName(value)}`);
   if ('diu'.includes(kind)) {
     return sign(String(typeof value === 'number' ? BigInt(Math.trunc(value)) : BigInt(value)));
   }

@@ -3,7 +3,7 @@ import { floatText, numberText } from './python-str.js';
 import { concat, isText, plain, respelled, type Text } from './tagged-text.js';
 import { TemplateError, typeError } from './template-error.js';
 import { comparePython } from './compare.js';
-import { Dict, isNumeric, Tuple, typeName, type Value } from './values.js';
+import { Dict, isNumeric, Markup, Tuple, typeName, type Value } from './values.js';
 
 export interface JsonOptions {
   ensureAscii: boolean;
@@ -17,6 +17,7 @@ export interface JsonOptions {
 export function pythonJson(value: Value, options: JsonOptions, budget: Budget, level = 0): Text {
   budget.step();
   if (value === null) return 'null';
+  if (value instanceof Markup) value = value.text;
   if (typeof value === 'boolean') return String(value);
   if (isText(value)) return quoted(value, options);
   if (isNumeric(value)) return numberJson(value);
@@ -24,10 +25,13 @@ export function pythonJson(value: Value, options: JsonOptions, budget: Budget, l
   return budget.nested(() => {
     if (Array.isArray(value)) return bracketed('[]', value.map(one), options, level);
     if (value instanceof Tuple) return bracketed('[]', value.items.map(one), options, level);
-    if (!(value instanceof Dict)) throw typeError(`Object of type ${typeName(value)} is not JSON serializable`);
+    if (!(value instanceof Dict))
+      throw typeError(`Object of type ${typeName(value)} is not JSON serializable`);
     const entries = value.entries();
     if (options.sortKeys) entries.sort(([a], [b]) => comparePython(a, b, '<', budget));
-    const members = entries.map(([key, of]) => concat([quoted(keyText(key), options), options.separators[1], one(of)]));
+    const members = entries.map(([key, of]) =>
+      concat([quoted(keyText(key), options), options.separators[1], one(of)]),
+    );
     return bracketed('{}', members, options, level);
   });
 }
@@ -58,7 +62,7 @@ function quoted(text: Text, { ensureAscii }: JsonOptions): Text {
   const written = JSON.stringify(plain(text));
   if (!ensureAscii) return respelled(text, written);
   const ascii = written.replace(
-    /[\x7f-\uffff]/g, // eslint-disable-line no-control-regex
+    /[\x7f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return respelled(text, ascii);

@@ -8,7 +8,7 @@ import { pythonStr } from './python-str.js';
 import { Scope } from './scope.js';
 import { concat, plain, spansOf, tagged, type Tag, type Text } from './tagged-text.js';
 import { notSupported, TemplateError, typeError } from './template-error.js';
-import { Callable, Dict, Loop, Namespace, truthy, Tuple, Undefined, type Value } from './values.js';
+import { Callable, Dict, known, Loop, Namespace, truthy, Tuple, type Value } from './values.js';
 
 export interface RenderOptions {
   variables: Iterable<readonly [string, Value]>;
@@ -26,13 +26,18 @@ export interface RenderOptions {
  * @throws TemplateError with the expression and its line in `where`
  */
 export function renderTemplate(template: Template, options: RenderOptions): Text {
-  const outer = new Scope([...globalFunctions(options.budget, options.now ?? new Date()), ...options.variables]);
+  const outer = new Scope([
+    ...globalFunctions(options.budget, options.now ?? new Date()),
+    ...options.variables,
+  ]);
   const renderer = new Renderer(options);
   try {
     return renderer.text(template.body, new Scope([], outer));
   } catch (error) {
     const thrown =
-      error instanceof RangeError ? new TemplateError('TooMuchWork', 'the template was stopped: it nests too deep') : error;
+      error instanceof RangeError
+        ? new TemplateError('TooMuchWork', 'the template was stopped: it nests too deep')
+        : error;
     const { at } = renderer.evaluator;
     if (thrown instanceof TemplateError && at !== undefined) {
       const expression = template.source.slice(at.start, at.end);
@@ -57,7 +62,8 @@ class Renderer {
   /** What the statements write. */
   text(statements: readonly Statement[], scope: Scope): Text {
     const out: Text[] = [];
-    if (this.run(statements, scope, out) !== undefined) throw new TemplateError('TemplateSyntaxError', 'break or continue outside a loop');
+    if (this.run(statements, scope, out) !== undefined)
+      throw new TemplateError('TemplateSyntaxError', 'break or continue outside a loop');
     return this.joined(out);
   }
 
@@ -95,7 +101,11 @@ class Renderer {
       case 'setBlock': {
         const text = this.block(statement.body, scope);
         const { filter } = statement;
-        this.assign(statement.target, filter === undefined ? text : evaluator.evaluate(filter, scope, text), scope);
+        this.assign(
+          statement.target,
+          filter === undefined ? text : evaluator.evaluate(filter, scope, text),
+          scope,
+        );
         return undefined;
       }
       case 'if': {
@@ -118,7 +128,8 @@ class Renderer {
       }
       case 'with': {
         const inner = new Scope([], scope);
-        for (const { target, value } of statement.values) this.assign(target, evaluator.evaluate(value, scope), inner);
+        for (const { target, value } of statement.values)
+          this.assign(target, evaluator.evaluate(value, scope), inner);
         return this.run(statement.body, inner, out);
       }
       case 'generation': {
@@ -146,9 +157,12 @@ class Renderer {
         return truthy(this.evaluator.evaluate(test, inner));
       };
       const items = iterate(iterable, this.budget).filter(passes);
-      const recurse = isRecursive ? (inner: Value) => this.loop(statement, inner, scope, depth + 1) : undefined;
+      const recurse = isRecursive
+        ? (inner: Value) => this.loop(statement, inner, scope, depth + 1)
+        : undefined;
       const loop = new Loop(items, 0, depth, recurse);
       const out: Text[] = [];
+      let isCompleted = false;
       for (const [index, item] of items.entries()) {
         this.budget.step();
         loop.index = index;
@@ -160,8 +174,10 @@ class Renderer {
         if (tag === undefined) for (const part of written) out.push(part);
         else out.push(tagged(this.joined(written), tag));
         if (jump === 'break') break;
+        isCompleted ||= jump === undefined;
       }
-      if (items.length === 0) this.run(otherwise, new Scope([], scope), out);
+      // As in jinja2, a loop that no pass went through to its end has an else too.
+      if (!isCompleted) this.run(otherwise, new Scope([], scope), out);
       return this.joined(out);
     });
   }
@@ -179,13 +195,20 @@ class Renderer {
         throw new TemplateError('ValueError', `too many values to unpack (expected ${length})`);
       }
       if (items.length < length) {
-        throw new TemplateError('ValueError', `not enough values to unpack (expected ${length}, got ${items.length})`);
+        throw new TemplateError(
+          'ValueError',
+          `not enough values to unpack (expected ${length}, got ${items.length})`,
+        );
       }
       target.items.forEach((one, index) => this.assign(one, items[index]!, scope));
     }
   }
 
-  private macro(name: string, { signature, body, uses }: Pick<Of<'macro'>, 'signature' | 'body' | 'uses'>, home: Scope) {
+  private macro(
+    name: string,
+    { signature, body, uses }: Pick<Of<'macro'>, 'signature' | 'body' | 'uses'>,
+    home: Scope,
+  ) {
     return new Callable(name, (args, named) =>
       this.budget.nested(() => {
         const { names, defaults } = signature;
@@ -193,20 +216,21 @@ class Renderer {
         const left = new Map(named);
         const pending: (() => void)[] = [];
         names.forEach((parameter, index) => {
-          const given = args[index] ?? left.get(parameter);
+          const given = index < args.length ? args[index] : left.get(parameter);
           if (index >= args.length) left.delete(parameter);
           const otherwise = defaults[index - (names.length - defaults.length)];
-          scope.set(parameter, given ?? new Undefined(`parameter '${parameter}' was not provided`));
+          scope.set(parameter, known(given, `parameter '${parameter}' was not provided`));
           if (given === undefined && otherwise !== undefined) {
             pending.push(() => scope.set(parameter, this.evaluator.evaluate(otherwise, scope)));
           }
         });
         if (uses.has('caller') && !names.includes('caller')) {
-          scope.set('caller', left.get('caller') ?? new Undefined('No caller defined'));
+          scope.set('caller', known(left.get('caller'), 'No caller defined'));
           left.delete('caller');
         }
         if (uses.has('kwargs')) scope.set('kwargs', new Dict(left));
-        else if (left.size > 0) throw typeError(`macro '${name}' takes no keyword argument '${[...left.keys()][0]}'`);
+        else if (left.size > 0)
+          throw typeError(`macro '${name}' takes no keyword argument '${[...left.keys()][0]}'`);
         if (uses.has('varargs')) scope.set('varargs', new Tuple(args.slice(names.length)));
         else if (args.length > names.length) {
           throw typeError(`macro '${name}' takes not more than ${names.length} argument(s)`);

@@ -4,7 +4,6 @@ import { iterate, slice } from './operators.js';
 import { expectText, isPrintable, pythonRepr, pythonStr } from './python-str.js';
 import { isPythonSpace, pythonStrip, type Side } from './python-strip.js';
 import {
-  characters,
   codePointLength,
   codePointOffsets,
   concat,
@@ -15,7 +14,7 @@ import {
   type Text,
 } from './tagged-text.js';
 import { notSupported, TemplateError, typeError } from './template-error.js';
-import { Dict, Tuple, typeName, Undefined, type Value } from './values.js';
+import { Tuple, typeName, Undefined, type Value } from './values.js';
 
 type Method = (text: Text, given: Given, budget: Budget) => Value;
 type Args = (Value | undefined)[];
@@ -44,7 +43,7 @@ const all = (name: string, test: (character: string) => boolean) =>
 const find = (name: string, isLast: boolean, mustBeThere: boolean) =>
   method(name, ['sub', 'start?', 'end?'], (text, [sub, start, end], budget) => {
     if (start !== undefined || end !== undefined) throw notSupported(`${name}() with a start or an end`);
-    budget.step(plain(text).length >> 6);
+    budget.read(plain(text).length);
     const wanted = plain(expectText(sub, `${name}() argument`));
     const unit = isLast ? plain(text).lastIndexOf(wanted) : plain(text).indexOf(wanted);
     if (unit < 0 && mustBeThere) throw new TemplateError('ValueError', 'substring not found');
@@ -92,7 +91,8 @@ const removed = (name: string, isSuffix: boolean) =>
   method(name, ['fix'], (text, [fix]) => {
     const part = plain(expectText(fix, `${name}() argument`));
     const whole = plain(text);
-    if (isSuffix) return part !== '' && whole.endsWith(part) ? cut(text, 0, whole.length - part.length) : text;
+    if (isSuffix)
+      return part !== '' && whole.endsWith(part) ? cut(text, 0, whole.length - part.length) : text;
     return whole.startsWith(part) ? cut(text, part.length, whole.length) : text;
   });
 
@@ -125,7 +125,13 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map([
   splitting('rsplit'),
   method('splitlines', ['keepends?'], (text, [keepends = false]) => splitLines(text, keepends === true)),
   method('replace', ['old', 'new', 'count?'], (text, [old, by, count = -1n], budget) =>
-    replaced(text, expectText(old, 'replace() argument 1'), expectText(by, 'replace() argument 2'), count, budget),
+    replaced(
+      text,
+      expectText(old, 'replace() argument 1'),
+      expectText(by, 'replace() argument 2'),
+      count,
+      budget,
+    ),
   ),
   ends('startswith'),
   ends('endswith'),
@@ -140,10 +146,9 @@ export const stringMethods: ReadonlyMap<string, Method> = new Map([
   }),
   method('join', ['iterable'], (text, [items], budget) => {
     const parts = iterate(items!, budget).map((item, index) => {
-      if (item instanceof Undefined) throw typeError(`sequence item ${index}: expected str instance, Undefined found`);
-      return isText(item)
-        ? item
-        : expectText(item, `sequence item ${index}`);
+      if (item instanceof Undefined)
+        throw typeError(`sequence item ${index}: expected str instance, Undefined found`);
+      return isText(item) ? item : expectText(item, `sequence item ${index}`);
     });
     return joinTexts(text, parts, budget);
   }),
@@ -184,7 +189,8 @@ export function capitalized(text: string): string {
   return titleCharacter(first) + rest.join('').toLowerCase();
 }
 
-const titleCharacter = (character: string) => ({ ǆ: 'ǅ', ǉ: 'ǈ', ǌ: 'ǋ', ǳ: 'ǲ', ß: 'Ss' })[character] ?? character.toUpperCase();
+const titleCharacter = (character: string) =>
+  ({ ǆ: 'ǅ', ǉ: 'ǈ', ǌ: 'ǋ', ǳ: 'ǲ', ß: 'Ss' })[character] ?? character.toUpperCase();
 
 /** A letter after anything but a letter is a capital. */
 function titled(text: string): string {
@@ -217,12 +223,12 @@ function splitAt(text: Text, mark: string, limit: number, fromRight: boolean): T
   const whole = plain(text);
   const edges: number[] = [];
   if (fromRight) {
-    for (let at = whole.lastIndexOf(mark); at >= 0 && (limit < 0 || edges.length < limit); ) {
+    for (let at = whole.lastIndexOf(mark); at >= 0 && (limit < 0 || edges.length < limit);) {
       edges.unshift(at);
       at = at < mark.length ? -1 : whole.lastIndexOf(mark, at - mark.length);
     }
   } else {
-    for (let at = whole.indexOf(mark); at >= 0 && (limit < 0 || edges.length < limit); ) {
+    for (let at = whole.indexOf(mark); at >= 0 && (limit < 0 || edges.length < limit);) {
       edges.push(at);
       at = whole.indexOf(mark, at + mark.length);
     }
@@ -234,7 +240,7 @@ function splitAt(text: Text, mark: string, limit: number, fromRight: boolean): T
 function splitSpace(text: Text, limit: number, fromRight: boolean): Text[] {
   const whole = plain(text);
   const words: [number, number][] = [];
-  for (let at = 0; at < whole.length; ) {
+  for (let at = 0; at < whole.length;) {
     while (at < whole.length && isPythonSpace(whole[at]!)) at++;
     const start = at;
     while (at < whole.length && !isPythonSpace(whole[at]!)) at++;
@@ -309,4 +315,3 @@ function braceFormat(format: Text, { args, named }: Given, budget: Budget): Text
   }
   return concat(parts);
 }
-

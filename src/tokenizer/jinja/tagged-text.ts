@@ -88,7 +88,9 @@ export function respelled(source: Text, changed: string): Text {
 /** The text with a further tag on all of it. An empty text keeps none. */
 export function tagged(text: Text, tag: Tag): Text {
   const { length } = plain(text);
-  return length === 0 ? text : new TaggedText(plain(text), [...spansOf(text), { start: 0, end: length, tag }]);
+  return length === 0
+    ? text
+    : new TaggedText(plain(text), [...spansOf(text), { start: 0, end: length, tag }]);
 }
 
 /** UTF-16 offsets of the code points of a text and of its end; undefined where each unit is one. */

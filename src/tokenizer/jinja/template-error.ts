@@ -23,4 +23,5 @@ export class TemplateError extends Error {
 }
 
 export const typeError = (message: string) => new TemplateError('TypeError', message);
-export const notSupported = (what: string) => new TemplateError('NotSupported', `${what} is not supported here`);
+export const notSupported = (what: string) =>
+  new TemplateError('NotSupported', `${what} is not supported here`);

@@ -1,3 +1,4 @@
+import { JsonNumber } from '../../common/json-number.js';
 import { tagged, type Tag } from './tagged-text.js';
 import { Dict, type Value } from './values.js';
 
@@ -17,6 +18,7 @@ export function toValue(input: unknown, tagOf?: (path: string) => Tag, path = ''
       return null;
   }
   if (input === null) return null;
+  if (input instanceof JsonNumber) return input.isInteger ? BigInt(input.text) : Number(input.text);
   const at = (key: string) => (path === '' ? key : `${path}.${key}`);
   if (Array.isArray(input)) return input.map((item, index) => toValue(item, tagOf, at(String(index))));
   const entries = input instanceof Map ? [...(input as Map<unknown, unknown>)] : Object.entries(input);

@@ -15,11 +15,13 @@ export function unescapeString(text: string): string {
       if (digits !== undefined) {
         const length = x !== undefined ? 2 : u !== undefined ? 4 : 8;
         const code = new RegExp(`^[0-9a-fA-F]{${length}}$`).test(digits) ? parseInt(digits, 16) : Infinity;
-        if (code > 0x10ffff) throw new TemplateError('TemplateSyntaxError', `'unicodeescape' cannot decode ${whole}`);
+        if (code > 0x10ffff)
+          throw new TemplateError('TemplateSyntaxError', `'unicodeescape' cannot decode ${whole}`);
         return code > 0xffff ? String.fromCodePoint(code) : String.fromCharCode(code);
       }
       if (octal !== undefined) return String.fromCharCode(parseInt(octal, 8));
-      if (name !== undefined) throw new TemplateError('NotSupported', `the escape ${whole} is not supported here`);
+      if (name !== undefined)
+        throw new TemplateError('NotSupported', `the escape ${whole} is not supported here`);
       return simple[one ?? ''] ?? whole;
     },
   );

@@ -29,6 +29,11 @@ export class Undefined {
   }
 }
 
+/** The value, or what stands for one that there is not. Not `??`, to which None would be nothing. */
+export function known(value: Value | undefined, what: string): Value {
+  return value === undefined ? new Undefined(what) : value;
+}
+
 export class Tuple {
   /** @param names of the items, for those that have any (`grouper`, `list`) */
   constructor(
@@ -202,7 +207,8 @@ function hashKey(value: Value): string {
   if (isNumeric(value)) return `n${typeof value === 'boolean' ? Number(value) : value}`;
   if (value instanceof Tuple) {
     const key = `t${value.items.map((item) => hashKey(item)).map((part) => `${part.length}:${part}`)}`;
-    if (key.length > 2 ** 20) throw new TemplateError('TooMuchWork', 'a dict has a key of more than a million characters');
+    if (key.length > 2 ** 20)
+      throw new TemplateError('TooMuchWork', 'a dict has a key of more than a million characters');
     return key;
   }
   if (value instanceof Undefined) return 'undefined';

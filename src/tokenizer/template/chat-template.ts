@@ -1,35 +1,14 @@
-import { Environment, Interpreter, Template } from '@huggingface/jinja';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { ChatMessage } from '../../events/chat-message.js';
-import { pythonStrip, type Side } from './python-strip.js';
-import { strftime } from './strftime.js';
-
-// Template.render would bring its own strftime_now and refuse another one, so the environment is set up here.
-const globals = {
-  true: true,
-  True: true,
-  false: false,
-  False: false,
-  none: null,
-  None: null,
-  raise_exception: (message: unknown) => {
-    throw new Error(String(message));
-  },
-  strftime_now: (format: string) => strftime(new Date(), format),
-  range: (start: number, stop?: number, step = 1) => {
-    const [from, to] = stop === undefined ? [0, start] : [start, stop];
-    return Array.from(
-      { length: Math.max(0, Math.ceil((to - from) / step)) },
-      (_, index) => from + index * step,
-    );
-  },
-  python_strip: (side: Side, text: unknown, characters?: string | null) => {
-    if (typeof text === 'string') return pythonStrip(side, text, characters);
-    throw new Error(
-      `expected a string to ${side} but found ${text === null ? 'none' : `a value of type ${typeof text}`}`,
-    );
-  },
-};
+import { Budget } from '../jinja/budget.js';
+import type { Template } from '../jinja/nodes.js';
+import { parseTemplate } from '../jinja/parse-template.js';
+import { renderTemplate } from '../jinja/render-template.js';
+import { plain, spansOf, type Tag } from '../jinja/tagged-text.js';
+import { TemplateError } from '../jinja/template-error.js';
+import { toValue } from '../jinja/to-value.js';
+import type { Value } from '../jinja/values.js';
+import type { TextSpan } from '../encode/text-span.js';
 
 /** What a chat template is given beside the messages. */
 export interface ChatVariables {
@@ -41,9 +20,41 @@ export interface ChatVariables {
   variables?: Readonly<Record<string, unknown>>;
 }
 
+/** A part of a rendered chat that comes from one string of one message. */
+export interface MessagePart extends TextSpan {
+  message: number;
+  /** Where in the message: `content`, `tool_calls.0.function.name`. */
+  path: string;
+}
+
+/** The text of a chat, and what of it comes from where. */
+export interface RenderedChat {
+  text: string;
+  /** In the order of the text. */
+  parts: readonly MessagePart[];
+  /** What the template's loop over the messages wrote for each of them; a message may have several, or none. */
+  turns: readonly (TextSpan & { message: number })[];
+  /** What stands between the template's own `{% generation %}` marks; undefined: it has no such marks. */
+  generated: readonly TextSpan[] | undefined;
+}
+
+interface PartTag extends Tag {
+  kind: 'part';
+  message: number;
+  path: string;
+}
+
+interface TurnTag extends Tag {
+  kind: 'turn';
+  message: number;
+}
+
+const generation: Tag = { kind: 'generation' };
+
 /** A Jinja chat template with the variables transformers gives it, so that it renders the same text. */
 export class ChatTemplate {
-  private parsed: Template['parsed'] | undefined;
+  private parsed: Template | undefined;
+  private rendersPlainChats: boolean | undefined;
 
   /**
    * @param source the Jinja text
@@ -57,63 +68,114 @@ export class ChatTemplate {
   ) {}
 
   /**
-   * The text of a chat.
+   * The text of a chat, with its parts.
    *
-   * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template cannot be parsed or refuses the messages
+   * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` when the template cannot be parsed, refuses the messages or takes
+   * too much work
    */
-  render(
-    messages: readonly ChatMessage[],
-    { addGenerationPrompt = false, tools = null, variables: others = {} }: ChatVariables = {},
-  ): string {
+  render(messages: readonly ChatMessage[], given: ChatVariables = {}): RenderedChat {
     try {
-      this.parsed ??= withPythonStrip(new Template(this.source).parsed) as Template['parsed'];
-      const variables = {
-        ...globals,
-        ...this.specialTokens,
-        documents: null, // as transformers does: defined, and none
-        ...others,
-        messages,
-        tools,
-        add_generation_prompt: addGenerationPrompt,
-      };
-      const environment = new Environment();
-      for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-      return (new Interpreter(environment).run(this.parsed) as { value: string }).value;
+      return this.tryRender(messages, given);
     } catch (cause) {
-      throw this.failure(messages, cause);
+      throw this.failure(messages, given, cause);
     }
   }
 
-  private failure(messages: readonly ChatMessage[], cause: unknown): AdaptiveTrainerError {
-    const said = cause instanceof Error ? cause.message : String(cause);
+  private tryRender(messages: readonly ChatMessage[], given: ChatVariables): RenderedChat {
+    this.parsed ??= parseTemplate(this.source);
+    const { addGenerationPrompt = false, tools = null, variables = {} } = given;
+    const values = messages.map((message, index) => toValue(present(message), partTags(index)));
+    const turns = new Map<Value, TurnTag>(values.map((value, message) => [value, { kind: 'turn', message }]));
+    const others = { ...this.specialTokens, documents: null, ...variables }; // as transformers does: defined, and none
+    const text = renderTemplate(this.parsed, {
+      variables: [
+        ...Object.entries(others).map(([name, value]): [string, Value] => [name, toValue(value)]),
+        ['messages', values],
+        ['tools', toValue(tools)],
+        ['add_generation_prompt', addGenerationPrompt],
+      ],
+      budget: new Budget(messages.length + (tools?.length ?? 0), lengthOf(messages)),
+      tagOf: (item) => turns.get(item),
+      generation,
+    });
+    const spans = spansOf(text);
+    const tagged = <T extends Tag>(kind: string) =>
+      spans
+        .filter(({ tag }) => tag.kind === kind)
+        .map(({ start, end, tag }) => ({ ...(tag as T), start, end }));
+    return {
+      text: plain(text),
+      parts: tagged<PartTag>('part'),
+      turns: tagged<TurnTag>('turn'),
+      generated: this.parsed.hasGenerationMarks ? tagged('generation') : undefined,
+    };
+  }
+
+  private failure(
+    messages: readonly ChatMessage[],
+    given: ChatVariables,
+    cause: unknown,
+  ): AdaptiveTrainerError {
     const roles = messages.map((message) => message.role);
+    const shown = roles.length > 12 ? [...roles.slice(0, 10), `… ${roles.length - 10} more`] : roles;
+    const { reason, expression } = describe(cause);
+    const isOurs = cause instanceof TemplateError && cause.kind === 'NotSupported';
+    const fault = this.parsed !== undefined && !isOurs && this.isFine(given) ? 'row' : 'template';
     const step = this.parsed === undefined ? 'could not be parsed' : 'could not render the messages';
+    const whose =
+      fault === 'row'
+        ? `The template renders a plain chat, so these messages do not fit it: mend or leave out this row, or set ` +
+          `another template: tokenizer.chatTemplate = '…'.`
+        : `${isOurs ? 'That is a limit of this library' : 'The template is at fault, not the data'}: set another one: ` +
+          `tokenizer.chatTemplate = '…'.`;
     return new AdaptiveTrainerError(
       'CHAT_TEMPLATE_FAILED',
-      `The chat template of ${this.origin} ${step} (roles: ${roles.join(', ') || 'none'}): ${said}. ` +
-        `Give messages in the order this template accepts, or set another template: tokenizer.chatTemplate = '…'.`,
-      { details: { template: this.origin, roles, reason: said }, cause },
+      `The chat template of ${this.origin} ${step} (roles: ${shown.join(', ') || 'none'}): ${reason}. ${whose}`,
+      { details: { template: this.origin, roles, reason, expression, fault }, cause },
     );
+  }
+
+  /** Whether it renders any plain chat: then what it fails at is another chat's fault. */
+  private isFine(given: ChatVariables): boolean {
+    const turns = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+    ];
+    const chats = [turns, turns.slice(0, 1), [{ role: 'system', content: 'c' }, ...turns]];
+    this.rendersPlainChats ??= chats.some((chat) => {
+      try {
+        this.tryRender(chat, { ...given, tools: null });
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    return this.rendersPlainChats;
   }
 }
 
-type Node = Record<string, unknown>;
+/** A message without the keys that are null: files whose columns all rows share have them where a key is absent. */
+function present(message: ChatMessage): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(message).filter(
+      ([key, value]) => key === 'content' || (value !== null && value !== undefined),
+    ),
+  );
+}
 
-/**
- * Puts calls of `python_strip` in place of `text.strip('\n')` and its kind. The jinja package ignores the characters
- * and strips all white space, which Qwen3's template would then take off the start of an answer.
- */
-function withPythonStrip(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(withPythonStrip);
-  if (typeof node !== 'object' || node === null || node instanceof Map) return node;
-  for (const [key, value] of Object.entries(node)) (node as Node)[key] = withPythonStrip(value);
-  const { type, callee, args } = node as Node;
-  const { type: calleeType, object, property, computed } = (callee ?? {}) as Node;
-  const side = (property as Node | undefined)?.['value'];
-  const isStrip = side === 'strip' || side === 'lstrip' || side === 'rstrip';
-  if (type !== 'CallExpression' || calleeType !== 'MemberExpression' || computed === true || !isStrip)
-    return node;
-  const name = { type: 'StringLiteral', value: side };
-  const callOf = { type: 'Identifier', value: 'python_strip' };
-  return Object.assign(node, { callee: callOf, args: [name, object, ...(args as unknown[])] });
+function lengthOf(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sum, { content }) => sum + (typeof content === 'string' ? content.length : 0), 0);
+}
+
+function partTags(message: number): (path: string) => PartTag {
+  return (path) => ({ kind: 'part', message, path });
+}
+
+function describe(cause: unknown): { reason: string; expression?: string } {
+  if (!(cause instanceof TemplateError))
+    return { reason: cause instanceof Error ? cause.message : String(cause) };
+  const { where, kind, message } = cause;
+  if (where === undefined || kind === 'TemplateSyntaxError') return { reason: message };
+  const expression = where.expression.length > 120 ? `${where.expression.slice(0, 117)}…` : where.expression;
+  return { reason: `${message} (in {{ ${expression} }}, line ${where.line})`, expression };
 }
