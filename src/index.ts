@@ -1,5 +1,5 @@
 // The public surface. What is not named here may change without notice.
-export { trainAdaptively, type TrainAdaptivelyHooks } from './train-adaptively.js';
+export { trainAdaptively, type TrainAdaptivelyHooks, type TrainerClass } from './train-adaptively.js';
 export { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 export type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 export type { TrainingRows } from './trainer/batches/training-rows.js';

@@ -1,48 +1,65 @@
 import { resolve } from 'node:path';
-import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
+import { isAdapterFolder } from './common/adapter-folder.js';
+import { atMostEvery } from './common/at-most-every.js';
+import { errorText } from './common/error-text.js';
+import { expectInput } from './common/expect-input.js';
+import { throwIfAborted } from './common/throw-if-aborted.js';
 import { parseConfig } from './config/read/parse-config.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
+import type { MixedDatasets } from './data/mix/mixed-datasets.js';
 import type { MixProgress } from './events/dataset-report.js';
-import { fitVocabulary } from './model/fit-vocabulary.js';
-import { atMostEvery } from './common/at-most-every.js';
-import { downloadDataset } from './hub/datasets/download-dataset.js';
 import type { HubEvent } from './events/hub-event.js';
 import type { HubProgress } from './events/hub-progress.js';
-import { publishModel } from './publish/publish-model.js';
-import { RunRecord } from './publish/run-record.js';
-import { isAdapterFolder } from './common/adapter-folder.js';
+import type { Tracker } from './events/tracker.js';
+import type { TrainingEvent } from './events/training-event.js';
+import { downloadDataset } from './hub/datasets/download-dataset.js';
 import { CausalLM } from './model/causal-lm.js';
 import { modelFolder } from './model/files/model-folder.js';
-import { dataPrinter } from './trackers/terminal/data-printer.js';
-import { hubPrinter } from './trackers/terminal/hub-printer.js';
-import { ProgressBar } from './trackers/terminal/progress-bar.js';
+import { fitVocabulary } from './model/fit-vocabulary.js';
+import { publishModel } from './publish/publish-model.js';
+import { RunRecord } from './publish/run-record.js';
+import type { Tokenizer } from './tokenizer/tokenizer.js';
 import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { afterStart } from './trackers/after-start.js';
 import { JsonlTracker } from './trackers/jsonl-tracker.js';
-import type { Tracker } from './events/tracker.js';
-import type { TrainingEvent, WarningEvent } from './events/training-event.js';
-import { throwIfAborted } from './common/throw-if-aborted.js';
+import { RunView } from './trackers/run-view.js';
+import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
+import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 import { engineTypes } from './trainer/step/engine-types.js';
 import { runPrecision } from './trainer/step/run-precision.js';
+import type { TrainerCallback } from './trainer/trainer-callback.js';
 
+/** What `trainAdaptively` takes beside the configuration: everything that cannot stand in a file. */
 export interface TrainAdaptivelyHooks {
+  /** Show the progress of the run, of downloads and of tokenizing on standard error. Default true. */
+  progress?: boolean | undefined;
   /** Told everything that happens. Default: none. */
-  onEvent?: (event: TrainingEvent) => void;
+  onEvent?: ((event: TrainingEvent) => void) | undefined;
   /** Told of downloads from the Hub and of the upload. Default: none. */
-  onHub?: (event: HubEvent) => void;
+  onHub?: ((event: HubEvent) => void) | undefined;
   /** Told how far the tokenizing of the datasets is. Default: none. */
-  onData?: (progress: MixProgress) => void;
+  onData?: ((progress: MixProgress) => void) | undefined;
+  /** Told every event of the run, beside `metrics.jsonl`, which is written in any case. Default: none. */
+  trackers?: readonly Tracker[] | undefined;
+  /** Code that runs at points of the training, and may stop it. Default: none. */
+  callbacks?: readonly TrainerCallback[] | undefined;
+  /** What trains: a class that extends `AdaptiveTrainer`. Default: `AdaptiveTrainer`. */
+  trainer?: TrainerClass | undefined;
   /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. Default: none. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
+
+/** `AdaptiveTrainer`, or a class that extends it and is constructed with the same options. */
+export type TrainerClass = new (options: AdaptiveTrainerOptions) => AdaptiveTrainer;
 
 /**
  * Fine-tunes a model on datasets with learning styles, in one call: the `train_adaptively` of the Python package.
  * Writes `metrics.jsonl`, checkpoints and `final_model` to `outputDir`; with a `huggingfaceRepo` and a token it is then
  * uploaded. That failing is a warning, not an error.
  *
+ * @param options docs/keys.md lists every key; what `parseConfig` returned is taken as it is
  * @returns the folder of the final model
  * @throws AdaptiveTrainerError CONFIG_INVALID with all faults at once; whatever opening the model, reading the data and
  * training throw
@@ -52,89 +69,111 @@ export async function trainAdaptively(
   hooks: TrainAdaptivelyHooks = {},
 ): Promise<string> {
   const config = parseConfig(options);
-  const { trainingConfig: args, outputDir } = config;
-  const view: Tracker =
-    hooks.onEvent === undefined ? new ProgressBar() : { onEvent: hooks.onEvent, close: async () => {} };
-  const warnings: WarningEvent[] = [];
-  const warn = (code: string) => (message: string) => {
-    const warning = { type: 'warning', code, message } as const;
-    warnings.push(warning);
-    void view.onEvent(warning);
-  };
-  for (const { code, message } of config.warnings) warn(code)(message);
+  const { trainer: Trainer = AdaptiveTrainer, trackers = [], signal } = hooks;
+  const isTrainer = typeof Trainer === 'function' && Trainer.prototype instanceof AdaptiveTrainer;
+  expectInput(
+    isTrainer || Trainer === AdaptiveTrainer,
+    'trainer',
+    'AdaptiveTrainer or a class that extends it',
+    Trainer,
+  );
+  const view = new RunView(hooks);
+  for (const { code, message } of config.warnings) view.warn(code)(message);
+  const toClose = new Set([...view.trackers, ...trackers]);
+  let model: CausalLM | undefined;
+  try {
+    const modelDir = await modelFolder(config.modelName, hubOptions(view, signal));
+    const { chatTemplate } = config.trainingConfig;
+    const tokenizer = await trainingTokenizer(modelDir, chatTemplate, view.warn('CHAT_TEMPLATE'));
+    const data = await mixDatasets(config, tokenizer, view, signal);
+    throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
+    model = await openModel(config, modelDir, tokenizer);
+    await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
+    const run = new RunRecord();
+    const trainer = new Trainer({
+      ...trainerOptions(config, data),
+      ...{ model, tokenizer, callbacks: hooks.callbacks ?? [] },
+      trackers: [
+        ...[jsonlTracker(config, view), ...trackers].map((one) => afterStart(one, [...view.warnings])),
+        ...[run, ...view.trackers],
+      ],
+      ...(signal === undefined ? {} : { signal }),
+    });
+    toClose.clear(); // the trainer closes them
+    const { path: folder } = await trainer.train();
+    const onWarning = view.warn('NOT_UPLOADED');
+    await publishModel({ folder, config, run, signal, onWarning, onEvent: view.onHub });
+    return folder;
+  } finally {
+    model?.dispose();
+    for (const tracker of toClose) await closeQuietly(tracker);
+  }
+}
 
-  const onHub = hooks.onHub ?? (hooks.onEvent === undefined ? hubPrinter() : () => {});
-  const fromHub = {
-    onProgress: atMostEvery<HubProgress>(
-      250,
-      (progress) => onHub({ type: 'download', ...progress }),
-      ({ received, total }) => received === total,
-    ),
-    ...{ onWarning: warn('HUB'), signal: hooks.signal },
-  };
-  const modelDir = await modelFolder(config.modelName, fromHub);
-  const tokenizer = await trainingTokenizer(modelDir, args.chatTemplate, warn('CHAT_TEMPLATE'));
-  const printer = dataPrinter();
-  const onProgress = hooks.onData ?? (hooks.onEvent === undefined ? printer.onProgress : () => {});
-  const { maxLengthToken, trainOnHeader, mixing, mixingProbabilities, mixingStop } = args;
+/** Closes a tracker of a run that did not begin. It does not mask the error that the run ends with. */
+async function closeQuietly(tracker: Tracker): Promise<void> {
+  try {
+    await tracker.close();
+  } catch (error) {
+    process.emitWarning(`A tracker failed in close: ${errorText(error)}.`, { code: 'TRACKER_FAILED' });
+  }
+}
+
+function hubOptions(view: RunView, signal: AbortSignal | undefined) {
+  const onProgress = atMostEvery<HubProgress>(
+    250,
+    (progress) => view.onHub({ type: 'download', ...progress }),
+    ({ received, total }) => received === total,
+  );
+  return { onProgress, onWarning: view.warn('HUB'), signal };
+}
+
+async function mixDatasets(
+  config: ParsedConfig,
+  tokenizer: Tokenizer,
+  view: RunView,
+  signal: AbortSignal | undefined,
+): Promise<MixedDatasets> {
+  const { maxLengthToken, trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } =
+    config.trainingConfig;
   const mixer = new DatasetMixer({
-    ...{ datasetsConfig: config.datasets, tokenizer },
-    ...{ maxLengthToken, trainOnHeader, seed: args.seed, onWarning: warn('DATASET') },
-    ...{ mixing, mixingProbabilities, mixingStop, onProgress, signal: hooks.signal },
-    fetchHubDataset: (id, location, onWarning) => downloadDataset(id, location, { ...fromHub, onWarning }),
+    ...{ datasetsConfig: config.datasets, tokenizer, maxLengthToken, trainOnHeader, seed, signal },
+    ...{ mixing, mixingProbabilities, mixingStop },
+    onWarning: view.warn('DATASET'),
+    onProgress: view.onData,
+    fetchHubDataset: (id, location, onWarning) =>
+      downloadDataset(id, location, { ...hubOptions(view, signal), onWarning }),
   });
-  const { train, eval: evaluation, report } = await mixer.build().finally(printer.clear);
-  throwIfAborted(hooks.signal, 'Stopped before the first step. Nothing was trained.');
+  return mixer.build().finally(view.clear);
+}
 
-  const { device, attnImpl, ignoreDropout } = args;
-  const { peftConfig, modelName } = config;
+function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer): Promise<CausalLM> {
+  const { peftConfig, modelName, trainingConfig: args } = config;
+  const { device, attnImpl, ignoreDropout, seed } = args;
+  if (args.fromScratch) return CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed });
   const precision = runPrecision(args);
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
-  const model = await (args.fromScratch
-    ? CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed: args.seed })
-    : CausalLM.fromPretrained(modelDir, {
-        ...{ device, attnImpl, ignoreDropout },
-        // The folder is one of the cache, where the model was named.
-        ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
-        // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
-        ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
-        ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
-        ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: args.seed }),
-      }));
+  return CausalLM.fromPretrained(modelDir, {
+    ...{ device, attnImpl, ignoreDropout },
+    // The folder is one of the cache, where the model was named.
+    ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
+    // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
+    ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
+    ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
+    ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: seed }),
+  });
+}
+
+function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report }: MixedDatasets) {
   // Warnings are told on their own, and `datasets` was read of what else is there.
   const { warnings: _warnings, datasets: _datasets, ...configuration } = config;
-  const run = new RunRecord();
-  try {
-    await fitVocabulary(model, tokenizer, args.seed, warn('VOCABULARY_RESIZED'));
-    const trainer = new AdaptiveTrainer({
-      ...{
-        model,
-        tokenizer,
-        args,
-        adaptiveLoss: config.adaptiveLossConfig,
-        outputDir,
-        datasetReport: report,
-        config: configuration,
-      },
-      ...{ trainDataset: train, ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}) },
-      trackers: [
-        afterStart(new JsonlTracker(outputDir, { onWarning: (event) => view.onEvent(event) }), [...warnings]),
-        ...[run, view],
-      ],
-      ...(hooks.signal ? { signal: hooks.signal } : {}),
-    });
-    const { path } = await trainer.train();
-    const { signal } = hooks;
-    await publishModel({
-      folder: path,
-      config,
-      run,
-      signal,
-      onWarning: warn('NOT_UPLOADED'),
-      onEvent: onHub,
-    });
-    return path;
-  } finally {
-    model.dispose();
-  }
+  const { trainingConfig: args, adaptiveLossConfig: adaptiveLoss, outputDir } = config;
+  return {
+    ...{ args, adaptiveLoss, outputDir, datasetReport: report, config: configuration, trainDataset: train },
+    ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}),
+  };
+}
+
+function jsonlTracker({ outputDir }: ParsedConfig, view: RunView): JsonlTracker {
+  return new JsonlTracker(outputDir, { onWarning: (event) => view.show(event) });
 }

@@ -7,7 +7,10 @@ import type { TrainAdaptivelyOptions } from '../src/config/schema/train-adaptive
 import { loadAddon } from '../src/engine/load/load-addon.js';
 import { CausalLM } from '../src/model/causal-lm.js';
 import { Tokenizer } from '../src/tokenizer/tokenizer.js';
-import type { TrainingEvent } from '../src/events/training-event.js';
+import type { EndEvent, TrainingEvent } from '../src/events/training-event.js';
+import type { Tracker } from '../src/events/tracker.js';
+import { AdaptiveTrainer } from '../src/trainer/adaptive-trainer.js';
+import type { TokenStatisticsArrays } from '../src/trainer/step/token-statistics.js';
 import { trainAdaptively } from '../src/train-adaptively.js';
 import { errorOf } from './helpers/error-of.js';
 import { readSafetensors } from './helpers/read-safetensors.js';
@@ -53,7 +56,10 @@ async function run(modelName: string, training: object = {}, outputDir = join(fo
       ...{ fp16: false, use_wandb: false, eval_strategy: 'no', save_steps: 1, ...training },
     },
   };
-  const path = await trainAdaptively(parseConfig(options), { onEvent: (event) => void events.push(event) });
+  const path = await trainAdaptively(parseConfig(options), {
+    progress: false,
+    onEvent: (event) => void events.push(event),
+  });
   const warnings = events.filter((event) => event.type === 'warning').map(({ code }) => code);
   return { path, events, warnings };
 }
@@ -89,12 +95,13 @@ describe('a configuration', () => {
       adaptiveLossConfig: counted('adaptiveLossConfig', { topK: 4 }),
       peftConfig: counted('peftConfig', { r: 2 }),
     };
-    await trainAdaptively(input as TrainAdaptivelyOptions, { onEvent: () => {} });
-    const names = ['datasetsConfig.ideas', 'adaptiveLossConfig.topK', 'peftConfig.r'];
+    await trainAdaptively(input as TrainAdaptivelyOptions, { progress: false });
     const training = ['maxSteps', 'batchSize', 'fp16', 'loggingSteps'].map((key) => `trainingConfig.${key}`);
-    expect(Object.fromEntries(reads)).toEqual(
-      Object.fromEntries([...names, ...training].map((name) => [name, 1])),
-    );
+    const once = [...training, 'adaptiveLossConfig.topK', 'peftConfig.r'];
+    expect(Object.fromEntries(reads)).toEqual({
+      ...Object.fromEntries(once.map((name) => [name, 1])),
+      'datasetsConfig.ideas': 2, // once to read it, once to tell it in the start event as it was written
+    });
   });
 
   it('warns once of each thing, to the one who watches and to metrics.jsonl', async () => {
@@ -113,7 +120,10 @@ describe('a configuration', () => {
           ...{ evalStrategy: 'no', saveStrategy: 'no' },
         },
       };
-      await trainAdaptively(options, { onEvent: (event) => void events.push(event) });
+      await trainAdaptively(options, {
+        progress: false,
+        onEvent: (event) => void events.push(event),
+      });
       const codes = (all: readonly TrainingEvent[]) =>
         all
           .filter((event) => event.type === 'warning')
@@ -134,6 +144,71 @@ describe('a configuration', () => {
     } finally {
       vi.unstubAllEnvs();
     }
+  });
+});
+
+describe('what is given beside the configuration', () => {
+  const options = (): TrainAdaptivelyOptions => ({
+    ...{ modelName: model(), datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] } },
+    trainingConfig: {
+      ...{ outputDir: join(folder, 'out'), maxSteps: 2, batchSize: 2, precision: 'fp32' },
+      ...{ evalStrategy: 'no', saveStrategy: 'no' },
+    },
+  });
+
+  it('are trackers, callbacks and the class that trains', async () => {
+    class FocalTrainer extends AdaptiveTrainer {
+      static weighed = 0;
+      protected override tokenWeights({ confidence }: TokenStatisticsArrays): Float32Array {
+        FocalTrainer.weighed += confidence.length;
+        return confidence.map((p) => (1 - p) ** 2);
+      }
+    }
+    const heard: string[] = [];
+    const tracker: Tracker = {
+      onEvent: ({ type }) => void heard.push(type),
+      close: async () => void heard.push('closed'),
+    };
+    const ended: string[] = [];
+    const callbacks = [{ onEnd: ({ path }: EndEvent) => void ended.push(path) }];
+    const path = await trainAdaptively(options(), {
+      ...{ progress: false, trainer: FocalTrainer, trackers: [tracker], callbacks },
+    });
+    expect(FocalTrainer.weighed).toBeGreaterThan(0);
+    expect(heard).toEqual(['datasets', 'start', 'step', 'step', 'log', 'save', 'end', 'closed']);
+    expect(ended).toEqual([path]);
+    expect(path).toBe(join(folder, 'out', 'final_model')); // the outputDir of trainingConfig
+  });
+
+  it('shows the progress unless that is refused, whoever else is told', async () => {
+    const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const events: TrainingEvent[] = [];
+      await trainAdaptively(options(), { onEvent: (event) => void events.push(event) });
+      expect(events.at(-1)?.type).toBe('end');
+      expect(written.mock.calls.join('')).toContain('my_adaptive_run: 2 steps');
+      written.mockClear();
+      await trainAdaptively(options(), { progress: false });
+      expect(written.mock.calls).toEqual([]);
+    } finally {
+      written.mockRestore();
+    }
+  });
+
+  it('are closed, too, where the run does not begin', async () => {
+    let closed = 0;
+    const trackers = [{ onEvent: () => {}, close: async () => void closed++ }];
+    const odd = { ...options(), modelName: join(folder, 'none') };
+    await expect(trainAdaptively(odd, { progress: false, trackers })).rejects.toMatchObject({
+      code: 'MODEL_NOT_FOUND',
+    });
+    expect(closed).toBe(1);
+  });
+
+  it.each([['a string'], [class Other {}]])('are checked: %s trains nothing', async (trainer) => {
+    await expect(trainAdaptively(options(), { trainer: trainer as never })).rejects.toMatchObject({
+      ...{ code: 'INVALID_INPUT', message: expect.stringContaining('trainer') },
+    });
   });
 });
 

@@ -30,6 +30,7 @@ interface Training {
   trainAdaptively(
     options: TrainAdaptivelyOptions,
     hooks: {
+      progress: boolean;
       onEvent: (event: TrainingEvent) => void;
       onHub: (event: HubEvent) => void;
       onData?: (progress: MixProgress) => void;
@@ -58,7 +59,12 @@ export async function runTrain(
   try {
     // No type can promise what a file holds; trainAdaptively checks all of it.
     const { close: _close, ...hooks } = view;
-    const model = await trainAdaptively(config as TrainAdaptivelyOptions, { ...hooks, signal });
+    // The view shows the progress itself.
+    const model = await trainAdaptively(config as TrainAdaptivelyOptions, {
+      ...hooks,
+      progress: false,
+      signal,
+    });
     await view.close();
     if (!flags.json) console.log(model);
     return 0;

@@ -58,7 +58,7 @@ describe('a run from the Hub to the Hub', () => {
   it('downloads model and data, trains, uploads; the token is in nothing that it writes or tells', async () => {
     const told: (TrainingEvent | HubEvent)[] = [];
     const note = (event: TrainingEvent | HubEvent) => void told.push(event);
-    const path = await trainAdaptively(config(), { onEvent: note, onHub: note });
+    const path = await trainAdaptively(config(), { progress: false, onEvent: note, onHub: note });
 
     const repo = test.hub.store.find('model', 'me/tuned')!;
     const { files } = repo.commits.get(repo.branches.get('main')!)!;
@@ -84,7 +84,10 @@ describe('a run from the Hub to the Hub', () => {
   it('ends well when the upload fails: a warning with the command, and the model', async () => {
     test.hub.fail(/repos\/create/, { kind: 'status', status: 400, body: `{"error":"no, ${token}"}` }, 99);
     const told: TrainingEvent[] = [];
-    const path = await trainAdaptively(config(), { onEvent: (event) => void told.push(event) });
+    const path = await trainAdaptively(config(), {
+      progress: false,
+      onEvent: (event) => void told.push(event),
+    });
     const warnings = told.filter((event) => event.type === 'warning');
     expect(warnings).toEqual([expect.objectContaining({ code: 'NOT_UPLOADED' })]);
     expect(warnings[0]!.message).toContain(`adaptive-trainer upload ${path} me/tuned --private`);

@@ -171,7 +171,7 @@ describe('trainAdaptively with peft_config', () => {
         },
         peft_config: { r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: 'all-linear' },
       } as never,
-      { onEvent: () => {} },
+      { progress: false },
     );
     const config = JSON.parse(readFileSync(join(path, 'adapter_config.json'), 'utf8')) as Record<
       string,

@@ -39,7 +39,7 @@ describe('trainAdaptively with a tokenizer that has an added token', () => {
         ...{ modelName, outputDir: tempDir(), datasetsConfig: { both: [data] }, peftConfig },
         trainingConfig: { maxSteps: 1, gradientAccumulationSteps: 1, bf16: true, evalStrategy: 'no' },
       },
-      { onEvent: (event) => void (event.type === 'warning' && warnings.push(event.code)) },
+      { progress: false, onEvent: (event) => void (event.type === 'warning' && warnings.push(event.code)) },
     );
     expect(warnings).toContain('VOCABULARY_RESIZED');
     const [before, after] = [await CausalLM.fromPretrained(modelName), await CausalLM.fromPretrained(path)];

@@ -1,0 +1,69 @@
+import { errorText } from '../common/error-text.js';
+import type { MixProgress } from '../events/dataset-report.js';
+import type { HubEvent } from '../events/hub-event.js';
+import type { Tracker } from '../events/tracker.js';
+import type { TrainingEvent, WarningEvent } from '../events/training-event.js';
+import { dataPrinter } from './terminal/data-printer.js';
+import { hubPrinter } from './terminal/hub-printer.js';
+import { ProgressBar } from './terminal/progress-bar.js';
+
+/** Who watches a run while it goes on. */
+export interface RunViewOptions {
+  progress?: boolean | undefined;
+  onEvent?: ((event: TrainingEvent) => void) | undefined;
+  onHub?: ((event: HubEvent) => void) | undefined;
+  onData?: ((progress: MixProgress) => void) | undefined;
+}
+
+/** Shows a run, from its first warning on: on standard error and to the functions of the caller. */
+export class RunView {
+  /** What was warned of through `warn`. */
+  readonly warnings: WarningEvent[] = [];
+  /** The progress bar and the caller's `onEvent`, as far as they are wanted. */
+  readonly trackers: readonly Tracker[];
+  private readonly printers:
+    { hub: (event: HubEvent) => void; data: ReturnType<typeof dataPrinter> } | undefined;
+
+  constructor(private readonly options: RunViewOptions) {
+    const { progress = true, onEvent } = options;
+    const bar = progress ? new ProgressBar() : undefined;
+    this.printers = progress ? { hub: hubPrinter(), data: dataPrinter() } : undefined;
+    this.trackers = [
+      ...(bar === undefined ? [] : [bar]),
+      ...(onEvent === undefined ? [] : [{ name: 'onEvent', onEvent, close: async () => {} }]),
+    ];
+  }
+
+  /** Returns what shows warnings with a code at once. What a listener throws becomes a process warning. */
+  warn(code: string): (message: string) => void {
+    return (message) => {
+      const warning = { type: 'warning', code, message } as const;
+      this.warnings.push(warning);
+      this.show(warning);
+    };
+  }
+
+  show(event: TrainingEvent): void {
+    this.clear();
+    for (const tracker of this.trackers) {
+      const tell = async () => tracker.onEvent(event);
+      tell().catch((error: unknown) => {
+        const message = `${tracker.name ?? 'A tracker'} failed: ${errorText(error)}. The run goes on.`;
+        process.emitWarning(message, { code: 'TRACKER_FAILED' });
+      });
+    }
+  }
+
+  readonly onHub = (event: HubEvent): void => {
+    this.printers?.hub(event);
+    this.options.onHub?.(event);
+  };
+
+  readonly onData = (progress: MixProgress): void => {
+    this.printers?.data.onProgress(progress);
+    this.options.onData?.(progress);
+  };
+
+  /** Takes the live line of the datasets away. */
+  readonly clear = (): void => this.printers?.data.clear();
+}
