@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { duplicateKey } from '../data/read/duplicate-key.js';
+import { scanJson } from '../common/scan-json.js';
 import { locateJsonError } from '../data/read/locate-json-error.js';
 import { textPlace } from '../data/read/text-place.js';
 import type { ConfigFault } from '../common/config-fault.js';
@@ -46,7 +46,7 @@ function parseJson(text: string, file: string): unknown {
 
 /** JSON.parse would keep the last value of a key and lose the others without a word. */
 function refuseDuplicate(text: string, file: string): void {
-  const twice = duplicateKey(text);
+  const twice = scanJson(text).duplicate;
   if (twice === undefined) return;
   const { line, column } = textPlace(text.slice(0, twice.at), 1);
   const message =

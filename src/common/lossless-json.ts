@@ -1,5 +1,6 @@
 import { endOfJsonString } from './end-of-json-string.js';
 import { JsonNumber } from './json-number.js';
+import { orderedObject } from './ordered-object.js';
 import { scanJson, type JsonScan } from './scan-json.js';
 
 /**
@@ -40,7 +41,7 @@ class Builder {
   value(): unknown {
     this.take(space);
     const first = this.text[this.at];
-    if (first === '{') return inOrder(this.list('}', () => this.entry()));
+    if (first === '{') return orderedObject(this.list('}', () => this.entry()));
     if (first === '[') return this.list(']', () => this.value());
     if (first === '"') return this.string();
     const word = this.take(token);
@@ -79,9 +80,4 @@ class Builder {
     this.at += found.length;
     return found;
   }
-}
-
-function inOrder(entries: [string, unknown][]): Record<string, unknown> | Map<string, unknown> {
-  const object = Object.fromEntries(entries);
-  return Object.keys(object).every((key, index) => key === entries[index]?.[0]) ? object : new Map(entries);
 }

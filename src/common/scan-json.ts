@@ -12,8 +12,11 @@ export interface JsonScan {
 
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** Looks over a JSON text. Strings are hopped over, so this costs little; of a text that is not JSON it says something. */
-export function scanJson(text: string): JsonScan {
+/**
+ * Looks over a JSON text. Strings are hopped over, so this costs little; of a text that is not JSON it says something.
+ * @param deepest ends where the nesting is deeper: `depth` is then one more
+ */
+export function scanJson(text: string, deepest = Infinity): JsonScan {
   const open: (Set<string> | null)[] = []; // null stands for an array
   const scan: JsonScan = { duplicate: undefined, depth: 0, isPlain: true };
   let expectsKey = false;
@@ -34,6 +37,7 @@ export function scanJson(text: string): JsonScan {
       open.push(code === 0x7b ? new Set() : null);
       expectsKey = code === 0x7b;
       scan.depth = Math.max(scan.depth, open.length);
+      if (scan.depth > deepest) return scan;
     } else if (code === 0x2c) {
       expectsKey = open.at(-1) instanceof Set;
     } else if (code === 0x7d || code === 0x5d) {

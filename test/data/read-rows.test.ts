@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { readRows, type FileRow } from '../../src/data/read/read-rows.js';
+import { JsonNumber } from '../../src/common/json-number.js';
+import { losslessJson } from '../../src/common/lossless-json.js';
 import { collect } from './collect.js';
 import { questions, writeFiles } from './write-files.js';
 
@@ -39,7 +41,16 @@ describe('CSV and TSV', () => {
   });
 
   test.each([
-    ['a row with too few values', 'q,a\n1,2\n3\n', /line 3.*columns length is 2, got 1.*double quotes/],
+    [
+      'a row with too few values',
+      'q,a\n1,2\n3\n',
+      /Expected 2 values \(q, a\) in .*line 3, but found 1.*double quotes/,
+    ],
+    [
+      'another delimiter',
+      'question;answer\n1;2\n',
+      /separated by ",".*column "question;answer", .*separated by ";"/,
+    ],
     ['a quote that is not closed', 'q,a\n1,"2\n3,4\n', /not closed.*line 3/i],
     ['a stray quote', 'q,a\n1,2"3\n', /line 2.*quote/],
     ['a column twice', 'q,a,q\n1,2,3\n', /line 1 of .*"q" twice \(q, a, q\)/],
@@ -62,13 +73,30 @@ describe('Parquet', () => {
         { role: 'user', content: 'u0' },
         { role: 'assistant', content: 'a0' },
       ],
-      number: String(2n ** 60n), // more than a number can hold
+      number: new JsonNumber(String(2n ** 60n)), // more than a number can hold
       maybe: null,
     });
     expect(rows[205]).toMatchObject({
       value: { question: 'q205?', answer: 'é🙂 205', number: 205, maybe: 'm205' },
     });
     expect(rows[205]?.where).toMatch(/parquet row 205$/);
+  });
+
+  test('numbers are as Python writes them, and members of structs in their order', async () => {
+    const rows = await collect(readRows(fixture('numbers.parquet')));
+    const written = rows.map(({ value }) => losslessJson.stringify(value));
+    const expected = (await readFile(fixture('numbers.jsonl'), 'utf8')).trimEnd().split('\n');
+    expect(written).toEqual(expected);
+    expect(rows[0]).toMatchObject({ nullIsAbsent: true });
+    const lines = await collect(readRows(fixture('numbers.jsonl')));
+    expect(lines.map(({ value }) => losslessJson.stringify(value))).toEqual(expected);
+  });
+
+  test.each([
+    ['large-page', /row group 0.*it unpacks to 300 MiB or more, and at most 256 MiB a page/s],
+    ['many-rows', /row group 0.*it has 8388608 rows, and at most 4194304/s],
+  ])('%s is refused before it is unpacked', async (name, words) => {
+    await expect(collect(readRows(fixture(`${name}.parquet`)))).rejects.toThrow(invalid(words));
   });
 
   test.each([0, 4, 100, 2000, -1])('cut short at byte %i', async (end) => {

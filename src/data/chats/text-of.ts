@@ -2,6 +2,8 @@ import { describeValue } from '../../common/describe-value.js';
 import { JsonNumber } from '../../common/json-number.js';
 import { rowFault } from './row-fault.js';
 
+const mostCharacters = 1 << 24;
+
 /**
  * A value of a row as text, by the one rule for columns, messages and what functions return: text stays as it is, numbers
  * and booleans are written as in the file.
@@ -21,6 +23,12 @@ export function textOf(value: unknown, what: string): string {
 
 /** @throws AdaptiveTrainerError `DATASET_INVALID` where half of a surrogate pair stands alone */
 export function wholeCharacters(text: string, what: string): string {
+  if (text.length > mostCharacters) {
+    throw rowFault(
+      `Expected ${what} to have at most ${mostCharacters} characters but it has ${text.length}. No model takes that many ` +
+        `tokens; split the row or remove it.`,
+    );
+  }
   const at = text.search(/\p{Surrogate}/u);
   if (at < 0) return text;
   const code = text.charCodeAt(at).toString(16).toUpperCase();

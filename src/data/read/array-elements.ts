@@ -1,25 +1,32 @@
 /** An element of a JSON array in a file, as bytes. */
 export interface ArrayElement {
-  bytes: Buffer;
+  /** Null: it has more than `most`. */
+  bytes: Buffer | null;
   index: number;
 }
 
 /**
  * Cuts the one JSON array of a file into its elements without reading it whole. What lies between the commas is given
  * as it is, valid or not. Returns true when the text ends with the closing bracket, as it should, else false.
+ * @param most bytes of an element that are kept
  */
-export async function* arrayElements(chunks: AsyncIterable<Buffer>): AsyncGenerator<ArrayElement, boolean> {
+export async function* arrayElements(
+  chunks: AsyncIterable<Buffer>,
+  most: number,
+): AsyncGenerator<ArrayElement, boolean> {
   let depth = 0;
   let inString = false;
   let isEscaped = false;
   let index = 0;
   let pending: Buffer[] = [];
+  let held = 0;
   let isClosed = false;
   for await (const chunk of chunks) {
     let from = 0;
     const element = (end: number): ArrayElement => {
-      const bytes = Buffer.concat([...pending, chunk.subarray(from, end)]);
-      pending = [];
+      const isTooLong = held + end - from > most;
+      const bytes = isTooLong ? null : Buffer.concat([...pending, chunk.subarray(from, end)]);
+      [pending, held] = [[], 0];
       from = end + 1;
       return { bytes, index: index++ };
     };
@@ -40,12 +47,15 @@ export async function* arrayElements(chunks: AsyncIterable<Buffer>): AsyncGenera
         isClosed = byte === 0x5d;
         const last = element(at);
         if (!isClosed) return false;
-        if (last.index > 0 || last.bytes.some((one) => !isSpace(one))) yield last;
+        if (last.index > 0 || last.bytes === null || last.bytes.some((one) => !isSpace(one))) yield last;
       } else if (byte === 0x2c && depth === 1) {
         yield element(at);
       }
     }
-    if (depth > 0) pending.push(chunk.subarray(from));
+    if (depth === 0) continue;
+    held += chunk.length - from;
+    if (held > most) pending = [];
+    else pending.push(chunk.subarray(from));
   }
   return isClosed;
 }

@@ -2,11 +2,9 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { arrayElements } from './array-elements.js';
 import { decodeUtf8 } from './decode-utf8.js';
-import { duplicateKey } from './duplicate-key.js';
-import { fileFault } from './file-fault.js';
-import { locateJsonError } from './locate-json-error.js';
+import { parseRow } from './parse-row.js';
 import { readBytes } from './read-bytes.js';
-import { textPlace } from './text-place.js';
+import { inMebibytes, rowLimits } from './row-limits.js';
 
 /** One value of a file of rows. */
 export interface JsonRow {
@@ -15,18 +13,19 @@ export interface JsonRow {
   line: number | undefined;
   /** The place in words: `rows.jsonl line 7`. */
   where: string;
+  /** Why this row could not be read; the next ones may be. */
+  fault?: AdaptiveTrainerError;
 }
-
-// Up to this size a file that is at fault is read again as a whole, to say exactly where.
-const wholeBytes = 1 << 26;
 
 /**
  * Reads rows from a file on disk: one JSON value a line (blank lines skipped), or one JSON array of rows, told apart by
  * the first character. Both are streamed, and unpacked where they are `.gz` or `.zst`. A byte order mark is dropped.
+ * Numbers and the order of keys stay as they are in the file (see `losslessJson`). A row that is not UTF-8, not JSON,
+ * too long, nested too deep or has a key twice comes with its `fault`, which names line and column.
  *
  * @param onRead told how many bytes of the file were read so far
- * @throws AdaptiveTrainerError `DATASET_NOT_FOUND` when there is no such file; `DATASET_INVALID` with file, line and
- * column when it is not UTF-8 or not JSON or has a key twice, and when it is empty; `IO_FAILED` when it cannot be read
+ * @throws AdaptiveTrainerError `DATASET_NOT_FOUND` when there is no such file; `DATASET_INVALID` when it is empty or no
+ * file of rows; `IO_FAILED` when it cannot be read
  */
 export async function* readJsonl(path: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonRow> {
   let count = 0;
@@ -53,7 +52,8 @@ async function startsWithBracket(path: string): Promise<boolean> {
 }
 
 async function* arrayRows(path: string, onRead?: (bytes: number) => void): AsyncGenerator<JsonRow> {
-  const elements = arrayElements(readBytes(path, { onRead }));
+  const elements = arrayElements(readBytes(path, { onRead }), rowLimits.rowBytes);
+  let hasFault = false;
   for (;;) {
     const next = await elements.next();
     if (next.done) {
@@ -61,17 +61,23 @@ async function* arrayRows(path: string, onRead?: (bytes: number) => void): Async
       return;
     }
     const { bytes, index } = next.value;
-    const where = `${path} element ${index}`;
-    let value: unknown;
-    try {
-      const text = decodeUtf8(path, bytes, 0);
-      value = JSON.parse(text);
-      refuseDuplicate(path, text, 1, `element ${index}`);
-    } catch (cause) {
-      if (AdaptiveTrainerError.isInstance(cause) && cause.details['key'] !== undefined) throw cause;
-      throw await arrayFault(path, `element ${index} to be valid JSON`, cause);
+    const row = { value: undefined, line: undefined, where: `${path} element ${index}` };
+    if (bytes === null) {
+      yield { ...row, fault: tooLong(path, `element ${index}`) };
+      continue;
     }
-    yield { value, line: undefined, where };
+    try {
+      row.value = parseRow(path, decodeUtf8(path, bytes, 0), 1, `element ${index}`) as undefined;
+    } catch (cause) {
+      if (!AdaptiveTrainerError.isInstance(cause, 'DATASET_INVALID')) throw cause;
+      const isLocated = hasFault || cause.details.element !== undefined;
+      const fault = isLocated ? cause : await arrayFault(path, `element ${index} to be valid JSON`, cause);
+      if (!AdaptiveTrainerError.isInstance(fault)) throw fault;
+      hasFault = true; // the file is read as a whole once, not for each
+      yield { ...row, fault };
+      continue;
+    }
+    yield row;
   }
 }
 
@@ -79,7 +85,7 @@ async function* arrayRows(path: string, onRead?: (bytes: number) => void): Async
 async function arrayFault(path: string, expected: string, cause: unknown): Promise<unknown> {
   const whole = await readWhole(path);
   try {
-    if (whole !== undefined) parse(path, decodeUtf8(path, whole, 1), 1);
+    if (whole !== undefined) parseRow(path, decodeUtf8(path, whole, 1), 1);
   } catch (fault) {
     return fault;
   }
@@ -96,46 +102,75 @@ async function* lineRows(path: string, onRead?: (bytes: number) => void): AsyncG
   let line = 0;
   for await (const bytes of lines(path, onRead)) {
     line++;
-    const text = decodeUtf8(path, bytes, line);
-    if (text.trim() === '') continue;
-    const value = await parseLine(path, text, line);
-    refuseDuplicate(path, text, line);
-    yield { value, line, where: `${path} line ${line}` };
+    const row = { value: undefined, line, where: `${path} line ${line}` };
+    if (bytes === null) {
+      yield { ...row, fault: tooLong(path, `line ${line}`) };
+      continue;
+    }
+    try {
+      const text = decodeUtf8(path, bytes, line);
+      if (text.trim() === '') continue;
+      row.value = (await parseLine(path, text, line)) as undefined;
+    } catch (fault) {
+      if (!AdaptiveTrainerError.isInstance(fault, 'DATASET_INVALID') || isOfFile(fault)) throw fault;
+      yield { ...row, fault };
+      continue;
+    }
+    yield row;
   }
 }
 
-/** The lines of a file as bytes: UTF-8 can only be checked on whole characters, and no character holds a newline. */
-async function* lines(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
+/**
+ * The lines of a file as bytes: UTF-8 can only be checked on whole characters, and no character holds a newline. Null
+ * stands for one that is too long to be held.
+ */
+async function* lines(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer | null> {
   let pending: Buffer[] = [];
+  let held = 0;
+  const line = (end: Buffer) => {
+    const isTooLong = held + end.length > rowLimits.rowBytes;
+    const whole = isTooLong ? null : pending.length === 0 ? end : Buffer.concat([...pending, end]);
+    [pending, held] = [[], 0];
+    return whole;
+  };
   for await (const bytes of readBytes(path, { onRead })) {
     let from = 0;
     for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-      const end = bytes.subarray(from, at);
-      yield pending.length === 0 ? end : Buffer.concat([...pending, end]);
-      pending = [];
+      yield line(bytes.subarray(from, at));
       from = at + 1;
     }
-    pending.push(bytes.subarray(from));
+    held += bytes.length - from;
+    if (held > rowLimits.rowBytes) pending = [];
+    else pending.push(bytes.subarray(from));
   }
-  yield Buffer.concat(pending);
+  yield line(Buffer.alloc(0));
+}
+
+function tooLong(path: string, place: string): AdaptiveTrainerError<'DATASET_INVALID'> {
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected rows of at most ${inMebibytes(rowLimits.rowBytes)} in ${path} but ${place} is longer. No model takes that ` +
+      `many tokens; split the row or remove it.`,
+    { details: { path, place } },
+  );
 }
 
 async function parseLine(path: string, text: string, line: number): Promise<unknown> {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
+    return parseRow(path, text, line);
+  } catch (fault) {
     if (line === 1 && text.trimStart().startsWith('{')) await refuseWholeObject(path);
-    return parse(path, text, line);
+    throw fault;
   }
 }
 
 /** A pretty-printed object fails on its first line; say what is wrong with the file rather than with the line. */
 async function refuseWholeObject(path: string): Promise<void> {
   const bytes = await readWhole(path);
-  if (bytes === undefined) return; // a large file is more likely a line file with one bad line
+  if (bytes === undefined || !bytes.includes(10)) return; // a large file is more likely a line file with one bad line
   let whole: unknown;
   try {
-    whole = JSON.parse(bytes.toString().replace(/^\uFEFF/, ''));
+    whole = parseRow(path, bytes.toString().replace(/^\uFEFF/, ''), 1);
   } catch {
     return;
   }
@@ -148,6 +183,11 @@ async function refuseWholeObject(path: string): Promise<void> {
   );
 }
 
+/** Whether it is not one row that is at fault. */
+function isOfFile(fault: AdaptiveTrainerError<'DATASET_INVALID'>): boolean {
+  return fault.details.keys !== undefined;
+}
+
 /** A file's content, undefined where it is large. */
 async function readWhole(path: string): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
@@ -155,36 +195,7 @@ async function readWhole(path: string): Promise<Buffer | undefined> {
   for await (const chunk of readBytes(path)) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > wholeBytes) return undefined;
+    if (size > rowLimits.rowBytes) return undefined;
   }
   return Buffer.concat(chunks);
-}
-
-function parse(path: string, text: string, line: number): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (cause) {
-    const at = locateJsonError(text) ?? 0;
-    const place = textPlace(text.slice(0, at), line);
-    const found =
-      at >= text.trimEnd().length
-        ? 'the end'
-        : JSON.stringify(String.fromCodePoint(text.codePointAt(at) ?? 0));
-    const shown = text.split('\n')[place.line - line] ?? '';
-    throw fileFault(path, place, 'valid JSON', found, shown, 'Each row is one JSON object.', cause);
-  }
-}
-
-/** JSON.parse would keep the last value of a repeated key and lose the others. */
-function refuseDuplicate(path: string, text: string, line: number, element?: string): void {
-  const found = duplicateKey(text);
-  if (found === undefined) return;
-  const place = textPlace(text.slice(0, found.at), line);
-  const at = element ?? `line ${place.line}, column ${place.column}`;
-  throw new AdaptiveTrainerError(
-    'DATASET_INVALID',
-    `Expected each key of a row once in ${path}, ${at}, but found ${JSON.stringify(found.key)} twice in one object. ` +
-      `Rename or remove one of them.`,
-    { details: { path, key: found.key, ...(element === undefined ? place : { element }) } },
-  );
 }

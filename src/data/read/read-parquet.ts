@@ -1,18 +1,27 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { losslessJson } from '../../common/lossless-json.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { checkParquetGroup } from './check-parquet-group.js';
+import { ParquetValues } from './parquet-values.js';
+
+const text = new TextDecoder();
+const parsers = {
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown => bytes && losslessJson.parse(text.decode(bytes)),
+};
 
 /** One row of a Parquet file. */
 export interface ParquetFileRow {
   value: Record<string, unknown>;
   /** `rows.parquet row 7`, counted from 0 in this file. */
   where: string;
+  nullIsAbsent: true;
 }
 
 /**
- * Reads rows from a Parquet file (snappy, zstd, gzip, brotli, lz4 or plain), one row group at a time. Whole numbers
- * come as numbers, those too large for one as text; a missing value as null.
+ * Reads rows from a Parquet file (snappy, zstd, gzip, brotli, lz4 or plain), one row group at a time. Numbers are
+ * as `ParquetValues` makes them; a missing value is null.
  *
  * @param onRead told how many bytes of the file were read so far, about
  * @throws AdaptiveTrainerError `DATASET_INVALID` when the file is no Parquet, is damaged or cut short, or has no rows;
@@ -26,6 +35,7 @@ export async function* readParquet(
   try {
     const file = await asyncBuffer(handle);
     const metadata = await readMetadata(path, file);
+    const values = new ParquetValues(metadata);
     let rowStart = 0;
     for (const [group, { num_rows }] of metadata.row_groups.entries()) {
       const rowEnd = rowStart + Number(num_rows);
@@ -33,8 +43,9 @@ export async function* readParquet(
       onRead?.((file.byteLength * rowEnd) / Number(metadata.num_rows));
       for (const [index, row] of rows.entries()) {
         yield {
-          value: plain(row) as Record<string, unknown>,
+          value: values.row(row as Record<string, unknown>),
           where: `${path} row ${rowStart + index}`,
+          nullIsAbsent: true,
         };
       }
       rowStart = rowEnd;
@@ -96,7 +107,8 @@ async function readGroup(
   range: { file: AsyncBuffer; metadata: FileMetaData; rowStart: number; rowEnd: number },
 ): Promise<unknown[]> {
   try {
-    const rows = await parquetReadObjects({ ...range, compressors });
+    await checkParquetGroup(range.file, range.metadata.row_groups[group]!);
+    const rows = await parquetReadObjects({ ...range, compressors, parsers });
     const wanted = range.rowEnd - range.rowStart;
     if (rows.length === wanted) return rows;
     throw new Error(`${rows.length} of ${wanted} rows came out`);
@@ -113,16 +125,4 @@ function damaged(path: string, place: string, cause: unknown): AdaptiveTrainerEr
       `Fetch or write the file again.`,
     { details: { path, place }, cause },
   );
-}
-
-/** Values as JSON could hold them, where possible: bigint is neither printed nor sent between threads as JSON. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : String(value);
-  }
-  if (value === undefined || value === null) return null;
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value instanceof Date || ArrayBuffer.isView(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry)]));
 }
