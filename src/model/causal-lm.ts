@@ -120,7 +120,7 @@ export class CausalLM {
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
-        await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
+        await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0, isFound(adapter));
       }
       const files = withUntiedHead(head.files, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
@@ -128,7 +128,8 @@ export class CausalLM {
     try {
       if (isResized) {
         await model.resizeTokenEmbeddings(size);
-        if (adapter !== undefined) await model.placeAdapter(configOf(adapter), options.adapterSeed ?? 0);
+        if (adapter !== undefined)
+          await model.placeAdapter(configOf(adapter), options.adapterSeed ?? 0, isFound(adapter));
       }
       if (stored !== undefined) await model.readAdapter(stored);
       return model;
@@ -313,7 +314,7 @@ export class CausalLM {
     const stored = await readAdapterWeights(found.weights);
     const vocabulary = adapterVocabulary(stored.tensors);
     if (vocabulary !== undefined) await this.resizeTokenEmbeddings(vocabulary);
-    await this.placeAdapter(found.config, 0);
+    await this.placeAdapter(found.config, 0, true);
     await this.readAdapter(stored);
   }
 
@@ -329,8 +330,8 @@ export class CausalLM {
     this.adapter = undefined;
   }
 
-  private async placeAdapter(config: PeftConfig, seed: number): Promise<void> {
-    const modules = adapterModules(config, this.parameters, this.config['model_type']);
+  private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {
+    const modules = adapterModules(config, this.parameters, this.config['model_type'], isStored);
     const gaussian = config.initLoraWeights === 'gaussian';
     await this.call((native) => native.addAdapter({ ...modules, gaussian, seed }));
     this.parameters = await this.call((native) => native.parameters());

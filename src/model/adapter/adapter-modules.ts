@@ -26,12 +26,14 @@ const tables = /(^|\.)(embed_tokens|wte|wpe|lm_head)$/;
  * Finds the modules that an adapter's configuration names, by PEFT's rules.
  * @param parameters those of the model
  * @param modelType model_type of config.json
+ * @param isStored names that fit no module are passed over, as long as one does: adapters often name those of several models
  * @throws AdaptiveTrainerError CONFIG_INVALID for names that fit no module, listing those there are
  */
 export function adapterModules(
   config: PeftConfig,
   parameters: readonly Named[],
   modelType: unknown,
+  isStored = false,
 ): Pick<AdapterRequest, 'targets' | 'modulesToSave'> {
   const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
   const matrices = parameters.filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2);
@@ -50,9 +52,9 @@ export function adapterModules(
   );
 
   const faults = saved
-    .filter(({ found }) => found.length === 0)
+    .filter(({ found }) => found.length === 0 && !isStored)
     .map(({ name }) => faultOf('modulesToSave', `there is no module ${JSON.stringify(name)}`));
-  const lists = Array.isArray(config.targetModules) ? config.targetModules : [];
+  const lists = Array.isArray(config.targetModules) && !isStored ? config.targetModules : [];
   for (const name of lists) {
     if (!all.some(ruleOf([name], 'targetModules')) && !modules.some(ruleOf([name], 'targetModules')))
       faults.push(faultOf('targetModules', `there is no module ${JSON.stringify(name)}`));

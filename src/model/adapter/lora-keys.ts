@@ -1,0 +1,58 @@
+/**
+ * Every key of PEFT 0.21's LoraConfig, and what becomes of it here: read; without influence on what an adapter that is
+ * stored computes; or, as a list, only its neutral values open (what PEFT writes comes first).
+ */
+export const loraKeys: Readonly<Record<string, 'read' | 'bookkeeping' | readonly unknown[]>> = {
+  alora_invocation_tokens: [null, []],
+  alpha_pattern: 'read',
+  arrow_config: [null],
+  auto_mapping: 'bookkeeping',
+  base_model_name_or_path: 'read',
+  bias: 'read',
+  corda_config: 'bookkeeping', // as the three other settings of initialisations: init_lora_weights decides
+  ensure_weight_tying: [false, null],
+  eva_config: 'bookkeeping',
+  exclude_modules: 'read',
+  fan_in_fan_out: 'bookkeeping', // the model says how its weights lie, as for PEFT
+  inference_mode: 'bookkeeping',
+  init_lora_weights: 'read',
+  kasa_config: [null],
+  layer_replication: [null, []],
+  layers_pattern: [null, '', [], 'layers', ['layers'], 'h', ['h']],
+  layers_to_transform: 'read',
+  loftq_config: 'bookkeeping',
+  lora_alpha: 'read',
+  lora_bias: [false, null],
+  lora_dropout: 'read',
+  lora_ga_config: 'bookkeeping',
+  megatron_config: [null, {}],
+  megatron_core: 'bookkeeping',
+  modules_to_save: 'read',
+  monteclora_config: [null],
+  peft_type: 'read',
+  peft_version: 'bookkeeping',
+  qalora_group_size: 'bookkeeping', // of use_qalora
+  r: 'read',
+  rank_pattern: 'read',
+  revision: 'read',
+  runtime_config: 'bookkeeping',
+  target_modules: 'read',
+  target_parameters: [null, []],
+  task_type: 'read',
+  trainable_token_indices: [null, {}],
+  use_bdlora: [null, false],
+  use_dora: 'read',
+  use_qalora: [false, null],
+  use_rslora: 'read',
+  velora_config: [null],
+  // Not of LoraConfig: written by PEFT's kin.
+  _custom_modules: 'bookkeeping',
+  modules_to_save_kwargs: 'bookkeeping',
+};
+
+/** Whether a key can be read, or says nothing that changes what the adapter computes. Keys of later versions must be off. */
+export function isHarmless(key: string, value: unknown): boolean {
+  const kind = Object.hasOwn(loraKeys, key) ? loraKeys[key]! : [null, false];
+  if (typeof kind === 'string') return true;
+  return kind.some((harmless) => JSON.stringify(harmless) === JSON.stringify(value));
+}
