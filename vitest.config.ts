@@ -3,10 +3,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/helpers/global-setup.ts',
     // The addon owns one engine thread per process, so tests that load it get a process each, one at a time.
     pool: 'forks',
     fileParallelism: false,
-    // Threads that wait by spinning are a torment for tiny models, and many times that on a machine that is busy.
+    // Threads that wait by spinning make tiny models slow, and many times slower on a machine that is busy.
     env: { OMP_WAIT_POLICY: 'PASSIVE' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
