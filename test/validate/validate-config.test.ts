@@ -53,6 +53,34 @@ describe('validateConfig', () => {
     expect(notes).toEqual([expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)]);
   });
 
+  it('looks at every row, or at the first ones', async () => {
+    const rows = Array.from({ length: 1200 }, (_, index) => ({
+      question: 'q',
+      answer: index === 1100 ? null : index === 1101 ? 'long '.repeat(5000) : 'a',
+      note: 'n',
+    }));
+    await writeFile('many.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    const many = { datasetsConfig: { ideas: ['many.jsonl'] } };
+    expect(await faultsOf(many)).toEqual([
+      {
+        path: 'datasetsConfig.ideas[0]',
+        code: 'INVALID',
+        message: expect.stringMatching(
+          /1 of 1,200 cannot: row 1100 \(.*many\.jsonl line 1101\): .*"answer".*onBadRow/,
+        ),
+      },
+    ]);
+    const { notes } = await validate({ ...many, datasetsKwargs: { 'many.jsonl': { onBadRow: 'skip' } } });
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /ideas\[0\]: of 1,200 rows .*1 with more than 4,096 tokens, 1 that could not be used/,
+      ),
+      expect.stringContaining('ignored columns: "note"'),
+    ]);
+    const input = { ...good, ...many };
+    await expect(validateConfig(input, {}, { rows: 1000 })).resolves.toBeDefined();
+  });
+
   it('finds all paths that are wrong, at once', async () => {
     const faults = await faultsOf({
       modelName: './none',

@@ -36,6 +36,7 @@ export async function* arrayElements(
         if (isEscaped) isEscaped = false;
         else if (byte === 0x5c) isEscaped = true;
         else if (byte === 0x22) inString = false;
+        else at = nextInString(chunk, at) - 1;
       } else if (isClosed) {
         if (!isSpace(byte)) return false;
       } else if (byte === 0x22) {
@@ -58,6 +59,14 @@ export async function* arrayElements(
     else pending.push(chunk.subarray(from));
   }
   return isClosed;
+}
+
+/** The next byte from `at` that ends a string or escapes; strings are long, and looking at each byte takes long. */
+function nextInString(chunk: Buffer, at: number): number {
+  const quote = chunk.indexOf(0x22, at);
+  const end = quote < 0 ? chunk.length : quote;
+  const slash = chunk.subarray(at, end).indexOf(0x5c);
+  return slash < 0 ? end : at + slash;
 }
 
 function isSpace(byte: number): boolean {
