@@ -131,6 +131,36 @@ test('numbers of a file arrive as they are written, through threads too', async 
   expect(own.decode(train[0]!.inputIds)).toContain(`{"9": 1.0, "8": ${id}}`);
 });
 
+test('an answer with weight 0 is read, not trained; with generation marks too', async () => {
+  const messages = [...chat('q', 'first'), ...chat('r', 'second')];
+  messages[1] = { ...messages[1]!, weight: 0 } as (typeof messages)[0];
+  const marked = await Tokenizer.fromPretrained(seedDir);
+  marked.chatTemplate =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}{% generation %}" +
+    "{{ m.content + '<|im_end|>' }}{% endgeneration %}{% else %}{{ m.content + '<|im_end|>' }}{% endif %}{{ '\n' }}{% endfor %}";
+  for (const [own, end] of [
+    [tokenizer, '<|im_end|>\n'],
+    [marked, '<|im_end|>'],
+  ] as const) {
+    const { train } = await new DatasetMixer({
+      ...{ tokenizer: own, cacheDir: null, onWarning: () => {} },
+      datasetsConfig: { misc: [{ name: 'mine', train: [{ messages }], eval: [] }] },
+    }).build();
+    const trained = [...train[0]!.labels].filter((label) => label !== -100);
+    expect(own.decode(trained, { skipSpecialTokens: false })).toBe(`second${end}`);
+    expect(own.decode(train[0]!.inputIds)).toContain('first');
+  }
+});
+
+test('content in parts is joined where the template takes text alone', async () => {
+  const parts = ['one ', 'two'].map((part) => ({ type: 'text', text: part }));
+  const messages = [{ role: 'user', content: parts }, chat('', 'a')[1]];
+  const { texts } = await build({
+    datasetsConfig: { misc: [{ name: 'mine', train: [{ messages }], eval: [] }] },
+  });
+  expect(texts).toEqual(['<|im_start|>user\none two<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n']);
+});
+
 test('plain text is trained whole, and ends', async () => {
   const { train, texts, report } = await build({
     datasetsConfig: { misc: [{ name: 'mine', train: [{ text: 'Once upon a time.', meta: 'x' }], eval: [] }] },

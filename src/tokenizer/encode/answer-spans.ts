@@ -17,7 +17,8 @@ export interface AnswerSpan extends TextSpan {
  * writes after that, before the next header). The template's own `{% generation %}` marks decide where it has any.
  *
  * The text is rendered once; it knows which of its parts come from which message. An answer begins where the header
- * ends that the template writes when it asks for one, and ends where the template's turn does.
+ * ends that the template writes when it asks for one, and ends where the template's turn does. That of a message with
+ * `weight: 0` is left out.
  *
  * @param rendered `tokenizer.renderChatParts(messages, given)`
  * @param withHeader include the header of the assistant turns; not with `{% generation %}` marks
@@ -33,7 +34,15 @@ export function answerSpans(
 ): AnswerSpan[] {
   checkAnswerIsSeen(tokenizer, messages, rendered);
   if (rendered.generated !== undefined) {
-    return rendered.generated.map((span) => ({
+    const said = saidIn(rendered, messages.length);
+    const isLeftOut = (span: TextSpan) =>
+      said.some(
+        (parts, index) =>
+          messages[index]!['weight'] === 0 &&
+          parts.some(({ start, end }) => start >= span.start && end <= span.end),
+      );
+    const trained = rendered.generated.filter((span) => !isLeftOut(span));
+    return trained.map((span) => ({
       ...span,
       closing: closingToken(tokenizer, rendered.text, span),
     }));
@@ -44,7 +53,7 @@ export function answerSpans(
     .map(([index]) => index);
   const spans = turns.map((turn) => chat.answer(turn, withHeader));
   checkClosings(tokenizer, turns, spans);
-  return spans;
+  return spans.filter((_, index) => messages[turns[index]!]!['weight'] !== 0);
 }
 
 function checkClosings(tokenizer: Tokenizer, turns: readonly number[], spans: readonly AnswerSpan[]): void {
