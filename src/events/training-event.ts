@@ -144,7 +144,7 @@ export interface AdaptiveEvent {
 export interface EvaluationMetrics {
   rows: number;
   labelledTokens: number;
-  /** Mean cross-entropy per labelled token, in nats, whatever loss is trained. */
+  /** Mean cross-entropy per labelled token, in nats, also where another loss is trained. */
   loss: number;
   /** e to the power of `loss`. */
   perplexity: number;
@@ -227,7 +227,7 @@ export interface ErrorEvent {
 }
 
 /**
- * Everything a training run tells its trackers, in order: `datasets`, `start`, then any of the others, then one of `end`,
+ * Every event that a training run sends, in order: `datasets`, `start`, then any of the others, then one of `end`,
  * `aborted` and `error`. Nothing follows but a warning of a tracker or callback that failed on that last one.
  */
 export type TrainingEvent =

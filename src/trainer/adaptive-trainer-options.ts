@@ -11,7 +11,7 @@ export interface AdaptiveTrainerOptions {
   model: CausalLM;
   /** Saved beside the model. */
   tokenizer?: Tokenizer;
-  /** An array, or an async iterable that is gone through once per epoch (then `args.maxSteps` is needed). */
+  /** An array, or an async iterable that is read once per epoch (then `args.maxSteps` is required). */
   trainDataset: TrainingRows;
   evalDataset?: TrainingRows;
   /**
@@ -22,9 +22,9 @@ export interface AdaptiveTrainerOptions {
   adaptiveLoss?: AdaptiveLossConfigInput | AdaptiveLossConfig;
   /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
   outputDir?: string;
-  /** What became of each dataset, to be reported before the first step (`DatasetMixer.build`). */
+  /** How each dataset was used (`DatasetMixer.build`); sent as an event before `start`. */
   datasetReport?: DatasetReport[];
-  /** Further settings of the run, to be told in the `config` of its start event beside `args` and `adaptiveLoss`. */
+  /** Further settings, added to the `config` of the start event beside `args` and `adaptiveLoss`. */
   config?: Readonly<Record<string, unknown>>;
   callbacks?: readonly TrainerCallback[];
   trackers?: readonly Tracker[];

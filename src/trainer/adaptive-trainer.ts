@@ -4,15 +4,8 @@ import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type {
-  AbortedEvent,
-  EndEvent,
-  ErrorEvent,
-  EvaluateEvent,
-  TrainingEvent,
-} from '../events/training-event.js';
+import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
-import { lossStatistics } from '../loss/loss-statistics.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
@@ -20,7 +13,6 @@ import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
 import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
-import { microBatch } from './batches/micro-batch.js';
 import { noRows, onePass } from './batches/one-pass.js';
 import { trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
@@ -91,7 +83,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     return this.run.adaptiveState;
   }
 
-  /** How far the run is: `step`, `epoch`, `totalSteps`. */
+  /** `step`, `epoch`, `totalSteps`. */
   protected get progress(): RunProgress {
     return this.run.progress;
   }
@@ -103,15 +95,14 @@ export class AdaptiveTrainer extends TrainerEvents {
    */
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
-    let failure: AbortedEvent | ErrorEvent | undefined;
+    let failure: ReturnType<Run['failure']> | undefined;
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
-      const { args, options, run } = this;
-      const { log, progress } = run;
+      const { args, options, progress, run } = this;
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
       while (!progress.isOver) await this.trainEpoch();
       await this.throwIfAborted();
-      if (log.hasRecent) await this.emit(log.takeLog());
+      if (run.log.hasRecent) await this.emit(run.log.takeLog());
       const end = run.end(await this.saveFinalModel(), (performance.now() - started) / 1000);
       await this.emit(end);
       return end;
@@ -119,7 +110,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       failure = this.run.failure(error);
       throw error;
     } finally {
-      // Whatever ended the run, the model can be trained again.
+      // The model can be trained again, however the run ended.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
       await this.endListening(failure);
     }
@@ -137,8 +128,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected an evalDataset to evaluate on, found none.');
     }
     const report = await this.evaluateRows(evalDataset);
-    const { step, epoch } = this.progress;
-    const event: EvaluateEvent = { type: 'evaluate', step, epoch, ...report };
+    const event = { type: 'evaluate', ...this.progress.now, ...report } as const;
     await this.emit(event);
     return event;
   }
@@ -183,14 +173,11 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   /** Forward and backward of one micro-batch. Its gradients, times its share of the window, are added to those that are there. */
   protected async trainMicroBatch(rows: TrainingRow[], place: MicroBatchPlace): Promise<MicroBatchReport> {
-    const { index, share: scale, state } = place;
-    const dropout = { seed: this.args.seed, step: this.progress.step + 1, microBatch: index };
     const isOverridden = this.tokenWeights !== AdaptiveTrainer.prototype.tokenWeights;
-    const weigh = (...tokens: [TokenStatisticsArrays, TokenBatch]) => this.tokenWeights(...tokens);
-    const batch = { ...microBatch(rows), dropout };
-    const request = { ...this.run.lossSettings, state, scale };
-    const report = await trainMicroBatch(this.model, batch, request, isOverridden ? weigh : undefined);
-    return { loss: report.loss, state: report.state, statistics: lossStatistics(report.sums, state) };
+    const tokenWeights = isOverridden ? this.tokenWeights.bind(this) : undefined;
+    const step = this.progress.step + 1;
+    const request = { ...place, loss: this.run.lossSettings, seed: this.args.seed, step, tokenWeights };
+    return trainMicroBatch(this.model, rows, request);
   }
 
   /** Clips the gradients that are there by `maxGradNorm`, moves the weights, and forgets the gradients. */
@@ -284,7 +271,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       const cursor = { epoch, position: windowsDone * perStep };
       return yield* chunked(trainBatches(rows, this.args, cursor), perStep);
     }
-    // Nothing tells how to begin in the middle here: what was done before the checkpoint is passed over.
+    // A stream, or another order, can only be read from its beginning: the windows before the checkpoint are skipped.
     yield* skipped(windowsDone, chunked(this.trainBatches(epoch), perStep));
   }
 

@@ -5,7 +5,7 @@ import { hookOf, type RunningTrainer, type TrainerCallback } from './trainer-cal
 
 type Hook = (event: TrainingEvent, trainer: RunningTrainer) => void | Promise<void>;
 
-/** The callbacks and trackers of a trainer. What one of them throws becomes a warning that names it, once for each. */
+/** The callbacks and trackers of a trainer. An error of one becomes a warning that names it, once for each. */
 export class Listeners {
   private open: readonly Tracker[];
   private readonly warned = new Set<unknown>();
@@ -17,7 +17,7 @@ export class Listeners {
     this.open = trackers;
   }
 
-  /** Tells the callbacks, then the trackers. Returns the warnings to give of those that failed for the first time. */
+  /** Calls the callbacks, then the trackers. Returns a warning for each that failed for the first time. */
   async tell(event: TrainingEvent, trainer: RunningTrainer): Promise<WarningEvent[]> {
     const warnings: WarningEvent[] = [];
     const hook = hookOf[event.type];
@@ -33,7 +33,7 @@ export class Listeners {
     return warnings;
   }
 
-  /** Closes every tracker. `warn` is told of each that fails while those after it are still open. */
+  /** Closes every tracker. `warn` gets a warning for each that fails, while those after it are still open. */
   async close(warn: (warning: WarningEvent) => Promise<void>): Promise<void> {
     for (const [i, tracker] of this.trackers.entries()) {
       this.open = this.trackers.slice(i + 1);
@@ -81,7 +81,7 @@ export class Listeners {
     };
   }
 
-  /** Whether someone beside `failed` gets warnings. */
+  /** Whether a callback or tracker other than `failed` gets warnings. */
   private isHeard(failed: unknown): boolean {
     const callbacks = this.callbacks.filter((callback) => callback !== failed && callback?.onWarning);
     return callbacks.length > 0 || this.open.some((tracker) => tracker !== failed);

@@ -36,13 +36,18 @@ export class RunProgress {
   }
 
   /**
-   * Passes over the rows done, as a fraction. How long a pass over a stream is, only its first one tells: that one counts as
-   * long as the run, as in the Hugging Face Trainer.
+   * Passes over the rows done, as a fraction. The length of a stream is not known before its first pass ends; until then
+   * `totalSteps` is taken for it, as in the Hugging Face Trainer.
    */
   get epoch(): number {
     if (this.stepsPerEpoch !== undefined) return this.step / this.stepsPerEpoch;
     const { epochIndex, windowsDone, windowsPerPass = this.totalSteps } = this.position;
     return epochIndex + (windowsDone === 0 ? 0 : Math.min(1, windowsDone / windowsPerPass));
+  }
+
+  /** As events hold it. */
+  get now(): { step: number; epoch: number } {
+    return { step: this.step, epoch: this.epoch };
   }
 
   /** Passes that the whole run will make; 1 for a stream. */

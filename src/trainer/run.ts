@@ -60,8 +60,8 @@ export class Run {
   }
 
   /**
-   * Takes a step and returns what is to be told of it, in order. A step whose numbers are not finite counts as taken; what
-   * is told of it is a warning.
+   * Takes a step and returns its events, in order. A step whose numbers are not finite counts as taken; its event is a
+   * warning.
    * @throws AdaptiveTrainerError LOSS_NOT_FINITE where `onNonFinite` says stop
    */
   async step(
@@ -91,7 +91,7 @@ export class Run {
     return this.log.end({ path, steps, epochs, seconds });
   }
 
-  /** What is told of an error that ends it. */
+  /** The event for an error that ends the run. */
   failure(error: unknown): AbortedEvent | ErrorEvent {
     const { step, epoch } = this.progress;
     const message = errorText(error);

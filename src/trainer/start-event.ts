@@ -8,7 +8,7 @@ import { countRows } from './batches/count-rows.js';
 import type { EngineReport } from './step/prepare-engine.js';
 import type { RunProgress } from './run-progress.js';
 
-/** What the start of a run tells of it. */
+/** The event for the start of a run. */
 export function startEvent(
   options: AdaptiveTrainerOptions,
   { args, adaptiveLoss }: { args: TrainingConfig; adaptiveLoss: AdaptiveLossConfig },
@@ -17,14 +17,23 @@ export function startEvent(
 ): StartEvent {
   const { trainDataset, evalDataset, outputDir = '', model, config } = options;
   const whole = {
-    ...{ modelName: model.dir, outputDir, peftConfig: model.adapter?.config ?? null },
+    modelName: model.dir,
+    outputDir,
+    peftConfig: model.adapter?.config ?? null,
     ...config,
-    ...{ trainingConfig: args, adaptiveLossConfig: adaptiveLoss },
+    trainingConfig: args,
+    adaptiveLossConfig: adaptiveLoss,
   };
   return {
-    ...{ type: 'start', runName: args.runName, outputDir, steps, epochs },
-    ...{ ...countRows(trainDataset, evalDataset), ...engine },
-    ...{ config: plain(whole) as RunConfiguration, versions: versions() },
+    type: 'start',
+    runName: args.runName,
+    outputDir,
+    config: plain(whole) as RunConfiguration,
+    versions: versions(),
+    steps,
+    epochs,
+    ...countRows(trainDataset, evalDataset),
+    ...engine,
   };
 }
 

@@ -21,7 +21,7 @@ import type { SaveOptions } from '../model/files/save-pretrained.js';
 import { Listeners } from './listeners.js';
 import { hookOf, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
 
-/** What a trainer tells, and whom: its own `on…` methods, the callbacks, the trackers, in this order and each awaited. */
+/** Sends events to the trainer's own `on…` methods, the callbacks and the trackers, in this order; each is awaited. */
 export abstract class TrainerEvents implements RunningTrainer {
   abstract readonly model: CausalLM;
   abstract readonly args: TrainingConfig;
@@ -37,8 +37,8 @@ export abstract class TrainerEvents implements RunningTrainer {
     this.listeners = new Listeners(options.callbacks ?? [], options.trackers ?? []);
   }
 
-  // To override: each sees its event before the callbacks and trackers do, and is awaited. They are part of the trainer: what
-  // one throws ends the run, but for that of onAborted and onError, which come when it has ended.
+  // To override: each gets its event before the callbacks and trackers do, and is awaited. What one throws ends the run;
+  // onAborted and onError are called after the end, where it becomes a process warning.
   protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
   protected onStart(_event: StartEvent): void | Promise<void> {}
   protected onStepEnd(_event: StepEvent): void | Promise<void> {}
@@ -51,13 +51,13 @@ export abstract class TrainerEvents implements RunningTrainer {
   protected onAborted(_event: AbortedEvent): void | Promise<void> {}
   protected onError(_event: ErrorEvent): void | Promise<void> {}
 
-  /** Tells an event to all who listen. For parts that take the place of the trainer's own. */
+  /** Sends an event to all listeners. For subclasses that replace parts of the trainer. */
   protected async emit(event: TrainingEvent): Promise<void> {
     await this.tellOwn(event);
     await this.tellOthers(event);
   }
 
-  /** Tells how a run ended that did not complete, and closes the trackers. Never throws, so that no error is masked. */
+  /** Sends the last event of a run that did not complete, and closes the trackers. Never throws: the run's error stays. */
   protected async endListening(last?: AbortedEvent | ErrorEvent): Promise<void> {
     const attempt = (telling: Promise<void>) =>
       telling.catch((error: unknown) => {

@@ -46,7 +46,7 @@ async function train(options: Partial<AdaptiveTrainerOptions>, trained = model) 
   return { steps, evaluations, end };
 }
 
-describe('a dataset that can be gone through once', () => {
+describe('a dataset that can be read once', () => {
   it('trains while it lasts, and says at its second pass what to give instead', async () => {
     expect((await train({ trainDataset: generate(), args: { maxSteps: 3 } })).steps).toHaveLength(3);
     const error = await errorOf(
@@ -69,7 +69,7 @@ describe('a dataset that can be gone through once', () => {
         }),
       'DATASET_INVALID',
     );
-    expect(error.message).toMatch(/evalDataset that can be gone through 3 times, found a generator/);
+    expect(error.message).toMatch(/evalDataset that can be read 3 times, found a generator/);
     expect(started).toBe(false);
   });
 

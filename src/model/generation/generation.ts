@@ -2,7 +2,7 @@ import { AdaptiveTrainerError } from '../../errors.js';
 
 /**
  * What is generated: step by step as it comes with `for await (const step of generation)`, or all at once with
- * `await generation.collect()`. Starts when it is first looked at, and can be gone through once. It is not a promise: an
+ * `await generation.collect()`. Starts when its first step is asked for, and can be read once. It is not a promise: an
  * async function may return one without using it up.
  *
  * For one prompt a step is a token id and the whole a list of them. For a batch a step has an id per row, -1 for rows that
@@ -14,25 +14,25 @@ export class Generation<Step, Whole> implements AsyncIterable<Step> {
   /** @internal */
   constructor(
     private readonly begin: () => AsyncGenerator<Int32Array, void, undefined>,
-    private readonly stepOf: (tokens: Int32Array) => Step,
+    private readonly stepOf: (ids: Int32Array) => Step,
     private readonly wholeOf: (steps: readonly Step[]) => Whole,
   ) {}
 
-  /** @throws AdaptiveTrainerError INVALID_INPUT when it was gone through before, ABORTED, DISPOSED */
+  /** @throws AdaptiveTrainerError INVALID_INPUT when it was read before, ABORTED, DISPOSED */
   async *[Symbol.asyncIterator](): AsyncGenerator<Step, void, undefined> {
     if (this.used) {
       throw new AdaptiveTrainerError(
         'INVALID_INPUT',
-        'Expected a generation that nothing was read from, found one that was used up: each can be gone through once. Call generate() again.',
+        'Expected a generation that nothing was read from, found one that was used up: each can be read once. Call generate() again.',
       );
     }
     this.used = true;
-    for await (const tokens of this.begin()) yield this.stepOf(tokens);
+    for await (const ids of this.begin()) yield this.stepOf(ids);
   }
 
   /**
    * All of it, once the last step has come.
-   * @throws AdaptiveTrainerError as going through it does
+   * @throws AdaptiveTrainerError as iterating does
    */
   async collect(): Promise<Whole> {
     const steps: Step[] = [];

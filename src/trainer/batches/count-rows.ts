@@ -3,7 +3,7 @@ import type { StartEvent } from '../../events/training-event.js';
 import { isRowArray } from './is-row-array.js';
 import type { TrainingRows } from './training-rows.js';
 
-/** What the start of a run tells of its rows; of streamed ones nobody knows. */
+/** The counts of rows and tokens in the start event; 0 and absent for streams. */
 export function countRows(
   train: TrainingRows,
   evaluation: TrainingRows | undefined,

@@ -16,7 +16,7 @@ export async function* onePass(
 
 /**
  * The error for a dataset that brought no rows.
- * @param when it was gone through, for the message
+ * @param when it was read, for the message
  */
 export function noRows(rows: TrainingRows, name: string, when: string): AdaptiveTrainerError {
   const message = wentThrough.has(rows)
@@ -26,12 +26,12 @@ export function noRows(rows: TrainingRows, name: string, when: string): Adaptive
 }
 
 /**
- * Refuses a generator, which can be gone through once, where it would be gone through several times.
+ * Refuses a generator, which can be read once, where several passes are needed.
  * @throws AdaptiveTrainerError DATASET_INVALID
  */
 export function refuseOnceOnly(rows: TrainingRows, name: string, passes: number): void {
   if (passes < 2 || !isGenerator(rows)) return;
-  const message = `Expected an ${name} that can be gone through ${passes} times, found a generator: ${onceOnly}`;
+  const message = `Expected an ${name} that can be read ${passes} times, found a generator: ${onceOnly}`;
   throw new AdaptiveTrainerError('DATASET_INVALID', message, { details: { dataset: name } });
 }
 

@@ -1,4 +1,4 @@
 import type { TrainingRow } from '../../events/training-row.js';
 
-/** What can be trained and evaluated on: an array, or a stream that is gone through once per epoch. */
+/** What can be trained and evaluated on: an array, or a stream that is read once per epoch. */
 export type TrainingRows = readonly TrainingRow[] | AsyncIterable<TrainingRow>;

@@ -44,17 +44,17 @@ export class Evaluation {
 
   constructor(private readonly topK: number) {}
 
-  add(rows: readonly TrainingRow[], tokens: TokenArrays): void {
+  add(rows: readonly TrainingRow[], perToken: TokenArrays): void {
     const tallies = rows.map((row) => [
       this.all,
       tallyOf(this.sources, row.source ?? 'default'),
       tallyOf(this.styles, row.learningStyle),
     ]);
     for (const row of tallies) for (const tally of row) tally.addRow();
-    tokens.rows.forEach((row, i) => {
-      const isCorrect = tokens.predicted[i] === tokens.labels[i];
+    perToken.rows.forEach((row, i) => {
+      const isCorrect = perToken.predicted[i] === perToken.labels[i];
       for (const tally of tallies[row]!)
-        tally.addToken(tokens.nll[i]!, isCorrect, tokens.rank[i]! < this.topK);
+        tally.addToken(perToken.nll[i]!, isCorrect, perToken.rank[i]! < this.topK);
     });
   }
 

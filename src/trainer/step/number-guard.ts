@@ -6,7 +6,7 @@ import { microBatch } from '../batches/micro-batch.js';
 import { rowNumber } from '../batches/row-number.js';
 
 const zeroNormsToWarn = 10;
-/** Where every step fails, the weights themselves are no longer numbers, and skipping leads nowhere. */
+/** After so many failed steps in a row the weights themselves are not finite, and no later step can succeed. */
 const skipsInARow = 20;
 
 /** What a NumberGuard remembers. Survives JSON. */
@@ -25,7 +25,10 @@ export class NumberGuard {
     private readonly policy: 'stop' | 'skip',
     /** Of the run that is continued; default: none. */
     readonly state: NumberGuardState = {
-      ...{ skippedSteps: 0, skippedInARow: 0, zeroNormsInARow: 0, hasWarnedOfZeroNorms: false },
+      skippedSteps: 0,
+      skippedInARow: 0,
+      zeroNormsInARow: 0,
+      hasWarnedOfZeroNorms: false,
     },
   ) {}
 
@@ -42,7 +45,7 @@ export class NumberGuard {
 
   /**
    * After a step whose gradients were too large for float16 and were dropped. The first steps of a run may do that, until the
-   * loss scale fits, whatever the policy is.
+   * loss scale fits, under either policy.
    * @param lossScale what the next step tries
    * @throws AdaptiveTrainerError LOSS_NOT_FINITE where no scale helps
    */

@@ -9,7 +9,7 @@ import { optimizerRequest } from './optimizer-request.js';
 import { reportMemory } from '../memory/report-memory.js';
 import type { TrainingRows } from '../batches/training-rows.js';
 
-/** What the start of a run tells of the engine. */
+/** The facts about the engine in the start event. */
 export type EngineReport = Pick<
   StartEvent,
   'device' | 'dtype' | 'threads' | 'parameters' | 'trainableParameters' | 'memory'
@@ -31,7 +31,10 @@ export async function prepareEngine(
   await model.configure(computeType, args.gradientCheckpointing, masterType);
   await model.call((native) => native.createOptimizer(optimizerRequest(args)));
   return {
-    ...{ device: 'cpu', dtype: computeType, threads, parameters: model.parameterCount },
+    device: 'cpu',
+    dtype: computeType,
+    threads,
+    parameters: model.parameterCount,
     ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
     ...(memory === undefined ? {} : { memory }),
   };

@@ -7,7 +7,7 @@ import { microBatchCounts } from '../batches/train-batches.js';
 export interface RunPlan {
   /** Optimizer steps. */
   totalSteps: number;
-  /** undefined where the rows are streamed, and nobody knows how many there are. */
+  /** undefined for streamed rows, whose number is not known. */
   stepsPerEpoch: number | undefined;
 }
 

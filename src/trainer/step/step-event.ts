@@ -2,7 +2,7 @@ import type { AdaptiveState } from '../../engine/addon.js';
 import type { StepEvent } from '../../events/training-event.js';
 import type { StepReport } from './take-step.js';
 
-/** What a step is told with, beside what it did. */
+/** The values of a step event that the step itself does not report. */
 interface StepContext extends Pick<
   StepEvent,
   'step' | 'epoch' | 'learningRate' | 'secondsPerStep' | 'etaSeconds'
@@ -17,9 +17,20 @@ export function stepEvent(report: StepReport, context: StepContext): StepEvent {
   const { loss, gradNorm, lossScale, statistics, tokens, labelledTokens } = report;
   const { step, epoch, learningRate, secondsPerStep, etaSeconds, used, skippedSteps } = context;
   return {
-    ...{ type: 'step', step, epoch, loss, gradNorm, learningRate, tokens, labelledTokens },
+    type: 'step',
+    step,
+    epoch,
+    loss,
+    gradNorm,
+    learningRate,
+    tokens,
+    labelledTokens,
     tokensPerSecond: tokens / secondsPerStep,
-    ...{ alpha: used.alpha, beta: used.beta, statistics, secondsPerStep, etaSeconds },
+    alpha: used.alpha,
+    beta: used.beta,
+    statistics,
+    secondsPerStep,
+    etaSeconds,
     ...(lossScale === 1 ? {} : { lossScale }),
     ...(skippedSteps > 0 ? { skippedSteps } : {}),
   };

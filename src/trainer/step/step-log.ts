@@ -21,12 +21,17 @@ export function addStatistics(a: TokenStatistics | undefined, b: TokenStatistics
   };
 }
 
-/** What is remembered of the steps of a run: means since the last log, sums since the start. */
+/** Holds the figures of a run's steps: those since the last log, and sums since the start. */
 export class StepLog {
   /** @param state of the run that is continued; default: none */
   constructor(
     readonly state: StepLogState = {
-      ...{ recent: [], steps: 0, lossSum: 0, seconds: 0, tokens: 0, labelledTokens: 0 },
+      recent: [],
+      steps: 0,
+      lossSum: 0,
+      seconds: 0,
+      tokens: 0,
+      labelledTokens: 0,
       statistics: undefined,
     },
   ) {}
@@ -92,7 +97,11 @@ export class StepLog {
   end(run: Pick<EndEvent, 'path' | 'steps' | 'epochs' | 'seconds'>): EndEvent {
     const { tokens, labelledTokens } = this.state;
     return {
-      ...{ type: 'end', ...run, loss: this.meanLoss, tokens, labelledTokens },
+      type: 'end',
+      ...run,
+      loss: this.meanLoss,
+      tokens,
+      labelledTokens,
       tokensPerSecond: this.tokensPerSecond,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     };

@@ -28,8 +28,11 @@ export interface TokenBatch {
 }
 
 /** The two arguments of `tokenWeights`. */
-export function tokenStatistics(tokens: TokenArrays, batch: MicroBatch): [TokenStatisticsArrays, TokenBatch] {
-  const { nll, rank, predicted, topNll, entropy, labels, rows } = tokens;
+export function tokenStatistics(
+  perToken: TokenArrays,
+  batch: MicroBatch,
+): [TokenStatisticsArrays, TokenBatch] {
+  const { nll, rank, predicted, topNll, entropy, labels, rows } = perToken;
   return [
     { nll, rank, predicted, topNll, entropy, confidence: nll.map((value) => Math.exp(-value)) },
     { labels, rows, learningStyles: Array.from(rows, (row) => learningStyles[batch.styles[row]!]!) },

@@ -1,31 +1,55 @@
-import { AdaptiveTrainerError } from '../../errors.js';
-import type { CausalLM } from '../../model/causal-lm.js';
 import type { LossReport, LossRequest, MicroBatch } from '../../engine/addon.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+import type { TrainingRow } from '../../events/training-row.js';
+import { lossStatistics } from '../../loss/loss-statistics.js';
+import type { CausalLM } from '../../model/causal-lm.js';
+import { microBatch } from '../batches/micro-batch.js';
+import type { MicroBatchPlace, MicroBatchReport } from './take-step.js';
 import { tokenStatistics, type TokenBatch, type TokenStatisticsArrays } from './token-statistics.js';
 
 export type TokenWeights = (statistics: TokenStatisticsArrays, batch: TokenBatch) => Float32Array | undefined;
 
-/**
- * Forward and backward of one micro-batch; its gradients are gathered in the engine. Without `tokenWeights` that is one call
- * of the engine, with it there is a stop in between.
- */
+export interface MicroBatchRequest extends MicroBatchPlace {
+  loss: Pick<LossRequest, 'loss' | 'topK' | 'confidence'>;
+  /** Of dropout. */
+  seed: number;
+  /** Optimizer step, from 1. */
+  step: number;
+  /** undefined: the configured loss. */
+  tokenWeights: TokenWeights | undefined;
+}
+
+/** Forward and backward of one micro-batch. Its gradients, times its share, are added to those in the engine. */
 export async function trainMicroBatch(
   model: CausalLM,
-  batch: MicroBatch,
-  request: LossRequest,
-  tokenWeights: TokenWeights | undefined,
+  rows: readonly TrainingRow[],
+  request: MicroBatchRequest,
+): Promise<MicroBatchReport> {
+  const { index, share: scale, state, seed, step } = request;
+  const batch = { ...microBatch(rows), dropout: { seed, step, microBatch: index } };
+  const engineRequest = { ...batch, ...request.loss, state, scale };
+  const report =
+    request.tokenWeights === undefined
+      ? await model.call((native) => native.trainMicroBatch(engineRequest))
+      : await trainWeighted(model, engineRequest, request.tokenWeights);
+  return { loss: report.loss, state: report.state, statistics: lossStatistics(report.sums, state) };
+}
+
+/** The same with the weights of `tokenWeights` between the forward and the backward pass. */
+async function trainWeighted(
+  model: CausalLM,
+  request: MicroBatch & LossRequest,
+  tokenWeights: TokenWeights,
 ): Promise<LossReport> {
-  if (tokenWeights === undefined)
-    return model.call((native) => native.trainMicroBatch({ ...batch, ...request }));
-  const { tokens, ...report } = await model.call((native) => native.forward({ ...batch, ...request }));
-  const weights = tokenWeights(...tokenStatistics(tokens, batch));
+  const { tokens: perToken, ...report } = await model.call((native) => native.forward(request));
+  const weights = tokenWeights(...tokenStatistics(perToken, request));
   if (weights === undefined) {
     await model.call((native) => native.backward({}));
     return report;
   }
-  checkTokenWeights(weights, tokens.nll.length);
+  checkTokenWeights(weights, perToken.nll.length);
   await model.call((native) => native.backward({ weights: weights.map((weight) => weight * request.scale) }));
-  const loss = weights.reduce((sum, weight, i) => sum + weight * tokens.nll[i]!, 0);
+  const loss = weights.reduce((sum, weight, i) => sum + weight * perToken.nll[i]!, 0);
   // α and β belong to the adaptive loss, which was not used.
   return { ...report, loss, state: request.state };
 }
