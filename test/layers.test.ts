@@ -80,10 +80,22 @@ describe('the layers of src', () => {
 });
 
 describe('the layers of native', () => {
+  const files = sourceFiles('native', /\.(h|cpp)$/).map(
+    (file) => [file, readFileSync(join(root, file), 'utf8')] as const,
+  );
+  const outside = (folder: string, words: RegExp) =>
+    files.filter(([file, text]) => !file.startsWith(folder) && words.test(text)).map(([file]) => file);
+
   it('includes napi.h in native/addon alone', () => {
-    const wrong = sourceFiles('native', /\.(h|cpp)$/)
-      .filter((file) => !file.startsWith('native/addon/'))
-      .filter((file) => readFileSync(join(root, file), 'utf8').includes('<napi.h>'));
-    expect(wrong).toEqual([]);
+    expect(outside('native/addon/', /[<"]napi\.h[>"]|addon\//)).toEqual([]);
+  });
+
+  it('names a device in native/core/ops/cpu alone', () => {
+    const device = /\bcpu::|core\/ops\/cpu\/|at::kCPU\b|at::kCUDA\b|CPUGenerator|torch::kCPU\b/;
+    expect(outside('native/core/ops/cpu/', device)).toEqual([]);
+    // The pattern is one that the folder itself matches.
+    expect(files.some(([file, text]) => file.startsWith('native/core/ops/cpu/') && device.test(text))).toBe(
+      true,
+    );
   });
 });

@@ -1,14 +1,15 @@
-// Entry of the Node addon: what `require` gives is typed in src/native/addon.ts.
+// Entry of the Node addon: what `require` gives is typed in src/engine/addon.ts.
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <napi.h>
 #include <torch/version.h>
 
-#include "addon/adaptive_loss_binding.h"
-#include "addon/arguments.h"
+#include "addon/calls/adaptive_loss.h"
+#include "addon/calls/model.h"
+#include "addon/convert/arguments.h"
 #include "addon/engine.h"
-#include "addon/model_handle.h"
-#include "core/cpu/bfloat16_products.h"
+#include "addon/errors.h"
+#include "core/ops/bfloat16_products.h"
 
 namespace adaptive::addon {
 namespace {
@@ -20,8 +21,7 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   // OpenMP ends the process when the system refuses it a thread.
   constexpr int64_t most = 1024;
   if (wanted < 0 || wanted > most)
-    throw Napi::TypeError::New(info.Env(),
-                               "Expected 1 to 1024 threads, found " + std::to_string(wanted) + ".");
+    failType(objectArgument(info, 0).Get("threads"), "1 to 1024, or 0,", "threads");
   return Engine::run(info.Env(), [wanted]() -> ToJs {
     // OpenMP keeps the number per calling thread, so it is set on the thread that computes.
     if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
@@ -30,28 +30,39 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   });
 }
 
-const char* nameOf(cpu::Bfloat16Products products) {
+const char* nameOf(ops::Bfloat16Products products) {
   switch (products) {
-    case cpu::Bfloat16Products::Native:
+    case ops::Bfloat16Products::Native:
       return "native";
-    case cpu::Bfloat16Products::Widened:
+    case ops::Bfloat16Products::Widened:
       return "widened";
     default:
       return "loops";
   }
 }
 
+template <Napi::Value (*call)(const Napi::CallbackInfo&)>
+Napi::Function guarded(Napi::Env env) {
+  return Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+    return guardedCall(info.Env(), [&] { return call(info); });
+  });
+}
+
+/// restOrExit(status): see Engine.
+Napi::Value restOrExit(const Napi::CallbackInfo& info) {
+  Engine::restOrExit(static_cast<int>(integerFrom(info[0], "status")));
+  return info.Env().Undefined();
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   Engine::attach(env);
   exports.Set("libtorch", TORCH_VERSION);
   exports.Set("cpuCapability", at::get_cpu_capability());
-  exports.Set("bfloat16Products", nameOf(cpu::bfloat16Products()));
-  exports.Set("setThreads", Napi::Function::New(env, setThreads));
-  exports.Set("adaptiveLoss", Napi::Function::New(env, adaptiveLoss));
-  exports.Set("restOrExit", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                Engine::restOrExit(info[0].ToNumber().Int32Value());
-              }));
-  exports.Set("createModel", Napi::Function::New(env, createModel));
+  exports.Set("bfloat16Products", nameOf(ops::bfloat16Products()));
+  exports.Set("setThreads", guarded<setThreads>(env));
+  exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
+  exports.Set("restOrExit", guarded<restOrExit>(env));
+  exports.Set("createModel", guarded<createModel>(env));
   return exports;
 }
 

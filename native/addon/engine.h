@@ -19,7 +19,7 @@ class Engine {
 
   /// Drops what is queued and waits for the task that runs; where that takes long, ends the process with
   /// `status` then and there. process.exit() runs no cleanup hooks, and libtorch must be at rest before its
-  /// statics are destroyed: src/native/load-addon.ts calls this on exit.
+  /// statics are destroyed: src/engine/load/load-addon.ts calls this on exit.
   static void restOrExit(int status);
 
   /// Queues `work` and returns a promise of what it brings back. `work` runs on the engine thread and must

@@ -2,11 +2,36 @@
 
 #include <c10/util/Exception.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "core/error.h"
 
 namespace adaptive::addon {
+
+namespace {
+
+/// libtorch has no type of its own for the CPU allocator's failure, only these words.
+constexpr const char* kRefused = "you tried to allocate ";
+
+Failure outOfMemory(const std::string& wanted) {
+  return {"OUT_OF_MEMORY", "The system refused memory" + wanted +
+                               ". Use a smaller batchSize or maxLengthToken, or a smaller model."};
+}
+
+Failure failureOf(const std::string& words) {
+  const auto at = words.find(kRefused);
+  if (at != std::string::npos)
+    return outOfMemory(" (" + std::to_string(std::atoll(words.c_str() + at + std::strlen(kRefused))) +
+                       " bytes)");
+  return {"NATIVE_FAILED",
+          "The engine met a fault that was not foreseen; the cause of this error has its words. Please "
+          "report it.",
+          words};
+}
+
+}  // namespace
 
 Failure currentFailure() {
   try {
@@ -14,24 +39,20 @@ Failure currentFailure() {
   } catch (const Error& error) {
     return {error.code(), error.what()};
   } catch (const std::bad_alloc&) {
-    return {"OUT_OF_MEMORY", "The system refused memory. Use a smaller batchSize or maxLengthToken."};
+    return outOfMemory("");
   } catch (const c10::Error& error) {
-    const std::string words = error.what_without_backtrace();
-    // libtorch has no type of its own for the CPU allocator's failure.
-    const bool memory = words.find("can't allocate memory") != std::string::npos;
-    return {memory ? "OUT_OF_MEMORY" : "NATIVE_FAILED",
-            memory ? "The system refused memory (" + words + "). Use a smaller batchSize or maxLengthToken."
-                   : words};
+    return failureOf(error.what_without_backtrace());
   } catch (const std::exception& error) {
-    return {"NATIVE_FAILED", error.what()};
+    return failureOf(error.what());
   } catch (...) {
-    return {"NATIVE_FAILED", "An exception of unknown type."};
+    return failureOf("an exception of unknown type");
   }
 }
 
 Napi::Value toJsError(Napi::Env env, const Failure& failure) {
   Napi::Object error = Napi::Error::New(env, failure.message).Value();
   error.Set("code", failure.code);
+  if (!failure.cause.empty()) error.Set("cause", Napi::Error::New(env, failure.cause).Value());
   return error;
 }
 

@@ -15,14 +15,13 @@ namespace {
 
 void LoadLibraryByPath(const Napi::Env& env, const std::string& path) {
 #ifdef _WIN32
-  if (LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH) == nullptr) {
-    throw Napi::Error::New(env, path + ": Windows error " + std::to_string(GetLastError()));
-  }
+  if (LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH) != nullptr) return;
+  const std::string reason = "Windows error " + std::to_string(GetLastError());
 #else
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    throw Napi::Error::New(env, dlerror());
-  }
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
+  const std::string reason = dlerror();
 #endif
+  throw Napi::Error::New(env, "Cannot load " + path + ": " + reason);
 }
 
 // preload(paths: string[]): loads them in the order given and keeps them for the life of the process.
@@ -33,7 +32,10 @@ void Preload(const Napi::CallbackInfo& info) {
   }
   const Napi::Array paths = info[0].As<Napi::Array>();
   for (uint32_t i = 0; i < paths.Length(); ++i) {
-    LoadLibraryByPath(env, paths.Get(i).ToString().Utf8Value());
+    const Napi::Value path = paths.Get(i);
+    if (!path.IsString())
+      throw Napi::TypeError::New(env, "Expected a string for paths[" + std::to_string(i) + "].");
+    LoadLibraryByPath(env, path.As<Napi::String>().Utf8Value());
   }
 }
 

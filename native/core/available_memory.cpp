@@ -1,7 +1,10 @@
 #include "core/available_memory.h"
 
+#include <cmath>
 #include <fstream>
 #include <string>
+
+#include "core/error.h"
 #ifdef _WIN32
 #include <windows.h>
 #else
@@ -25,6 +28,14 @@ int64_t availableMemory() {
   }
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
 #endif
+}
+
+void expectMemory(const std::string& what, double bytes) {
+  const auto free = static_cast<double>(availableMemory());
+  if (bytes <= free) return;
+  constexpr double mebibyte = 1 << 20;
+  fail("OUT_OF_MEMORY", "Expected memory for ", what, " (", std::ceil(bytes / mebibyte), " MiB), found ",
+       std::floor(free / mebibyte), " MiB free.");
 }
 
 }  // namespace adaptive

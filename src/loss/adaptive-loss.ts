@@ -8,9 +8,9 @@ import { adaptiveState } from './adaptive-state.js';
 import { lossStatistics } from './loss-statistics.js';
 
 export interface AdaptiveLossOptions {
-  /** Final hidden states, [rows, seq, hiddenSize]. */
+  /** Final hidden states, [rows, seq, hiddenSize], all finite. */
   hidden: Float32Array;
-  /** The language-model head, [vocabSize, hiddenSize]. */
+  /** The language-model head, [vocabSize, hiddenSize], all finite. */
   weight: Float32Array;
   rows: number;
   seq: number;
@@ -54,7 +54,8 @@ export interface AdaptiveLossResult {
  * The adaptive loss and its gradients, straight from hidden states: logits exist for one chunk of tokens at a time.
  * The mathematics is in docs/adaptive-loss.md.
  *
- * @throws AdaptiveTrainerError INVALID_INPUT naming the argument, what was expected and what was found
+ * @throws AdaptiveTrainerError INVALID_INPUT naming the argument, what was expected and what was found, also for a NaN or an
+ *   infinity in `hidden` or `weight`, with its place; LOSS_NOT_FINITE where the logits or gradients of finite ones are not
  */
 export async function adaptiveLoss(options: AdaptiveLossOptions): Promise<AdaptiveLossResult> {
   check(options);

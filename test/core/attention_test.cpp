@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "check.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
 
 using namespace adaptive;
 using namespace adaptive::test;

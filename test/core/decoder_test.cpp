@@ -5,7 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "check.h"
-#include "core/train/training_pass.h"
+#include "core/session/training_pass.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -83,7 +83,7 @@ TEST("decoder: a checkpointed run equals the plain one, bit for bit") {
   for (const bool tied : {false, true}) {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       const auto decoder = randomDecoder(tied);
-      decoder->setComputeType(type);
+      decoder->setTypes(type, at::kFloat);
       const std::vector<MicroBatch> batches = {microBatchOf({7, 1, 140}), microBatchOf({12})};
       const auto plain = gradientsOf(*decoder, batches);
       decoder->setCheckpointing(true);
@@ -151,7 +151,7 @@ TEST("decoder: micro-batches gather the gradients of one large batch") {
 TEST("decoder: a key/value cache equals the whole sequence") {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const auto decoder = randomDecoder();
-    decoder->setComputeType(type);
+    decoder->setTypes(type, at::kFloat);
     const FlatBatch batch = batchOf({150});
     const Tensor whole = hiddenOf(*decoder, batch);
     // Prompts of different lengths, then one by one: past the first capacity of 64 and its doubling.
@@ -201,13 +201,13 @@ TEST("decoder: bfloat16 is cast from the masters, once per refresh") {
   const auto decoder = randomDecoder();
   const FlatBatch batch = batchOf({30});
   const Tensor exact = hiddenOf(*decoder, batch);
-  decoder->setComputeType(at::kBFloat16);
+  decoder->setTypes(at::kBFloat16, at::kFloat);
   checkClose(hiddenOf(*decoder, batch), exact, 5e-2, "hidden states in bfloat16");
   for (Parameter* p : decoder->parameters()) Tensor(p->master()).mul_(1.5);
   const Tensor before = hiddenOf(*decoder, batch);
   decoder->refreshCompute();
   check(!hiddenOf(*decoder, batch).equal(before), "other hidden states after refreshCompute()");
-  decoder->setComputeType(at::kFloat);
+  decoder->setTypes(at::kFloat, at::kFloat);
   for (Parameter* p : decoder->parameters()) Tensor(p->master()).div_(1.5);
   checkClose(hiddenOf(*decoder, batch), exact, 1e-5, "hidden states back in float32");
 }

@@ -1,9 +1,11 @@
 // Which module and which rows a non-finite number is traced to.
-#include "core/train/find_non_finite.h"
+#include "core/session/find_non_finite.h"
 
 #include <cmath>
+#include <limits>
 
 #include "check.h"
+#include "core/finite.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -65,4 +67,19 @@ TEST("non-finite: the gradient nearest to the output") {
   }
   check(nonFiniteGradient(decoder) == "model.layers.2.self_attn.v_proj.weight",
         "the later block, found " + nonFiniteGradient(decoder));
+}
+
+TEST("non-finite: the first of many floats, wherever it is") {
+  for (const int64_t size : {1, 5, 4096, 4097, 10000}) {
+    std::vector<float> values(size, std::numeric_limits<float>::max());
+    check(firstNonFinite(values.data(), size) == -1, "none among the largest finite ones");
+    for (const float wrong : {NAN, INFINITY, -INFINITY}) {
+      for (const int64_t at : {int64_t{0}, size / 2, size - 1}) {
+        std::vector<float> changed = values;
+        changed[at] = wrong, changed[size - 1] = wrong;
+        check(firstNonFinite(changed.data(), size) == at, c10::str("entry ", at, " of ", size));
+      }
+    }
+  }
+  check(firstNonFinite(nullptr, 0) == -1, "none of nothing");
 }

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "check.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -227,6 +227,95 @@ TEST("fused linear loss: logits that are not finite are reported, whatever their
         const auto [floats, ints] = ops::tokenStatistics(logits.to(type), at::tensor({1}, at::kInt));
         check(floats[0].narrow(0, 0, 2).isnan().all().item<bool>(), c10::str("NaN for ", bad, " at ", place));
       }
+    }
+  }
+}
+
+TEST("fused linear loss: a token without a first choice gets no gradient, and its neighbours keep theirs") {
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    for (const double cap : {0.0, 5.0}) {
+      const Tensor all = at::full({4, 37}, 0.5).to(type);
+      const Tensor logits = all.narrow(0, 1, 2);
+      logits[0][7] = std::numeric_limits<double>::quiet_NaN();
+      const Tensor labels = at::tensor({1, 2}, at::kInt), before = all.clone();
+      const auto [floats, ints] = ops::tokenStatistics(logits, labels);
+      check(ints[0][1].item<int>() == -1, "no first choice");
+      ops::lossGradient_(logits, labels, floats, ints, at::tensor({1.f, 0.f, 1.f, 0.f}).view({2, 2}), cap);
+      check(logits[0].isnan().all().item<bool>(), "NaN all over its row");
+      check(logits[1].isfinite().all().item<bool>(), "a gradient in the next");
+      checkSame(all[0], before[0], "row before");
+      checkSame(all[3], before[3], "row behind");
+    }
+  }
+  Problem p = problem(5, 13, 8);
+  p.hidden[2][3] = std::numeric_limits<double>::quiet_NaN();
+  for (const LossGradients wanted : {LossGradients::Both, LossGradients::Hidden}) {
+    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted, {.tokens = 2});
+    check(std::isnan(loss.statistics().nll[2]) && std::isfinite(loss.statistics().nll[3]), "NaN where it is");
+    checkFails("LOSS_NOT_FINITE", "labelled token 2", [&] { loss.backward(p.weights, {}); });
+  }
+}
+
+TEST("fused linear loss: shapes, labels and options that do not fit") {
+  const Problem p = problem(4, 13, 8);
+  const Tensor hidden = p.hidden.to(at::kFloat), weight = p.weight.to(at::kFloat);
+  const auto make = [&](const Tensor& h, const Tensor& w, const std::vector<int32_t>& labels,
+                        ChunkOptions options = {}, LogitOptions logits = {}, int64_t entropyOfTop = 0) {
+    return [=] { FusedLinearLoss(h, w, labels, LossGradients::Both, options, logits, entropyOfTop); };
+  };
+  make(hidden, weight, p.labels)();
+  checkFails("INVALID_INPUT", "[4, 7]", make(hidden.narrow(1, 0, 7), weight, p.labels));
+  checkFails("INVALID_INPUT", "[32]", make(hidden.view(-1), weight, p.labels));
+  checkFails("INVALID_INPUT", "[0, 8]", make(hidden, weight.narrow(0, 0, 0), p.labels));
+  checkFails("INVALID_INPUT", "BFloat16", make(hidden.to(at::kBFloat16), weight, p.labels));
+  checkFails("INVALID_INPUT", "3 labels", make(hidden, weight, {1, 2, 3}));
+  checkFails("INVALID_INPUT", "label 2", make(hidden, weight, {1, 2, 13, 3}));
+  checkFails("INVALID_INPUT", "label 1", make(hidden, weight, {1, -1, 1, 3}));
+  checkFails("INVALID_INPUT", "chunk", make(hidden, weight, p.labels, {.tokens = -1}));
+  checkFails("INVALID_INPUT", "chunk", make(hidden, weight, p.labels, {.budget = -1}));
+  checkFails("INVALID_INPUT", "scale", make(hidden, weight, p.labels, {}, {NAN, 0}));
+  checkFails("INVALID_INPUT", "cap", make(hidden, weight, p.labels, {}, {1, -3}));
+  checkFails("INVALID_INPUT", "top-k", make(hidden, weight, p.labels, {}, {}, -1));
+  FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both);
+  checkFails("INVALID_INPUT", "found 7", [&] { loss.backward(std::vector<float>(7, 1), {}); });
+}
+
+TEST("fused linear loss: chunks fill the budget, and are even") {
+  // Float32 logits of 13 tokens: 52 bytes per token.
+  const Problem p = problem(10, 13, 8);
+  const auto chunks = [&](ChunkOptions options) {
+    std::vector<int64_t> sizes;
+    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, LossGradients::Both,
+                         options);
+    loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& hidden) {
+      check(dLogits.size(0) == hidden.size(0), "rows of both");
+      sizes.push_back(hidden.size(0));
+    });
+    return sizes;
+  };
+  using Sizes = std::vector<int64_t>;
+  check(chunks({.budget = 10 * 52}) == Sizes{10}, "one chunk where all fit");
+  check(chunks({.budget = 10 * 52 - 1}) == Sizes({5, 5}), "two even chunks, a byte short of that");
+  check(chunks({.budget = 3 * 52}) == Sizes({3, 3, 3, 1}), "at most three tokens");
+  check(chunks({.budget = 4 * 52 + 51}) == Sizes({4, 4, 2}), "at most four");
+  check(chunks({.budget = 1}) == Sizes(10, 1), "at least one token");
+  check(chunks({.tokens = 4}) == Sizes({4, 4, 2}), "as many as asked for");
+  check(chunks({.tokens = 99}) == Sizes{10}, "no more than there are");
+  check(chunks({}) == Sizes{10}, "a large budget by default");
+}
+
+TEST("fused linear loss: top-k entropies of every chunk, in order") {
+  const Problem p = problem(23, 257, 33);
+  const Tensor logits = at::mm(p.hidden, p.weight.t());
+  for (const int64_t k : {1, 2, 20, 257, 1000}) {
+    const Tensor top = std::get<0>(logits.topk(std::min<int64_t>(k, 257), 1));
+    const Tensor expected = -(top.softmax(1) * top.log_softmax(1)).sum(1);
+    for (const int64_t chunk : {1, 7, 23}) {
+      const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+                                 LossGradients::None, {.tokens = chunk}, {}, k);
+      checkClose(floats(loss.statistics().topKEntropy), expected, k == 1 ? 1 : 2e-6,
+                 c10::str("entropy of the top ", k, " in chunks of ", chunk));
+      if (k == 1) check(floats(loss.statistics().topKEntropy).abs().max().item<float>() == 0, "none of one");
     }
   }
 }

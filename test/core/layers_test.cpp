@@ -7,7 +7,7 @@
 #include "check.h"
 #include "core/model/projected.h"
 #include "core/model/rope.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
 
 using namespace adaptive;
 using namespace adaptive::test;

@@ -3,9 +3,9 @@
 #include <fstream>
 
 #include "check.h"
-#include "core/cpu/kernels.h"
+#include "core/ops/cpu/kernels.h"
+#include "core/ops/ops.h"
 #include "core/optim/dynamic_code.h"
-#include "core/optim/float_slabs.h"
 #include "core/optim/optimizer.h"
 
 using namespace adaptive;
@@ -97,7 +97,7 @@ TEST("oracle: adafactor, its moments per Hugging Face tensor") {
 
 TEST("8-bit code: the vector kernel quantises to the nearest value of the table") {
   // With beta1 = beta2 = 0 the moments of a step are its gradients and their squares.
-  const cpu::AdamRates rates = {0, 0, 0, 1, 1, 1};
+  const AdamRates rates = {0, 0, 0, 1, 1, 1};
   for (const uint64_t seed : {1, 2, 3, 4}) {
     // Magnitudes over ten decades, one of them 1, so that the scale is 1.
     Tensor g = normal({256}, seed).sign() * at::pow(10.0, -10 * normal({256}, seed + 50).abs().fmod(1.0));
@@ -123,7 +123,7 @@ TEST("8-bit code: the vector kernel quantises to the nearest value of the table"
 
 TEST("8-bit code: every code comes back as itself") {
   // beta = 1 keeps the moments: unpacked and packed again.
-  const cpu::AdamRates rates = {1, 1, 0, 1, 1, 1};
+  const AdamRates rates = {1, 1, 0, 1, 1, 1};
   std::vector<uint8_t> codes1(256), codes2(256);
   for (int i = 0; i < 256; i++) codes1[i] = codes2[i] = static_cast<uint8_t>(i);
   std::vector<float> weight(256), gradient(256);
@@ -140,16 +140,16 @@ TEST("stochastic rounding: exact in the mean, one of the two neighbours, the sam
   const double value = 1.0 + 0.3 / 128;  // bfloat16 has steps of 1/128 there
   const Tensor from = at::full({200000}, value, at::kFloat);
   Tensor to = at::empty({200000}, at::kBFloat16), again = at::empty({200000}, at::kBFloat16);
-  roundInto(to, from, 42, 0);
-  roundInto(again.narrow(0, 0, 70001), from.narrow(0, 0, 70001), 42, 0);
-  roundInto(again.narrow(0, 70001, 129999), from.narrow(0, 70001, 129999), 42, 70001);
+  ops::roundStochastically_(to, from, 42, 0);
+  ops::roundStochastically_(again.narrow(0, 0, 70001), from.narrow(0, 0, 70001), 42, 0);
+  ops::roundStochastically_(again.narrow(0, 70001, 129999), from.narrow(0, 70001, 129999), 42, 70001);
   checkSame(again, to, "noise that depends on the index alone");
   const Tensor rounded = to.to(at::kDouble);
   checkNear(rounded.mean().item<double>(), value, 5e-5, "mean");
   check((rounded.eq(1.0) | rounded.eq(1.0 + 1.0 / 128)).all().item<bool>(), "the neighbours alone");
   const Tensor special = at::tensor({INFINITY, -INFINITY, 0.f, 1.5f, -2.f}, at::kFloat);
   Tensor out = at::empty({5}, at::kBFloat16);
-  roundInto(out, special, 7, 0);
+  ops::roundStochastically_(out, special, 7, 0);
   checkSame(out.to(at::kFloat), special, "values that bfloat16 has");
 }
 

@@ -2,6 +2,7 @@
 #include "core/model/sampler.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -67,8 +68,8 @@ TEST("sampler: shares follow the softmax, its temperature, top-k and top-p") {
 
 TEST("sampler: logits at the ends of the range give a token") {
   const float infinity = std::numeric_limits<float>::infinity();
-  for (const Tensor& logits : {at::tensor({-infinity, 0.f, -infinity}), at::tensor({infinity, 0.f, 1.f}),
-                               at::full({3}, std::nanf("")), at::tensor({3e38f, -3e38f, 0.f})}) {
+  for (const Tensor& logits : {at::tensor({-infinity, 0.f, -infinity}), at::full({3}, -infinity),
+                               at::tensor({3e38f, -3e38f, 0.f})}) {
     for (const double temperature : {0.0, 1.0, 1e-30}) {
       for (const int64_t id : draws(logits, {.temperature = temperature, .seed = 9}, 20))
         check(id >= 0 && id < 3, "an id of the vocabulary");
@@ -93,4 +94,23 @@ TEST("sampler: a repetition penalty makes what was seen less likely") {
   // Greedy: the chosen token counts as seen, so the choice moves on.
   Sampler greedy({.temperature = 0, .repetitionPenalty = 4});
   check(greedy.next(kLogits.clone()) == 1 && greedy.next(kLogits.clone()) == 3, "token 1, then token 3");
+}
+
+TEST("sampler: logits that are not finite, and options that no sampler has") {
+  for (const double wrong :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    for (const double temperature : {0.0, 1.0}) {
+      Tensor logits = kLogits.clone();
+      logits[3] = wrong;
+      checkFails("WEIGHTS_NOT_FINITE", "for token 3",
+                 [&] { Sampler({.temperature = temperature}).next(logits); });
+    }
+    checkFails("INVALID_INPUT", "temperature", [&] { Sampler({.temperature = wrong}); });
+    checkFails("INVALID_INPUT", "topP", [&] { Sampler({.topP = wrong}); });
+    checkFails("INVALID_INPUT", "repetitionPenalty", [&] { Sampler({.repetitionPenalty = wrong}); });
+  }
+  checkFails("INVALID_INPUT", "temperature", [] { Sampler({.temperature = -1}); });
+  checkFails("INVALID_INPUT", "topK", [] { Sampler({.topK = -1}); });
+  checkFails("INVALID_INPUT", "topP", [] { Sampler({.topP = 1.5}); });
+  checkFails("INVALID_INPUT", "repetitionPenalty", [] { Sampler({.repetitionPenalty = 0}); });
 }

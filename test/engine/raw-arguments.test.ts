@@ -2,39 +2,23 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findWeights } from '../../src/model/files/find-weights.js';
-import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 import type { NativeAddon, NativeModel } from '../../src/engine/addon.js';
 import { loadAddon } from '../../src/engine/load/load-addon.js';
+import {
+  adapter,
+  addonCalls,
+  batch,
+  decoder,
+  flat,
+  options,
+  prompt,
+  state,
+  wrongValues,
+} from '../helpers/addon-calls.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
 
-const decoder = readDecoderConfig({ ...tinyConfig }, 'config.json');
-const state = {
-  ...{ alpha: 1, beta: 1, alphaMoment1: 0, alphaMoment2: 0, betaMoment1: 0, betaMoment2: 0, step: 0 },
-};
-const flat = { inputIds: Int32Array.of(1, 2, 3, 4), cuSeqlens: Int32Array.of(0, 3, 4) };
-const loss = { loss: 'adaptive', topK: 2, confidence: 0, scale: 1, state } as const;
-const batch = { ...flat, labels: Int32Array.of(1, 2, 3, 4), styles: Uint8Array.of(1, 2), ...loss };
-const options = {
-  ...{ name: 'adamw' as const, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, seed: 0 },
-} as const;
-const prompt = {
-  ...{ inputIds: Int32Array.of(1, 2), cuSeqlens: Int32Array.of(0, 2), temperature: 1, topK: 0, topP: 1 },
-  ...{ repetitionPenalty: 1, seed: 1, stopTokenIds: new Int32Array() },
-};
-const adapter = {
-  targets: [
-    { module: 'model.layers.0.self_attn.q_proj', rank: 2, scale: 1, dropout: 0, magnitude: true },
-    { module: 'model.layers.1.mlp.up_proj', rank: 3, scale: 0.5, dropout: 0.5, magnitude: false },
-  ],
-  ...{ modulesToSave: ['lm_head'], gaussian: false, seed: 1 },
-};
-const head = {
-  ...{ hidden: new Float32Array(4 * 3), weight: new Float32Array(5 * 3), labels: Int32Array.of(0, 1, 2, 3) },
-  ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },
-  ...{ vocabSize: 5, chunkTokens: 0, bfloat16: false, training: true, ...loss },
-};
-
+const root = process.cwd();
 let addon: NativeAddon;
 let dir: string;
 let files: Awaited<ReturnType<typeof findWeights>>;
@@ -50,70 +34,21 @@ async function open(): Promise<NativeModel> {
 beforeAll(async () => {
   addon = loadAddon();
   dir = writeTinyModel(tempDir());
+  // Names of files among the wrong arguments lead nowhere else.
+  process.chdir(dir);
   files = await findWeights(dir);
   model = await open();
   before = await model.logits(flat);
 });
-afterAll(() => model.dispose());
+afterAll(() => {
+  process.chdir(root);
+  model.dispose();
+});
 
-function detached<T extends Int32Array | Float32Array | Uint8Array>(array: T): T {
-  const copy = array.slice() as T;
-  structuredClone(copy, { transfer: [copy.buffer as ArrayBuffer] });
-  return copy;
-}
-
-const wrong: [string, () => unknown][] = [
-  ['undefined', () => undefined],
-  ['null', () => null],
-  ['a text', () => 'text'],
-  ['an empty text', () => ''],
-  ['0', () => 0],
-  ['-1', () => -1],
-  ['1.5', () => 1.5],
-  ['2^31', () => 2 ** 31],
-  ['2^53', () => 2 ** 53],
-  ['-2^53', () => -(2 ** 53)],
-  ['1e308', () => 1e308],
-  ['NaN', () => NaN],
-  ['Infinity', () => Infinity],
-  ['a bigint', () => 7n],
-  ['a symbol', () => Symbol('x')],
-  ['true', () => true],
-  ['false', () => false],
-  ['{}', () => ({})],
-  ['[]', () => []],
-  ['[1]', () => [1]],
-  ['[null]', () => [null]],
-  ['a function', () => () => {}],
-  ['an ArrayBuffer', () => new ArrayBuffer(16)],
-  ['a DataView', () => new DataView(new ArrayBuffer(16))],
-  ['no int32', () => new Int32Array()],
-  ['int32', () => Int32Array.of(0, 1, 2 ** 31 - 1)],
-  ['negative int32', () => Int32Array.of(0, -5, 4)],
-  ['other int32', () => Int32Array.of(0, 1000, 4)],
-  ['many int32', () => new Int32Array(1000)],
-  ['a detached int32', () => detached(Int32Array.of(1, 2, 3))],
-  ['uint8', () => Uint8Array.of(0, 255)],
-  ['a detached uint8', () => detached(Uint8Array.of(1, 2))],
-  ['float32', () => Float32Array.of(NaN, Infinity)],
-  ['a detached float32', () => detached(Float32Array.of(1))],
-  ['float64', () => Float64Array.of(1, 2)],
-  ['bigint64', () => BigInt64Array.of(1n)],
-  [
-    'an object that throws',
-    () =>
-      new Proxy(
-        {},
-        {
-          get() {
-            throw new RangeError('from the proxy');
-          },
-        },
-      ),
-  ],
-];
-
-/** What a call may do: succeed, throw an Error, or reject with one that has a code. Never hang, never crash. */
+/**
+ * What a call may do: succeed, throw an Error, or reject with one that has a code and words of its own. Never hang, never
+ * crash.
+ */
 async function attempt(call: () => unknown): Promise<string> {
   let result: unknown;
   try {
@@ -128,6 +63,9 @@ async function attempt(call: () => unknown): Promise<string> {
   } catch (error) {
     expect(error).toBeInstanceOf(Error);
     expect((error as { code?: unknown }).code, (error as Error).message).toMatch(/^[A-Z_]+$/);
+    expect((error as { code?: unknown }).code, (error as { cause?: Error }).cause?.message).not.toBe(
+      'NATIVE_FAILED',
+    );
     return (error as { code: string }).code;
   }
 }
@@ -144,81 +82,22 @@ function* variants(value: object, replace: () => unknown): Generator<object> {
   }
 }
 
-const calls: Record<
-  string,
-  { argument: () => object; call: (native: NativeModel, argument: never) => unknown }
-> = {
-  setThreads: { argument: () => ({ threads: 0 }), call: (_, a) => addon.setThreads(a) },
-  adaptiveLoss: { argument: () => head, call: (_, a) => addon.adaptiveLoss(a) },
-  createModel: {
-    argument: () => decoder,
-    call: (_, a) => addon.createModel(a).then((created) => created.dispose()),
-  },
-  load: { argument: () => ({ files }), call: (m, a) => m.load(a) },
-  configure: {
-    argument: () => ({ computeType: 'float32', masterType: 'float32', gradientCheckpointing: false }),
-    call: (m, a) => m.configure(a),
-  },
-  logits: { argument: () => flat, call: (m, a) => m.logits(a) },
-  lossAndGradients: { argument: () => flat, call: (m, a) => m.lossAndGradients(a) },
-  'trainMicroBatch, with dropout': {
-    argument: () => ({ ...batch, dropout: { seed: 1, step: 2, microBatch: 3 } }),
-    call: (m, a) => m.trainMicroBatch(a),
-  },
-  trainMicroBatch: { argument: () => batch, call: (m, a) => m.trainMicroBatch(a) },
-  forward: { argument: () => batch, call: (m, a) => m.forward(a) },
-  backward: { argument: () => ({ weights: Float32Array.of(1, 1) }), call: (m, a) => m.backward(a) },
-  evaluate: { argument: () => batch, call: (m, a) => m.evaluate(a) },
-  'evaluate, with eaft': {
-    argument: () => ({ ...batch, loss: 'eaft' }),
-    call: (m, a) => m.evaluate(a),
-  },
-  createOptimizer: { argument: () => options, call: (m, a) => m.createOptimizer(a) },
-  addAdapter: {
-    argument: () => adapter,
-    call: (m, a) => m.addAdapter(a).then(() => m.mergeAdapter()),
-  },
-  optimizerStep: {
-    argument: () => ({ learningRate: 0, maxGradNorm: 1 }),
-    call: (m, a) => m.optimizerStep(a),
-  },
-  findNonFinite: { argument: () => batch, call: (m, a) => m.findNonFinite(a) },
-  saveOptimizer: {
-    argument: () => ({ path: join(dir, 'o.safetensors'), header: '{}' }),
-    call: (m, a) => m.saveOptimizer(a),
-  },
-  loadOptimizer: { argument: () => ({ steps: 1, files }), call: (m, a) => m.loadOptimizer(a) },
-  save: {
-    argument: () => ({
-      path: join(dir, 'w.safetensors'),
-      header: '{}',
-      names: ['model.norm.weight'],
-      dtype: 'F32',
-    }),
-    call: (m, a) => m.save(a),
-  },
-  startGeneration: {
-    argument: () => prompt,
-    call: (m, a) => m.startGeneration(a).then((generation) => m.nextTokens(generation)),
-  },
-  nextTokens: { argument: () => ({}), call: (m, a) => m.nextTokens(a) },
-};
-
 describe('the raw addon', () => {
-  it.each(Object.keys(calls))(
+  it.each(Object.keys(addonCalls))(
     '%s lives through every wrong argument, and works afterwards',
     async (name) => {
-      const { argument, call } = calls[name]!;
+      const { argument, call } = addonCalls[name]!;
       const native = await open();
+      const context = { addon, model: native, dir, files };
       await native.createOptimizer(options);
       const outcomes = new Set<string>();
-      for (const [, replace] of wrong) {
-        outcomes.add(await attempt(() => call(native, replace() as never)));
-        for (const variant of variants(argument(), replace)) {
-          outcomes.add(await attempt(() => call(native, variant as never)));
+      for (const [, replace] of wrongValues) {
+        outcomes.add(await attempt(() => call(context, replace() as never)));
+        for (const variant of variants(argument(context), replace)) {
+          outcomes.add(await attempt(() => call(context, variant as never)));
         }
       }
-      outcomes.add(await attempt(() => call(native, undefined as never)));
+      outcomes.add(await attempt(() => call(context, undefined as never)));
       expect(outcomes).toContain('thrown');
       // The sizes of a model may ask for more than a machine has left; nothing else asks for much.
       if (name !== 'createModel') expect(outcomes).not.toContain('OUT_OF_MEMORY');
@@ -243,9 +122,35 @@ describe('the raw addon', () => {
     expectType(() => model.trainMicroBatch({ ...batch, loss: 1 as never }), 'loss');
     expectType(() => model.trainMicroBatch({ ...batch, styles: Uint8Array.of(1, 4) }), 'styles');
     expectType(() => model.nextTokens({} as never), 'generation');
-    expectType(() => addon.createModel({ ...decoder, kvHeads: 0 }), 'sizes');
-    expectType(() => addon.createModel({ ...decoder, layers: [] }), 'layers');
+    expectType(() => addon.createModel({ ...decoder, layers: {} as never }), 'an array for layers');
     expectType(() => addon.setThreads({ threads: 1e9 }), 'threads');
+  });
+
+  it.each<[string, object]>([
+    ['kvHeads', { kvHeads: 0 }],
+    ['the number of layers', { layers: [] }],
+    ['layers[0].rope', { layers: [{ ...decoder.layers[0], rope: 1 }] }],
+    ['ropes[0].dims', { ropes: [{ ...decoder.ropes[0], dims: 7 }] }],
+    ['ropes[0].dims', { ropes: [{ ...decoder.ropes[0], dims: 2 ** 30 }] }],
+    ['ropes[0].theta', { ropes: [{ ...decoder.ropes[0], theta: 0 }] }],
+    ['gated', { gated: false }],
+    ['a machine can hold', { hiddenSize: 2 ** 31 - 1, vocabSize: 2 ** 31 - 1 }],
+  ])('refuses a decoder whose %s no model has', async (name, wrong) => {
+    await expect(addon.createModel({ ...decoder, ...wrong })).rejects.toMatchObject({
+      code: 'MODEL_CONFIG_INVALID',
+      message: expect.stringContaining(name) as string,
+    });
+  });
+
+  it('computes nothing before there are weights', async () => {
+    const empty = await addon.createModel(decoder);
+    for (const call of [
+      () => empty.logits(flat),
+      () => empty.trainMicroBatch(batch),
+      () => empty.mergeAdapter(),
+    ])
+      await expect(call()).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    empty.dispose();
   });
 
   it.each<[string, Int32Array]>([

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "core/available_memory.h"
-#include "core/error.h"
-#include "core/ops.h"
+#include "core/expect.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 namespace {
@@ -32,6 +32,22 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
   return out;
 }
 
+void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const std::vector<int32_t>& labels) {
+  if (hidden.dim() != 2 || weight.dim() != 2 || hidden.size(1) != weight.size(1) || weight.size(0) < 1 ||
+      hidden.scalar_type() != weight.scalar_type() || static_cast<int64_t>(labels.size()) != hidden.size(0)) {
+    fail("INVALID_INPUT",
+         "Expected hidden [n, width], weight [vocab, width] of one type and n labels, found ",
+         hidden.scalar_type(), " ", hidden.sizes(), ", ", weight.scalar_type(), " ", weight.sizes(), " and ",
+         labels.size(), " labels.");
+  }
+  const int64_t vocab = weight.size(0);
+  expectInteger("the rows of weight", vocab, 1, kLargestSize);
+  for (size_t i = 0; i < labels.size(); i++) {
+    if (labels[i] < 0 || labels[i] >= vocab)
+      expectInteger("label " + std::to_string(i), labels[i], 0, vocab - 1);
+  }
+}
+
 }  // namespace
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
@@ -43,6 +59,12 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
       wanted_(wanted),
       options_(logits) {
   at::NoGradGuard noGrad;
+  checkShapes(hidden_, weight_, labels);
+  expectInteger("the tokens of a chunk", options.tokens, 0, std::numeric_limits<int64_t>::max());
+  expectInteger("the bytes of a chunk", options.budget, 0, std::numeric_limits<int64_t>::max());
+  expectFinite("the scale of the logits", logits.scale);
+  expectNotNegative("the cap of the logits", logits.cap);
+  expectInteger("the k of top-k entropies", entropyOfTop, 0, kLargestSize);
   // A scale costs one pass over the hidden states instead of one over the logits.
   if (options_.scale != 1) hidden_ = hidden_ * options_.scale;
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
@@ -123,6 +145,14 @@ at::Tensor FusedLinearLoss::backward(
          "taken already.");
   }
   const int64_t tokens = hidden_.size(0);
+  if (static_cast<int64_t>(weights.size()) != 2 * tokens)
+    fail("INVALID_INPUT", "Expected two weights for each of ", tokens, " tokens, found ", weights.size(),
+         ".");
+  for (int64_t i = 0; i < tokens; i++) {
+    // The first choice is an index from here on.
+    if (statistics_.argmax[i] < 0)
+      fail("LOSS_NOT_FINITE", "Expected finite logits, found NaN among those of labelled token ", i, ".");
+  }
   const at::Tensor table = at::tensor(weights, at::kFloat).view({tokens, 2}).to(hidden_.device());
   if (std::exchange(wanted_, LossGradients::None) == LossGradients::Hidden) return hiddenGradient(table);
   at::Tensor gradHidden = at::empty_like(hidden_);

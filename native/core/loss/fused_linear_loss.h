@@ -36,7 +36,8 @@ enum class LossGradients {
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
-  /// labels [n]. Runs pass 1. `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered.
+  /// labels [n]. Runs pass 1. `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered. Errors:
+  /// INVALID_INPUT for shapes, types, labels or options that do not fit.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                   LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
                   int64_t entropyOfTop = 0);
@@ -47,7 +48,8 @@ class FusedLinearLoss {
   /// addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale) for each chunk, to gather
   /// dLogitsᵀ·hidden.
   /// With LossGradients::Hidden it is never called. Call once. Errors: INVALID_INPUT where no gradients were
-  /// wanted, or when called twice.
+  /// wanted, when called twice, or for another number of weights; LOSS_NOT_FINITE naming a token with a NaN
+  /// among its logits.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 

@@ -19,7 +19,8 @@ struct LabelledTokens {
 
 /// labels [tokens] line up with the inputs; −100 is not trained. With a non-empty `demarcation`, labels of a
 /// row before its last occurrence (in the shifted labels) are dropped; a row without it keeps all. Errors:
-/// INVALID_INPUT for a label outside [0, vocabSize) that is not −100.
+/// INVALID_INPUT for a label outside [0, vocabSize) that is not −100, and unless there is one label per token
+/// and one style per row.
 LabelledTokens labelledTokens(const std::vector<int32_t>& labels, const std::vector<int64_t>& cuSeqlens,
                               const std::vector<LearningStyle>& styles,
                               const std::vector<int32_t>& demarcation, int64_t vocabSize);

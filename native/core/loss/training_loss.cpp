@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/error.h"
+#include "core/expect.h"
 
 namespace adaptive {
 namespace {
@@ -40,6 +40,21 @@ LossKind lossKind(const std::string& name) {
   if (name == "dft") return LossKind::Dft;
   if (name == "eaft") return LossKind::Eaft;
   fail("INVALID_INPUT", "Expected loss adaptive, ce, dft or eaft, found \"", name, "\".");
+}
+
+void checkLossRequest(const LossRequest& request) {
+  expectInteger("topK", request.topK, request.kind == LossKind::Eaft ? 2 : 1, kLargestSize);
+  expectThat("INVALID_INPUT", request.confidence >= 0 && request.confidence <= 1, "confidence",
+             request.confidence, "a number from 0 to 1");
+  expectFinite("scale", request.scale);
+  const AdaptiveBias& bias = request.bias;
+  expectFinite("state.alpha", bias.alpha);
+  expectFinite("state.beta", bias.beta);
+  expectFinite("state.alphaMoment1", bias.alphaMoment1);
+  expectNotNegative("state.alphaMoment2", bias.alphaMoment2);
+  expectFinite("state.betaMoment1", bias.betaMoment1);
+  expectNotNegative("state.betaMoment2", bias.betaMoment2);
+  expectInteger("state.step", bias.step, 0, int64_t{1} << 53);
 }
 
 int64_t entropyOfTop(const LossRequest& request) { return request.kind == LossKind::Eaft ? request.topK : 0; }

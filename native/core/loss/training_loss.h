@@ -35,6 +35,10 @@ struct LossReport {
   AdaptiveBias bias;  ///< after its step; as given unless the loss is Adaptive
 };
 
+/// Errors: INVALID_INPUT naming the number that is out of range: topK below 1 (2 for eaft), a confidence
+/// outside [0, 1], a scale or a moment that is not finite.
+void checkLossRequest(const LossRequest& request);
+
 /// The k whose top-k entropy a loss needs in the statistics; 0: none.
 int64_t entropyOfTop(const LossRequest& request);
 

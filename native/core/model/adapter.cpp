@@ -1,18 +1,31 @@
 #include "core/model/adapter.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
+#include "core/available_memory.h"
+#include "core/expect.h"
+#include "core/random.h"
 
 namespace adaptive {
 namespace {
 
 /// "a.b" of "a.b.weight" and "a.b.bias".
 std::string moduleOf(const ParameterPart& part) { return part.name.substr(0, part.name.rfind('.')); }
+
+/// PEFT allows a rank above the sizes of a module; this bounds what is allocated.
+constexpr int64_t kLargestRank = 1 << 20;
+
+void checkTarget(const LoraTarget& target) {
+  expectInteger("the rank of " + target.module, target.rank, 1, kLargestRank);
+  expectThat("INVALID_INPUT", target.dropout >= 0 && target.dropout < 1, "the dropout of " + target.module,
+             target.dropout, "a number from 0 to less than 1");
+  // What survives dropout is scaled up by its inverse.
+  expectFinite("the scale of " + target.module + ", over what dropout keeps",
+               target.scale / (1 - target.dropout));
+}
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -25,6 +38,8 @@ std::vector<std::unique_ptr<LoraAdapter>> adaptersOf(const Projection& projectio
   for (const ParameterPart& part : projection.weight->parts()) {
     for (size_t i = 0; i < targets.size(); i++) {
       if (targets[i].module != moduleOf(part)) continue;
+      expectMemory("an adapter of rank " + std::to_string(targets[i].rank),
+                   4.0 * static_cast<double>(targets[i].rank) * static_cast<double>(inputs + part.rows()));
       adapters.push_back(std::make_unique<LoraAdapter>(targets[i], part.firstRow, part.rows(), inputs,
                                                        static_cast<int64_t>(i)));
     }
@@ -50,6 +65,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   if (!decoder.adapterParameters().empty() ||
       decoder.trainableParameters().size() < decoder.parameters().size())
     fail("INVALID_INPUT", "Expected a model without an adapter, found one with. Merge it first.");
+  for (const LoraTarget& target : options.targets) checkTarget(target);
   const WeightNames& names = weightNamesOf(decoder.config_.names);
   const auto saves = [&](const std::string& module) { return contains(options.modulesToSave, module); };
 
@@ -90,7 +106,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   }
   for (Parameter* parameter : decoder.parameters())
     parameter->setTrainable(saves(moduleOf(parameter->parts()[0])));
-  at::Generator generator = at::detail::createCPUGenerator(options.seed);
+  at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
   auto next = made.begin();
   for (DecoderLayer& layer : decoder.layers_) {
     layer.forEachProjection([&](Projection& projection) {
@@ -107,6 +123,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
 
 void mergeAdapter(Decoder& decoder) {
   at::NoGradGuard noGrad;
+  decoder.expectWeights();
   for (DecoderLayer& layer : decoder.layers_) {
     layer.forEachProjection([](Projection& projection) {
       for (const auto& adapter : projection.adapters) adapter->mergeInto(projection.weight->master());

@@ -19,10 +19,11 @@ struct AdapterOptions {
 /// Freezes the decoder's weights and adds low-rank ones to the targets. A tied head comes apart when it or
 /// the embedding is to be saved. May be called before the weights are loaded. Errors: INVALID_INPUT for a
 /// decoder that has an adapter, a module that it does not have or that cannot be trained on its own, or a
-/// rank above the module's size.
+/// rank, scale or dropout out of range; OUT_OF_MEMORY.
 void addAdapter(Decoder& decoder, const AdapterOptions& options);
 
-/// Folds the low-rank additions into the weights, which are all trained again from then on.
+/// Folds the low-rank additions into the weights, which are all trained again from then on. Errors:
+/// INVALID_INPUT for a model without weights.
 void mergeAdapter(Decoder& decoder);
 
 }  // namespace adaptive

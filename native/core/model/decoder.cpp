@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
 #include "core/model/projected.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 namespace {
@@ -23,6 +23,7 @@ std::vector<PositionRange> positionsOf(const FlatBatch& batch, const std::vector
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
+  checkDecoderConfig(config_);
   const WeightNames& names = weightNamesOf(config_.names);
   embedding_ = makeTable(names.embedding, config_.vocabSize, config_.hiddenSize);
   if (config_.maxPositions > 0)
@@ -65,7 +66,16 @@ std::vector<Parameter*> Decoder::parameters() const {
   return all;
 }
 
+void Decoder::expectWeights() const {
+  if (!filled_)
+    fail("INVALID_INPUT",
+         "Expected a model with weights, found one whose weights were neither loaded nor drawn.");
+}
+
 void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
+  if (masters != at::kFloat && (masters != at::kBFloat16 || dtype != masters))
+    fail("INVALID_INPUT", "Expected masters in float32, or in bfloat16 where it is computed in, found ",
+         masters, " computed in ", dtype, ".");
   if (computeType_ == dtype && masterType_ == masters) return;
   at::NoGradGuard noGrad;
   computeType_ = dtype, masterType_ = masters;
@@ -101,10 +111,6 @@ void Decoder::refreshCompute() {
 
 void Decoder::clearGradients() {
   for (Parameter* parameter : allParameters()) parameter->clearGradient();
-}
-
-void Decoder::dropGradients() {
-  for (Parameter* parameter : allParameters()) parameter->dropGradient();
 }
 
 Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows) {
@@ -167,6 +173,7 @@ Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Att
 }
 
 std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) const {
+  expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   const std::vector<Rotation> rotation = rotations(positionsOf(batch));
   const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);
@@ -211,6 +218,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches) {
+  expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   at::NoGradGuard noGrad;
   const auto rows = positionsOf(batch, caches);

@@ -20,6 +20,7 @@ struct Initialisation;
 
 class Decoder {
  public:
+  /// Makes room for the weights; what they hold is not a model yet. Errors: checkDecoderConfig's.
   explicit Decoder(DecoderConfig config);
 
   const DecoderConfig& config() const { return config_; }
@@ -35,14 +36,13 @@ class Decoder {
 
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
   /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest. Frozen weights are
-  /// kept in `dtype` alone.
+  /// kept in `dtype` alone. Errors: INVALID_INPUT for another pair of types.
   void setTypes(at::ScalarType dtype, at::ScalarType masters);
-  void setComputeType(at::ScalarType dtype) { setTypes(dtype, at::kFloat); }
-  at::ScalarType computeType() const { return computeType_; }
-  at::ScalarType masterType() const { return masterType_; }
   /// Recasts the compute weights from the masters; call once after the masters changed. Before the first call
   /// they hold no model yet, and a change of their type moves no numbers.
   void refreshCompute();
+  /// Errors: INVALID_INPUT before weights were loaded or drawn.
+  void expectWeights() const;
   /// Draws new weights as transformers does: see initialise_weights.h.
   friend void initialiseWeights(Decoder& decoder, const Initialisation& options);
   /// Gives the vocabulary another size: see resize_vocabulary.h.
@@ -52,7 +52,6 @@ class Decoder {
   friend void mergeAdapter(Decoder& decoder);
   void setCheckpointing(bool on) { checkpointing_ = on; }
   void clearGradients();
-  void dropGradients();
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
   /// are enabled. `key`: the randomness of dropout; without it there is none. Errors: INVALID_INPUT for ids

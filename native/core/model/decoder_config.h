@@ -59,4 +59,9 @@ struct DecoderConfig {
   int64_t layers() const { return static_cast<int64_t>(layerConfigs.size()); }
 };
 
+/// Errors: MODEL_CONFIG_INVALID naming the entry that no model can have (a size of 0, rotated entries that
+/// are odd or more than a head has, a layer without its rope, …); MODEL_UNSUPPORTED for an unknown family or
+/// rope.
+void checkDecoderConfig(const DecoderConfig& config);
+
 }  // namespace adaptive

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace adaptive {
 
 Generation::Generation(const DecoderConfig& config, const FlatBatch& prompts, SamplingOptions options,
                        std::vector<int64_t> stopIds)
-    : stopIds_(std::move(stopIds)), layers_(config.layers()) {
+    : stopIds_(std::move(stopIds)), layers_(config.layers()), vocabSize_(config.vocabSize) {
+  checkFlatBatch(prompts, vocabSize_);
   for (const RopeConfig& rope : config.ropes)
     if (rope.type == "longrope") ropeSwitch_ = rope.originalMaxPositions;
   for (size_t r = 0; r + 1 < prompts.cuSeqlens.size(); r++) {
@@ -33,6 +36,11 @@ std::vector<int64_t> Generation::pendingOf(Row& row) const {
 }
 
 std::vector<int64_t> Generation::next(Decoder& decoder) {
+  // Ids that were seen are indices into the logits.
+  if (decoder.config().vocabSize != vocabSize_) {
+    fail("INVALID_INPUT", "Expected the model to have the ", vocabSize_,
+         " tokens that it had when the generation was begun, found ", decoder.config().vocabSize, ".");
+  }
   FlatBatch batch;
   batch.cuSeqlens = {0};
   std::vector<KvCache*> caches;

@@ -8,11 +8,12 @@ namespace adaptive {
 class Generation {
  public:
   /// Row r samples with the seed of `options` plus r, so that equal prompts may differ. A row ends with the
-  /// first of `stopIds`.
+  /// first of `stopIds`. Errors: INVALID_INPUT for prompts or options that do not fit.
   Generation(const DecoderConfig& config, const FlatBatch& prompts, SamplingOptions options,
              std::vector<int64_t> stopIds);
 
-  /// One more token for every row that has not ended; −1 for the others.
+  /// One more token for every row that has not ended; −1 for the others. Errors: INVALID_INPUT when the
+  /// decoder's vocabulary has another size than at the start.
   std::vector<int64_t> next(Decoder& decoder);
   /// Every row has ended.
   bool ended() const;
@@ -29,7 +30,7 @@ class Generation {
 
   std::vector<Row> rows_;
   std::vector<int64_t> stopIds_;
-  int64_t layers_;
+  int64_t layers_, vocabSize_;
   double ropeSwitch_ = 0;  ///< longrope: rows longer than this turn with other frequencies; 0: none do
 };
 

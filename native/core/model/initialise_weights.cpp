@@ -1,13 +1,21 @@
 #include "core/model/initialise_weights.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
+
+#include "core/expect.h"
+#include "core/random.h"
 
 namespace adaptive {
 
 void initialiseWeights(Decoder& decoder, const Initialisation& options) {
   at::NoGradGuard noGrad;
-  at::Generator generator = at::detail::createCPUGenerator(options.seed);
+  expectNotNegative("deviation", options.deviation);
+  expectNotNegative("residualDeviation", options.residualDeviation);
+  expectThat("INVALID_INPUT", options.deviation > 0 || options.residualDeviation == 0, "residualDeviation",
+             options.residualDeviation, "0, as the deviation is 0,");
+  if (options.deviation > 0)
+    expectFinite("residualDeviation / deviation", options.residualDeviation / options.deviation);
+  at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
   const auto isBias = [](const Parameter& p) { return p.parts()[0].name.ends_with(".bias"); };
   for (Parameter* parameter : decoder.parameters()) {
     at::Tensor weight = parameter->master();

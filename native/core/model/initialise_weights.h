@@ -12,6 +12,7 @@ struct Initialisation {
 
 /// As transformers' _init_weights: matrices normal(0, deviation), norms 1 (0 where the norm adds 1), biases
 /// 0, the embedding of the padding token 0. The same seed gives the same weights.
+/// Errors: INVALID_INPUT for a deviation below 0 or not finite.
 void initialiseWeights(Decoder& decoder, const Initialisation& options);
 
 }  // namespace adaptive

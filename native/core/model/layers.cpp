@@ -1,6 +1,6 @@
 #include "core/model/layers.h"
 
-#include "core/ops.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 namespace {

@@ -1,9 +1,10 @@
 #include "core/model/projected.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "core/random.h"
 
 namespace adaptive {
 namespace {
@@ -15,8 +16,7 @@ using torch::autograd::tensor_list;
 /// Entries of x that an adapter does not see; undefined without dropout.
 Tensor droppedBy(const LoraAdapter& adapter, const Tensor& x, const DropoutKey& key) {
   if (!key || adapter.dropout() == 0) return {};
-  at::Generator generator =
-      at::detail::createCPUGenerator(mixed({*key, static_cast<uint64_t>(adapter.number())}));
+  at::Generator generator = generatorFor(x, mixed({*key, static_cast<uint64_t>(adapter.number())}));
   return at::empty(x.sizes(), x.options().dtype(at::kBool)).bernoulli_(adapter.dropout(), generator);
 }
 

@@ -1,7 +1,10 @@
 #include "core/model/resize_vocabulary.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
+
+#include "core/available_memory.h"
+#include "core/expect.h"
+#include "core/random.h"
 
 namespace adaptive {
 namespace {
@@ -27,7 +30,13 @@ at::Tensor resized(const at::Tensor& rows, int64_t count, at::Generator& generat
 
 void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed) {
   at::NoGradGuard noGrad;
-  at::Generator generator = at::detail::createCPUGenerator(seed);
+  decoder.expectWeights();
+  expectInteger("vocabSize", vocabSize, 1, kLargestSize);
+  const DecoderConfig& config = decoder.config_;
+  expectMemory("a vocabulary of " + std::to_string(vocabSize) + " tokens",
+               4.0 * static_cast<double>(vocabSize) * static_cast<double>(config.hiddenSize) *
+                   (config.tiedHead ? 1 : 2));
+  at::Generator generator = generatorFor(decoder.embedding_->master(), seed);
   decoder.embedding_->replace(resized(decoder.embedding_->master(), vocabSize, generator));
   if (decoder.head_) decoder.head_->replace(resized(decoder.head_->master(), vocabSize, generator));
   decoder.config_.vocabSize = vocabSize;

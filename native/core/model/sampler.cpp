@@ -2,7 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include "core/expect.h"
+
 namespace adaptive {
+
+Sampler::Sampler(SamplingOptions options) : options_(options), random_(options.seed) {
+  expectNotNegative("temperature", options.temperature);
+  expectInteger("topK", options.topK, 0, kLargestSize);
+  expectThat("INVALID_INPUT", options.topP >= 0 && options.topP <= 1, "topP", options.topP,
+             "a number from 0 to 1");
+  expectPositive("repetitionPenalty", options.repetitionPenalty);
+}
 
 void Sampler::see(const std::vector<int64_t>& ids) {
   if (options_.repetitionPenalty != 1) seen_.insert(ids.begin(), ids.end());
@@ -10,6 +20,12 @@ void Sampler::see(const std::vector<int64_t>& ids) {
 
 int64_t Sampler::next(at::Tensor logits) {
   auto* z = logits.data_ptr<float>();
+  for (int64_t id = 0; id < logits.numel(); id++) {
+    // −∞ is a token that is never chosen.
+    if (z[id] < std::numeric_limits<float>::infinity()) continue;
+    fail("WEIGHTS_NOT_FINITE", "Expected finite logits to choose the next token from, found ", z[id],
+         " for token ", id, ". The weights have diverged, or their numbers leave the type computed in.");
+  }
   const auto penalty = static_cast<float>(options_.repetitionPenalty);
   for (const int64_t id : seen_) z[id] = z[id] > 0 ? z[id] / penalty : z[id] * penalty;
   const int64_t id = chosen(logits);

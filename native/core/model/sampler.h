@@ -17,10 +17,12 @@ struct SamplingOptions {
 
 class Sampler {
  public:
-  explicit Sampler(SamplingOptions options) : options_(options), random_(options.seed) {}
+  /// Errors: INVALID_INPUT naming an option that is out of range.
+  explicit Sampler(SamplingOptions options);
   /// Ids that the repetition penalty counts as seen. Keskar et al. 2019.
   void see(const std::vector<int64_t>& ids);
   /// logits float32 [vocab], contiguous on the CPU; overwritten → a token id, which is seen from now on.
+  /// Errors: WEIGHTS_NOT_FINITE for a NaN or +∞ among the logits.
   int64_t next(at::Tensor logits);
 
  private:

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/ops/ops.h"
 #include "core/optim/float_slabs.h"
 
 namespace adaptive {
@@ -85,7 +86,8 @@ void Adafactor::updateMatrix(const Update& u, double beta2) {
   forSlabs([&](int64_t row, int64_t count, const at::Tensor& g) {
     const at::Tensor target = u.weight.narrow(0, row, count), weight = target.to(at::kFloat);
     weight.mul_(1 - u.learningRate * u.weightDecay).sub_(step(row, count, g), rate);
-    if (target.scalar_type() == at::kBFloat16) roundInto(target, weight, u.noise, row * width);
+    if (target.scalar_type() == at::kBFloat16)
+      ops::roundStochastically_(target, weight, u.noise, row * width);
   });
 }
 

@@ -1,16 +1,12 @@
 #include "core/optim/adamw_8bit.h"
 
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-
-#include "core/cpu/kernels.h"
+#include "core/ops/ops.h"
 #include "core/optim/dynamic_code.h"
 #include "core/optim/float_slabs.h"
 
 namespace adaptive {
 namespace {
 
-constexpr int64_t kBlock = cpu::kMomentBlock;
 constexpr int64_t kSmallest = 4096;
 
 }  // namespace
@@ -21,7 +17,7 @@ AdamW8bit::AdamW8bit(std::vector<Parameter*> parameters, OptimizerOptions option
                 zeroUnsigned = DynamicCode::withoutSign().nearest(0);
   for (at::Tensor& zeros : zerosForSlots()) {
     const bool isSmall = zeros.numel() < kSmallest;
-    const int64_t blocks = (zeros.numel() + kBlock - 1) / kBlock;
+    const int64_t blocks = (zeros.numel() + kMomentBlock - 1) / kMomentBlock;
     const auto codes = zeros.options().dtype(at::kByte);
     moment1_.push_back(isSmall ? zeros : at::full(zeros.sizes(), zeroSigned, codes));
     moment2_.push_back(isSmall ? zeros.clone() : at::full(zeros.sizes(), zeroUnsigned, codes));
@@ -51,30 +47,14 @@ void AdamW8bit::updateFloat(const Update& u) {
 void AdamW8bit::updateBlocks(const Update& u) {
   const double correction1 = 1 - std::pow(options().beta1, steps());
   const double correction2 = std::sqrt(1 - std::pow(options().beta2, steps()));
-  const cpu::AdamRates rates = {static_cast<float>(options().beta1),
-                                static_cast<float>(options().beta2),
-                                static_cast<float>(u.learningRate * correction2 / correction1),
-                                static_cast<float>(options().eps * correction2),
-                                static_cast<float>(1 - u.learningRate * u.weightDecay),
-                                static_cast<float>(u.gradientScale)};
-  auto *codes1 = moment1_[u.slot].data_ptr<uint8_t>(), *codes2 = moment2_[u.slot].data_ptr<uint8_t>();
-  auto *scale1 = scale1_[u.slot].data_ptr<float>(), *scale2 = scale2_[u.slot].data_ptr<float>();
-  const float* gradient = u.gradient.const_data_ptr<float>();
-  const bool isFloat = u.weight.scalar_type() == at::kFloat;
-  float* weight = isFloat ? u.weight.data_ptr<float>() : nullptr;
-  auto* rounded = isFloat ? nullptr : u.weight.data_ptr<c10::BFloat16>();
-  const int64_t count = u.weight.numel();
-  const cpu::OptimizerKernels& kernels = cpu::optimizerKernels();
-  at::parallel_for(0, scale1_[u.slot].numel(), 64, [&](int64_t begin, int64_t end) {
-    float copy[kBlock];
-    for (int64_t block = begin; block < end; block++) {
-      const int64_t first = block * kBlock, n = std::min(kBlock, count - first);
-      if (!isFloat) std::copy_n(rounded + first, n, copy);
-      kernels.adam8bitBlock(isFloat ? weight + first : copy, gradient + first, codes1 + first, scale1 + block,
-                            codes2 + first, scale2 + block, n, rates);
-      if (!isFloat) kernels.roundStochastically(copy, rounded + first, n, u.noise, first);
-    }
-  });
+  const AdamRates rates = {static_cast<float>(options().beta1),
+                           static_cast<float>(options().beta2),
+                           static_cast<float>(u.learningRate * correction2 / correction1),
+                           static_cast<float>(options().eps * correction2),
+                           static_cast<float>(1 - u.learningRate * u.weightDecay),
+                           static_cast<float>(u.gradientScale)};
+  ops::adamw8bit_(u.weight, u.gradient, moment1_[u.slot], scale1_[u.slot], moment2_[u.slot], scale2_[u.slot],
+                  rates, u.noise);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> AdamW8bit::state() {

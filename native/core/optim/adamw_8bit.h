@@ -5,7 +5,7 @@ namespace adaptive {
 
 /// AdamW with both moments in 8 bits: blocks of 256 values share one float32 scale (Dettmers et al. 2022; the
 /// layout of bitsandbytes). Tensors of fewer than 4,096 values keep float32 moments, as there. The moments of
-/// a block are unpacked, moved and packed again in one sweep (cpu/isa/optimizer_kernels.h).
+/// a block are unpacked, moved and packed again in one sweep (ops::adamw8bit_).
 class AdamW8bit : public Optimizer {
  public:
   AdamW8bit(std::vector<Parameter*> parameters, OptimizerOptions options);

@@ -11,8 +11,4 @@ namespace adaptive {
 void forFloatSlabs(const at::Tensor& weight, uint32_t key,
                    const std::function<void(const at::Tensor& slab, int64_t first, int64_t count)>& move);
 
-/// Rounds float32 entries into bfloat16 ones of the same number, whose first is entry `firstIndex` of its
-/// weight.
-void roundInto(at::Tensor to, const at::Tensor& from, uint32_t key, int64_t firstIndex);
-
 }  // namespace adaptive

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "core/expect.h"
+
 namespace adaptive {
 namespace {
 
@@ -9,6 +11,11 @@ constexpr double kGrowth = 2, kBackoff = 0.5;
 constexpr int64_t kGrowthInterval = 2000;
 
 }  // namespace
+
+GradScaler::GradScaler(const State& state) : state_(state) {
+  expectPositive("lossScale", state.scale);
+  expectInteger("goodSteps", state.goodSteps, 0, kGrowthInterval - 1);
+}
 
 bool GradScaler::update(double scaledNorm) {
   if (!std::isfinite(scaledNorm)) {

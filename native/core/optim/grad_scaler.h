@@ -13,7 +13,8 @@ class GradScaler {
     int64_t goodSteps = 0;  ///< since the last change of the scale
   };
   GradScaler() = default;
-  explicit GradScaler(const State& state) : state_(state) {}
+  /// Errors: INVALID_INPUT for a state that no scaler has.
+  explicit GradScaler(const State& state);
 
   /// What the loss, and so every gradient, is multiplied with.
   double scale() const { return state_.scale; }

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "core/error.h"
+#include "core/expect.h"
 #include "core/optim/adafactor.h"
 #include "core/optim/adamw.h"
 #include "core/optim/adamw_8bit.h"
@@ -20,6 +20,17 @@ uint32_t noiseKey(uint64_t seed, uint64_t step, uint64_t slot) {
   return static_cast<uint32_t>((x ^ (x >> 31)) >> 32);
 }
 
+void checkOptions(const OptimizerOptions& options) {
+  const auto expectBeta = [](const char* name, double beta) {
+    expectThat("INVALID_INPUT", beta >= 0 && beta < 1, name, beta, "a number from 0 to less than 1");
+  };
+  expectBeta("beta1", options.beta1);
+  expectBeta("beta2", options.beta2);
+  expectNotNegative("eps", options.eps);
+  expectNotNegative("weightDecay", options.weightDecay);
+  expectNotNegative("momentum", options.momentum);
+}
+
 template <class T>
 std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const OptimizerOptions& options) {
   return std::make_unique<T>(std::move(parameters), options);
@@ -34,6 +45,9 @@ Optimizer::Optimizer(std::vector<Parameter*> parameters, OptimizerOptions option
 }
 
 void Optimizer::step(double learningRate, double gradientScale) {
+  expectNotNegative("learningRate", learningRate);
+  expectPositive("the scale of the gradients", gradientScale);
+  expectFinite("learningRate times weightDecay", learningRate * options_.weightDecay);
   at::NoGradGuard noGrad;
   steps_++;
   for (size_t i = 0; i < slots_.size(); i++) {
@@ -44,6 +58,11 @@ void Optimizer::step(double learningRate, double gradientScale) {
             learningRate, gradientScale, parameter->decays() ? options_.weightDecay : 0,
             noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
   }
+}
+
+void Optimizer::setSteps(int64_t steps) {
+  expectInteger("steps", steps, 0, int64_t{1} << 53);
+  steps_ = steps;
 }
 
 std::vector<at::Tensor> Optimizer::zerosForSlots() const {
@@ -65,6 +84,7 @@ std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
 
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options) {
+  checkOptions(options);
   if (name == "adamw") return make<AdamW>(std::move(parameters), options);
   if (name == "adamw_8bit") return make<AdamW8bit>(std::move(parameters), options);
   if (name == "sgd") return make<Sgd>(std::move(parameters), options);

@@ -26,13 +26,14 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Moves every parameter that has a gradient; the gradient is taken times `gradientScale` (clipping).
+  /// Errors: INVALID_INPUT for a rate below 0, a scale of 0 or less, or either not finite.
   void step(double learningRate, double gradientScale);
 
   /// Everything that has to survive a restart, as named tensors. They share memory with the optimizer:
   /// copying into them restores it.
   virtual std::vector<std::pair<std::string, at::Tensor>> state() = 0;
   int64_t steps() const { return steps_; }
-  void setSteps(int64_t steps) { steps_ = steps; }
+  void setSteps(int64_t steps);
 
  protected:
   /// One Hugging Face tensor of the list.
@@ -65,7 +66,8 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// "adamw", "adamw_8bit", "sgd", "lion" or "adafactor". Errors: NOT_AVAILABLE for any other name.
+/// "adamw", "adamw_8bit", "sgd", "lion" or "adafactor". Errors: NOT_AVAILABLE for any other name;
+/// INVALID_INPUT naming an option that is out of range.
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options);
 

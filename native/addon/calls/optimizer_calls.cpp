@@ -1,0 +1,79 @@
+#include <ATen/ATen.h>
+
+#include "addon/calls/model.h"
+#include "addon/convert/arguments.h"
+#include "addon/convert/requests.h"
+#include "core/session/saved_session.h"
+#include "core/session/training_step.h"
+
+namespace adaptive::addon {
+
+Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  const OptimizerOptions options = {
+      numberAt(from, "beta1"),    numberAt(from, "beta2"),
+      numberAt(from, "eps"),      numberAt(from, "weightDecay"),
+      numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
+  return run(info.Env(), [name = stringAt(from, "name"), options](ModelSession& session) {
+    adaptive::createOptimizer(session, name, options);
+    return nothing();
+  });
+}
+
+Napi::Value Model::optimizerStep(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(),
+             [rate = numberAt(from, "learningRate"),
+              maxNorm = numberAt(from, "maxGradNorm")](ModelSession& session) -> ToJs {
+               const StepReport report = stepOptimizer(session, rate, maxNorm);
+               return [report, scale = lossScale(session)](Napi::Env env) {
+                 Napi::Object out = Napi::Object::New(env);
+                 out.Set("gradNorm", report.gradNorm);
+                 out.Set("skipped", report.skipped);
+                 out.Set("lossScale", scale);
+                 return out;
+               };
+             });
+}
+
+Napi::Value Model::optimizerState(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) -> ToJs {
+    return [state = adaptive::optimizerState(session)](Napi::Env env) {
+      Napi::Array list = Napi::Array::New(env, state.tensors.size());
+      for (uint32_t i = 0; i < state.tensors.size(); i++) {
+        const auto& [name, tensor] = state.tensors[i];
+        Napi::Object entry = namedShape(env, name, tensor.sizes());
+        entry.Set("dtype", storedType(tensor.scalar_type()));
+        list.Set(i, entry);
+      }
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("steps", static_cast<double>(state.steps));
+      out.Set("lossScale", state.scaler.scale);
+      out.Set("goodSteps", static_cast<double>(state.scaler.goodSteps));
+      out.Set("tensors", list);
+      return out;
+    };
+  });
+}
+
+Napi::Value Model::saveOptimizer(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(),
+             [path = stringAt(from, "path"), header = stringAt(from, "header")](ModelSession& session) {
+               adaptive::saveOptimizer(session, path, header);
+               return nothing();
+             });
+}
+
+Napi::Value Model::loadOptimizer(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  const auto files = filesFrom(from);
+  if (files.size() != 1) failType(from.Get("files"), "one file", "files");
+  const GradScaler::State scaler = {numberAt(from, "lossScale"), integerAt(from, "goodSteps")};
+  return run(info.Env(), [file = files[0], scaler, steps = integerAt(from, "steps")](ModelSession& session) {
+    adaptive::loadOptimizer(session, file, steps, scaler);
+    return nothing();
+  });
+}
+
+}  // namespace adaptive::addon

@@ -1,0 +1,90 @@
+#include <ATen/ATen.h>
+
+#include "addon/calls/model.h"
+#include "addon/convert/arguments.h"
+#include "addon/convert/loss.h"
+#include "addon/convert/requests.h"
+#include "core/session/find_non_finite.h"
+#include "core/session/training_step.h"
+
+namespace adaptive::addon {
+namespace {
+
+ToJs reported(const PassReport& report) {
+  return [report](Napi::Env env) {
+    Napi::Object out = toJs(env, report.loss).As<Napi::Object>();
+    out.Set("tokens", toJs(env, report.tokens, report.statistics));
+    return out;
+  };
+}
+
+}  // namespace
+
+Napi::Value Model::lossAndGradients(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [batch = flatBatchFrom(objectArgument(info, 0))](ModelSession& session) -> ToJs {
+    const GradientReport report = adaptive::lossAndGradients(session, batch);
+    return [report](Napi::Env env) {
+      Napi::Object gradients = Napi::Object::New(env);
+      for (const auto& [name, tensor] : report.gradients) {
+        gradients.Set(name, toTypedArray(env, tensor.const_data_ptr<float>(), tensor.numel()));
+      }
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("loss", report.loss);
+      out.Set("gradients", gradients);
+      return out;
+    };
+  });
+}
+
+Napi::Value Model::trainMicroBatch(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(),
+             [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) -> ToJs {
+               const LossReport report = adaptive::trainMicroBatch(session, batch, loss);
+               return [report](Napi::Env env) { return toJs(env, report); };
+             });
+}
+
+Napi::Value Model::forward(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(), [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) {
+    return reported(adaptive::forward(session, batch, loss));
+  });
+}
+
+Napi::Value Model::backward(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  std::optional<std::vector<float>> given;
+  if (!from.Get("weights").IsUndefined()) given = arrayAt<float>(from, "weights");
+  return run(info.Env(), [given](ModelSession& session) {
+    adaptive::backward(session, given);
+    return nothing();
+  });
+}
+
+Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(), [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) {
+    return reported(adaptive::evaluate(session, batch, loss));
+  });
+}
+
+Napi::Value Model::findNonFinite(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [batch = microBatchFrom(objectArgument(info, 0))](ModelSession& session) -> ToJs {
+    return [found = adaptive::findNonFinite(session.decoder, batch)](Napi::Env env) {
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("module", found.module);
+      out.Set("rows", toTypedArray(env, found.rows));
+      return out;
+    };
+  });
+}
+
+Napi::Value Model::clearGradients(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) {
+    adaptive::clearGradients(session);
+    return nothing();
+  });
+}
+
+}  // namespace adaptive::addon

@@ -1,0 +1,74 @@
+#include "addon/convert/decoder_config.h"
+
+#include "addon/convert/arguments.h"
+
+namespace adaptive::addon {
+namespace {
+
+Activation activationFrom(const Napi::Object& from) {
+  const std::string name = stringAt(from, "activation");
+  if (name == "silu") return Activation::Silu;
+  if (name == "gelu_tanh") return Activation::GeluTanh;
+  if (name == "gelu") return Activation::Gelu;
+  if (name == "relu") return Activation::Relu;
+  failType(from.Get("activation"), "silu, gelu_tanh, gelu or relu", "activation");
+}
+
+RopeConfig ropeFrom(const Napi::Object& from) {
+  RopeConfig rope;
+  rope.type = stringAt(from, "type");
+  rope.theta = numberAt(from, "theta");
+  rope.dims = integerAt(from, "dims");
+  rope.factor = numberAt(from, "factor");
+  rope.attentionFactor = numberAt(from, "attentionFactor");
+  rope.lowFrequencyFactor = numberAt(from, "lowFrequencyFactor");
+  rope.highFrequencyFactor = numberAt(from, "highFrequencyFactor");
+  rope.betaFast = numberAt(from, "betaFast");
+  rope.betaSlow = numberAt(from, "betaSlow");
+  rope.truncate = booleanAt(from, "truncate");
+  rope.originalMaxPositions = numberAt(from, "originalMaxPositions");
+  rope.shortFactors = arrayAt<double>(from, "shortFactors");
+  rope.longFactors = arrayAt<double>(from, "longFactors");
+  return rope;
+}
+
+}  // namespace
+
+DecoderConfig decoderConfigFrom(const Napi::Object& from) {
+  DecoderConfig config;
+  config.names = stringAt(from, "names");
+  config.vocabSize = integerAt(from, "vocabSize");
+  config.hiddenSize = integerAt(from, "hiddenSize");
+  config.intermediateSize = integerAt(from, "intermediateSize");
+  config.heads = integerAt(from, "heads");
+  config.kvHeads = integerAt(from, "kvHeads");
+  config.headDim = integerAt(from, "headDim");
+  config.maxPositions = integerAt(from, "maxPositions");
+  config.paddingId = integerAt(from, "paddingId");
+  config.normEps = numberAt(from, "normEps");
+  config.normOffset = numberAt(from, "normOffset");
+  config.layerNorm = booleanAt(from, "layerNorm");
+  config.headNormPerHead = booleanAt(from, "headNormPerHead");
+  config.activation = activationFrom(from);
+  config.gated = booleanAt(from, "gated");
+  config.tiedHead = booleanAt(from, "tiedHead");
+  config.qkvBias = booleanAt(from, "qkvBias");
+  config.outputBias = booleanAt(from, "outputBias");
+  config.mlpBias = booleanAt(from, "mlpBias");
+  config.embeddingScale = numberAt(from, "embeddingScale");
+  config.residualScale = numberAt(from, "residualScale");
+  config.logitsScale = numberAt(from, "logitsScale");
+  config.attentionCap = numberAt(from, "attentionCap");
+  config.logitsCap = numberAt(from, "logitsCap");
+  config.ropes = listAt(from, "ropes", [](const Napi::Value& rope, const std::string& at) {
+    return ropeFrom(objectFrom(rope, at));
+  });
+  config.layerConfigs = listAt(from, "layers", [](const Napi::Value& value, const std::string& at) {
+    const Napi::Object layer = objectFrom(value, at);
+    return LayerConfig{integerAt(layer, "rope"), integerAt(layer, "window"),
+                       numberAt(layer, "attentionScale")};
+  });
+  return config;
+}
+
+}  // namespace adaptive::addon

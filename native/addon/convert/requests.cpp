@@ -1,0 +1,42 @@
+#include "addon/convert/requests.h"
+
+#include "addon/convert/adapter.h"
+#include "addon/convert/arguments.h"
+#include "addon/convert/loss.h"
+
+namespace adaptive::addon {
+namespace {
+
+StoredTensor storedFrom(const Napi::Value& value, const std::string& at) {
+  const Napi::Object from = objectFrom(value, at);
+  return {stringAt(from, "name"), stringAt(from, "dtype"), listAt(from, "shape", integerFrom),
+          integerAt(from, "begin"), integerAt(from, "end")};
+}
+
+}  // namespace
+
+FlatBatch flatBatchFrom(const Napi::Object& from) {
+  return {arrayAt<int32_t, int64_t>(from, "inputIds"), arrayAt<int32_t, int64_t>(from, "cuSeqlens")};
+}
+
+MicroBatch microBatchFrom(const Napi::Object& from) {
+  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from), dropoutFrom(from)};
+}
+
+std::vector<WeightFile> filesFrom(const Napi::Object& request) {
+  return listAt(request, "files", [](const Napi::Value& value, const std::string& at) {
+    const Napi::Object file = objectFrom(value, at);
+    return WeightFile{stringAt(file, "path"), listAt(file, "tensors", storedFrom)};
+  });
+}
+
+Napi::Object namedShape(Napi::Env env, const std::string& name, at::IntArrayRef sizes) {
+  Napi::Array shape = Napi::Array::New(env, sizes.size());
+  for (uint32_t d = 0; d < sizes.size(); d++) shape.Set(d, static_cast<double>(sizes[d]));
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("name", name);
+  entry.Set("shape", shape);
+  return entry;
+}
+
+}  // namespace adaptive::addon

@@ -1,0 +1,116 @@
+#include "core/model/decoder_config.h"
+
+#include <string>
+
+#include "core/expect.h"
+#include "core/model/weight_names.h"
+
+namespace adaptive {
+namespace {
+
+constexpr const char* kCode = "MODEL_CONFIG_INVALID";
+constexpr int64_t kMostLayers = 10000, kMostPositions = int64_t{1} << 24;
+/// What no machine has: sizes of tensors stay far from overflow.
+constexpr double kMostBytes = 1ull << 46;
+
+void expectSize(const std::string& name, int64_t value) {
+  expectInteger(name, value, 1, kLargestSize, kCode);
+}
+
+void checkFactors(const std::string& name, const std::vector<double>& factors, int64_t pairs) {
+  expectThat(kCode, static_cast<int64_t>(factors.size()) == pairs, name, factors.size(), pairs,
+             " numbers, one for each rotated pair,");
+  for (size_t i = 0; i < factors.size(); i++)
+    expectPositive(name + "[" + std::to_string(i) + "]", factors[i], kCode);
+}
+
+void checkRope(const std::string& at, const RopeConfig& rope, int64_t headDim) {
+  const auto& type = rope.type;
+  const bool isStretched =
+      type == "linear" || type == "dynamic" || type == "llama3" || type == "yarn" || type == "longrope";
+  if (!isStretched && type != "default") {
+    fail("MODEL_UNSUPPORTED", "Expected default, linear, dynamic, llama3, yarn or longrope for ", at,
+         "type, found \"", type, "\".");
+  }
+  expectThat(kCode, rope.dims >= 2 && rope.dims % 2 == 0 && rope.dims <= headDim, at + "dims", rope.dims,
+             "an even number from 2 to headDim (", headDim, ")");
+  expectPositive(at + "theta", rope.theta, kCode);
+  expectFinite(at + "attentionFactor", rope.attentionFactor, kCode);
+  if (!isStretched) return;
+  expectPositive(at + "factor", rope.factor, kCode);
+  if (type != "linear") expectPositive(at + "originalMaxPositions", rope.originalMaxPositions, kCode);
+  if (type == "llama3") {
+    expectPositive(at + "lowFrequencyFactor", rope.lowFrequencyFactor, kCode);
+    expectThat(kCode,
+               std::isfinite(rope.highFrequencyFactor) && rope.highFrequencyFactor > rope.lowFrequencyFactor,
+               at + "highFrequencyFactor", rope.highFrequencyFactor, "a finite number above ",
+               rope.lowFrequencyFactor, " (lowFrequencyFactor)");
+  }
+  if (type == "yarn") {
+    expectThat(kCode, rope.theta != 1, at + "theta", rope.theta, "a number other than 1, with yarn,");
+    expectPositive(at + "betaFast", rope.betaFast, kCode);
+    expectPositive(at + "betaSlow", rope.betaSlow, kCode);
+  }
+  if (type == "longrope") {
+    checkFactors(at + "shortFactors", rope.shortFactors, rope.dims / 2);
+    checkFactors(at + "longFactors", rope.longFactors, rope.dims / 2);
+  }
+}
+
+void checkLayers(const DecoderConfig& c) {
+  expectInteger("the number of layers", c.layers(), 1, kMostLayers, kCode);
+  for (size_t i = 0; i < c.ropes.size(); i++)
+    checkRope("ropes[" + std::to_string(i) + "].", c.ropes[i], c.headDim);
+  for (int64_t i = 0; i < c.layers(); i++) {
+    const LayerConfig& layer = c.layerConfigs[i];
+    const std::string at = "layers[" + std::to_string(i) + "].";
+    expectInteger(at + "rope", layer.rope, -1, static_cast<int64_t>(c.ropes.size()) - 1, kCode);
+    expectInteger(at + "window", layer.window, 0, kLargestSize, kCode);
+    expectFinite(at + "attentionScale", layer.attentionScale, kCode);
+  }
+}
+
+void checkNumbers(const DecoderConfig& c) {
+  expectNotNegative("normEps", c.normEps, kCode);
+  expectFinite("normOffset", c.normOffset, kCode);
+  expectFinite("embeddingScale", c.embeddingScale, kCode);
+  expectFinite("residualScale", c.residualScale, kCode);
+  expectFinite("logitsScale", c.logitsScale, kCode);
+  expectNotNegative("attentionCap", c.attentionCap, kCode);
+  expectNotNegative("logitsCap", c.logitsCap, kCode);
+}
+
+/// In float64: sizes are below 2^31, so that nothing overflows.
+double bytesOfWeights(const DecoderConfig& c) {
+  const auto hidden = static_cast<double>(c.hiddenSize), inner = static_cast<double>(c.intermediateSize);
+  const double heads = static_cast<double>(2 * c.heads + 2 * c.kvHeads) * static_cast<double>(c.headDim);
+  const double tables = static_cast<double>(2 * c.vocabSize + c.maxPositions) * hidden;
+  return 4 * (tables + static_cast<double>(c.layers()) * hidden * (heads + 3 * inner));
+}
+
+}  // namespace
+
+void checkDecoderConfig(const DecoderConfig& c) {
+  const WeightNames& names = weightNamesOf(c.names);
+  expectSize("vocabSize", c.vocabSize);
+  expectSize("hiddenSize", c.hiddenSize);
+  expectSize("intermediateSize", c.intermediateSize);
+  expectSize("heads", c.heads);
+  expectSize("kvHeads", c.kvHeads);
+  expectSize("headDim", c.headDim);
+  expectThat(kCode, c.heads % c.kvHeads == 0, "kvHeads", c.kvHeads, "a divisor of heads (", c.heads, ")");
+  expectInteger("maxPositions", c.maxPositions, 0, names.positions.empty() ? 0 : kMostPositions, kCode);
+  expectInteger("paddingId", c.paddingId, -1, c.vocabSize - 1, kCode);
+  expectThat(kCode, c.gated || names.gateUp.size() == 1, "gated", "false", "true, as ", c.names,
+             " stores a gate,");
+  checkNumbers(c);
+  checkLayers(c);
+  const double bytes = bytesOfWeights(c);
+  if (bytes > kMostBytes) {
+    fail(kCode, "Expected sizes of a model that a machine can hold, found ", c.layers(), " layers of ",
+         c.hiddenSize, " x ", c.intermediateSize, ", ", c.heads, " heads of ", c.headDim, " and ",
+         c.vocabSize, " tokens (", bytes, " bytes).");
+  }
+}
+
+}  // namespace adaptive

@@ -1,0 +1,106 @@
+// The elementwise and reduction kernels of the CPU: plain pointers, one call per range of rows, no threads of
+// their own (the caller splits the rows with at::parallel_for). Every function exists once per instruction
+// set (DEFAULT, AVX2, AVX512); `kernels()` picks the table that libtorch itself runs with.
+#pragma once
+#include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
+
+#include <cstdint>
+
+#include "core/activation.h"
+#include "core/ops/optimizer_rates.h"
+
+namespace adaptive::cpu {
+
+/// What is known of one labelled token after the statistics pass.
+struct TokenStatisticsRow {
+  float nll;       ///< logsumexp(z) - z[label]
+  float topNll;    ///< logsumexp(z) - max(z), as log1p of the tail: exact also when it is 1e-12
+  float max;       ///< max(z)
+  float entropy;   ///< of softmax(z), in nats
+  int32_t rank;    ///< how many logits are greater than z[label]
+  int32_t argmax;  ///< the first index of max(z); -1 when a logit is NaN
+};
+
+/// What ∂loss/∂z of one token is made of: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax).
+struct TokenGradientRow {
+  float a;
+  float b;
+  float max;
+  float topNll;
+  int32_t label;
+  int32_t argmax;
+  float cap;  ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
+};
+
+/// T is the type of activations: float, BFloat16 or Half. Residual stream, norm weights and statistics are
+/// float.
+template <class T>
+struct Kernels {
+  /// y[r] = x[r] · rstd[r] · (weight + offset); rstd[r] = 1/√(mean(x²)+eps). x is float.
+  void (*rmsNormForward)(const float* x, const float* weight, T* y, float* rstd, int64_t rows, int64_t width,
+                         float eps, float offset);
+  /// dx[r] of the above (written), dWeight (added to; one buffer per caller).
+  void (*rmsNormBackward)(const T* dy, const float* x, const float* weight, const float* rstd, float* dx,
+                          float* dWeight, int64_t rows, int64_t width, float offset);
+  /// The same for `groups` neighbouring pieces of `width` of each row; rows are `stride` apart in x and y,
+  /// `rstdStride` apart in rstd.
+  void (*headNormForward)(const T* x, const float* weight, T* y, float* rstd, int64_t rows, int64_t stride,
+                          int64_t rstdStride, int64_t groups, int64_t width, float eps, float offset);
+  /// grad: dy, turned into dx in place.
+  void (*headNormBackward)(T* grad, const T* x, const float* weight, const float* rstd, float* dWeight,
+                           int64_t rows, int64_t stride, int64_t rstdStride, int64_t groups, int64_t width,
+                           float offset);
+  /// Rotates, in place, the first `rotary` entries of each of `heads` heads of `headDim`; half-split pairs as
+  /// Hugging Face. cos and sin are [rows, rotary/2]; sign −1 rotates back.
+  void (*rotate)(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride, int64_t heads,
+                 int64_t headDim, int64_t rotary, float sign);
+  /// y = activation(gate) · up, where each row of gateUp is [gate | up].
+  void (*gatedForward)(const T* gateUp, T* y, int64_t rows, int64_t width, Activation activation);
+  void (*gatedBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width,
+                        Activation activation);
+  void (*tokenStatistics)(const T* logits, int64_t vocab, int32_t label, TokenStatisticsRow* out);
+  /// The entropy of the softmax over the k largest logits of a row, k ≤ vocab; `largest` [k] is scratch. NaN
+  /// when a logit is.
+  float (*topKEntropy)(const T* logits, int64_t vocab, float* largest, int64_t k);
+  /// Turns one row of logits into its gradient, in place; into NaN where argmax is −1.
+  void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
+  /// x = cap·tanh(x/cap), in place.
+  void (*softCap)(T* x, int64_t count, float cap);
+};
+
+/// Softmax kernels of attention; scores are always float.
+struct AttentionKernels {
+  /// Row i of scores holds `keys` raw products, of which [first(i), last(i)) may be seen, with
+  /// last(i) = min(keys, firstLast + i) and first(i) = max(0, last(i) − window) (window 0: no bound). In
+  /// place: softmax of s = scale·score (cap > 0: of cap·tanh(s/cap)) over what is seen, 0 elsewhere; lse[i] =
+  /// log of the sum.
+  void (*softmaxForward)(float* scores, float* lse, int64_t rows, int64_t keys, int64_t firstLast,
+                         int64_t window, float scale, float cap);
+  /// The same from a known lse (the recomputation of the backward pass).
+  void (*softmaxFromLse)(float* scores, const float* lse, int64_t rows, int64_t keys, int64_t firstLast,
+                         int64_t window, float scale, float cap);
+  /// dScores = scale · p · (dP − delta[i]), written over dP; with a cap, times the slope of tanh.
+  void (*softmaxBackward)(const float* p, float* dP, const float* delta, const float* lse, int64_t rows,
+                          int64_t keys, float scale, float cap);
+};
+
+struct OptimizerKernels {
+  /// One step on one block of at most kMomentBlock weights. Moments are codes of the dynamic data type
+  /// (core/optim/dynamic_code.h) times their scale.
+  void (*adam8bitBlock)(float* weight, const float* gradient, uint8_t* codes1, float* scale1, uint8_t* codes2,
+                        float* scale2, int64_t count, const AdamRates& rates);
+  /// weight = weight·decay − rate·sign(β₁·moment + (1−β₁)·gradient), then the moment moves by β₂.
+  void (*lion)(float* weight, const float* gradient, float* moment, int64_t count, const LionRates& rates);
+  /// Rounds up or down with the probability that makes the mean exact. The noise of an entry depends on `key`
+  /// and its index alone, so no split over threads changes it.
+  void (*roundStochastically)(const float* from, c10::BFloat16* to, int64_t count, uint32_t key,
+                              int64_t firstIndex);
+};
+
+template <class T>
+const Kernels<T>& kernels();
+const OptimizerKernels& optimizerKernels();
+const AttentionKernels& attentionKernels();
+
+}  // namespace adaptive::cpu

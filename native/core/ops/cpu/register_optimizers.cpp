@@ -1,0 +1,71 @@
+// The CPU implementations of the optimizers' operators: the split over threads; the arithmetic is in isa/.
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include "core/ops/cpu/kernels.h"
+
+namespace adaptive::cpu {
+namespace {
+
+using at::Tensor;
+
+/// Enough entries per task that a task is worth a thread's while.
+constexpr int64_t kGrain = 32768;
+
+void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
+                Tensor scales2, double beta1, double beta2, double stepSize, double epsilon, double decay,
+                double gradientScale, int64_t noise) {
+  const AdamRates rates = {static_cast<float>(beta1),    static_cast<float>(beta2),
+                           static_cast<float>(stepSize), static_cast<float>(epsilon),
+                           static_cast<float>(decay),    static_cast<float>(gradientScale)};
+  auto *c1 = codes1.data_ptr<uint8_t>(), *c2 = codes2.data_ptr<uint8_t>();
+  auto *s1 = scales1.data_ptr<float>(), *s2 = scales2.data_ptr<float>();
+  const float* g = gradient.const_data_ptr<float>();
+  const bool isFloat = weight.scalar_type() == at::kFloat;
+  float* w = isFloat ? weight.data_ptr<float>() : nullptr;
+  auto* rounded = isFloat ? nullptr : weight.data_ptr<c10::BFloat16>();
+  const int64_t count = weight.numel();
+  const OptimizerKernels& kernels = optimizerKernels();
+  at::parallel_for(0, scales1.numel(), kGrain / (2 * kMomentBlock), [&](int64_t begin, int64_t end) {
+    float copy[kMomentBlock];
+    for (int64_t block = begin; block < end; block++) {
+      const int64_t first = block * kMomentBlock, n = std::min(kMomentBlock, count - first);
+      if (!isFloat) std::copy_n(rounded + first, n, copy);
+      kernels.adam8bitBlock(isFloat ? w + first : copy, g + first, c1 + first, s1 + block, c2 + first,
+                            s2 + block, n, rates);
+      if (!isFloat)
+        kernels.roundStochastically(copy, rounded + first, n, static_cast<uint32_t>(noise), first);
+    }
+  });
+}
+
+void lion_(Tensor weight, const Tensor& gradient, Tensor moment, double beta1, double beta2,
+           double learningRate, double decay, double gradientScale) {
+  const LionRates rates = {static_cast<float>(beta1), static_cast<float>(beta2),
+                           static_cast<float>(learningRate), static_cast<float>(decay),
+                           static_cast<float>(gradientScale)};
+  float *w = weight.data_ptr<float>(), *m = moment.data_ptr<float>();
+  const float* g = gradient.const_data_ptr<float>();
+  at::parallel_for(0, weight.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    optimizerKernels().lion(w + begin, g + begin, m + begin, end - begin, rates);
+  });
+}
+
+void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t firstIndex) {
+  const float* source = from.const_data_ptr<float>();
+  auto* target = to.data_ptr<c10::BFloat16>();
+  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    optimizerKernels().roundStochastically(source + begin, target + begin, end - begin,
+                                           static_cast<uint32_t>(key), firstIndex + begin);
+  });
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(adaptive_trainer, CPU, m) {
+  m.impl("adamw_8bit_", &adamw8bit_);
+  m.impl("lion_", &lion_);
+  m.impl("round_stochastically_", &roundStochastically_);
+}
+
+}  // namespace adaptive::cpu

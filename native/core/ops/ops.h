@@ -1,0 +1,79 @@
+// The project's own tensor operators. Each is declared once as a libtorch operator (`adaptive_trainer::…`,
+// schema.cpp), so a device is a set of registrations (ops/cpu today) and no other file of core names one.
+// None of them records a gradient: model/ and loss/ build the autograd functions on top.
+#pragma once
+#include <ATen/ATen.h>
+
+#include "core/activation.h"
+#include "core/ops/optimizer_rates.h"
+
+namespace adaptive::ops {
+
+using at::Tensor;
+
+/// x [tokens, width] float32, weight [width] float32 → (y = x·rstd·(weight + offset) in `dtype`, rstd
+/// [tokens] float32).
+std::tuple<Tensor, Tensor> rmsNorm(const Tensor& x, const Tensor& weight, double eps, double offset,
+                                   at::ScalarType dtype);
+/// → dx float32; adds to dWeight when it is defined.
+Tensor rmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd,
+                       double offset, const std::optional<Tensor>& dWeight);
+
+/// RMSNorm of the queries and the keys of qkv [tokens, (heads + 2·kvHeads)·headDim]; the values are copied. A
+/// weight of headDim entries norms each head by itself, one of heads·headDim all heads as one. → (like qkv,
+/// rstd float32 [tokens, norms of queries + norms of keys]).
+std::tuple<Tensor, Tensor> headNorm(const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
+                                    int64_t heads, int64_t kvHeads, double eps, double offset);
+/// Turns the gradient of headNorm's output into that of qkv, in place; adds to the weights' gradients.
+void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
+                       const Tensor& rstd, int64_t heads, int64_t kvHeads, double offset,
+                       const std::optional<Tensor>& dQWeight, const std::optional<Tensor>& dKWeight);
+
+/// Rotates, in place, the first `heads` heads of each row of x [tokens, ≥ heads·headDim]; cos, sin [tokens,
+/// rotary/2].
+void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back);
+
+/// gateUp [tokens, 2·width] → activation(gate)·up [tokens, width].
+Tensor gatedActivation(const Tensor& gateUp, Activation activation);
+Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation);
+
+/// Causal attention of each row of a flat batch with itself.
+/// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int64 [rows + 1] on the CPU; a query
+/// sees itself and the window − 1 keys before it (0: all); scores are scale·q·k, or c·tanh(scale·q·k/c) with
+/// softCap c > 0. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
+                                     int64_t kvHeads, double scale, int64_t window, double softCap);
+Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
+                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
+                         int64_t window, double softCap);
+/// Attention of the last q.size(0) positions of a cache of k.size(0): q [n, heads, headDim], k and v [keys,
+/// kvHeads, headDim].
+Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
+                       double softCap);
+
+/// logits [n, vocab], labels int32 [n] → float32 [n, 4] (nll, topNll, max, entropy) and int32 [n, 2] (rank,
+/// argmax).
+std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels);
+/// x = cap·tanh(x/cap), in place; x contiguous.
+void softCap_(Tensor x, double cap);
+/// logits [n, vocab] → float32 [n]: the entropy, in nats, of the softmax over the k largest logits of each
+/// row alone (all of them when the vocabulary is smaller).
+Tensor topKEntropy(const Tensor& logits, int64_t k);
+/// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
+/// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
+void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
+                   const Tensor& weights, double cap);
+
+/// One step of AdamW with both moments in codes of the dynamic data type (core/optim/dynamic_code.h), one
+/// scale float32 [blocks] for each kMomentBlock of them. weight float32 or bfloat16, rounded stochastically
+/// with `noise`; gradient float32; codes uint8; all contiguous and of as many entries.
+void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
+                Tensor scales2, const AdamRates& rates, uint32_t noise);
+/// One step of Lion on as many entries of weight, gradient and moment, float32 and contiguous.
+void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates);
+/// Rounds float32 entries into bfloat16 ones, up or down with the probability that makes the mean exact. The
+/// noise of an entry depends on `key` and its index alone, that of the first being `firstIndex`: no split
+/// changes it.
+void roundStochastically_(Tensor to, const Tensor& from, uint32_t key, int64_t firstIndex);
+
+}  // namespace adaptive::ops

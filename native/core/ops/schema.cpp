@@ -1,0 +1,45 @@
+// The schema of every operator of ops.h.
+#include <torch/library.h>
+
+TORCH_LIBRARY(adaptive_trainer, m) {
+  m.def("rms_norm(Tensor x, Tensor weight, float eps, float offset, ScalarType dtype) -> (Tensor, Tensor)");
+  m.def(
+      "rms_norm_backward(Tensor dy, Tensor x, Tensor weight, Tensor rstd, float offset, Tensor(a!)? "
+      "d_weight) "
+      "-> Tensor");
+  m.def(
+      "head_norm(Tensor qkv, Tensor q_weight, Tensor k_weight, int heads, int kv_heads, float eps, float "
+      "offset) "
+      "-> (Tensor, Tensor)");
+  m.def(
+      "head_norm_backward_(Tensor(a!) d_qkv, Tensor qkv, Tensor q_weight, Tensor k_weight, Tensor rstd, "
+      "int heads, int kv_heads, float offset, Tensor(b!)? d_q_weight, Tensor(c!)? d_k_weight) -> ()");
+  m.def("rotate_(Tensor(a!) x, Tensor cos, Tensor sin, int heads, int head_dim, bool back) -> ()");
+  m.def("gated_activation(Tensor gate_up, int activation) -> Tensor");
+  m.def("gated_activation_backward(Tensor dy, Tensor gate_up, int activation) -> Tensor");
+  m.def(
+      "attention(Tensor qkv, Tensor cu_seqlens, int heads, int kv_heads, float scale, int window, "
+      "float soft_cap) -> (Tensor, Tensor)");
+  m.def(
+      "attention_backward(Tensor d_out, Tensor qkv, Tensor out, Tensor lse, Tensor cu_seqlens, int heads, "
+      "int kv_heads, "
+      "float scale, int window, float soft_cap) -> Tensor");
+  m.def("attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> Tensor");
+  m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
+  m.def("soft_cap_(Tensor(a!) x, float cap) -> ()");
+  m.def("top_k_entropy(Tensor logits, int k) -> Tensor");
+  m.def(
+      "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
+      "cap) "
+      "-> ()");
+  m.def(
+      "adamw_8bit_(Tensor(a!) weight, Tensor gradient, Tensor(b!) codes1, Tensor(c!) scales1, Tensor(d!) "
+      "codes2, "
+      "Tensor(e!) scales2, float beta1, float beta2, float step_size, float epsilon, float decay, float "
+      "gradient_scale, int noise) -> ()");
+  m.def(
+      "lion_(Tensor(a!) weight, Tensor gradient, Tensor(b!) moment, float beta1, float beta2, float "
+      "learning_rate, "
+      "float decay, float gradient_scale) -> ()");
+  m.def("round_stochastically_(Tensor(a!) to, Tensor from, int key, int first_index) -> ()");
+}

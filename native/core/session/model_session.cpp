@@ -1,0 +1,64 @@
+#include "core/session/model_session.h"
+
+#include <ATen/ATen.h>
+
+#include <atomic>
+
+#include "core/error.h"
+#include "core/model/resize_vocabulary.h"
+
+namespace adaptive {
+namespace {
+
+int64_t nextNumber() {
+  static std::atomic<int64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
+ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
+
+void configureSession(ModelSession& session, const SessionTypes& types) {
+  session.decoder.setTypes(types.compute, types.masters);
+  session.decoder.setCheckpointing(types.gradientCheckpointing);
+  session.pending.reset();
+  session.scaler.reset();
+  if (types.compute == at::kHalf) session.scaler.emplace();
+}
+
+void forgetTraining(ModelSession& session) {
+  session.pending.reset();
+  session.optimizer.reset();
+}
+
+void resizeSession(ModelSession& session, int64_t vocabSize, uint64_t seed) {
+  // Moments of the optimizer have the old shape, and a graph that is under way the old rows.
+  if (session.optimizer || session.pending || !session.decoder.adapterParameters().empty())
+    fail("INVALID_INPUT",
+         "Expected the vocabulary to be resized before an adapter is added and training begins.");
+  resizeVocabulary(session.decoder, vocabSize, seed);
+}
+
+int64_t bytesOfMasters(const ModelSession& session) {
+  int64_t total = 0;
+  for (const Parameter* parameter : session.decoder.allParameters())
+    total += static_cast<int64_t>(parameter->master().nbytes());
+  return total;
+}
+
+HeldMemory heldMemory(const ModelSession& session) {
+  HeldMemory held;
+  held.weights = bytesOfMasters(session);
+  for (const Parameter* parameter : session.decoder.allParameters()) {
+    if (!parameter->compute().is_same(parameter->master()))
+      held.weights += static_cast<int64_t>(parameter->compute().nbytes());
+    held.gradients += parameter->gradientBytes();
+  }
+  if (!session.optimizer) return held;
+  for (const auto& [name, tensor] : session.optimizer->state())
+    held.optimizer += static_cast<int64_t>(tensor.nbytes());
+  return held;
+}
+
+}  // namespace adaptive

@@ -1,0 +1,50 @@
+// One model and what training it needs, as long as it is open.
+#pragma once
+#include <memory>
+#include <optional>
+
+#include "core/model/decoder.h"
+#include "core/optim/grad_scaler.h"
+#include "core/optim/optimizer.h"
+#include "core/session/training_pass.h"
+
+namespace adaptive {
+
+struct ModelSession {
+  /// Errors: checkDecoderConfig's.
+  explicit ModelSession(const DecoderConfig& config);
+  const int64_t number;  ///< no other session of this process has it
+  Decoder decoder;
+  std::unique_ptr<Optimizer> optimizer;
+  std::optional<GradScaler> scaler;     ///< while float16 is computed in
+  std::optional<TrainingPass> pending;  ///< between forward() and backward()
+  std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
+};
+
+struct SessionTypes {
+  at::ScalarType compute = at::kFloat, masters = at::kFloat;  ///< as in Decoder::setTypes()
+  bool gradientCheckpointing = false;
+};
+
+/// Sets what is computed in, and starts loss scaling anew. A forward() that waits for its backward() is
+/// forgotten: its graph holds numbers of the old type. Errors: INVALID_INPUT for types that do not go
+/// together.
+void configureSession(ModelSession& session, const SessionTypes& types);
+
+/// Forgets the optimizer and a waiting forward(): parameters are about to change places.
+void forgetTraining(ModelSession& session);
+
+/// resizeVocabulary() for a session. Errors: INVALID_INPUT once an adapter, an optimizer or a forward() is
+/// there.
+void resizeSession(ModelSession& session, int64_t vocabSize, uint64_t seed);
+
+/// Bytes that the masters take.
+int64_t bytesOfMasters(const ModelSession& session);
+
+/// Bytes that the tensors of a model take between two steps.
+struct HeldMemory {
+  int64_t weights = 0, gradients = 0, optimizer = 0;
+};
+HeldMemory heldMemory(const ModelSession& session);
+
+}  // namespace adaptive

@@ -1,0 +1,72 @@
+#include "core/session/saved_session.h"
+
+#include <ATen/ATen.h>
+
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/io/stored_tensor.h"
+
+namespace adaptive {
+namespace {
+
+Optimizer& optimizerOf(const ModelSession& session) {
+  if (!session.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() first.");
+  return *session.optimizer;
+}
+
+}  // namespace
+
+void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype) {
+  session.decoder.expectWeights();
+  std::unordered_map<std::string, at::Tensor> weights;
+  for (auto& [name, tensor] : namedWeights(session.decoder.allParameters())) weights.emplace(name, tensor);
+  std::vector<at::Tensor> tensors;
+  for (const std::string& name : names) {
+    const auto found = weights.find(name);
+    if (found == weights.end()) fail("INVALID_INPUT", "Expected the name of a weight, found \"", name, "\".");
+    tensors.push_back(found->second);
+  }
+  writeSafetensors(path, header, tensors, dtype);
+}
+
+OptimizerState optimizerState(const ModelSession& session) {
+  Optimizer& optimizer = optimizerOf(session);
+  return {optimizer.state(), optimizer.steps(),
+          session.scaler ? session.scaler->state() : GradScaler::State{1, 0}};
+}
+
+void saveOptimizer(const ModelSession& session, const std::string& path, const std::string& header) {
+  std::vector<at::Tensor> tensors;
+  for (auto& [name, tensor] : optimizerOf(session).state()) tensors.push_back(tensor);
+  writeSafetensors(path, header, tensors, std::nullopt);
+}
+
+void loadOptimizer(ModelSession& session, const WeightFile& entry, int64_t steps,
+                   const GradScaler::State& scalerState) {
+  at::NoGradGuard noGrad;
+  Optimizer& optimizer = optimizerOf(session);
+  const GradScaler scaler(scalerState);
+  optimizer.setSteps(steps);
+  const MappedFile file(entry.path);
+  std::unordered_map<std::string, const StoredTensor*> stored;
+  for (const StoredTensor& tensor : entry.tensors) stored.emplace(tensor.name, &tensor);
+  for (auto& [name, target] : optimizer.state()) {
+    const auto found = stored.find(name);
+    if (found == stored.end())
+      fail("WEIGHTS_MISMATCH", "Expected ", name, " in ", entry.path, ", found no such tensor.");
+    const at::Tensor source = viewStored(file, *found->second);
+    if (source.sizes() != target.sizes() || source.scalar_type() != target.scalar_type()) {
+      fail("WEIGHTS_MISMATCH", "Expected ", name, " of shape ", target.sizes(), " and type ",
+           storedType(target.scalar_type()), ", found ", source.sizes(), " and ", found->second->dtype,
+           " in ", entry.path, ".");
+    }
+    if (source.is_floating_point() && !at::isfinite(source).all().item<bool>())
+      fail("WEIGHTS_NOT_FINITE", "Expected finite numbers in ", name, " of ", entry.path, ", found others.");
+    target.copy_(source);
+  }
+  if (session.scaler) session.scaler = scaler;
+}
+
+}  // namespace adaptive

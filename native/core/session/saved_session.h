@@ -1,0 +1,31 @@
+// What of a session goes to disk: weights, and the optimizer for a restart.
+#pragma once
+#include "core/model/load_weights.h"
+#include "core/session/model_session.h"
+
+namespace adaptive {
+
+/// Writes the named weights, cast to `dtype`, as a safetensors file. Errors: INVALID_INPUT for a name that no
+/// weight has, or before there are weights; IO_FAILED.
+void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype);
+
+/// The tensors of the optimizer, in the order that saveOptimizer writes them, and its counts.
+struct OptimizerState {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  int64_t steps = 0;
+  GradScaler::State scaler;
+};
+
+/// Errors: INVALID_INPUT without an optimizer.
+OptimizerState optimizerState(const ModelSession& session);
+
+/// Writes the optimizer's tensors as they are.
+void saveOptimizer(const ModelSession& session, const std::string& path, const std::string& header);
+
+/// Fills the optimizer from a file written by saveOptimizer. Errors: WEIGHTS_MISMATCH naming a tensor that is
+/// missing or of another shape or type; WEIGHTS_NOT_FINITE; INVALID_INPUT for counts that no optimizer has.
+void loadOptimizer(ModelSession& session, const WeightFile& file, int64_t steps,
+                   const GradScaler::State& scaler);
+
+}  // namespace adaptive

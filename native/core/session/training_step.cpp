@@ -1,0 +1,141 @@
+#include "core/session/training_step.h"
+
+#include <ATen/ATen.h>
+
+#include "core/expect.h"
+#include "core/optim/gradient_norm.h"
+#include "core/session/find_non_finite.h"
+
+namespace adaptive {
+namespace {
+
+void checkFinite(const LossReport& report, const TrainingPass& pass) {
+  if (std::isfinite(report.loss)) return;
+  const auto& nll = pass.statistics().nll;
+  for (size_t i = 0; i < nll.size(); i++) {
+    if (std::isfinite(nll[i])) continue;
+    fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ": the logits of row ",
+         pass.tokens().rows[i],
+         " of the micro-batch are not finite. A lower learningRate or maxGradNorm usually helps.");
+  }
+  fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ".");
+}
+
+void scaleWeights(const ModelSession& session, std::vector<float>& weights) {
+  const auto scale = static_cast<float>(lossScale(session));
+  if (scale == 1) return;
+  for (float& weight : weights) weight *= scale;
+}
+
+}  // namespace
+
+LossReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+  checkLossRequest(loss);
+  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss));
+  std::vector<float> weights;
+  const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
+  checkFinite(report, pass);
+  scaleWeights(session, weights);
+  pass.backward(weights);
+  return report;
+}
+
+PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+  checkLossRequest(loss);
+  session.pending.reset();
+  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss));
+  PassReport report;
+  report.loss = lossReport(pass.statistics(), pass.tokens(), loss, &session.pendingWeights);
+  checkFinite(report.loss, pass);
+  report.tokens = pass.tokens(), report.statistics = pass.statistics();
+  session.pending.emplace(std::move(pass));
+  return report;
+}
+
+void backward(ModelSession& session, const std::optional<std::vector<float>>& onNll) {
+  if (!session.pending) fail("INVALID_INPUT", "Expected forward() before backward().");
+  std::vector<float> weights = session.pendingWeights;
+  if (onNll) {
+    const auto expected = static_cast<size_t>(session.pending->tokens().size());
+    if (onNll->size() != expected) {
+      fail("INVALID_INPUT", "Expected one weight per labelled token (", expected, "), found ", onNll->size(),
+           ".");
+    }
+    weights.assign(2 * expected, 0.f);
+    for (size_t i = 0; i < expected; i++) weights[2 * i] = (*onNll)[i];
+  }
+  scaleWeights(session, weights);
+  session.pending->backward(weights);
+  session.pending.reset();
+}
+
+PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+  checkLossRequest(loss);
+  const TrainingPass pass(session.decoder, batch, /*training=*/false, entropyOfTop(loss));
+  return {lossReport(pass.statistics(), pass.tokens(), loss, nullptr), pass.tokens(), pass.statistics()};
+}
+
+GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch) {
+  Decoder& decoder = session.decoder;
+  checkFlatBatch(batch, decoder.config().vocabSize);
+  const std::vector<int32_t> labels(batch.ids.begin(), batch.ids.end());
+  const std::vector<LearningStyle> styles(batch.cuSeqlens.size() - 1, LearningStyle::Misc);
+  clearGradients(session);
+  TrainingPass pass(decoder, {batch, labels, styles}, /*training=*/true);
+  if (pass.tokens().size() == 0) fail("INVALID_INPUT", "Expected a row of at least two tokens, found none.");
+  std::vector<float> weights;
+  GradientReport report;
+  const LossReport loss =
+      lossReport(pass.statistics(), pass.tokens(), {.kind = LossKind::CrossEntropy, .bias = {}}, &weights);
+  checkFinite(loss, pass);
+  report.loss = loss.loss;
+  pass.backward(weights);
+  for (Parameter* parameter : decoder.trainableParameters()) {
+    const at::Tensor gradient = parameter->gradientToAddTo();
+    for (const auto& part : parameter->parts()) {
+      report.gradients.emplace_back(part.name,
+                                    Parameter::asStored(gradient, part).clone(at::MemoryFormat::Contiguous));
+    }
+  }
+  decoder.clearGradients();
+  return report;
+}
+
+void createOptimizer(ModelSession& session, const std::string& name, const OptimizerOptions& options) {
+  const auto parameters = session.decoder.trainableParameters();
+  session.optimizer = makeOptimizer(name, parameters, options);
+  session.decoder.clearGradients();
+  for (Parameter* parameter : parameters) parameter->reserveGradient();
+}
+
+void clearGradients(ModelSession& session) {
+  session.pending.reset();
+  session.decoder.clearGradients();
+}
+
+double lossScale(const ModelSession& session) { return session.scaler ? session.scaler->scale() : 1; }
+
+StepReport stepOptimizer(ModelSession& session, double learningRate, double maxNorm) {
+  if (!session.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before optimizerStep().");
+  session.decoder.expectWeights();
+  expectNotNegative("learningRate", learningRate);
+  expectNotNegative("maxGradNorm", maxNorm);
+  const double scale = lossScale(session);
+  const double norm = gradientNorm(session.decoder.trainableParameters()) / scale;
+  if (session.scaler && !session.scaler->update(norm)) {
+    session.decoder.clearGradients();
+    return {norm, /*skipped=*/true};
+  }
+  if (!std::isfinite(norm)) {
+    const std::string where = nonFiniteGradient(session.decoder);
+    session.decoder.clearGradients();
+    fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
+         where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
+  }
+  session.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale);
+  session.decoder.refreshCompute();
+  session.decoder.clearGradients();
+  return {norm};
+}
+
+}  // namespace adaptive
