@@ -1,7 +1,8 @@
 import { TemplateError } from './template-error.js';
 
-// A template comes from the Hub, so it may ask for anything. A long chat in a large template takes some 10⁶ steps.
-const baseSteps = 20_000_000;
+// A template comes from the Hub, so it may ask for anything. Real ones take some hundred steps a message; those that go
+// through all messages for each of them, some thousand.
+const baseSteps = 2_000_000;
 const stepsPerItem = 40_000;
 const stepsPerCharacter = 20;
 const baseTextLength = 16 * 2 ** 20;

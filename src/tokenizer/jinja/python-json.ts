@@ -23,8 +23,8 @@ export function pythonJson(value: Value, options: JsonOptions, budget: Budget, l
   if (isNumeric(value)) return numberJson(value);
   const one = (item: Value) => pythonJson(item, options, budget, level + 1);
   return budget.nested(() => {
-    if (Array.isArray(value)) return bracketed('[]', value.map(one), options, level);
-    if (value instanceof Tuple) return bracketed('[]', value.items.map(one), options, level);
+    if (Array.isArray(value)) return bracketed('[]', value.map(one), options, level, budget);
+    if (value instanceof Tuple) return bracketed('[]', value.items.map(one), options, level, budget);
     if (!(value instanceof Dict))
       throw typeError(`Object of type ${typeName(value)} is not JSON serializable`);
     const entries = value.entries();
@@ -32,7 +32,7 @@ export function pythonJson(value: Value, options: JsonOptions, budget: Budget, l
     const members = entries.map(([key, of]) =>
       concat([quoted(keyText(key), options), options.separators[1], one(of)]),
     );
-    return bracketed('{}', members, options, level);
+    return bracketed('{}', members, options, level, budget);
   });
 }
 
@@ -50,10 +50,17 @@ function keyText(key: Value): Text {
   throw typeError(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
 }
 
-function bracketed(pair: string, parts: Text[], { indent, separators }: JsonOptions, level: number): Text {
+function bracketed(
+  pair: string,
+  parts: Text[],
+  { indent, separators }: JsonOptions,
+  level: number,
+  budget: Budget,
+): Text {
   if (parts.length === 0) return pair;
   const line = indent === null ? '' : `\n${indent.repeat(level + 1)}`;
   const end = indent === null ? '' : `\n${indent.repeat(level)}`;
+  budget.text(parts.reduce((sum, part) => sum + plain(part).length, 0));
   const joined = parts.flatMap((part, index) => (index === 0 ? [line, part] : [separators[0], line, part]));
   return concat([pair[0]!, ...joined, end, pair[1]!]);
 }

@@ -29,9 +29,16 @@ export function pythonRepr(value: Value, budget: Budget): Text {
   if (isText(value)) return respelled(value, reprOfString(plain(value)));
   if (isNumeric(value)) return numberText(value);
   return budget.nested(() => {
-    const all = (items: readonly Value[]) => joined(items.map((item) => pythonRepr(item, budget)));
+    const all = (items: readonly Value[]) =>
+      joined(
+        items.map((item) => pythonRepr(item, budget)),
+        budget,
+      );
     const pairs = (entries: readonly (readonly [Value | Text, Value])[]) =>
-      joined(entries.map(([key, of]) => concat([pythonRepr(key, budget), ': ', pythonRepr(of, budget)])));
+      joined(
+        entries.map(([key, of]) => concat([pythonRepr(key, budget), ': ', pythonRepr(of, budget)])),
+        budget,
+      );
     if (Array.isArray(value)) return concat(['[', all(value), ']']);
     if (value instanceof Tuple) return concat(['(', all(value.items), value.items.length === 1 ? ',)' : ')']);
     if (value instanceof Dict) return concat(['{', pairs(value.entries()), '}']);
@@ -47,7 +54,8 @@ export function pythonRepr(value: Value, budget: Budget): Text {
   });
 }
 
-function joined(parts: Text[]): Text {
+function joined(parts: Text[], budget: Budget): Text {
+  budget.text(parts.reduce((sum, part) => sum + plain(part).length, 0));
   return concat(parts.flatMap((part, index) => (index === 0 ? [part] : [', ', part])));
 }
 
