@@ -8,6 +8,7 @@ export type { RunPosition, RunProgress } from './trainer/run-progress.js';
 export type { EvaluationReport } from './trainer/evaluation/evaluate-rows.js';
 export type { MicroBatchPlace, MicroBatchReport, StepReport } from './trainer/step/take-step.js';
 export type { TokenBatch, TokenStatisticsArrays } from './trainer/step/token-statistics.js';
+export { stopAtEndOfTurn } from './model/generation/stop-at-end-of-turn.js';
 export { fitVocabulary } from './model/fit-vocabulary.js';
 export { DatasetMixer, type DatasetMixerOptions } from './data/dataset-mixer.js';
 export type { DatasetReport, MixProgress } from './events/dataset-report.js';

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { CausalLM } from '../model/causal-lm.js';
 import type { ChatMessage } from '../events/chat-message.js';
+import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { generationHelp, parseGenerationCommand } from './generation-command.js';
 import { streamAnswer } from './stream-answer.js';
@@ -25,6 +26,7 @@ export async function runChat(argv: readonly string[]): Promise<number> {
   const tokenizer = await Tokenizer.fromPretrained(dir);
   // Dropout does nothing outside training.
   const model = await CausalLM.fromPretrained(dir, { dtype: command.dtype, ignoreDropout: true });
+  stopAtEndOfTurn(model, tokenizer, (message) => console.error(message));
   const start: ChatMessage[] =
     command.system === undefined ? [] : [{ role: 'system', content: command.system }];
   let messages = [...start];

@@ -1,4 +1,5 @@
 import { CausalLM } from '../model/causal-lm.js';
+import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { generationHelp, parseGenerationCommand } from './generation-command.js';
 import { streamAnswer } from './stream-answer.js';
@@ -22,6 +23,7 @@ export async function runGenerate(argv: readonly string[]): Promise<number> {
   const tokenizer = await Tokenizer.fromPretrained(dir);
   // Dropout does nothing outside training.
   const model = await CausalLM.fromPretrained(dir, { dtype: command.dtype, ignoreDropout: true });
+  stopAtEndOfTurn(model, tokenizer, (message) => console.error(message));
   try {
     const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
     await streamAnswer(model, tokenizer, ids, command.options, (text) => void process.stdout.write(text));

@@ -53,8 +53,8 @@ export class CausalLM {
     public decoder: DecoderConfig,
     /** Name and shape of every weight, as in the checkpoint. */
     public parameters: readonly { name: string; shape: number[] }[],
-    /** Ids that end a text, from generation_config.json and config.json. */
-    readonly eosTokenIds: readonly number[],
+    /** Ids that end a text, from generation_config.json and config.json, and those added since. */
+    public eosTokenIds: readonly number[],
     private readonly source: { base: string; revision: string | null },
   ) {}
 
@@ -182,6 +182,11 @@ export class CausalLM {
       native.dispose();
       throw error;
     }
+  }
+
+  /** Lets a text end with this token too. It is saved in generation_config.json, whose `eos_token_id` becomes a list. */
+  addEosTokenId(id: number): void {
+    if (!this.eosTokenIds.includes(id)) this.eosTokenIds = [...this.eosTokenIds, id];
   }
 
   get vocabSize(): number {

@@ -9,6 +9,7 @@ export interface SavableModel {
   readonly config: Readonly<Record<string, unknown>>;
   readonly decoder: DecoderConfig;
   readonly parameters: readonly { name: string; shape: number[] }[];
+  readonly eosTokenIds: readonly number[];
   readonly adapter: ModelAdapter | undefined;
   call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;
 }

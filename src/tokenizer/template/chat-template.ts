@@ -120,7 +120,9 @@ export class ChatTemplate {
     const shown = roles.length > 12 ? [...roles.slice(0, 10), `… ${roles.length - 10} more`] : roles;
     const { reason, expression } = describe(cause);
     const isOurs = cause instanceof TemplateError && cause.kind === 'NotSupported';
-    const fault = this.parsed !== undefined && !isOurs && this.isFine(given) ? 'row' : 'template';
+    const isTooMuch = cause instanceof TemplateError && cause.kind === 'TooMuchWork';
+    const fault =
+      this.parsed !== undefined && !isOurs && !isTooMuch && this.isFine(given) ? 'row' : 'template';
     const step = this.parsed === undefined ? 'could not be parsed' : 'could not render the messages';
     const whose =
       fault === 'row'
