@@ -28,6 +28,7 @@ import { JsonlTracker } from './trackers/jsonl-tracker.js';
 import { RunView } from './trackers/run-view.js';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
+import { checkOutputDir } from './trainer/output-dir/check-output-dir.js';
 import { engineTypes } from './trainer/step/engine-types.js';
 import { runPrecision } from './trainer/step/run-precision.js';
 import type { TrainerCallback } from './trainer/trainer-callback.js';
@@ -58,7 +59,8 @@ export type TrainerClass = new (options: AdaptiveTrainerOptions) => AdaptiveTrai
 /**
  * Fine-tunes a model on datasets with learning styles, in one call: the `train_adaptively` of the Python package.
  * Writes `metrics.jsonl`, checkpoints and `final_model` to `outputDir`; with a `huggingfaceRepo` and a token it is then
- * uploaded. That failing is a warning, not an error.
+ * uploaded. That failing is a warning, not an error. An `outputDir` that holds another run is refused, unless
+ * `trainingConfig` says `resumeFromCheckpoint` or `overwriteOutputDir`.
  *
  * @param options docs/keys.md lists every key; what `parseConfig` returned is taken as it is
  * @returns the folder of the final model
@@ -83,6 +85,7 @@ export async function trainAdaptively(
   const toClose = new Set([...view.trackers, ...trackers]);
   let model: CausalLM | undefined;
   try {
+    await checkOutputDir(config.outputDir, config.trainingConfig);
     const modelDir = await modelFolder(config.modelName, hubOptions(view, signal));
     const { chatTemplate } = config.trainingConfig;
     const tokenizer = await trainingTokenizer(modelDir, chatTemplate, view.warn('CHAT_TEMPLATE'));

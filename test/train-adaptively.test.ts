@@ -116,7 +116,7 @@ describe('a configuration', () => {
         datasetsConfig: { ideas: [{ name: 'sums', train: train.slice(0, 8) }] },
         datasetsKwargs: { sum: {} },
         trainingConfig: {
-          ...{ maxSteps: 1, batchSize: 2, precision: 'fp32' },
+          ...{ maxSteps: 1, batchSize: 2, warmupSteps: 0, precision: 'fp32' },
           ...{ evalStrategy: 'no', saveStrategy: 'no' },
         },
       };
@@ -152,7 +152,7 @@ describe('what is given beside the configuration', () => {
     ...{ modelName: model(), datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] } },
     trainingConfig: {
       ...{ outputDir: join(folder, 'out'), maxSteps: 2, batchSize: 2, precision: 'fp32' },
-      ...{ evalStrategy: 'no', saveStrategy: 'no' },
+      ...{ evalStrategy: 'no', saveStrategy: 'no', warmupSteps: 0, overwriteOutputDir: true },
     },
   });
 

@@ -3,7 +3,7 @@
  *
  *   npm run quickstart                    the whole of it
  *   npm run quickstart -- --rows 500      fewer training rows, to see it work
- *   npm run quickstart -- --out my-run    somewhere other than runs/quickstart
+ *   npm run quickstart -- --out my-run    somewhere other than runs/quickstart, which each time starts over
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
@@ -19,14 +19,16 @@ import { wordNetTasks, type Example, type WordNetTasks } from './wordnet.js';
 const here = dirname(fileURLToPath(import.meta.url));
 const seedModel = join(here, '..', 'seed-lm');
 
-function options(): { outputDir: string; rows: number } {
+function options(): { outputDir: string; overwriteOutputDir: boolean; rows: number } {
   const { values } = parseArgs({ options: { rows: { type: 'string' }, out: { type: 'string' } } });
   const { categories, definitions } = settings.tasks;
   const rows = Number(values.rows ?? categories + definitions);
   if (!Number.isSafeInteger(rows) || rows < 70) {
     throw new Error(`Expected --rows to be a whole number, 70 or more, but received "${values.rows}".`);
   }
-  return { outputDir: values.out ?? join('runs', 'quickstart'), rows };
+  // Only the quickstart's own folder may be written over.
+  const overwriteOutputDir = values.out === undefined;
+  return { outputDir: values.out ?? join('runs', 'quickstart'), overwriteOutputDir, rows };
 }
 
 /** A dataset on disk is a folder with one JSONL file per split. */
@@ -70,7 +72,7 @@ async function examine(
 }
 
 async function main(): Promise<void> {
-  const { outputDir, rows } = options();
+  const { outputDir, overwriteOutputDir, rows } = options();
   const { categories, definitions } = settings.tasks;
   const ideas = Math.round((rows * categories) / (categories + definitions));
   const tasks = await wordNetTasks({ ...settings.tasks, categories: ideas, definitions: rows - ideas });
@@ -89,7 +91,7 @@ async function main(): Promise<void> {
       ideas: [await writeDataset(join(outputDir, 'data', 'categories'), tasks.categories)],
       attention: [await writeDataset(join(outputDir, 'data', 'definitions'), tasks.definitions)],
     },
-    trainingConfig: { ...settings.training, runName: 'quickstart' },
+    trainingConfig: { ...settings.training, runName: 'quickstart', overwriteOutputDir },
     adaptiveLossConfig: settings.loss,
   });
 

@@ -7,7 +7,7 @@ const help = `Usage: adaptive-trainer <command>
 Fine-tunes Hugging Face causal language models with an adaptive loss.
 
 Commands:
-  train <config.json> [--resume] [--json]
+  train <config.json> [--resume | --overwrite] [--json]
                                  train as the configuration says
   validate <config.json>         check a configuration without training
   preview <config.json> [--rows N] [--all] [--full] [--json]

@@ -10,17 +10,23 @@ import { ProgressBar } from '../trackers/terminal/progress-bar.js';
 import { renderSummary } from '../trackers/terminal/summary.js';
 import { redactSecrets } from '../common/redact-secrets.js';
 import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
+import { snakeCase } from '../common/snake-case.js';
 import { parseCommand } from './parse-command.js';
 import { readConfigFile } from './read-config-file.js';
+import { UsageError } from './usage-error.js';
 
-const help = `Usage: adaptive-trainer train <config.json> [--resume] [--json]
+const help = `Usage: adaptive-trainer train <config.json> [--resume | --overwrite] [--json]
 
 Trains as the configuration says and prints the folder of the finished model. The configuration holds the arguments
 of trainAdaptively, in camelCase or in the snake_case of the Python package. Paths in it (the model, datasets, the
 output folder) are relative to the current directory, not to the configuration.
 
-  --resume  go on from the newest whole checkpoint in the output folder
-  --json    print every event of the run as one line of JSON on standard output, and no progress bar
+An output folder that holds another run is left alone, and the command fails, unless one of these is given:
+
+  --resume     go on from the newest whole checkpoint in the output folder
+  --overwrite  start over: delete the checkpoints that are there, replace the final model
+
+  --json       print every event of the run as one line of JSON on standard output, and no progress bar
 
 Ctrl-C stops the run after the step it is in and saves a checkpoint; a second Ctrl-C stops it at once.`;
 
@@ -47,12 +53,16 @@ export async function runTrain(
   argv: readonly string[],
   load: () => Promise<Training> = () => import('../train-adaptively.js'),
 ): Promise<number> {
-  const { flags, file } = parseCommand(argv, ['json', 'resume'], help);
+  const { flags, file } = parseCommand(argv, ['json', 'resume', 'overwrite'], help);
   if (flags.help) {
     console.log(help);
     return 0;
   }
-  const config = withResume(await readConfigFile(file), flags.resume);
+  if (flags.resume && flags.overwrite)
+    throw new UsageError('Expected --resume or --overwrite but received both.', help);
+  let config = await readConfigFile(file);
+  if (flags.resume) config = withSetting(config, 'resumeFromCheckpoint');
+  if (flags.overwrite) config = withSetting(config, 'overwriteOutputDir');
   const { trainAdaptively } = await load();
   const view = flags.json ? jsonView() : personView();
   const { signal, release } = abortOnSignals();
@@ -80,13 +90,13 @@ export async function runTrain(
   }
 }
 
-/** The configuration with `resumeFromCheckpoint: true`, in the spelling it uses. */
-function withResume(config: unknown, resume: boolean): unknown {
-  if (!resume || !isPlainObject(config)) return config;
+/** The configuration with a setting of its training turned on, in the spelling it uses. */
+function withSetting(config: unknown, setting: 'resumeFromCheckpoint' | 'overwriteOutputDir'): unknown {
+  if (!isPlainObject(config)) return config;
   const group = 'training_config' in config ? 'training_config' : 'trainingConfig';
-  const training = config[group];
-  const key = group === 'training_config' ? 'resume_from_checkpoint' : 'resumeFromCheckpoint';
-  return { ...config, [group]: { ...(isPlainObject(training) ? training : {}), [key]: true } };
+  const training = isPlainObject(config[group]) ? config[group] : {};
+  const isSnake = group === 'training_config' || snakeCase(setting) in training;
+  return { ...config, [group]: { ...training, [isSnake ? snakeCase(setting) : setting]: true } };
 }
 
 interface View {

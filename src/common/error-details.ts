@@ -173,6 +173,20 @@ export interface ErrorDetails {
     topK?: number;
     vocabSize?: number;
   };
+  /** The output folder holds another run, and nothing says what is to become of it. */
+  OUTPUT_DIR_USED: {
+    outputDir: string;
+    /** Names in it that would be written over. */
+    inTheWay: readonly string[];
+    /** The checkpoint that could be gone on from. */
+    resumable?: string | undefined;
+  };
+  /** Another process trains into the output folder. */
+  OUTPUT_DIR_BUSY: {
+    outputDir: string;
+    /** Who that is, where it is known. */
+    holder?: { pid: number; host: string; runName: string; since: string } | undefined;
+  };
   /** A checkpoint is incomplete or damaged. */
   CHECKPOINT_INVALID: { path: string };
   /** A checkpoint of another run: the model, the data or a setting is not the same. */

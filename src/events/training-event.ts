@@ -53,6 +53,10 @@ export interface RunVersions {
 export interface StartEvent {
   type: 'start';
   runName: string;
+  /** Names the run among all: in its checkpoints, and in every line of `metrics.jsonl`. A run that is resumed keeps it. */
+  runId: string;
+  /** The checkpoint that it goes on from, and of which run that is; absent where it begins at step 0. */
+  resumedFrom?: { path: string; step: number; runId?: string };
   /** Folder that the run writes to; empty where it writes nothing. */
   outputDir: string;
   config: RunConfiguration;

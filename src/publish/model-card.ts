@@ -13,6 +13,7 @@ const ownAffairs = [
   'wandbEntity',
   'useWandb',
   'resumeFromCheckpoint',
+  'overwriteOutputDir',
   'localRank',
 ];
 const alsoOwn = [...ownAffairs, 'loggingSteps', 'saveStrategy', 'saveSteps', 'saveTotalLimit', 'onSaveError'];

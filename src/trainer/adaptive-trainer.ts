@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { makeFolder } from '../common/write-durably.js';
 import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
@@ -14,7 +13,7 @@ import { checkWindow } from './batches/check-window.js';
 import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { noRows, onePass } from './batches/one-pass.js';
-import { trainBatches } from './batches/train-batches.js';
+import { microBatchCounts, trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
@@ -25,7 +24,7 @@ import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
 import { startEvent } from './start-event.js';
 import { prepareEngine } from './step/prepare-engine.js';
-import { planRun } from './step/run-plan.js';
+import { noPlan, planRun } from './step/run-plan.js';
 import { runPrecision } from './step/run-precision.js';
 import { runWarnings } from './step/run-warnings.js';
 import { takeStep, type MicroBatchPlace, type MicroBatchReport, type StepReport } from './step/take-step.js';
@@ -58,6 +57,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   private checkpoints: Checkpoints;
   private readonly options: AdaptiveTrainerOptions;
   private run: Run;
+  private savedStep: number | undefined;
   private hashedRun: Promise<Fingerprint> | undefined;
 
   /**
@@ -75,7 +75,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.configWarnings = warnings;
     checkOptions(options, adaptiveLoss);
     this.checkpoints = this.newCheckpoints();
-    this.run = new Run(this, { totalSteps: 0, stepsPerEpoch: undefined });
+    this.run = new Run(this, noPlan);
   }
 
   /** α and β as they stand. */
@@ -91,7 +91,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   /**
    * Runs to the end of the last epoch or `maxSteps`.
    * @param options.resumeFromCheckpoint a checkpoint's folder, or true for the newest in outputDir; default: that of `args`
-   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, CHECKPOINT_INVALID, CHECKPOINT_MISMATCH, …
+   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, OUTPUT_DIR_USED, OUTPUT_DIR_BUSY, CHECKPOINT_INVALID,
+   * CHECKPOINT_MISMATCH, …
    */
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
     const started = performance.now();
@@ -102,6 +103,8 @@ export class AdaptiveTrainer extends TrainerEvents {
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
       while (!progress.isOver) await this.trainEpoch();
       await this.throwIfAborted();
+      // A longer run can go on from the end of this one.
+      if (args.saveStrategy !== 'no' && this.savedStep !== progress.step) await this.save();
       if (run.log.hasRecent) await this.emit(run.log.takeLog());
       const end = run.end(await this.saveFinalModel(), (performance.now() - started) / 1000);
       await this.emit(end);
@@ -113,6 +116,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       // The model can be trained again, however the run ended.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
       await this.endListening(failure);
+      await this.checkpoints.close();
     }
   }
 
@@ -192,7 +196,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { step } = this.progress;
     const evaluates = evalStrategy === 'steps' && this.options.evalDataset !== undefined;
     if (evaluates && step % evalSteps === 0) await this.evaluate();
-    if (saveStrategy === 'steps' && step % saveSteps === 0) await this.saveCheckpoint();
+    if (saveStrategy === 'steps' && step % saveSteps === 0) await this.save();
   }
 
   /** Loss, accuracy and token shares on any rows. Moves nothing. */
@@ -212,6 +216,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   protected async saveFinalModel(): Promise<string> {
     const { outputDir } = this.options;
     if (outputDir === undefined) return '';
+    await this.checkpoints.checkLock();
     const path = join(outputDir, 'final_model');
     await this.saveModel(path, { dtype: this.args.saveDtype });
     await this.emit({ type: 'save', step: this.progress.step, path });
@@ -225,25 +230,34 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   private async prepare(resumeFrom: boolean | string | null): Promise<void> {
     const { args, precision, configWarnings, model } = this;
-    const { outputDir, trainDataset, datasetReport } = this.options;
-    if (outputDir !== undefined) await makeFolder(outputDir);
-    const plan = planRun(isRowArray(trainDataset) ? trainDataset : undefined, args);
+    const { outputDir, trainDataset, evalDataset, datasetReport } = this.options;
+    const rows = isRowArray(trainDataset) ? trainDataset : undefined;
+    const plan = planRun(rows, args);
     this.run = new Run(this, plan);
+    this.checkpoints = this.newCheckpoints();
+    this.savedStep = undefined;
+    await this.checkpoints.open(resumeFrom);
     await checkAllRows(this.options, args, this.progress);
     const engine = await prepareEngine(model, trainDataset, args, precision);
-    this.checkpoints = this.newCheckpoints();
-    const state = await this.checkpoints.resume(resumeFrom, () => this.fingerprint());
-    this.run = new Run(this, plan, state);
+    const state = await this.checkpoints.resume(
+      () => this.fingerprint(),
+      this.hasOwnOrder ? undefined : rows?.length,
+    );
+    this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
-    await this.emit(startEvent(this.options, this, this.progress, engine));
+    await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
-    for (const warning of runWarnings(args, precision, outputDir, plan.totalSteps)) await this.emit(warning);
+    const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;
+    const facts = { outputDir, progress: this.progress, hasEvalDataset: evalDataset !== undefined };
+    for (const warning of runWarnings(args, precision, { ...facts, hasOwnSchedule }))
+      await this.emit(warning);
   }
 
   /** What is left of the pass over the rows that the run is in. */
   private async trainEpoch(): Promise<void> {
     const { args, progress } = this;
     const { trainDataset, evalDataset } = this.options;
+    let isWhole = true;
     for await (const window of this.windowsLeft()) {
       await this.throwIfAborted();
       checkWindow(window, progress.step + 1, this.model);
@@ -251,15 +265,17 @@ export class AdaptiveTrainer extends TrainerEvents {
       const events = await this.run.step(window, rate, () => this.trainStep(window, rate));
       for (const event of events) await this.emit(event);
       await this.afterStep();
-      if (progress.isOver) break;
+      if (!progress.isOver) continue;
+      isWhole = progress.position.windowsDone === this.windowsOfEpoch();
+      break;
     }
     const { epochIndex, windowsDone } = progress.position;
     if (windowsDone === 0) throw noRows(trainDataset, 'trainDataset', `epoch ${epochIndex}`);
     if (progress.wasStopped) return;
-    // Only its end would tell how long a pass over a stream is.
-    if (isRowArray(trainDataset) || !progress.isOver) progress.endEpoch();
+    // The rest of an epoch that was cut short is left for a longer run.
+    if (isWhole) progress.endEpoch();
     if (args.evalStrategy === 'epoch' && evalDataset !== undefined) await this.evaluate();
-    if (args.saveStrategy === 'epoch') await this.saveCheckpoint();
+    if (args.saveStrategy === 'epoch') await this.save();
   }
 
   /** What is still to be done of the epoch, one optimizer step after the other. */
@@ -267,19 +283,37 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { epochIndex: epoch, windowsDone } = this.progress.position;
     const { trainDataset: rows } = this.options;
     const perStep = this.args.gradientAccumulationSteps;
-    if (isRowArray(rows) && this.trainBatches === AdaptiveTrainer.prototype.trainBatches) {
-      const cursor = { epoch, position: windowsDone * perStep };
+    if (isRowArray(rows) && !this.hasOwnOrder) {
+      const cursor = { epoch, rowsPassed: this.progress.rowsPassed, position: windowsDone * perStep };
       return yield* chunked(trainBatches(rows, this.args, cursor), perStep);
     }
     // A stream, or another order, can only be read from its beginning: the windows before the checkpoint are skipped.
     yield* skipped(windowsDone, chunked(this.trainBatches(epoch), perStep));
   }
 
+  /** undefined where only going through the rows would tell. */
+  private windowsOfEpoch(): number | undefined {
+    const { trainDataset } = this.options;
+    if (!isRowArray(trainDataset) || this.hasOwnOrder) return undefined;
+    const { position, rowsPassed } = this.progress;
+    const [count] = microBatchCounts(trainDataset, this.args, 1, { ...position, rows: rowsPassed });
+    return Math.ceil(count! / this.args.gradientAccumulationSteps);
+  }
+
+  private get hasOwnOrder(): boolean {
+    return this.trainBatches !== AdaptiveTrainer.prototype.trainBatches;
+  }
+
   private async throwIfAborted(): Promise<void> {
     const { signal } = this.options;
     if (!signal?.aborted) return;
-    const checkpoint = this.progress.step > 0 ? await this.saveCheckpoint() : undefined;
+    const checkpoint = this.progress.step > 0 ? await this.save() : undefined;
     throw this.run.aborted(signal.reason, checkpoint);
+  }
+
+  private async save(): Promise<string | undefined> {
+    this.savedStep = this.progress.step;
+    return this.saveCheckpoint();
   }
 
   private newCheckpoints(): Checkpoints {

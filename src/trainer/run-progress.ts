@@ -1,4 +1,4 @@
-import type { RunPlan } from './step/run-plan.js';
+import type { BatchesSince, RunPlan } from './step/run-plan.js';
 
 /** Where a run stands. Survives JSON. */
 export interface RunPosition {
@@ -15,11 +15,10 @@ export interface RunPosition {
 export class RunProgress {
   readonly totalSteps: number;
   readonly position: RunPosition;
-  private readonly stepsPerEpoch: number | undefined;
   private isStopped = false;
 
   constructor(
-    plan: RunPlan,
+    private readonly plan: RunPlan,
     { step, epochIndex, windowsDone, windowsPerPass }: RunPosition = {
       step: 0,
       epochIndex: 0,
@@ -28,7 +27,6 @@ export class RunProgress {
   ) {
     this.position = { step, epochIndex, windowsDone, windowsPerPass };
     this.totalSteps = plan.totalSteps;
-    this.stepsPerEpoch = plan.stepsPerEpoch;
   }
 
   get step(): number {
@@ -40,7 +38,7 @@ export class RunProgress {
    * `totalSteps` is taken for it, as in the Hugging Face Trainer.
    */
   get epoch(): number {
-    if (this.stepsPerEpoch !== undefined) return this.step / this.stepsPerEpoch;
+    if (this.plan.stepsPerEpoch !== undefined) return this.epochAt(this.step);
     const { epochIndex, windowsDone, windowsPerPass = this.totalSteps } = this.position;
     return epochIndex + (windowsDone === 0 ? 0 : Math.min(1, windowsDone / windowsPerPass));
   }
@@ -52,7 +50,17 @@ export class RunProgress {
 
   /** Passes that the whole run will make; 1 for a stream. */
   get plannedEpochs(): number {
-    return this.stepsPerEpoch === undefined ? 1 : this.totalSteps / this.stepsPerEpoch;
+    return this.plan.stepsPerEpoch === undefined ? 1 : this.epochAt(this.totalSteps);
+  }
+
+  /** Where the batches began to be as they are. */
+  get since(): BatchesSince {
+    return this.plan.since;
+  }
+
+  /** Rows of this epoch that came before, in other batches. */
+  get rowsPassed(): number {
+    return this.since.epochIndex === this.position.epochIndex ? this.since.rows : 0;
   }
 
   get stepsLeft(): number {
@@ -81,5 +89,10 @@ export class RunProgress {
     this.position.epochIndex++;
     this.position.windowsPerPass = this.position.windowsDone;
     this.position.windowsDone = 0;
+  }
+
+  private epochAt(step: number): number {
+    const { stepsPerEpoch, since, epochsBefore } = this.plan;
+    return stepsPerEpoch === undefined ? 0 : epochsBefore + (step - since.step) / stepsPerEpoch;
   }
 }

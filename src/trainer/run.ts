@@ -48,9 +48,10 @@ export class Run {
   }
 
   /** What a checkpoint keeps of it. */
-  get state(): Omit<RunState, 'history' | 'best' | 'optimizer' | 'fingerprint'> {
+  get state(): Omit<RunState, 'runId' | 'history' | 'best' | 'optimizer' | 'fingerprint'> {
     const { adaptiveState, progress, log, guard } = this;
-    return { ...progress.position, adaptiveState, log: log.state, guard: guard.state };
+    const { position, since } = progress;
+    return { ...position, since, adaptiveState, log: log.state, guard: guard.state };
   }
 
   /** The configured loss, with the confidence that the curriculum is at. */

@@ -13,7 +13,7 @@ export function startEvent(
   options: AdaptiveTrainerOptions,
   { args, adaptiveLoss }: { args: TrainingConfig; adaptiveLoss: AdaptiveLossConfig },
   { totalSteps: steps, plannedEpochs: epochs }: RunProgress,
-  engine: EngineReport,
+  facts: EngineReport & Pick<StartEvent, 'runId' | 'resumedFrom'>,
 ): StartEvent {
   const { trainDataset, evalDataset, outputDir = '', model, config } = options;
   const whole = {
@@ -33,7 +33,7 @@ export function startEvent(
     steps,
     epochs,
     ...countRows(trainDataset, evalDataset),
-    ...engine,
+    ...facts,
   };
 }
 

@@ -51,6 +51,7 @@ const ownDefaults = {
   momentum: 0,
   on_non_finite: 'stop',
   on_save_error: 'continue',
+  overwrite_output_dir: false,
   shuffle: true,
   max_tokens_per_batch: null,
   mixing: 'concat',

@@ -35,7 +35,10 @@ const environment = () => ({
 const config = (): TrainAdaptivelyOptions => ({
   ...{ modelName: 'me/seed', outputDir: join(test.folder, 'out'), datasetsConfig: { ideas: ['me/sums'] } },
   ...{ huggingfaceRepo: 'me/tuned', uploadConfig: { isPrivateRepo: true } },
-  trainingConfig: { maxSteps: 2, batchSize: 2, gradientAccumulationSteps: 1, fp16: false, useWandb: false },
+  trainingConfig: {
+    ...{ maxSteps: 2, batchSize: 2, gradientAccumulationSteps: 1, warmupSteps: 0, fp16: false },
+    useWandb: false,
+  },
 });
 
 /** All bytes of all files below a folder. */

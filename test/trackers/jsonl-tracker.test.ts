@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -27,23 +27,71 @@ describe('JsonlTracker', () => {
     await tracker.close();
     const lines = await linesOf(path.join(folder, 'new', 'out', 'metrics.jsonl'));
     expect(lines.pop()).toBe('');
-    const read = lines.map((line) => JSON.parse(line) as { time: string; type: string; step?: number });
+    const read = lines.map(
+      (line) => JSON.parse(line) as { time: string; run: string; type: string; step?: number },
+    );
     expect(read.map(({ type }) => type)).toEqual(['start', ...Array<string>(20).fill('step'), 'end']);
     expect(read[5]!.step).toBe(5);
-    const { time, ...event } = read[1]!;
+    const { time, run, ...event } = read[1]!;
     expect(event).toEqual(events.step(1));
+    expect(run).toBe(events.start.runId);
     expect(Date.now() - Date.parse(time)).toBeLessThan(60_000);
   });
 
   it('appends to an earlier run, also to one that was killed inside a line', async () => {
     const file = path.join(folder, 'metrics.jsonl');
-    await writeFile(file, '{"type":"start"}\n{"type":"st');
+    // Half of a line that is longer than what is read at once.
+    await writeFile(file, `{"type":"start"}\n{"type":"st${'.'.repeat(200_000)}`);
     const tracker = new JsonlTracker(folder);
     tracker.onEvent(events.start);
     await tracker.close();
     const lines = await linesOf(file);
-    expect(lines.slice(0, 2)).toEqual(['{"type":"start"}', '{"type":"st']);
-    expect(JSON.parse(lines[2]!)).toMatchObject({ type: 'start', steps: 40 });
+    expect(lines[0]).toBe('{"type":"start"}');
+    expect(JSON.parse(lines[1]!)).toMatchObject({ type: 'start', steps: 40 });
+    expect(lines.slice(2)).toEqual(['']);
+  });
+
+  it('names the run in every line, also in those before its start', async () => {
+    const tracker = new JsonlTracker(folder);
+    tracker.onEvent({ type: 'warning', code: 'EARLY', message: 'before the start' });
+    tracker.onEvent(events.start);
+    tracker.onEvent(events.step(1));
+    await tracker.close();
+    const lines = (await linesOf(tracker.file)).slice(0, -1);
+    expect(lines.map((line) => (JSON.parse(line) as { run: string }).run)).toEqual(
+      Array(3).fill(events.start.runId),
+    );
+  });
+
+  it('takes out what a resumed run reports again, and nothing else', async () => {
+    const other = new JsonlTracker(folder);
+    other.onEvent({ ...events.start, runId: 'another' });
+    other.onEvent(events.step(9));
+    await other.close();
+    const killed = new JsonlTracker(folder);
+    killed.onEvent(events.start);
+    killed.onEvent(events.step(4));
+    killed.onEvent({ type: 'save', step: 4, path: 'out/checkpoint-4' });
+    killed.onEvent({ ...events.evaluate, step: 4 });
+    killed.onEvent(events.step(5));
+    killed.onEvent({ type: 'warning', code: 'STEP_SKIPPED', message: 'no number', step: 6 });
+    await killed.close();
+    await appendFile(killed.file, '{"time":"2026-01-31T09:30:00.000Z","ru');
+    const resumed = new JsonlTracker(folder);
+    const { runId } = events.start;
+    resumed.onEvent({ ...events.start, resumedFrom: { path: 'out/checkpoint-4', step: 4, runId } });
+    resumed.onEvent(events.step(5));
+    resumed.onEvent(events.end);
+    await resumed.close();
+    const entries = (await linesOf(killed.file))
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as { run: string; type: string; step?: number });
+    const [mine, others] = [runId, 'another'].map((id) =>
+      entries.filter(({ run }) => run === id).map(({ type, step = 0 }) => `${type} ${step}`),
+    );
+    expect(others).toEqual(['start 0', 'step 9']);
+    expect(mine).toEqual(['start 0', 'step 4', 'save 4', 'start 0', 'step 5', 'end 0']);
+    expect(entries).toHaveLength(8);
   });
 
   it('writes an event as it was when it came', async () => {

@@ -5,6 +5,7 @@ import type { EndEvent, LogEvent, StepEvent, TrainingEvent } from '../../src/eve
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { TrainingRows } from '../../src/trainer/batches/training-rows.js';
 import { RunProgress } from '../../src/trainer/run-progress.js';
+import { noPlan } from '../../src/trainer/step/run-plan.js';
 import { StepLog } from '../../src/trainer/step/step-log.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
@@ -170,7 +171,7 @@ describe('the best checkpoint', () => {
 
 describe('progress', () => {
   it('counts steps, epochs and what is left', () => {
-    const progress = new RunProgress({ totalSteps: 7, stepsPerEpoch: 4 });
+    const progress = new RunProgress({ ...noPlan, totalSteps: 7, stepsPerEpoch: 4 });
     expect([progress.step, progress.epoch, progress.plannedEpochs, progress.stepsLeft]).toEqual([
       0, 0, 1.75, 7,
     ]);
@@ -183,7 +184,7 @@ describe('progress', () => {
     expect(progress.isOver).toBe(false);
     progress.endStep();
     expect([progress.isOver, progress.wasStopped]).toEqual([true, false]);
-    const stopped = new RunProgress({ totalSteps: 7, stepsPerEpoch: 4 });
+    const stopped = new RunProgress({ ...noPlan, totalSteps: 7, stepsPerEpoch: 4 });
     stopped.stop();
     expect([stopped.isOver, stopped.wasStopped]).toEqual([true, true]);
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import { JsonlTracker } from '../../src/trackers/jsonl-tracker.js';
 
 const [outputDir, lossesFile] = process.argv.slice(2) as [string, string];
 const dir = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
@@ -27,6 +28,7 @@ const trainer = new AdaptiveTrainer({
     },
     resumeFromCheckpoint: true,
   },
+  trackers: [new JsonlTracker(outputDir)],
   callbacks: [
     {
       onStepEnd({ step, loss, gradNorm, alpha, beta }) {

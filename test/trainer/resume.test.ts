@@ -64,6 +64,18 @@ function readLosses(path: string): Map<number, string> {
   return steps;
 }
 
+/** The steps and evaluations that metrics.jsonl tells of the last run in it. Every line of it is whole. */
+function readMetrics(outputDir: string): { type: string; step: number; loss: number }[] {
+  const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+  const entries = lines.map(
+    (line) => JSON.parse(line) as { run: string; type: string; step: number; loss: number },
+  );
+  const last = entries.at(-1)!.run;
+  return entries
+    .filter(({ run, type }) => run === last && ['step', 'log', 'evaluate'].includes(type))
+    .map(({ type, step, loss }) => ({ type, step, loss }));
+}
+
 describe('resuming', () => {
   it('is exact to the byte after kill -9 at 20 random moments', { timeout: 400_000 }, async () => {
     const [whole, broken] = [tempDir(), tempDir()];
@@ -87,6 +99,9 @@ describe('resuming', () => {
       const [a, b] = [whole, broken].map((folder) => readFileSync(join(folder, 'out', file)));
       expect(a!.equals(b!), file).toBe(true);
     }
+    // What was killed before its first checkpoint was another run; of the last one each step is told once.
+    const [told, toldAtOnce] = [broken, whole].map((folder) => readMetrics(join(folder, 'out')));
+    expect(told).toEqual(toldAtOnce);
   });
 
   const args: NonNullable<AdaptiveTrainerOptions['args']> = {
@@ -145,10 +160,12 @@ describe('resuming', () => {
   it('names what is not the same as in the run that was saved', async () => {
     const out = tempDir();
     await train(out);
-    const changed = { args: { ...args, batchSize: 2 }, trainDataset: rows.slice(1) };
+    const changed = { args: { ...args, seed: 2 }, trainDataset: rows.slice(1) };
     const error = await train(out, changed, true).catch((caught: unknown) => caught);
     expect(AdaptiveTrainerError.isInstance(error, 'CHECKPOINT_MISMATCH')).toBe(true);
-    expect((error as Error).message).toMatch(/trainDataset .*args\.batchSize \(4 in the checkpoint, 2 now\)/);
+    expect((error as Error).message).toMatch(
+      /trainDataset\.content .*args\.seed \(42 in the checkpoint, 2 now\)/,
+    );
   });
 
   it('begins anew, and says so, when there is nothing to resume', async () => {

@@ -182,7 +182,8 @@ describe('checkpoints', () => {
     mkdirSync(join(outputDir, 'checkpoint-3'));
     writeFileSync(join(outputDir, 'checkpoint-3', 'model.safetensors'), 'half');
     writeFileSync(join(outputDir, 'checkpoint-3.tmp', 'model.safetensors'), 'half');
-    await trainRun(dir, { trainDataset, outputDir, args: { saveStrategy: 'steps', saveSteps: 3 } });
+    const args = { saveStrategy: 'steps', saveSteps: 3, overwriteOutputDir: true } as const;
+    await trainRun(dir, { trainDataset, outputDir, args });
     await logitsOf(join(outputDir, 'checkpoint-3'));
     expect(readdirSync(outputDir)).not.toContain('checkpoint-3.tmp');
   });

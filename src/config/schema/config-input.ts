@@ -202,6 +202,11 @@ export interface TrainingConfigInput {
    * Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not.
    */
   resumeFromCheckpoint?: boolean | string | null | undefined;
+  /**
+   * What becomes of another run in the output folder: false (default) refuses to begin; true deletes its checkpoints
+   * and, at the end, replaces its final model. With `resumeFromCheckpoint` what is gone on from stays.
+   */
+  overwriteOutputDir?: boolean | undefined;
   /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */
   onSaveError?: 'continue' | 'stop' | undefined;
   /** Where to compute: `cpu`, `cuda`, `cuda:1`…, or `auto` (default) for the best there is. */

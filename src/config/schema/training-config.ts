@@ -168,6 +168,11 @@ export const trainingConfigSchema = z.object({
     .union([z.boolean(), field.text()], { error: 'a path, true, false or null' })
     .nullable()
     .default(null),
+  /**
+   * What becomes of another run in the output folder: false (default) refuses to begin; true deletes its checkpoints and, at
+   * the end, replaces its final model. With `resumeFromCheckpoint` what is gone on from stays.
+   */
+  overwriteOutputDir: field.flag().default(false),
   /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */
   onSaveError: field.oneOf('continue', 'stop').default('continue'),
 

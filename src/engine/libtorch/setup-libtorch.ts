@@ -40,7 +40,10 @@ export async function setupLibtorch(options: SetupOptions = {}): Promise<Libtorc
     return present;
   }
   await mkdir(path.dirname(root), { recursive: true });
-  return withLock(`${root}.lock`, onProgress, async (waited) => {
+  const lock = `${root}.lock`;
+  const onWait = () =>
+    onProgress({ phase: 'wait', message: `Another process is fetching libtorch; waiting (${lock}).` });
+  return withLock(lock, { onWait }, async (waited) => {
     // Whoever held the lock has fetched what is wanted here.
     const meanwhile = options.force && !waited ? undefined : usable(root, env);
     if (meanwhile) {

@@ -42,16 +42,12 @@ export async function downloadBlob(download: BlobDownload): Promise<string> {
   const partial = `${blob}.incomplete`;
   await mkdir(blobs, { recursive: true });
   if ((await sizeOf(blob)) !== file.size) {
-    await withLock(
-      `${partial}.lock`,
-      () => {},
-      async () => {
-        // Another process may have brought it while this one waited.
-        if ((await sizeOf(blob)) === file.size) return;
-        await fetchWhole(download, partial);
-        await rename(partial, blob);
-      },
-    );
+    await withLock(`${partial}.lock`, {}, async () => {
+      // Another process may have brought it while this one waited.
+      if ((await sizeOf(blob)) === file.size) return;
+      await fetchWhole(download, partial);
+      await rename(partial, blob);
+    });
   }
   download.onReceived(file.size);
   return blob;

@@ -17,19 +17,22 @@ export type BatchSettings = Pick<
  *
  * @param lengthAt tokens of a row
  * @param epoch from 0
+ * @param rowsPassed so many of the first rows of that order are left out
  */
 export function planBatches(
   count: number,
   lengthAt: (index: number) => number,
   settings: BatchSettings,
   epoch: number,
+  rowsPassed = 0,
 ): Generator<number[]> {
   const { shuffle, seed, maxTokensPerBatch } = settings;
   const order = shuffle ? shuffledIndices(count, (seed + epoch) >>> 0) : undefined;
-  const at = (position: number) => order?.[position] ?? position;
-  if (maxTokensPerBatch === null) return bySize(count, at, lengthAt, settings);
-  if (!shuffle) return inTurn(count, lengthAt, maxTokensPerBatch);
-  return packed(count, at, lengthAt, maxTokensPerBatch, settings.gradientAccumulationSteps);
+  const left = count - rowsPassed;
+  const at = (position: number) => order?.[rowsPassed + position] ?? rowsPassed + position;
+  if (maxTokensPerBatch === null) return bySize(left, at, lengthAt, settings);
+  if (!shuffle) return inTurn(left, at, lengthAt, maxTokensPerBatch);
+  return packed(left, at, lengthAt, maxTokensPerBatch, settings.gradientAccumulationSteps);
 }
 
 function* bySize(
@@ -62,10 +65,16 @@ function dealt(rows: number[], batchSize: number, lengthAt: (index: number) => n
 }
 
 /** Fills one micro-batch after the other in the order of the rows. */
-function* inTurn(count: number, lengthAt: (index: number) => number, most: number): Generator<number[]> {
+function* inTurn(
+  count: number,
+  at: (position: number) => number,
+  lengthAt: (index: number) => number,
+  most: number,
+): Generator<number[]> {
   let batch: number[] = [];
   let tokens = 0;
-  for (let row = 0; row < count; row++) {
+  for (let position = 0; position < count; position++) {
+    const row = at(position);
     const length = lengthAt(row);
     if (batch.length > 0 && tokens + length > most) {
       yield batch;

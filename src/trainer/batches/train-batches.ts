@@ -7,7 +7,9 @@ import { rememberRowNumber } from './row-number.js';
 export interface BatchCursor {
   /** From 0. */
   epoch: number;
-  /** Micro-batches of this epoch that came before. */
+  /** Rows of this epoch's order that came before, in batches of another size. Default 0. */
+  rowsPassed?: number;
+  /** Micro-batches of this epoch that came after those. */
   position: number;
 }
 
@@ -18,26 +20,33 @@ export interface BatchCursor {
 export function* trainBatches(
   rows: readonly TrainingRow[],
   settings: BatchSettings,
-  { epoch, position }: BatchCursor,
+  { epoch, rowsPassed, position }: BatchCursor,
 ): Generator<TrainingRow[]> {
   let index = 0;
-  for (const batch of planBatches(rows.length, (row) => rowLength(rows, row), settings, epoch)) {
+  const lengthAt = (row: number) => rowLength(rows, row);
+  for (const batch of planBatches(rows.length, lengthAt, settings, epoch, rowsPassed)) {
     if (index++ >= position) yield batch.map((row) => rememberRowNumber(rows[row] as TrainingRow, row));
   }
 }
 
-/** How many micro-batches each epoch has, from the first on. They differ by a few where `maxTokensPerBatch` packs them. */
+/**
+ * How many micro-batches each epoch has. They differ by a few where `maxTokensPerBatch` packs them.
+ * @param from the first epoch, and how many of its rows are left out. Default: the first, and none
+ */
 export function microBatchCounts(
   rows: readonly TrainingRow[],
   settings: BatchSettings,
   epochs: number,
+  from: { epochIndex: number; rows: number } = { epochIndex: 0, rows: 0 },
 ): number[] {
-  if (settings.maxTokensPerBatch === null) {
-    return new Array<number>(epochs).fill(Math.ceil(rows.length / settings.batchSize));
-  }
+  const passedIn = (epoch: number) => (epoch === 0 ? from.rows : 0);
   return Array.from({ length: epochs }, (_, epoch) => {
+    if (settings.maxTokensPerBatch === null)
+      return Math.ceil((rows.length - passedIn(epoch)) / settings.batchSize);
+    const lengthAt = (row: number) => rowLength(rows, row);
+    const batches = planBatches(rows.length, lengthAt, settings, from.epochIndex + epoch, passedIn(epoch));
     let count = 0;
-    for (const _batch of planBatches(rows.length, (row) => rowLength(rows, row), settings, epoch)) count++;
+    for (const _batch of batches) count++;
     return count;
   });
 }

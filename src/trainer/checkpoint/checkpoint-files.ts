@@ -9,14 +9,24 @@ import { sync, writeDurably } from '../../common/write-durably.js';
 /** Lists the other files of a checkpoint with size and SHA-256. It is written last: without it there is no checkpoint. */
 const manifestName = 'checkpoint.json';
 
-interface Manifest {
+/** What wrote a checkpoint, and when in its run. */
+export interface CheckpointOrigin {
+  runId: string;
+  /** Optimizer steps done. */
+  step: number;
+}
+
+interface Manifest extends Partial<CheckpointOrigin> {
   version: 1;
+  /** ISO 8601. */
+  savedAt?: string;
   files: Record<string, { bytes: number; sha256: string }>;
 }
 
 /** Seals a folder whose files are all written, after each of them is on the disk. */
-export async function sealCheckpoint(dir: string): Promise<void> {
-  const manifest: Manifest = { version: 1, files: {} };
+export async function sealCheckpoint(dir: string, { runId, step }: CheckpointOrigin): Promise<void> {
+  const savedAt = new Date().toISOString();
+  const manifest: Manifest = { version: 1, runId, step, savedAt, files: {} };
   for (const name of (await readdir(dir)).sort()) {
     await sync(join(dir, name));
     manifest.files[name] = {
@@ -31,9 +41,10 @@ export async function sealCheckpoint(dir: string): Promise<void> {
 
 /**
  * Checks a sealed folder against its list.
+ * @returns the list
  * @throws AdaptiveTrainerError CHECKPOINT_INVALID naming every file that is missing, cut short or changed
  */
-export async function verifyCheckpoint(dir: string): Promise<void> {
+export async function verifyCheckpoint(dir: string): Promise<Manifest> {
   const manifest = await readManifest(dir);
   const faults: string[] = [];
   for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
@@ -47,9 +58,14 @@ export async function verifyCheckpoint(dir: string): Promise<void> {
     else if ((await hashFile(path)) !== sha256) faults.push(`${name} has changed since it was written`);
   }
   if (faults.length > 0) throw invalid(dir, `a whole checkpoint`, faults.join(', '));
+  return manifest;
 }
 
-async function readManifest(dir: string): Promise<Manifest> {
+/**
+ * The list of a sealed folder, of which nothing is checked.
+ * @throws AdaptiveTrainerError CHECKPOINT_INVALID
+ */
+export async function readManifest(dir: string): Promise<Manifest> {
   const path = join(dir, manifestName);
   try {
     const manifest = JSON.parse(await readFile(path, 'utf8')) as Manifest;

@@ -3,74 +3,129 @@ import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../../config
 import type { TrainingRow } from '../../events/training-row.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import { optimizerRequest } from '../step/optimizer-request.js';
+import { baseFingerprint } from './base-fingerprint.js';
+import { effects, type Effect } from './effects.js';
 import { hashRows } from './hash-rows.js';
 import type { Fingerprint } from './run-state.js';
 
-/** Settings that decide what every later step does. */
-const trainingKeys = [
-  ...(['batchSize', 'maxTokensPerBatch', 'gradientAccumulationSteps', 'seed', 'shuffle'] as const),
-  ...(['numEpochs', 'maxSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs'] as const),
-  ...(['warmupSteps', 'minLrRate', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon'] as const),
-  ...(['maxGradNorm', 'optimizer', 'momentum'] as const),
-] satisfies (keyof TrainingConfig)[];
+/** Longer values are compared, and shown, as a hash. */
+const longestValue = 60;
 
-const lossKeys = [
-  ...(['loss', 'topK', 'initialConfidence', 'finalConfidence', 'curriculumEpochs'] as const),
-] satisfies (keyof AdaptiveLossConfig)[];
+/** The groups of settings, under the names that messages give them. */
+const groups = {
+  args: effects.trainingConfig,
+  adaptiveLoss: effects.adaptiveLossConfig,
+  adapter: effects.peftConfig,
+} satisfies Record<string, Record<string, Effect>>;
 
-/** `rows`: undefined for a stream, which cannot be compared. */
+/**
+ * What is compared when a run is gone on with, each part under its own name. No path is in it: a model and a run may move.
+ * @param rows undefined for a stream, which cannot be compared
+ */
 export async function fingerprint(
   model: CausalLM,
   rows: readonly TrainingRow[] | undefined,
   args: TrainingConfig,
   precision: Precision,
-  loss: AdaptiveLossConfig,
+  adaptiveLoss: AdaptiveLossConfig,
 ): Promise<Fingerprint> {
-  const settings = trainingKeys.map((key) => [`args.${key}`, plain(args[key])] as const);
+  const { adapter, decoder, dir, parameters } = model;
   return {
-    // Shapes, and what is computed with them: a checkpoint brings its weights, but not the rope of its model.
-    model: hashText(JSON.stringify([model.parameters, model.decoder, model.adapter])),
-    trainDataset: rows === undefined ? null : await hashRows(rows),
-    ...Object.fromEntries(settings),
+    // What is computed with the weights: a checkpoint brings these, but not the rope of its model.
+    ...named('model', decoder),
+    'model.parameters': short(parameters),
+    // The frozen weights are in no checkpoint.
+    ...(adapter && { 'base.weights': hashed((await baseFingerprint(dir)) ?? 'none') }),
+    ...(adapter && { 'adapter.weights': short(adapter.trainable) }),
+    ...(adapter && settings('adapter', adapter.config)),
+    'trainDataset.rows': rows?.length ?? null,
+    'trainDataset.content': rows === undefined ? null : hashed(await hashRows(rows)),
     // What is really computed in: fp16 and bf16 leave that to the machine.
-    'args.precision': precision,
-    ...Object.fromEntries(lossKeys.map((key) => [`adaptiveLoss.${key}`, loss[key]] as const)),
+    ...settings('args', { ...args, precision, optimizer: optimizerForm(args) }),
+    ...settings('adaptiveLoss', adaptiveLoss),
   };
+}
+
+/** A part that is not as in the checkpoint. */
+export interface Difference {
+  key: string;
+  effect: Effect;
+  /** Its name with both values. */
+  text: string;
 }
 
 /**
  * Compares the run that is to go on with the one that was saved.
- * @throws AdaptiveTrainerError CHECKPOINT_MISMATCH naming everything that differs
+ * @returns what differs and may
+ * @throws AdaptiveTrainerError CHECKPOINT_MISMATCH naming everything that must not differ
  */
-export function checkFingerprint(saved: Fingerprint, now: Fingerprint, path: string): void {
+export function compareFingerprints(saved: Fingerprint, now: Fingerprint, path: string): Difference[] {
   const differences = Object.keys({ ...saved, ...now })
     .filter((key) => saved[key] !== now[key])
-    .map((key) => `${key} (${shown(key, saved[key])} in the checkpoint, ${shown(key, now[key])} now)`);
-  if (differences.length === 0) return;
-  const mend =
-    saved['args.precision'] === now['args.precision']
-      ? ''
-      : `precision: '${saved['args.precision']}' computes as the checkpoint did, on any machine. `;
-  throw new AdaptiveTrainerError(
+    // A setting that the library did not have then is now at what it did then.
+    .filter((key) => !isSetting(key) || (key in saved && key in now))
+    .map((key) => ({
+      ...{ key, effect: effectOf(key) },
+      text: `${key} (${String(saved[key] ?? 'none')} in the checkpoint, ${String(now[key] ?? 'none')} now)`,
+    }));
+  const refused = differences.filter(({ effect }) => effect === 'past');
+  if (refused.length > 0) throw mismatch(path, refused);
+  return differences;
+}
+
+/** @param refused what cannot be gone on with */
+export function mismatch(
+  path: string,
+  refused: readonly Pick<Difference, 'text'>[],
+  hint = '',
+): AdaptiveTrainerError {
+  const differences = refused.map(({ text }) => text);
+  return new AdaptiveTrainerError(
     'CHECKPOINT_MISMATCH',
     `Expected the run that ${path} was saved from, but these differ: ${differences.join(', ')}. ` +
-      mend +
-      'Set them back to go on, or start anew without resumeFromCheckpoint.',
+      `Set them back to go on, or start anew without resumeFromCheckpoint.${hint}`,
     { details: { path, differences } },
   );
 }
 
-const hashed = new Set(['model', 'trainDataset']);
-
-function shown(key: string, value: unknown): string {
-  return hashed.has(key) && typeof value === 'string' ? `#${value.slice(0, 8)}` : String(value ?? 'absent');
+/** Optimizers of the same form read each other's state. */
+function optimizerForm(args: TrainingConfig): string {
+  const { name, momentum } = optimizerRequest(args);
+  return momentum > 0 ? `${name} with momentum` : name;
 }
 
-/** A group of settings is compared as its JSON. */
-function plain(value: Fingerprint[string] | object): Fingerprint[string] {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+function settings(group: keyof typeof groups, values: object): Fingerprint {
+  const known: Record<string, Effect> = groups[group];
+  const compared = Object.entries(values).filter(([key]) => isCompared(known[key]));
+  return named(group, Object.fromEntries(compared));
 }
 
-function hashText(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function isCompared(effect: Effect | undefined): boolean {
+  return effect === 'past' || effect === 'order' || effect === 'future';
+}
+
+function isSetting(key: string): boolean {
+  return key.startsWith('args.') || key.startsWith('adaptiveLoss.');
+}
+
+function effectOf(key: string): Effect {
+  const [group, name] = key.split('.') as [string, string];
+  // Whatever is no setting is the model or the data.
+  return (groups as Record<string, Record<string, Effect>>)[group]?.[name] ?? 'past';
+}
+
+function named(group: string, values: object): Fingerprint {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [`${group}.${key}`, short(value)]));
+}
+
+/** A value that `===` compares. */
+function short(value: unknown): Fingerprint[string] {
+  if (typeof value !== 'object' || value === null) return (value ?? null) as Fingerprint[string];
+  const text = JSON.stringify(value);
+  return text.length > longestValue ? hashed(text) : text;
+}
+
+function hashed(text: string): string {
+  return `#${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }

@@ -1,24 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { OptimizerCounts } from '../../engine/addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { readSafetensorsHeader } from '../../model/files/safetensors-header.js';
-import { checkFingerprint } from './fingerprint.js';
-import type { Fingerprint, RunState } from './run-state.js';
+import type { RunState } from './run-state.js';
+
+/** The state of a run in a verified checkpoint, without weights and optimizer. */
+export async function readRunState(path: string): Promise<RunState> {
+  return JSON.parse(await readFile(join(path, 'run_state.json'), 'utf8')) as RunState;
+}
 
 /**
- * Puts model and optimizer back to where a verified checkpoint left them and returns the rest of the run's state.
- * The optimizer must have been created as for the first run.
- *
- * @throws AdaptiveTrainerError CHECKPOINT_MISMATCH before anything is changed
+ * Puts model and optimizer back to where a verified checkpoint left them. The optimizer must have been created, of the
+ * same form as for the first run.
  */
-export async function loadCheckpoint(path: string, model: CausalLM, now: Fingerprint): Promise<RunState> {
-  const state = JSON.parse(await readFile(join(path, 'run_state.json'), 'utf8')) as RunState;
-  checkFingerprint(state.fingerprint, now, path);
+export async function loadCheckpoint(path: string, model: CausalLM, saved: OptimizerCounts): Promise<void> {
   await model.restore(path);
   const optimizer = join(path, 'optimizer.safetensors');
   const { tensors } = await readSafetensorsHeader(optimizer);
-  await model.call((native) =>
-    native.loadOptimizer({ ...state.optimizer, files: [{ path: optimizer, tensors }] }),
-  );
-  return state;
+  await model.call((native) => native.loadOptimizer({ ...saved, files: [{ path: optimizer, tensors }] }));
 }

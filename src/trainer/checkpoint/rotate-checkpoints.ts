@@ -1,19 +1,22 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { checkpointSteps } from './find-checkpoint.js';
+import { storedCheckpoints } from '../output-dir/output-contents.js';
+import type { CheckpointOrigin } from './checkpoint-files.js';
 
-/** Deletes the oldest checkpoints so that at most `limit` are left (null: all), sparing that of step `best`. */
+/**
+ * Deletes a run's oldest checkpoints so that at most `limit` are left (null: all), sparing that of step `best`. Those of
+ * other runs are neither counted nor touched.
+ * @param newest what was just written: a resumed run needs it, so it stays even where the limit is one and another was best
+ */
 export async function rotateCheckpoints(
   outputDir: string,
   limit: number | null,
+  newest: CheckpointOrigin,
   best: number | undefined,
 ): Promise<void> {
   if (limit === null) return;
-  const steps = await checkpointSteps(outputDir);
-  const surplus = Math.max(0, steps.length - limit);
-  // The newest is what a resumed run needs, so it stays even where the limit is one and another was best.
-  const deletable = steps.slice(0, -1).filter((step) => step !== best);
-  for (const step of deletable.slice(0, surplus)) {
-    await rm(join(outputDir, `checkpoint-${step}`), { recursive: true, force: true });
-  }
+  const stored = await storedCheckpoints(outputDir);
+  const own = stored.filter(({ runId, step }) => runId === newest.runId && step <= newest.step);
+  const surplus = Math.max(0, own.length - limit);
+  const deletable = own.filter(({ step }) => step !== newest.step && step !== best);
+  for (const { path } of deletable.slice(0, surplus)) await rm(path, { recursive: true, force: true });
 }

@@ -1,9 +1,12 @@
 import type { AdaptiveState, OptimizerCounts } from '../../engine/addon.js';
+import type { BatchesSince } from '../step/run-plan.js';
 import type { NumberGuardState } from '../step/number-guard.js';
 import type { StepEvent, TokenStatistics } from '../../events/training-event.js';
 
 /** What a run has to know, besides weights and optimizer, to go on as if it had never stopped. */
 export interface RunState {
+  /** The run that it belongs to; those that go on from it in its folder are the same run. */
+  runId: string;
   /** Optimizer steps done. */
   step: number;
   optimizer: OptimizerCounts;
@@ -12,6 +15,7 @@ export interface RunState {
   windowsDone: number;
   /** Windows of the last pass over the rows that ended; absent in the first. */
   windowsPerPass?: number | undefined;
+  since: BatchesSince;
   adaptiveState: AdaptiveState;
   log: StepLogState;
   guard: NumberGuardState;
@@ -33,5 +37,5 @@ export interface StepLogState {
   statistics: TokenStatistics | undefined;
 }
 
-/** What must be the same for a run to be continued; each entry is compared on its own and named when it differs. */
+/** What a run is compared by when it is gone on with, part by part (see `fingerprint`). */
 export type Fingerprint = Record<string, string | number | boolean | null>;

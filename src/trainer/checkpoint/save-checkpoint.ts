@@ -34,16 +34,26 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
     await writeDurably(join(temporary, 'trainer_state.json'), (file) =>
       writeFile(file, content.trainerState),
     );
-    await sealCheckpoint(temporary);
+    const { runId, step } = content.state;
+    await sealCheckpoint(temporary, { runId, step });
     // The files are synced by now; their names, and then the folder's own, here.
     await sync(temporary);
-    await rm(path, { recursive: true, force: true });
-    await rename(temporary, path);
+    await moveInto(temporary, path);
     await sync(dirname(path));
   } catch (cause) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw ioError(path, cause);
   }
+}
+
+/** Puts a folder in the place of another, which is deleted only when the new one is there. */
+async function moveInto(from: string, to: string): Promise<void> {
+  const old = `${to}.old.tmp`;
+  await rename(to, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(from, to);
+  await rm(old, { recursive: true, force: true });
 }
 
 async function saveOptimizer(model: CausalLM, path: string): Promise<OptimizerCounts> {

@@ -1,14 +1,20 @@
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { WarningEvent } from '../../events/training-event.js';
+import type { RunProgress } from '../run-progress.js';
+
+interface Facts {
+  outputDir: string | undefined;
+  hasEvalDataset: boolean;
+  /** Whether a subclass has a schedule of its own. */
+  hasOwnSchedule: boolean;
+  progress: Pick<RunProgress, 'step' | 'totalSteps'>;
+}
 
 /** What the user of a run should know before its first step. */
-export function runWarnings(
-  args: TrainingConfig,
-  precision: Precision,
-  outputDir: string | undefined,
-  totalSteps: number,
-): WarningEvent[] {
+export function runWarnings(args: TrainingConfig, precision: Precision, facts: Facts): WarningEvent[] {
+  const { outputDir, hasEvalDataset, hasOwnSchedule, progress } = facts;
+  const { step, totalSteps } = progress;
   const warnings: WarningEvent[] = [];
   const warn = (code: string, message: string) => warnings.push({ type: 'warning', code, message });
   const flag = args.fp16 ? 'fp16' : 'bf16';
@@ -35,5 +41,32 @@ export function runWarnings(
   }
   if (outputDir === undefined && args.saveStrategy === 'steps' && totalSteps >= args.saveSteps)
     warn('NO_CHECKPOINTS', 'No checkpoints are written: the trainer was given no outputDir.');
+  if (step > 0 && step >= totalSteps) {
+    warn(
+      'NOTHING_LEFT_TO_TRAIN',
+      `The run goes on from step ${step} and ends after ${totalSteps}: nothing is left to train. Raise numEpochs or maxSteps to train further.`,
+    );
+  }
+  if (args.warmupSteps >= totalSteps && warmsUp(args) && !hasOwnSchedule) {
+    warn(
+      'WARMUP_LONGER_THAN_RUN',
+      `The learning rate rises for ${args.warmupSteps} steps (warmupSteps), but the run ends after ${totalSteps}: it never reaches ${args.learningRate}. Lower warmupSteps, or train for longer.`,
+    );
+  }
+  if (!hasEvalDataset && isEvaluationDue(args, totalSteps)) {
+    warn(
+      'NOTHING_TO_EVALUATE',
+      `Nothing will be evaluated: evalStrategy is ${JSON.stringify(args.evalStrategy)}${args.evalOnStart ? ' and evalOnStart true' : ''}, but there are no evaluation rows. Give some, or turn it off.`,
+    );
+  }
   return warnings;
+}
+
+function isEvaluationDue(args: TrainingConfig, totalSteps: number): boolean {
+  const { evalStrategy, evalSteps, evalOnStart } = args;
+  return evalOnStart || evalStrategy === 'epoch' || (evalStrategy === 'steps' && totalSteps >= evalSteps);
+}
+
+function warmsUp({ lrSchedulerType, warmupSteps, learningRate }: TrainingConfig): boolean {
+  return lrSchedulerType !== 'constant' && warmupSteps > 0 && learningRate > 0;
 }

@@ -21,6 +21,7 @@ export const events = {
   start: {
     type: 'start',
     runName: 'run',
+    runId: '20260131-093000-1f3a9c',
     outputDir: 'out',
     config: { trainingConfig: {}, adaptiveLossConfig: {} },
     versions: {
