@@ -15,7 +15,10 @@ import type { HubProgress } from './events/hub-progress.js';
 import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent } from './events/training-event.js';
 import { downloadDataset } from './hub/datasets/download-dataset.js';
+import { AdaptiveTrainerError } from './errors.js';
 import { CausalLM } from './model/causal-lm.js';
+import { checkModelFolder } from './model/check-model-folder.js';
+import { longestRow } from './model/longest-row.js';
 import { modelFolder } from './model/files/model-folder.js';
 import { stopAtEndOfTurn } from './model/generation/stop-at-end-of-turn.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
@@ -86,10 +89,20 @@ export async function trainAdaptively(
   let model: CausalLM | undefined;
   try {
     await checkOutputDir(config.outputDir, config.trainingConfig);
-    const modelDir = await modelFolder(config.modelName, hubOptions(view, signal));
+    const { ignoreDropout, fromScratch } = config.trainingConfig;
+    // What cannot be trained is told before anything large is fetched or read.
+    const onConfig = (dir: string) => checkModelFolder(dir, { ignoreDropout, needsWeights: false });
+    const modelDir = await modelFolder(config.modelName, { ...hubOptions(view, signal), onConfig });
+    const decoder = await checkModelFolder(modelDir, { ignoreDropout, needsWeights: !fromScratch });
     const { chatTemplate } = config.trainingConfig;
     const tokenizer = await trainingTokenizer(modelDir, chatTemplate, view.warn('CHAT_TEMPLATE'));
-    const data = await mixDatasets(config, tokenizer, view, signal);
+    if (config.peftConfig !== null && resolve(config.outputDir, 'final_model') === modelDir)
+      throw new AdaptiveTrainerError(
+        'INVALID_INPUT',
+        `Expected another outputDir than ${config.outputDir}, since the adapter would be saved over its base model ${modelDir}.`,
+      );
+    const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
+    const data = await mixDatasets(config, tokenizer, longest, view, signal);
     throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
     model = await openModel(config, modelDir, tokenizer);
     await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
@@ -136,11 +149,11 @@ function hubOptions(view: RunView, signal: AbortSignal | undefined) {
 async function mixDatasets(
   config: ParsedConfig,
   tokenizer: Tokenizer,
+  maxLengthToken: number,
   view: RunView,
   signal: AbortSignal | undefined,
 ): Promise<MixedDatasets> {
-  const { maxLengthToken, trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } =
-    config.trainingConfig;
+  const { trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } = config.trainingConfig;
   const mixer = new DatasetMixer({
     ...{ datasetsConfig: config.datasets, tokenizer, maxLengthToken, trainOnHeader, seed, signal },
     ...{ mixing, mixingProbabilities, mixingStop },

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
+import { checkModelFolder } from '../model/check-model-folder.js';
+import { longestRow } from '../model/longest-row.js';
 import { parseConfig } from '../config/read/parse-config.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
 import { downloadDataset } from '../hub/datasets/download-dataset.js';
@@ -35,13 +37,18 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const config = parseConfig(await readConfigFile(options.file));
-  const { maxLengthToken, chatTemplate, trainOnHeader } = config.trainingConfig;
+  const { chatTemplate, trainOnHeader, maxLengthToken: asked } = config.trainingConfig;
   const told = new Set<string>();
   const onWarning = (message: string) => {
     if (!told.has(message)) console.error(`${pc.yellow('warning')} ${message}`);
     told.add(message);
   };
   const tokenizer = await trainingTokenizer(config.modelName, chatTemplate, onWarning);
+  // A model that cannot be trained can be looked at all the same; validate tells.
+  const model = await checkModelFolder(tokenizer.dir, { ignoreDropout: true, needsWeights: false }).catch(
+    () => undefined,
+  );
+  const maxLengthToken = longestRow(asked, model, onWarning);
   for (const { code, message } of config.warnings) if (code === 'DATASET_ENTRY_UNUSED') onWarning(message);
   const previews = await previewDatasets({
     datasetsConfig: config.datasets,

@@ -12,6 +12,7 @@ import { checkModel } from './check-model.js';
 import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../common/config-fault.js';
 import { kindOfPath } from './kind-of-path.js';
+import { longestRow } from '../model/longest-row.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { configParts, wholeConfig } from '../config/read/parse-config.js';
 import type { ConfigParts } from '../config/read/read-config.js';
@@ -93,14 +94,14 @@ class Checks {
   /** The tokenizer, with the chat template it would train with, to try the datasets on. */
   private async model(name: string): Promise<Tokenizer | undefined> {
     const at = this.spell('modelName');
-    const { fault, answer } = await checkModel(
-      name,
-      this.settings,
-      this.noteOn(at),
-      this.parts.trainingConfig?.fromScratch !== true,
-    );
+    const { fault, answer } = await checkModel(name, this.settings, this.noteOn(at), {
+      needsWeights: this.parts.trainingConfig?.fromScratch !== true,
+      ignoreDropout: this.parts.trainingConfig?.ignoreDropout === true,
+    });
     this.refuse(at, fault);
     const { trainingConfig } = this.parts;
+    if (trainingConfig !== undefined && answer != null)
+      longestRow(trainingConfig.maxLengthToken, answer, this.noteOn(this.spell('trainingConfig')));
     if (answer === undefined || trainingConfig === undefined) return undefined;
     const opened = await askHub(async () => {
       try {

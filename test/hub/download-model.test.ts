@@ -71,23 +71,27 @@ describe('downloadModel', () => {
     );
   });
 
-  it('takes shards, over several pages of the list', async () => {
+  it('takes the shards that the index lists, over several pages of the list', async () => {
     const repo = test.hub.store.create('model', 'me/tiny');
     const files = tinyModel();
     delete files['model.safetensors'];
     test.hub.store.put(repo, {
       ...files,
-      'model.safetensors.index.json': '{}',
+      'model.safetensors.index.json': JSON.stringify({
+        weight_map: { a: 'model-00001-of-00002.safetensors', b: 'last.safetensors' },
+      }),
       'model-00001-of-00002.safetensors': randomBytes(1000),
-      'model-00002-of-00002.safetensors': randomBytes(1000),
+      'last.safetensors': randomBytes(1000),
+      // Of another set of shards.
+      'model-00002-of-00003.safetensors': randomBytes(1000),
       'consolidated.safetensors': randomBytes(1000),
     });
     test.hub.pageSize = 4;
     const dir = await downloadModel('me/tiny', { settings: test.settings() });
     const weights = (await readdir(dir)).filter((name) => name.includes('safetensors'));
     expect(weights.sort()).toEqual([
+      'last.safetensors',
       'model-00001-of-00002.safetensors',
-      'model-00002-of-00002.safetensors',
       'model.safetensors.index.json',
     ]);
   });

@@ -15,10 +15,15 @@ beforeAll(async () => {
   process.chdir(cwd);
   await mkdir(path.join(cwd, 'model'));
   await mkdir(path.join(cwd, 'half'));
-  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
+  for (const name of [
+    'config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'chat_template.jinja',
+    'model.safetensors',
+  ]) {
     await copyFile(path.join(seedDir, name), path.join(cwd, 'model', name));
   }
-  await writeFile(path.join(cwd, 'model', 'model-00001-of-00002.safetensors'), '');
   await writeFile(path.join(cwd, 'half', 'config.json'), '');
   await writeFile(path.join(cwd, 'rows.jsonl'), '{"question":"q","answer":"a"}\n');
 });

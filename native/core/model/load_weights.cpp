@@ -36,6 +36,14 @@ bool isFinite(const at::Tensor& weight) {
   return std::isfinite(weight.sum().item<double>()) || at::isfinite(weight).all().item<bool>();
 }
 
+/// The first ten, and how many there are besides.
+std::string firstOf(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 10;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), kShown); i++) text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() <= kShown ? text : text + " and " + std::to_string(names.size() - kShown) + " more";
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<Parameter*>& parameters) {
@@ -55,7 +63,7 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
     known.emplace(name, tensor);
   for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.trainableParameters() : decoder.parameters()))
     missing.emplace(name, tensor);
-  std::string notFinite;
+  std::vector<std::string> notFinite;
   for (const WeightFile& entry : files) {
     const MappedFile file(entry.path);
     for (const StoredTensor& stored : entry.tensors) {
@@ -67,7 +75,7 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
              source.sizes(), " in ", entry.path, ".");
       }
       copyStored(file, stored, source, target->second);
-      if (!isFinite(target->second)) notFinite += (notFinite.empty() ? "" : ", ") + stored.name;
+      if (!isFinite(target->second)) notFinite.push_back(stored.name);
       missing.erase(stored.name);
       known.erase(target);
     }
@@ -77,7 +85,7 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
          missing.begin()->first, " among them.");
   }
   if (!notFinite.empty()) {
-    fail("WEIGHTS_NOT_FINITE", "Expected finite weights, found NaN or infinity in: ", notFinite,
+    fail("WEIGHTS_NOT_FINITE", "Expected finite weights, found NaN or infinity in: ", firstOf(notFinite),
          ". The checkpoint is damaged or its training diverged.");
   }
   decoder.refreshCompute();

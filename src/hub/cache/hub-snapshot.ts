@@ -109,6 +109,7 @@ export class HubSnapshot {
     paths: readonly string[],
     onProgress: (progress: HubProgress) => void = () => {},
     isNeeded: (path: string) => boolean = () => true,
+    isAll = true,
   ): Promise<void> {
     if (this.files === undefined) return this.checkPresent(paths.filter(isNeeded));
     const { settings, repo, signal } = this.options;
@@ -138,7 +139,8 @@ export class HubSnapshot {
       onReceived(file.path, file.size);
     });
     // Last, so that a run without network does not find a commit that is half there in place of a whole one.
-    if (this.revision !== this.commit) await writeAtomically(this.layout.ref(this.revision), this.commit);
+    if (isAll && this.revision !== this.commit)
+      await writeAtomically(this.layout.ref(this.revision), this.commit);
   }
 
   /** The text of a small file; undefined where the repository has none. Does not count as the snapshot being there. */

@@ -1,5 +1,7 @@
 import { AdaptiveTrainerError } from '../../errors.js';
-import { chooseModelFiles } from './choose-model-files.js';
+import { join } from 'node:path';
+import { readJsonFile } from '../../common/read-json-file.js';
+import { chooseModelFiles, isSharded, weightIndex } from './choose-model-files.js';
 import { HubSnapshot } from '../cache/hub-snapshot.js';
 import { repoPage } from '../client/repo-page.js';
 import type { HubProgress } from '../../events/hub-progress.js';
@@ -14,6 +16,8 @@ export interface DownloadModelOptions {
   onProgress?: ((progress: HubProgress) => void) | undefined;
   onWarning?: ((message: string) => void) | undefined;
   signal?: AbortSignal | undefined;
+  /** Told the folder once config.json is there, before the weights are fetched; what it throws ends the download. */
+  onConfig?: ((dir: string) => Promise<unknown>) | undefined;
 }
 
 /**
@@ -25,6 +29,7 @@ export interface DownloadModelOptions {
 export async function downloadModel(name: string, options: DownloadModelOptions = {}): Promise<string> {
   const { snapshot, paths } = await findModel(name, options);
   const isNeeded = (path: string) => /^(config|tokenizer)\.json$|\.safetensors(\.index\.json)?$/.test(path);
+  if (options.onConfig !== undefined) await options.onConfig(await fetchConfig(snapshot));
   await snapshot.fetch(paths, options.onProgress, isNeeded);
   return snapshot.dir;
 }
@@ -40,7 +45,7 @@ export async function findModel(
 ): Promise<{ snapshot: HubSnapshot; paths: string[] }> {
   const repo = { type: 'model', name } as const;
   const snapshot = await HubSnapshot.open({ settings, repo, revision, signal, onWarning });
-  const paths = chooseModelFiles(snapshot.paths);
+  const paths = chooseModelFiles(snapshot.paths, await listedShards(snapshot));
   if (paths.some((path) => path.endsWith('.safetensors'))) return { snapshot, paths };
   const weights = snapshot.paths.filter((path) =>
     /\.(bin|gguf|onnx|pt|pth|h5|msgpack|safetensors)$/.test(path),
@@ -52,4 +57,20 @@ export async function findModel(
       `${repoPage(settings, repo)}; many models have a copy with safetensors under another name.`,
     { details: { repo: name, page: repoPage(settings, repo), found: weights } },
   );
+}
+
+/** Brings the configuration of a model, or of an adapter, alone. @returns the folder */
+export async function fetchConfig(snapshot: HubSnapshot): Promise<string> {
+  const names = ['config.json', 'adapter_config.json'].filter((name) => snapshot.paths.includes(name));
+  await snapshot.fetch(names, undefined, undefined, false);
+  return snapshot.dir;
+}
+
+/** The shards that a repository's index lists, which is brought here for it. */
+async function listedShards(snapshot: HubSnapshot): Promise<string[]> {
+  if (!isSharded(snapshot.paths)) return [];
+  await snapshot.fetch([weightIndex], undefined, undefined, false);
+  const { weight_map: map } = await readJsonFile(join(snapshot.dir, weightIndex), 'SAFETENSORS_INVALID');
+  const names = typeof map === 'object' && map !== null ? Object.values(map as Record<string, unknown>) : [];
+  return [...new Set(names.filter((name) => typeof name === 'string'))];
 }

@@ -4,6 +4,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import type { DecoderConfig } from '../../engine/addon.js';
 import { configKeys, type ConfigType } from './config-keys.js';
 import { ConfigValues } from './config-values.js';
+import { takeTextModel } from '../files/take-text-model.js';
 import { families, type Family, type Json } from './families.js';
 import { familyConfig } from './family-config.js';
 import { readLayers } from './read-layers.js';
@@ -179,11 +180,15 @@ function familyOf(config: Json, path: string): Family {
   const type = config['model_type'];
   if (typeof type === 'string' && Object.hasOwn(families, type)) return families[type]!;
   const known = Object.keys(families);
-  throw unsupported(
-    path,
-    `model_type ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`,
-    describeValue(type),
-  );
+  const wanted = `model_type ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
+  throw unsupported(path, wanted, describeValue(type), textModelOf(config));
+}
+
+/** The way to a text model inside one that takes more than text. */
+function textModelOf(config: Json): string {
+  const text = config['text_config'];
+  if (!isPlainObject(text) || !Object.hasOwn(families, String(text['model_type']))) return '';
+  return ` Its text_config is a ${String(text['model_type'])}, which is available. ${takeTextModel}`;
 }
 
 function refuse(harmlessValues: Record<string, unknown[]>, config: Json, path: string): void {
@@ -207,8 +212,12 @@ function refuseDropout(config: Json, path: string, { ignoreDropout }: DecoderCon
   }
 }
 
-function unsupported(path: string, expected: string, found: string): AdaptiveTrainerError {
-  return new AdaptiveTrainerError('MODEL_UNSUPPORTED', `Expected ${expected} in ${path}, found ${found}.`, {
-    details: { path, expected, found },
-  });
+function unsupported(path: string, expected: string, found: string, mend = ''): AdaptiveTrainerError {
+  return new AdaptiveTrainerError(
+    'MODEL_UNSUPPORTED',
+    `Expected ${expected} in ${path}, found ${found}.${mend}`,
+    {
+      details: { path, expected, found },
+    },
+  );
 }

@@ -1,4 +1,6 @@
+import { firstOf } from '../../common/first-of.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { takeTextModel } from './take-text-model.js';
 import type { WeightFile } from './find-weights.js';
 
 interface Expected {
@@ -36,14 +38,24 @@ export function checkWeights(
   ].filter((part) => part !== '');
   throw new AdaptiveTrainerError(
     'WEIGHTS_MISMATCH',
-    `Expected exactly the weights that ${source} describes in ${files.map(({ path }) => path).join(', ')}, found ` +
-      `${parts.join('; ')}.`,
+    `Expected exactly the weights that ${source} describes in ${firstOf(files.map(({ path }) => path))}, found ` +
+      `${parts.join('; ')}.${mendOf(missing, extra)}`,
     { details: { missing, misshaped, extra } },
   );
 }
 
+/** Text models inside models that see or hear. */
+const prefixes = ['language_model.', 'model.language_model.', 'text_model.', 'model.text_model.'];
+
+/** What to do where the names have a prefix too many, as those of a model with more than text. */
+function mendOf(missing: readonly string[], extra: readonly string[]): string {
+  const prefix = prefixes.find((one) => extra.some((name) => name.startsWith(one)));
+  if (prefix === undefined || missing.length === 0) return '';
+  return ` The names begin with "${prefix}", as in a model that takes more than text. ${takeTextModel}`;
+}
+
 function listed(what: string, names: readonly string[]): string {
-  return names.length === 0 ? '' : `${names.length} ${what}: ${names.join(', ')}`;
+  return names.length === 0 ? '' : `${names.length} ${what}: ${firstOf(names)}`;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

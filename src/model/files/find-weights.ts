@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { firstOf } from '../../common/first-of.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { StoredTensor } from '../../engine/addon.js';
 import { readJsonFile } from '../../common/read-json-file.js';
@@ -49,7 +50,7 @@ async function readShards(dir: string, index: string): Promise<WeightFile[]> {
   if (missing.length > 0) {
     throw new AdaptiveTrainerError(
       'MODEL_NOT_FOUND',
-      `Expected ${names.length} shards in ${dir} as ${index} lists them, missing: ${missing.join(', ')}.`,
+      `Expected ${names.length} shards in ${dir} as ${index} lists them, missing: ${firstOf(missing)}.`,
       { details: { dir, missing } },
     );
   }
