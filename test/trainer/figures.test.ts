@@ -66,6 +66,17 @@ describe('the figures of a run', () => {
     expect(logs[1]!.secondsPerStep).toBeCloseTo(seconds / 2, 10);
     expect(logs[1]).toMatchObject({ step: 4, steps: 2, learningRate: steps[3]!.learningRate });
     expect(logs[1]!.labelledTokens).toBe(steps[2]!.labelledTokens + steps[3]!.labelledTokens);
+    const counts = ['total_tokens', 'already_correct', 'in_top_k', 'outside_top_k', 'training_mask'] as const;
+    for (const name of counts) {
+      expect(logs[1]!.statistics[name], name).toBe(steps[2]!.statistics[name] + steps[3]!.statistics[name]);
+    }
+    for (const name of ['attention_bias_alpha', 'coherence_bias_beta'] as const) {
+      expect(logs[1]!.statistics[name], name).toBe(steps[3]!.statistics[name]);
+      expect(steps[3]!.statistics[name], name).not.toBe(steps[2]!.statistics[name]);
+    }
+    for (const name of ['loss', 'gradNorm', 'alpha', 'beta'] as const)
+      expect(logs[1]![name], name).toBeCloseTo((steps[2]![name] + steps[3]![name]) / 2, 12);
+    expect(sum(steps.map((step) => step.statistics.already_correct))).toBeGreaterThan(0);
 
     const end = events.at(-1) as EndEvent;
     const tokens = sum(steps.map((step) => step.tokens));
@@ -77,6 +88,22 @@ describe('the figures of a run', () => {
     expect(end.peakMemoryBytes).toBeGreaterThan(50e6);
     expect(end.peakMemoryBytes).toBeLessThan(100e9);
     expect(end.epochs).toBe(2);
+  });
+
+  it('count what the adaptive loss did since the run began', async () => {
+    const events = await eventsOf({ args: { adaptiveLogSteps: 2, maxSteps: 4 } });
+    const steps = events.filter((event): event is StepEvent => event.type === 'step');
+    const adaptive = events.filter((event) => event.type === 'adaptive');
+    expect(adaptive.map(({ step, epoch }) => [step, epoch])).toEqual([
+      [2, 0.4],
+      [4, 0.8],
+    ]);
+    for (const [i, { statistics }] of adaptive.entries()) {
+      const before = steps.slice(0, 2 * i + 2);
+      expect(statistics.total_tokens).toBe(sum(before.map((step) => step.statistics.total_tokens)));
+      expect(statistics.outside_top_k).toBe(sum(before.map((step) => step.statistics.outside_top_k)));
+      expect(statistics.attention_bias_alpha).toBe(before.at(-1)!.alpha);
+    }
   });
 
   it('start with the rows, tokens and parameters that there are', async () => {
@@ -187,6 +214,13 @@ describe('progress', () => {
     const stopped = new RunProgress({ ...noPlan, totalSteps: 7, stepsPerEpoch: 4 });
     stopped.stop();
     expect([stopped.isOver, stopped.wasStopped]).toEqual([true, true]);
+  });
+
+  it('has the mean of one step, too', async () => {
+    const events = await eventsOf({ args: { maxSteps: 1 } });
+    const step = events.find((event): event is StepEvent => event.type === 'step')!;
+    expect((events.at(-1) as EndEvent).loss).toBe(step.loss);
+    expect(step.loss).toBeGreaterThan(1);
   });
 
   it('has means of nothing that are 0, not NaN', () => {

@@ -100,7 +100,12 @@ describe('a tracker that fails', () => {
     await expect(trainer({ trackers: [bad, seen] }, Failing).train()).rejects.toThrow(
       new SyntaxError('that of the run'),
     );
-    expect(seen.events.at(-2)).toMatchObject({ type: 'error', step: 0, message: 'that of the run' });
+    expect(seen.events.at(-2)).toStrictEqual({
+      type: 'error',
+      step: 0,
+      epoch: 0,
+      message: 'that of the run',
+    });
     expect(seen.closed).toBe(1);
   });
 
@@ -192,8 +197,13 @@ describe('how a run ends', () => {
       }
     }
     const callbacks = [{ onAborted: () => void order.push('callback') }];
-    await errorOf(() => trainer({ callbacks, signal: AbortSignal.abort() }, Mine).train(), 'ABORTED');
+    const seen = new Recorder();
+    const signal = AbortSignal.abort();
+    const aborted = trainer({ callbacks, trackers: [seen], signal }, Mine);
+    const { message } = await errorOf(() => aborted.train(), 'ABORTED');
     expect(order).toEqual(['method', 'callback']);
+    expect(message).toBe('The run was aborted after step 0 of 3.');
+    expect(seen.events.at(-1)).toStrictEqual({ type: 'aborted', step: 0, epoch: 0, message });
   });
 });
 

@@ -23,7 +23,7 @@ class Tally {
   }
 
   metrics(): EvaluationMetrics {
-    const share = (count: number) => (this.tokens > 0 ? count / this.tokens : 0);
+    const share = (count: number) => count / this.tokens; // every row has a token that is trained
     return {
       rows: this.rows,
       labelledTokens: this.tokens,
@@ -31,7 +31,7 @@ class Tally {
       perplexity: Math.exp(share(this.nll)),
       tokenAccuracy: share(this.correct),
       inTopKShare: share(this.inTopK),
-      outsideTopKShare: this.tokens > 0 ? 1 - share(this.inTopK) : 0,
+      outsideTopKShare: 1 - share(this.inTopK),
     };
   }
 }
