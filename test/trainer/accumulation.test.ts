@@ -42,7 +42,14 @@ describe('batch × accumulation', () => {
 
   it('reports the mean cross-entropy over the labelled tokens of the window', async () => {
     const rows = trainingRows(8, tinyConfig.vocab_size, 3);
-    const [step] = await trainRun(dir, { trainDataset: rows, args: { ...cuts[2], loss: 'ce' } });
+    const evaluated: number[] = [];
+    const [step] = await trainRun(dir, {
+      trainDataset: rows,
+      evalDataset: rows,
+      args: { ...cuts[2], loss: 'ce', evalOnStart: true },
+      callbacks: [{ onEvaluate: ({ loss }) => void evaluated.push(loss) }],
+    });
+    expect(step!.loss / evaluated[0]!).toBeCloseTo(1, 6);
     const expected = rows.reduce(
       (sum, row) => sum + row.labels.slice(1).filter((id) => id !== -100).length,
       0,
