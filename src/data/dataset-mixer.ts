@@ -127,7 +127,7 @@ export class DatasetMixer {
       const made = makeReport(plan, divided, rows, validation);
       if (made.ignoredColumns.length > 0) this.onWarning(ignoredColumnsNote(plan, made.ignoredColumns));
       report.push(made);
-      const { style, name } = plan;
+      const { style, label: name } = plan;
       train.push({ rows: rows.rows, chosen: divided.train, style, source: name });
       evaluation.push({ rows: (validation ?? rows).rows, chosen: divided.eval, style, source: name });
     }
@@ -187,7 +187,7 @@ function makeReport(
     count(rows) + (validation === undefined ? 0 : count(validation));
   const source = validation === undefined ? 'held out' : 'split';
   return {
-    name: plan.name,
+    name: plan.label,
     style: plan.style,
     train: divided.train.length,
     eval: divided.eval.length,

@@ -9,7 +9,7 @@ export interface BadRow {
 
 /** What became of one dataset. Counts are of rows, over its training and its validation part, unless said otherwise. */
 export interface DatasetReport {
-  /** The name as configured, without its `:|:K`. */
+  /** The name as configured, without its `:|:K`; where it stands several times in a style, with what differs. */
   name: string;
   style: LearningStyle;
   /** Rows in the mixed training set. */

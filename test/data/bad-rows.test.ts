@@ -205,3 +205,35 @@ function chat(user: string, assistant: string) {
     { role: 'assistant', content: assistant },
   ];
 }
+
+test('a folder that save_to_disk wrote is refused with the way to export it', async () => {
+  for (const mark of ['state.json', 'dataset_dict.json']) {
+    const dataset = await writeFiles({ [mark]: '{}', 'train/data-00000-of-00001.arrow': '' });
+    await expect(build({ datasetsConfig: { misc: [dataset] } })).rejects.toThrow(
+      /written by save_to_disk.*to_parquet/s,
+    );
+  }
+});
+
+test('one dataset twice in a style, with another split, and with another number of rows', async () => {
+  const folder = await writeFiles({
+    'fr/train.jsonl': questions(6, 'f'),
+    'fr/test.jsonl': questions(4, 't'),
+  });
+  const dataset = join(folder, 'fr');
+  const misc = [`${dataset}:|:2`, { dataset, trainSplit: 'test', valSplit: 'test' }, `${dataset}:|:1`];
+  const { report, train } = await build({ datasetsConfig: { misc } });
+  expect(report.map(({ name, train: rows }) => [name, rows])).toEqual([
+    [`${dataset} (:|:2)`, 2],
+    [`${dataset} (test)`, 3],
+    [`${dataset} (:|:1)`, 1],
+  ]);
+  expect(new Set([...train].map(({ source }) => source)).size).toBe(3);
+  await expect(build({ datasetsConfig: { misc: [dataset, dataset] } })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringMatching(/each dataset once in a style.*another split/s),
+  });
+  await expect(build({ datasetsConfig: { misc: [{ dataset, trainsplit: 'x' } as never] } })).rejects.toThrow(
+    /did you mean "trainSplit"/,
+  );
+});

@@ -546,9 +546,9 @@ describe('configurations that are wrong', () => {
     [{ idea: ['x'] }, /datasetsConfig\.idea: .*did you mean "ideas"/],
     [{ ideas: ['x:|:K'] }, /ideas\[0\]: .*a whole number of rows/],
     [{ ideas: ['x:|:0'] }, /ideas\[0\]/],
-    [{ ideas: [{ name: 'x' }] }, /ideas\[0\]: expected a path, or \{ name, train: rows/],
+    [{ ideas: [{ name: 'x' }] }, /ideas\[0\]: expected a path, .*train: rows/],
     [{ ideas: [{ name: 'x', train: [], trian: [] }] }, /ideas\[0\]/],
-    [{ ideas: ['x', 'y', 'x:|:5'] }, /ideas\[2\]: expected each dataset once in a style/],
+    [{ ideas: ['x', 'y', 'x'] }, /ideas\[2\]: expected each dataset once in a style/],
     [{ ideas: ['x'], dataProcessingFunction: 'x' }, /dataProcessingFunction: expected a function/],
     [{ ideas: ['x'], dataProcessingFunction_x: 3 }, /dataProcessingFunction_x: expected a function/],
   ])('%j', async (datasetsConfig, words) => {

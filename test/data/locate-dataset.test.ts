@@ -18,6 +18,7 @@ function plan(name: string, location: Partial<DatasetLocation> = {}): DatasetPla
       memory: null,
       limit: null,
       process: null,
+      label: 'x',
       columns: null,
       onBadRow: 'stop',
     },

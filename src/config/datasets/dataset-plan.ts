@@ -18,6 +18,8 @@ export interface DatasetLocation {
 export interface DatasetPlan {
   /** Without `:|:K`. */
   name: string;
+  /** What it is called in reports: its name, and where that is listed several times in a style what tells it from the others. */
+  label: string;
   style: LearningStyle;
   /** Where in the configuration it stands, as the user spelled it: `datasetsConfig.ideas[0]`. */
   path: string;

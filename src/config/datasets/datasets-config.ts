@@ -10,8 +10,17 @@ export interface InMemoryDataset {
   eval?: readonly unknown[] | null;
 }
 
-/** A path, a path with `:|:K`, or rows in memory. */
-export type DatasetEntry = string | InMemoryDataset;
+/**
+ * A dataset with its settings beside it, in place of an entry of `datasetsKwargs`: for one that is listed several times,
+ * each with a split or configuration of its own.
+ */
+export interface DatasetWithSettings extends DatasetKwargsInput {
+  /** A path or a name on the Hub, with or without `:|:K`. */
+  dataset: string;
+}
+
+/** A path, a path with `:|:K`, one with its settings, or rows in memory. */
+export type DatasetEntry = string | DatasetWithSettings | InMemoryDataset;
 
 /**
  * Turns one sample of a dataset into what the user says and what the assistant answers, into a whole chat, or into

@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { configPath } from '../read/config-path.js';
 import { asParsed, asParsedWhole } from '../read/parsed.js';
 import type { ConfigReader, GivenKeys } from '../read/config-reader.js';
 import { datasetName } from './dataset-name.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { suggest } from '../../common/suggest.js';
-import type { DatasetEntry, InMemoryDataset } from './datasets-config.js';
+import type { InMemoryDataset } from './datasets-config.js';
 import type { DatasetPlan } from './dataset-plan.js';
 import { findDatasetKey } from './find-dataset-key.js';
 import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
@@ -119,41 +120,44 @@ class Planner {
       this.reader.unexpected(path, 'an array of datasets', list);
       return [];
     }
-    const seen = new Map<string, string>();
     const plans: DatasetPlan[] = [];
     for (const [index, entry] of (list as unknown[]).entries()) {
       const plan = this.readEntry(style, entry, configPath(path, index));
       if (plan === undefined) continue;
-      const first = seen.get(plan.name);
-      if (first === undefined) plans.push(plan);
-      else {
-        const message = `expected each dataset once in a style, received "${plan.name}" as ${first} too; remove one`;
+      const twin = plans.find((other) => isSameData(plan, other));
+      if (twin !== undefined) {
+        const message =
+          `expected each dataset once in a style, received "${plan.name}" as ${twin.path} too; remove one, or give each ` +
+          'another split or number of rows';
         this.reader.faults.push({ path: plan.path, code: 'CONTRADICTION', message });
       }
-      seen.set(plan.name, first ?? plan.path);
+      plans.push(plan);
     }
-    return plans;
+    const isAlone = ({ name }: DatasetPlan) => plans.filter((plan) => plan.name === name).length === 1;
+    return plans.map((plan) => (isAlone(plan) ? plan : asParsed({ ...plan, label: labelOf(plan) })));
   }
 
   private readEntry(style: LearningStyle, value: unknown, path: string): DatasetPlan | undefined {
     const entry = readEntryShape(value);
     if (entry === undefined) {
-      this.reader.unexpected(path, 'a path, or { name, train: rows, eval?: rows }', value ?? null);
+      const expected = 'a path, { dataset: a path, … its settings }, or { name, train: rows, eval?: rows }';
+      this.reader.unexpected(path, expected, value ?? null);
       return undefined;
     }
-    const written = typeof entry === 'string' ? entry : entry.name;
+    const { written, settings } = entry;
     const { name, rows } = datasetName(written);
     if (rows !== undefined && (name === '' || !/^[1-9]\d*$/.test(rows))) {
       this.reader.unexpected(path, 'a dataset and after ":|:" a whole number of rows, 1 or more', written);
       return undefined;
     }
     this.entries.push(written);
-    const { contextMode, ...kwargs } = this.kwargs(written);
+    const { contextMode, ...kwargs } =
+      settings === null ? this.kwargs(written) : readDatasetKwargs(this.reader, settings, path);
     return asParsed({
-      name,
+      ...{ name, label: name },
       style,
       path,
-      memory: typeof entry === 'string' ? null : entry,
+      memory: entry.memory,
       ...kwargs,
       location: asParsedWhole(kwargs.location),
       limit: rows === undefined ? null : Number(rows),
@@ -204,11 +208,40 @@ class Planner {
   }
 }
 
-function readEntryShape(value: unknown): DatasetEntry | undefined {
-  if (typeof value === 'string') return value.trim() === '' ? undefined : value;
+function isSameData(one: DatasetPlan, other: DatasetPlan): boolean {
+  const { name, limit, memory, location } = one;
+  const isSame = name === other.name && limit === other.limit && memory === other.memory;
+  return isSame && isDeepStrictEqual(location, other.location);
+}
+
+/** `data.jsonl (fr, test, :|:500)` */
+function labelOf({ name, limit, location }: DatasetPlan): string {
+  const { configName, trainSplit, dataDir, revision, dataFiles } = location;
+  const files = dataFiles === null ? null : Object.values(dataFiles).flat().join(' ');
+  const rows = limit === null ? null : `:|:${limit}`;
+  const parts = [configName, trainSplit === 'train' ? null : trainSplit, dataDir, files, revision, rows];
+  const told = parts.filter((part) => part !== null);
+  return told.length === 0 ? name : `${name} (${told.join(', ')})`;
+}
+
+interface EntryShape {
+  /** The name, with its `:|:K`. */
+  written: string;
+  memory: InMemoryDataset | null;
+  /** Those that stand beside the name; null: those of `datasetsKwargs`. */
+  settings: Record<string, unknown> | null;
+}
+
+function readEntryShape(value: unknown): EntryShape | undefined {
+  if (typeof value === 'string')
+    return value.trim() === '' ? undefined : { written: value, memory: null, settings: null };
   if (!isPlainObject(value)) return undefined;
+  const { dataset, ...settings } = value;
+  if (typeof dataset === 'string' && dataset.trim() !== '')
+    return { written: dataset, memory: null, settings: Object.keys(settings).length === 0 ? null : settings };
   const { name, train, eval: evaluated, ...rest } = value as Partial<InMemoryDataset>;
   const isList = (rows: unknown) => rows === undefined || rows === null || Array.isArray(rows);
   const isEntry = typeof name === 'string' && name !== '' && Array.isArray(train) && isList(evaluated);
-  return isEntry && Object.keys(rest).length === 0 ? (value as unknown as InMemoryDataset) : undefined;
+  if (!isEntry || Object.keys(rest).length > 0) return undefined;
+  return { written: name, memory: value as unknown as InMemoryDataset, settings: null };
 }
