@@ -1,5 +1,4 @@
 // The addon called directly, past every check of src/: whatever comes in, an error comes out and the process lives.
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findWeights } from '../../src/model/files/find-weights.js';
 import type { NativeAddon, NativeModel } from '../../src/engine/addon.js';
