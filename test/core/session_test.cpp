@@ -275,11 +275,11 @@ TEST("session: weights are saved by name, and not before there are any") {
   const auto session = opened();
   checkFails("INVALID_INPUT", "\"nothing\"",
              [&] { saveWeights(*session, file.path, "{}", {"nothing"}, at::kFloat); });
-  const Tensor norm = session->decoder.parameters().back()->master();
+  const Tensor head = session->decoder.parameters().back()->master();
   saveWeights(*session, file.path, "{}", {"lm_head.weight"}, at::kFloat);
   const MappedFile mapped(file.path);
-  const auto entry = entriesOf(file.path, {{"lm_head.weight", norm}}).tensors[0];
-  checkSame(viewStored(mapped, entry), norm, "the head, read back");
+  const auto entry = entriesOf(file.path, {{"lm_head.weight", head}}).tensors[0];
+  checkSame(viewStored(mapped, entry), head, "the head, read back");
 }
 
 TEST("session: options of optimizers, adapters and drawn weights are checked") {
@@ -303,4 +303,21 @@ TEST("session: options of optimizers, adapters and drawn weights are checked") {
   checkFails("INVALID_INPUT", "deviation", [&] { initialiseWeights(session->decoder, {.deviation = -1}); });
   checkFails("INVALID_INPUT", "residualDeviation",
              [&] { initialiseWeights(session->decoder, {.deviation = 0, .residualDeviation = 1}); });
+}
+
+TEST("session: weights that a narrow type would make infinite are not saved in it") {
+  const File file;
+  const auto session = opened();
+  const auto save = [&](at::ScalarType type) {
+    return [&session, &file, type] { saveWeights(*session, file.path, "{}", {"lm_head.weight"}, type); };
+  };
+  Tensor head = session->decoder.parameters().back()->master();
+  head.view(-1)[3] = 65519.0;
+  save(at::kHalf)();
+  head.view(-1)[3] = -65520.0;
+  checkFails("INVALID_INPUT", "lm_head.weight (1)", save(at::kHalf));
+  save(at::kBFloat16)();
+  head.view(-1)[3] = 3.4e38;
+  checkFails("INVALID_INPUT", "bfloat16", save(at::kBFloat16));
+  save(at::kFloat)();
 }

@@ -15,6 +15,29 @@ Optimizer& optimizerOf(const ModelSession& session) {
   return *session.optimizer;
 }
 
+/// Refuses what `dtype` would turn into an infinity.
+void checkRange(const std::vector<std::string>& names, const std::vector<at::Tensor>& tensors,
+                at::ScalarType dtype) {
+  if (dtype != at::kHalf && dtype != at::kBFloat16) return;
+  // From halfway to the number after the largest one on, a value is rounded up.
+  const double limit = dtype == at::kHalf ? 65520.0 : 3.3961775292304957e38;
+  constexpr int64_t kShown = 10;
+  std::string found;
+  int64_t count = 0;
+  for (size_t i = 0; i < tensors.size(); i++) {
+    const auto [least, most] = at::aminmax(tensors[i]);
+    if (most.item<double>() < limit && least.item<double>() > -limit) continue;
+    const int64_t over = ((tensors[i] >= limit).sum() + (tensors[i] <= -limit).sum()).item<int64_t>();
+    if (over == 0 || ++count > kShown) continue;
+    found += (found.empty() ? "" : ", ") + names[i] + " (" + std::to_string(over) + ")";
+  }
+  if (count == 0) return;
+  if (count > kShown) found += " and " + std::to_string(count - kShown) + " more tensors";
+  fail("INVALID_INPUT", "Expected weights that ", storedType(dtype) == "F16" ? "float16" : "bfloat16",
+       " can hold (up to ", dtype == at::kHalf ? "65504" : "3.39e38", "), found larger ones in ", found,
+       ". Save them as ", dtype == at::kHalf ? "bfloat16 or float32" : "float32", " (saveDtype, dtype).");
+}
+
 }  // namespace
 
 void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
@@ -28,6 +51,7 @@ void saveWeights(const ModelSession& session, const std::string& path, const std
     if (found == weights.end()) fail("INVALID_INPUT", "Expected the name of a weight, found \"", name, "\".");
     tensors.push_back(found->second);
   }
+  checkRange(names, tensors, dtype);
   writeSafetensors(path, header, tensors, dtype);
 }
 

@@ -6,7 +6,7 @@
 namespace adaptive {
 
 /// Writes the named weights, cast to `dtype`, as a safetensors file. Errors: INVALID_INPUT for a name that no
-/// weight has, or before there are weights; IO_FAILED.
+/// weight has, for weights that `dtype` would turn into infinities, or before there are weights; IO_FAILED.
 void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
                  const std::vector<std::string>& names, at::ScalarType dtype);
 
