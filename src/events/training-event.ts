@@ -194,7 +194,10 @@ export interface EndEvent {
   type: 'end';
   /** Folder of the final model; empty where none was written. */
   path: string;
+  /** Steps done, skipped ones included. */
   steps: number;
+  /** Those that were dropped, their numbers not being finite; absent where none was. */
+  skippedSteps?: number;
   epochs: number;
   /** Wall-clock time since `start`. */
   seconds: number;

@@ -103,6 +103,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
       while (!progress.isOver) await this.trainEpoch();
       await this.throwIfAborted();
+      run.checkTrained();
       // A longer run can go on from the end of this one.
       if (args.saveStrategy !== 'no' && this.savedStep !== progress.step) await this.save();
       if (run.log.hasRecent) await this.emit(run.log.takeLog());

@@ -78,7 +78,7 @@ export class Run {
     if ('type' in report) return [report];
     if (report.skipped) return [guard.onOverflow(report.lossScale, step)];
     this.adaptiveState = report.state;
-    const warning = guard.onStep(report.gradNorm, step);
+    const warning = guard.onStep(report.gradNorm, step, window);
     const secondsPerStep = (performance.now() - started) / 1000;
     const etaSeconds = this.log.etaSeconds(secondsPerStep, progress.stepsLeft);
     const { skippedSteps } = guard.state;
@@ -87,9 +87,25 @@ export class Run {
     return [...(warning === undefined ? [] : [warning]), ...this.logged(stepEvent(report, context))];
   }
 
+  /** @throws AdaptiveTrainerError LOSS_NOT_FINITE where every step of the run was skipped */
+  checkTrained(): void {
+    const { step } = this.progress;
+    const { skippedSteps } = this.guard.state;
+    if (skippedSteps === 0 || this.log.state.steps > 0) return;
+    throw new AdaptiveTrainerError(
+      'LOSS_NOT_FINITE',
+      `Expected at least one step with finite numbers, but all ${skippedSteps} were skipped: nothing was trained, and no final model is written. The warnings before name the rows and the first module.`,
+      { details: { step } },
+    );
+  }
+
   end(path: string, seconds: number): EndEvent {
     const { step: steps, epoch: epochs } = this.progress;
-    return this.log.end({ path, steps, epochs, seconds });
+    const { skippedSteps } = this.guard.state;
+    return {
+      ...this.log.end({ path, steps, epochs, seconds }),
+      ...(skippedSteps > 0 ? { skippedSteps } : {}),
+    };
   }
 
   /** The event for an error that ends the run. */

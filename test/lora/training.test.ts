@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
@@ -6,6 +6,7 @@ import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-
 import type { PeftConfigInput } from '../../src/config/schema/config-input.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import type { StepEvent } from '../../src/events/training-event.js';
+import { errorOf } from '../helpers/error-of.js';
 import { readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { losses, plainArgs } from '../helpers/train-run.js';
@@ -21,8 +22,9 @@ async function train(
   args: AdaptiveTrainerOptions['args'] = {},
   options: Partial<AdaptiveTrainerOptions> = {},
   from?: boolean,
+  dir = base,
 ) {
-  const model = await CausalLM.fromPretrained(base, { adapter, adapterSeed: 3 });
+  const model = await CausalLM.fromPretrained(dir, { adapter, adapterSeed: 3 });
   const steps: StepEvent[] = [];
   const trainer = new AdaptiveTrainer({
     ...{ model, trainDataset: trainingRows(24, model.vocabSize) },
@@ -150,9 +152,42 @@ describe('training an adapter', () => {
     const outputDir = tempDir();
     const args = { maxSteps: 2, saveStrategy: 'steps', saveSteps: 1 } as const;
     await train(withDropout, args, { outputDir });
-    await expect(train({ ...withDropout, r: 5 }, args, { outputDir }, true)).rejects.toMatchObject({
-      code: 'CHECKPOINT_MISMATCH',
-    });
+    const other = { ...withDropout, r: 5, loraAlpha: 16 };
+    const error = await errorOf(() => train(other, args, { outputDir }, true), 'CHECKPOINT_MISMATCH');
+    for (const part of [
+      'adapter.r (4 in the checkpoint, 5 now)',
+      'adapter.loraAlpha (8 in the checkpoint, 16 now)',
+    ])
+      expect(error.message).toContain(part);
+  });
+
+  it('goes on when the run and its base have moved, or are reached by a symlink', async () => {
+    const parent = tempDir();
+    const [first, moved, link] = ['base', 'moved', 'link'].map((name) => join(parent, name));
+    cpSync(base, first!, { recursive: true });
+    const args = { maxSteps: 4, saveStrategy: 'steps', saveSteps: 2 } as const;
+    const whole = await train(withDropout, args, { outputDir: tempDir() });
+    await train(withDropout, { ...args, maxSteps: 2 }, { outputDir: join(parent, 'run') }, undefined, first);
+    renameSync(first!, moved!);
+    symlinkSync(moved!, link!);
+    for (const [i, dir] of [moved!, link!].entries()) {
+      const outputDir = join(parent, `run-${i}`);
+      cpSync(join(parent, 'run'), outputDir, { recursive: true });
+      const resumed = await train(withDropout, args, { outputDir }, true, dir);
+      expect(losses(resumed.steps)).toEqual(losses(whole.steps.slice(2)));
+    }
+  });
+
+  it('does not go on with another base of the same shape', async () => {
+    const [other, outputDir] = [join(tempDir(), 'other'), tempDir()];
+    const args = { maxSteps: 2, saveStrategy: 'steps', saveSteps: 1 } as const;
+    await train(withDropout, args, { outputDir });
+    const model = await CausalLM.fromConfig(base, { seed: 9 });
+    await model.savePretrained(other);
+    model.dispose();
+    const attempt = () => train(withDropout, args, { outputDir }, true, other);
+    const error = await errorOf(attempt, 'CHECKPOINT_MISMATCH');
+    expect(error.message).toMatch(/these differ: base\.weights \(#\w+ in the checkpoint, #\w+ now\)\./);
   });
 
   it('keeps nothing for frozen weights but what it computes with', async () => {

@@ -1,8 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { TrainingRow } from '../../src/events/training-row.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import { errorOf } from '../helpers/error-of.js';
+import { tempDir } from '../helpers/temp-dir.js';
 import type { TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
 import type { StepEvent, WarningEvent } from '../../src/events/training-event.js';
 
@@ -58,7 +61,7 @@ describe('a gradient that is not finite', () => {
       ],
     });
     const end = await trainer.train();
-    expect(end.steps).toBe(3);
+    expect(end).toMatchObject({ steps: 3, skippedSteps: 1 });
     expect(steps.map(({ step, skippedSteps }) => [step, skippedSteps])).toEqual([
       [1, undefined],
       [3, 1],
@@ -67,6 +70,42 @@ describe('a gradient that is not finite', () => {
     expect(steps.every(({ loss, gradNorm }) => Number.isFinite(loss) && Number.isFinite(gradNorm))).toBe(
       true,
     );
+    model.dispose();
+  });
+});
+
+describe('skipping, where nothing can be trained any more', () => {
+  const skip = { ...args, numEpochs: 2, onNonFinite: 'skip' as const };
+
+  it('ends at once when a step has destroyed the weights', async () => {
+    const model = await CausalLM.fromPretrained(dir);
+    const out = tempDir();
+    class Exploding extends AdaptiveTrainer {
+      protected override learningRate(step: number): number {
+        return step === 1 ? 1e38 : 1e-3;
+      }
+    }
+    const steps: number[] = [];
+    const trainer = new Exploding({
+      ...{ model, trainDataset: rows, outputDir: out, args: skip },
+      callbacks: [{ onStepEnd: ({ step }) => void steps.push(step) }],
+    });
+    const error = await errorOf(() => trainer.train(), 'LOSS_NOT_FINITE');
+    expect(error.message).toContain('Step 3: the weights are not finite any more');
+    expect(steps).toEqual([1, 2]);
+    expect(readdirSync(out)).toEqual([]);
+    model.dispose();
+  });
+
+  it('writes no model where every step was skipped', async () => {
+    const model = await CausalLM.fromPretrained(dir);
+    const out = tempDir();
+    const trainer = new Overflowing({
+      ...{ model, trainDataset: rows, outputDir: out, args: { ...skip, saveStrategy: 'steps' } },
+    });
+    const error = await errorOf(() => trainer.train(), 'LOSS_NOT_FINITE');
+    expect(error.message).toContain('all 6 were skipped: nothing was trained');
+    expect(readdirSync(out)).toEqual([]);
     model.dispose();
   });
 });

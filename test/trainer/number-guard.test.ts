@@ -20,7 +20,7 @@ describe('a watch over the numbers of a run', () => {
   it('warns once of ten zero gradients in a row, and only in a row', () => {
     const guard = new NumberGuard(model, 'stop');
     const norms = [...Array<number>(9).fill(0), 0.5, ...Array<number>(25).fill(0)];
-    const warned = norms.flatMap((norm, i) => (guard.onStep(norm, i + 1) === undefined ? [] : [i + 1]));
+    const warned = norms.flatMap((norm, i) => (guard.onStep(norm, i + 1, []) === undefined ? [] : [i + 1]));
     expect(warned).toEqual([20]);
     expect(guard.state.zeroNormsInARow).toBe(25);
   });
@@ -28,7 +28,7 @@ describe('a watch over the numbers of a run', () => {
   it('counts overflows of float16, and gives up at the twentieth in a row', async () => {
     const guard = new NumberGuard(model, 'stop');
     for (let i = 0; i < 19; i++) guard.onOverflow(2 ** -i, i + 1);
-    guard.onStep(1, 20);
+    guard.onStep(1, 20, []);
     for (let i = 0; i < 19; i++) guard.onOverflow(2 ** -i, i + 21);
     expect(guard.state.skippedSteps).toBe(38);
     const error = await errorOf(() => guard.onOverflow(0.25, 40), 'LOSS_NOT_FINITE');
@@ -41,7 +41,7 @@ describe('a watch over the numbers of a run', () => {
       const warning = await guard.onNonFinite(notFinite, step, window);
       expect(warning).toMatchObject({ code: 'STEP_SKIPPED', step });
     }
-    guard.onStep(1, 20);
+    guard.onStep(1, 20, []);
     for (let step = 21; step < 40; step++) await guard.onNonFinite(notFinite, step, window);
     expect(guard.state.skippedSteps).toBe(38);
     await errorOf(() => guard.onNonFinite(notFinite, 40, window), 'LOSS_NOT_FINITE');

@@ -9,6 +9,7 @@ import { renderTable } from '../../common/table.js';
 export function renderSummary(end: EndEvent, evaluation?: EvaluateEvent): string {
   const run = [
     ['steps', format.count(end.steps)],
+    ...(end.skippedSteps === undefined ? [] : [['steps skipped', format.count(end.skippedSteps)]]),
     ['epochs', String(Number(end.epochs.toFixed(2)))],
     ['time', format.duration(end.seconds)],
     ['mean training loss', format.loss(end.loss)],

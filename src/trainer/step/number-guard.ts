@@ -6,7 +6,7 @@ import { microBatch } from '../batches/micro-batch.js';
 import { rowNumber } from '../batches/row-number.js';
 
 const zeroNormsToWarn = 10;
-/** After so many failed steps in a row the weights themselves are not finite, and no later step can succeed. */
+/** After so many failed steps in a row no later one is expected to succeed. */
 const skipsInARow = 20;
 
 /** What a NumberGuard remembers. Survives JSON. */
@@ -20,6 +20,9 @@ export interface NumberGuardState {
 
 /** Watches the numbers of a run: explains those that are not finite, and applies `onNonFinite`. */
 export class NumberGuard {
+  /** Rows of which the model made finite numbers, when last a step went well. */
+  private wellDone: TrainingRow[] | undefined;
+
   constructor(
     private readonly model: CausalLM,
     private readonly policy: 'stop' | 'skip',
@@ -33,8 +36,9 @@ export class NumberGuard {
   ) {}
 
   /** After a step that went well. Returns the one warning about a norm that stays 0, when it is due. */
-  onStep(gradNorm: number, step: number): WarningEvent | undefined {
+  onStep(gradNorm: number, step: number, window: readonly TrainingRow[][]): WarningEvent | undefined {
     const { state } = this;
+    this.wellDone = window[0];
     state.skippedInARow = 0;
     state.zeroNormsInARow = gradNorm === 0 ? state.zeroNormsInARow + 1 : 0;
     if (state.zeroNormsInARow < zeroNormsToWarn || state.hasWarnedOfZeroNorms) return undefined;
@@ -78,6 +82,9 @@ export class NumberGuard {
       { cause, details: { step, module, rows: rows.map((row) => rowNumber(row)) } },
     );
     if (this.policy === 'stop' || ++this.state.skippedInARow >= skipsInARow) throw error;
+    // A step that went well may have moved the weights to where they are no numbers any more.
+    if (module !== '' && this.wellDone !== undefined && (await this.locate([this.wellDone])).module !== '')
+      throw destroyed(error, step, this.state.skippedSteps);
     const skipped = ++this.state.skippedSteps;
     const message = `${error.message} The step was skipped, its gradients dropped (${skipped} so far).`;
     return { type: 'warning', code: 'STEP_SKIPPED', message, step };
@@ -91,6 +98,15 @@ export class NumberGuard {
     }
     return { module: '', rows: window.flat() };
   }
+}
+
+function destroyed(cause: AdaptiveTrainerError, step: number, skipped: number): AdaptiveTrainerError {
+  return new AdaptiveTrainerError(
+    'LOSS_NOT_FINITE',
+    `Step ${step}: the weights are not finite any more, so that no later step can train (${skipped} were skipped before). ` +
+      `Go on from a checkpoint that was saved before, with a lower learningRate or maxGradNorm. ${cause.message}`,
+    { cause, details: cause.details as { step: number } },
+  );
 }
 
 function describe(rows: readonly TrainingRow[]): string {
