@@ -71,7 +71,7 @@ export type TrainerClass = new (options: AdaptiveTrainerOptions) => AdaptiveTrai
  * training throw
  */
 export async function trainAdaptively(
-  options: TrainAdaptivelyOptions | ParsedConfig,
+  options: TrainAdaptivelyOptions,
   hooks: TrainAdaptivelyHooks = {},
 ): Promise<string> {
   const config = parseConfig(options);

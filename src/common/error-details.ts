@@ -1,24 +1,5 @@
 import type { ConfigFault } from './config-fault.js';
 
-/** Where in a file of data something was found; lines are counted from 1. */
-interface FilePlace {
-  path?: string;
-  line?: number;
-}
-
-/** Several datasets that cannot be used are told in one error. */
-interface Together {
-  errors?: readonly Error[];
-}
-
-/** A dataset, and the row in it. Rows are counted from 0. */
-interface RowPlace {
-  dataset?: string;
-  row?: number;
-  /** The row in words: `row 12 (rows.jsonl line 13)`. */
-  where?: string;
-}
-
 /** Every error code, and what `details` of an error with that code holds. */
 export interface ErrorDetails {
   /** A configuration has one or more faults; `faults` lists them all. */
@@ -38,11 +19,28 @@ export interface ErrorDetails {
   /** Known, but not built yet or not usable on this machine. */
   NOT_AVAILABLE: { path?: string; dataset?: string; errors?: readonly Error[] };
   /** No libtorch on this machine; `npx adaptive-trainer setup` fetches it. */
-  LIBTORCH_NOT_FOUND: LibtorchSearch;
+  LIBTORCH_NOT_FOUND: {
+    /** Places that were looked at, and what was found there. */
+    tried?: readonly unknown[];
+    /** Versions that can be used. */
+    expected?: string;
+    fix?: string;
+  };
   /** libtorch is there in a version that the addon was not built for. */
-  LIBTORCH_WRONG_VERSION: LibtorchSearch;
+  LIBTORCH_WRONG_VERSION: {
+    /** Places that were looked at, and what was found there. */
+    tried?: readonly unknown[];
+    /** Versions that can be used. */
+    expected?: string;
+    fix?: string;
+  };
   /** libtorch is half downloaded, fails its checksums or cannot be loaded. */
-  LIBTORCH_BROKEN: LibtorchSearch & {
+  LIBTORCH_BROKEN: {
+    /** Places that were looked at, and what was found there. */
+    tried?: readonly unknown[];
+    /** Versions that can be used. */
+    expected?: string;
+    fix?: string;
     /** Files that do not match the wheel's RECORD. */
     faults?: readonly string[];
     zip?: string;
@@ -121,8 +119,12 @@ export interface ErrorDetails {
     closing?: string;
     /** The key of the message that is not in the text. */
     key?: string;
-  } & RowPlace &
-    Together;
+    dataset?: string;
+    row?: number;
+    /** The row in words: `row 12 (rows.jsonl line 13)`. */
+    where?: string;
+    errors?: readonly Error[];
+  };
   /** A dataset, or the split of it to train on, is not there. */
   DATASET_NOT_FOUND: {
     path?: string;
@@ -131,35 +133,41 @@ export interface ErrorDetails {
     found?: readonly string[];
     pattern?: string;
     page?: string;
-  } & Together;
+    errors?: readonly Error[];
+  };
   /** A row, a file or a whole dataset that cannot be trained on. */
-  DATASET_INVALID: FilePlace &
-    RowPlace &
-    Together & {
-      style?: string;
-      source?: string | undefined;
-      /** Rows read, and why how many of them are left out. */
-      read?: number;
-      tooLong?: number;
-      noTrainedToken?: number;
-      skipped?: number;
-      bad?: number;
-      /** The first ten rows that cannot be used, and why. */
-      badRows?: readonly { where: string; reason: string }[];
-      maxLengthToken?: number;
-      key?: string;
-      keys?: readonly string[];
-      /** A column of a file counted from 1, or the name of one. */
-      column?: number | string;
-      columns?: readonly string[];
-      /** Element of a JSON array, in words. */
-      element?: string;
-      excerpt?: string;
-      reason?: string;
-      compression?: string;
-      place?: string;
-      files?: readonly string[];
-    };
+  DATASET_INVALID: {
+    path?: string;
+    line?: number;
+    dataset?: string;
+    row?: number;
+    /** The row in words: `row 12 (rows.jsonl line 13)`. */
+    where?: string;
+    errors?: readonly Error[];
+    style?: string;
+    source?: string | undefined;
+    /** Rows read, and why how many of them are left out. */
+    read?: number;
+    tooLong?: number;
+    noTrainedToken?: number;
+    skipped?: number;
+    bad?: number;
+    /** The first ten rows that cannot be used, and why. */
+    badRows?: readonly { where: string; reason: string }[];
+    maxLengthToken?: number;
+    key?: string;
+    keys?: readonly string[];
+    /** A column of a file counted from 1, or the name of one. */
+    column?: number | string;
+    columns?: readonly string[];
+    /** Element of a JSON array, in words. */
+    element?: string;
+    excerpt?: string;
+    reason?: string;
+    compression?: string;
+    place?: string;
+    files?: readonly string[];
+  };
   /** An argument of a call is out of range or of the wrong type or shape. */
   INVALID_INPUT: {
     argument?: string;
@@ -205,9 +213,21 @@ export interface ErrorDetails {
     rows?: readonly (number | undefined)[];
   };
   /** The run does not fit into the memory that is free. */
-  OUT_OF_MEMORY: RowPlace & {
+  OUT_OF_MEMORY: {
+    dataset?: string;
+    row?: number;
+    /** The row in words: `row 12 (rows.jsonl line 13)`. */
+    where?: string;
     /** What the run needs, in bytes, by what it is for. */
-    estimate?: Readonly<Record<MemoryPart | 'total', number>>;
+    estimate?: {
+      readonly weights: number;
+      readonly gradients: number;
+      readonly optimizer: number;
+      readonly activations: number;
+      readonly lossChunk: number;
+      readonly base: number;
+      readonly total: number;
+    };
     available?: number;
     /** Settings that would help, as they are written. */
     settings?: readonly string[];
@@ -245,16 +265,6 @@ export interface ErrorDetails {
   };
   /** libtorch reported something that is not foreseen here; `cause` has its words. */
   NATIVE_FAILED: Readonly<Record<string, never>>;
-}
-
-type MemoryPart = 'weights' | 'gradients' | 'optimizer' | 'activations' | 'lossChunk' | 'base';
-
-interface LibtorchSearch {
-  /** Places that were looked at, and what was found there. */
-  tried?: readonly unknown[];
-  /** Versions that can be used. */
-  expected?: string;
-  fix?: string;
 }
 
 /** Names of the errors. They are stable: match on `code`, not on the message. */

@@ -14,7 +14,7 @@ import { mixedRows, type ChosenRows } from './mix/mixed-rows.js';
 import { nothingLeft } from './nothing-left.js';
 import { openDataset } from './sources/open-dataset.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
-import type { DatasetTables } from '../config/datasets/read-plans.js';
+import type { DatasetTables } from '../config/datasets/datasets-config.js';
 import { planMixing, type MixingOptions } from '../config/datasets/plan-mixing.js';
 import { badRow } from './chats/bad-row.js';
 import { ignoredColumnsNote } from './chats/ignored-columns-note.js';

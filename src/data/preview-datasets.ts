@@ -8,7 +8,7 @@ import type { FetchHubDataset } from './sources/fetch-hub-dataset.js';
 import type { LearningStyle } from '../events/learning-style.js';
 import { openDataset } from './sources/open-dataset.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
-import type { DatasetTables } from '../config/datasets/read-plans.js';
+import type { DatasetTables } from '../config/datasets/datasets-config.js';
 import type { BadRow } from '../events/dataset-report.js';
 import { badRow } from './chats/bad-row.js';
 import { ignoredColumnsNote } from './chats/ignored-columns-note.js';

@@ -52,7 +52,7 @@ interface OwnPad {
  * const ids = tokenizer.encode(text);
  */
 export class Tokenizer {
-  /** What each token id stands for in the text, in bytes; used to find which tokens cover an answer. */
+  /** @internal What each token id stands for in the text, in bytes; used to find which tokens cover an answer. */
   alphabet: TokenAlphabet;
   private readonly special: Record<string, string>;
   private template: ChatTemplate | undefined;
@@ -141,7 +141,7 @@ export class Tokenizer {
     return this.renderChatParts(messages, given).text;
   }
 
-  /** `renderChat`, with what of the text comes from which message. */
+  /** @internal `renderChat`, with what of the text comes from which message. */
   renderChatParts(messages: readonly ChatMessage[], given: ChatVariables = {}): RenderedChat {
     if (this.template === undefined) {
       throw new AdaptiveTrainerError(
@@ -232,13 +232,13 @@ export class Tokenizer {
     this.special['pad_token'] = pad.token;
   }
 
-  /** What makes the same tokenizer again, in another thread too: `Tokenizer.again(tokenizer.recipe)`. */
+  /** @internal What makes the same tokenizer again, in another thread too: `Tokenizer.again(tokenizer.recipe)`. */
   get recipe(): TokenizerRecipe {
     const chatTemplate = this.templateChanged ? this.chatTemplate : null;
     return { dir: this.dir, chatTemplate, ownPad: this.ownPad };
   }
 
-  /** A tokenizer made from the recipe of another one. @throws AdaptiveTrainerError see `fromPretrained` */
+  /** @internal A tokenizer made from the recipe of another one. @throws AdaptiveTrainerError see `fromPretrained` */
   static async again({ dir, chatTemplate, ownPad }: TokenizerRecipe): Promise<Tokenizer> {
     const tokenizer = await Tokenizer.open(dir, ownPad);
     if (chatTemplate !== null) tokenizer.chatTemplate = chatTemplate;

@@ -1,5 +1,4 @@
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/schema/config-input.js';
-import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { DatasetReport } from '../events/dataset-report.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -18,8 +17,8 @@ export interface AdaptiveTrainerOptions {
    * The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. The
    * `trainingConfig` of a parsed configuration is taken as it is.
    */
-  args?: (TrainingConfigInput & AdaptiveLossConfigInput) | TrainingConfig;
-  adaptiveLoss?: AdaptiveLossConfigInput | AdaptiveLossConfig;
+  args?: TrainingConfigInput & AdaptiveLossConfigInput;
+  adaptiveLoss?: AdaptiveLossConfigInput;
   /** Where checkpoints and, at the end, `final_model` go. Default: nothing is written. */
   outputDir?: string;
   /** How each dataset was used (`DatasetMixer.build`); sent as an event before `start`. */

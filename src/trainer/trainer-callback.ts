@@ -30,7 +30,8 @@ export interface RunningTrainer {
   saveModel(dir: string, options?: SaveOptions): Promise<void>;
 }
 
-type Hook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<void>;
+/** Code that is called with an event of a training run, and awaited. */
+export type TrainerHook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<void>;
 
 /**
  * Code that runs at points of a training run, and is awaited. To end the run from it, call `trainer.stop()`, or abort the
@@ -40,17 +41,17 @@ type Hook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<voi
 export interface TrainerCallback {
   /** What warnings call it. Default: the name of its class, or its place among the callbacks. */
   readonly name?: string;
-  onDatasets?: Hook<DatasetsEvent>;
-  onStart?: Hook<StartEvent>;
-  onStepEnd?: Hook<StepEvent>;
-  onLog?: Hook<LogEvent>;
-  onAdaptive?: Hook<AdaptiveEvent>;
-  onEvaluate?: Hook<EvaluateEvent>;
-  onSave?: Hook<SaveEvent>;
-  onWarning?: Hook<WarningEvent>;
-  onEnd?: Hook<EndEvent>;
-  onAborted?: Hook<AbortedEvent>;
-  onError?: Hook<ErrorEvent>;
+  onDatasets?: TrainerHook<DatasetsEvent>;
+  onStart?: TrainerHook<StartEvent>;
+  onStepEnd?: TrainerHook<StepEvent>;
+  onLog?: TrainerHook<LogEvent>;
+  onAdaptive?: TrainerHook<AdaptiveEvent>;
+  onEvaluate?: TrainerHook<EvaluateEvent>;
+  onSave?: TrainerHook<SaveEvent>;
+  onWarning?: TrainerHook<WarningEvent>;
+  onEnd?: TrainerHook<EndEvent>;
+  onAborted?: TrainerHook<AbortedEvent>;
+  onError?: TrainerHook<ErrorEvent>;
 }
 
 /** The hook that an event belongs to. */

@@ -2,7 +2,7 @@ import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { planDatasets } from '../../src/config/datasets/plan-datasets.js';
-import type { DatasetTables } from '../../src/config/datasets/read-plans.js';
+import type { DatasetTables } from '../../src/config/datasets/datasets-config.js';
 import { TokenCache } from '../../src/data/tokens/token-cache.js';
 import { tokenizerFingerprint } from '../../src/tokenizer/tokenizer-fingerprint.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';

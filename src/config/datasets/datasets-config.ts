@@ -85,3 +85,10 @@ export interface DatasetKwargsInput {
   /** Name of the split to evaluate on. Default `validation`. */
   valSplit?: string | null | undefined;
 }
+
+/** The tables that say more about datasets than their list does. */
+export interface DatasetTables {
+  systemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
+  datasetsKwargs?: Readonly<Record<string, unknown>> | null | undefined;
+  datasetSpecificSystemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
+}

@@ -3,7 +3,8 @@ import { ConfigReader, type GivenKeys } from '../read/config-reader.js';
 import { isParsed } from '../read/parsed.js';
 import { throwFaults } from '../read/throw-faults.js';
 import type { DatasetPlan } from './dataset-plan.js';
-import { datasetTables, readPlans, type DatasetTables } from './read-plans.js';
+import type { DatasetTables } from './datasets-config.js';
+import { datasetTables, readPlans } from './read-plans.js';
 
 /**
  * The plans of datasets given on their own: `datasetsConfig` with the tables beside it is read, `datasets` of a parsed

@@ -12,13 +12,6 @@ import { learningStyles, type LearningStyle } from '../../events/learning-style.
 import { ProcessingFunctions } from './processing-functions.js';
 import { readDatasetKwargs, type DatasetKwargs } from './read-dataset-kwargs.js';
 
-/** The tables that say more about datasets than their list does. */
-export interface DatasetTables {
-  systemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
-  datasetsKwargs?: Readonly<Record<string, unknown>> | null | undefined;
-  datasetSpecificSystemPrompts?: Readonly<Record<string, string | null | undefined>> | null | undefined;
-}
-
 export const datasetTables = ['systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'] as const;
 
 /**

@@ -16,7 +16,7 @@ export function parseConfig(input: unknown, env: NodeJS.ProcessEnv = process.env
   return isParsedConfig(input) ? input : wholeConfig(readConfig(input, env));
 }
 
-/** The parts of a configuration, read now or when it was parsed. */
+/** @internal The parts of a configuration, read now or when it was parsed. */
 export function configParts(input: unknown, env: NodeJS.ProcessEnv): ConfigParts {
   return isParsedConfig(input) ? partsOf.get(input)! : readConfig(input, env);
 }
@@ -25,7 +25,7 @@ function isParsedConfig(input: unknown): input is ParsedConfig {
   return typeof input === 'object' && input !== null && partsOf.has(input);
 }
 
-/** @throws AdaptiveTrainerError CONFIG_INVALID for parts with faults */
+/** @internal @throws AdaptiveTrainerError CONFIG_INVALID for parts with faults */
 export function wholeConfig(parts: ConfigParts): ParsedConfig {
   const { reader, given, peftConfig } = parts;
   throwFaults(reader.faults);

@@ -10,7 +10,7 @@ import type {
 } from './config-input.js';
 
 /** What is read of an input: each key is there. A mapped type of this form keeps the comments of the keys. */
-type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefined> };
+export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefined> };
 
 /** The training configuration with every default filled in. */
 export interface TrainingConfig extends Omit<

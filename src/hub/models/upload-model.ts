@@ -12,6 +12,11 @@ import { repoPage } from '../client/repo-page.js';
 import { whoAmI } from '../client/who-am-i.js';
 import { withoutSecrets } from '../../common/without-secrets.js';
 
+/** How far an upload is: what it is at, and how far each file is, from 0 to 1. */
+export type UploadProgress =
+  | { event: 'phase'; phase: string }
+  | { event: 'fileProgress'; path: string; progress: number; state: 'hashing' | 'uploading' | 'error' };
+
 /** What to upload and how. */
 export interface UploadModelOptions {
   /** Folder of the model. */
@@ -23,7 +28,7 @@ export interface UploadModelOptions {
   /** Default `Upload model`. */
   commitMessage?: string;
   settings?: HubSettings | undefined;
-  onProgress?: ((event: CommitProgressEvent) => void) | undefined;
+  onProgress?: ((event: UploadProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
