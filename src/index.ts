@@ -5,7 +5,7 @@ export type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.
 export type { TrainingRows } from './trainer/batches/training-rows.js';
 export type { RunningTrainer, TrainerCallback, TrainerHook } from './trainer/trainer-callback.js';
 export type { TrainerEvents } from './trainer/trainer-events.js';
-export type { RunPlan } from './trainer/step/run-plan.js';
+export type { BatchesSince, RunPlan } from './trainer/step/run-plan.js';
 export type { RunPosition, RunProgress } from './trainer/run-progress.js';
 export type { EvaluationReport } from './trainer/evaluation/evaluate-rows.js';
 export type { MicroBatchPlace, MicroBatchReport, StepReport } from './trainer/step/take-step.js';
@@ -22,7 +22,11 @@ export {
   type RowPreview,
 } from './data/preview-datasets.js';
 export type { TokenRun } from './data/tokens/token-runs.js';
-export type { DatasetEntry, InMemoryDataset } from './config/datasets/datasets-config.js';
+export type {
+  DatasetEntry,
+  DatasetWithSettings,
+  InMemoryDataset,
+} from './config/datasets/datasets-config.js';
 export type { DatasetLocation, DatasetPlan } from './config/datasets/dataset-plan.js';
 export type { DatasetFiles } from './config/datasets/dataset-files.js';
 export type { FetchHubDataset } from './data/sources/fetch-hub-dataset.js';

@@ -17,6 +17,7 @@ test('what the library exports, and nothing by accident', () => {
     ...[
       'renderTable',
       'setupLibtorch',
+      'stopAtEndOfTurn',
       'trainAdaptively',
       'trainingTokenizer',
       'uploadModel',
