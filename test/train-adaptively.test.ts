@@ -71,7 +71,7 @@ const noPad = { pad_token: null };
 
 it('trains with the default precision, and says what that is', async () => {
   const { events, warnings } = await run(model(), { fp16: undefined });
-  const isNative = loadAddon().bfloat16Products === 'native';
+  const isNative = loadAddon().bfloat16Instructions;
   expect(warnings).toEqual([isNative ? 'FP16_COMPUTES_IN_BF16' : 'COMPUTES_IN_FLOAT32']);
   const dtype = isNative ? 'bfloat16' : 'float32';
   expect(events.find((event) => event.type === 'start')).toMatchObject({ dtype });

@@ -15,7 +15,7 @@ const columns = [
     'peak_gib',
     'last_loss',
   ],
-  ...['last_grad_norm', 'threads', 'cpu', 'cores', 'os', 'versions', 'note'],
+  ...['last_grad_norm', 'threads', 'cpu', 'instructions', 'cores', 'os', 'versions', 'note'],
 ] as const;
 
 /** One trainer's figures; the keys are the columns of the file. */

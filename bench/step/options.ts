@@ -5,19 +5,20 @@ export interface BenchOptions {
   steps: number;
   blocks: number;
   warmup: number;
-  dtype: 'fp32' | 'bf16';
-  /** Losses of TRL's SFTTrainer to measure beside ours; empty for none. */
-  peers: ('chunked_nll' | 'nll')[];
+  /** `default` leaves it to the machine, for ours; TRL then computes in bfloat16. */
+  dtype: 'fp32' | 'bf16' | 'default';
+  /** Losses of TRL's SFTTrainer to measure beside ours, and `fp32`: ours again, in float32. Empty for none. */
+  peers: ('chunked_nll' | 'nll' | 'fp32')[];
   loss: 'adaptive' | 'ce';
   threads: number;
   python: string | undefined;
   note: string;
 }
 
-export const usage = `npm run bench:step -- [--steps 5] [--blocks 6] [--warmup 3] [--dtype fp32|bf16] [--loss adaptive|ce]
-                       [--peers trl|trl-nll|trl,trl-nll|none] [--threads 2] [--python PATH] [--note TEXT]`;
+export const usage = `npm run bench:step -- [--steps 5] [--blocks 6] [--warmup 3] [--dtype fp32|bf16|default]
+                       [--loss adaptive|ce] [--peers trl|trl-nll|fp32|trl,trl-nll|none] [--threads 2] [--python PATH] [--note TEXT]`;
 
-const peerLosses = { trl: 'chunked_nll', 'trl-nll': 'nll' } as const;
+const peers = { trl: 'chunked_nll', 'trl-nll': 'nll', fp32: 'fp32' } as const;
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {
   if ((choices as readonly string[]).includes(value)) return value as Choice;
@@ -48,13 +49,13 @@ export function readOptions(args: string[]): BenchOptions {
       note: { type: 'string', default: '' },
     },
   });
-  const peers = values.peers === 'none' ? [] : values.peers.split(',');
+  const named = values.peers === 'none' ? [] : values.peers.split(',');
   return {
     steps: whole('--steps', values.steps, 1),
     blocks: whole('--blocks', values.blocks, 1),
     warmup: whole('--warmup', values.warmup, 1),
-    dtype: oneOf('--dtype', values.dtype, ['fp32', 'bf16']),
-    peers: peers.map((peer) => peerLosses[oneOf('--peers', peer, ['trl', 'trl-nll'])]),
+    dtype: oneOf('--dtype', values.dtype, ['fp32', 'bf16', 'default']),
+    peers: named.map((peer) => peers[oneOf('--peers', peer, ['trl', 'trl-nll', 'fp32'])]),
     loss: oneOf('--loss', values.loss, ['adaptive', 'ce']),
     threads: whole('--threads', values.threads, 1),
     python: values.python,

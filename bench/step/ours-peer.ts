@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
+import { loadAddon } from '../../src/engine/load/load-addon.js';
 import type { TrainingEvent } from '../../src/events/training-event.js';
 import type { BenchRow } from './bench-rows.js';
 
@@ -66,7 +67,7 @@ const { values } = parseArgs({
     'batch-size': { type: 'string', default: '4' },
     'learning-rate': { type: 'string', default: '1e-4' },
     threads: { type: 'string', default: '2' },
-    bf16: { type: 'boolean', default: false },
+    dtype: { type: 'string', default: 'fp32' },
   },
 });
 const styles = ['ideas', 'attention', 'both', 'misc'] as const;
@@ -87,8 +88,7 @@ const trainer = new AdaptiveTrainer({
     weightDecay: 0.01,
     maxGradNorm: 1,
     optimizer: 'adamw',
-    fp16: false,
-    bf16: values.bf16,
+    ...(values.dtype === 'default' ? {} : { precision: values.dtype as 'fp32' }),
     gradientCheckpointing: true,
     threads: Number(values.threads),
     evalStrategy: 'no',
@@ -104,8 +104,11 @@ const versions = JSON.parse(await readFile(new URL('../../package.json', import.
 const libtorch = JSON.parse(await readFile(new URL('../../libtorch.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+const { cpuCapability, bfloat16Instructions } = loadAddon();
 say({
   ready: true,
+  dtype: trainer.precision,
+  instructions: `${cpuCapability}${bfloat16Instructions ? ' and bfloat16' : ''}`,
   versions: { 'adaptive-trainer': versions.version, libtorch: libtorch.version, node: process.versions.node },
   threads: Number(values.threads),
 });

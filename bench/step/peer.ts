@@ -5,6 +5,10 @@ import { createInterface } from 'node:readline';
 export interface PeerReady {
   versions: Record<string, string>;
   threads: number;
+  /** What it computes in. */
+  dtype: string;
+  /** The CPU's instruction sets in use: libtorch's choice, and whether bfloat16 has its own. */
+  instructions: string;
 }
 
 export interface StepRecord {
@@ -65,8 +69,9 @@ export class Peer {
   }
 
   async ready(): Promise<PeerReady> {
-    const { versions = {}, threads = 0 } = await this.next((message) => message.ready === true);
-    return { versions, threads };
+    const message = await this.next(({ ready }) => ready === true);
+    const { versions = {}, threads = 0, dtype = '', instructions = '' } = message;
+    return { versions, threads, dtype, instructions };
   }
 
   /** Has it take `count` optimizer steps, and waits for them. */

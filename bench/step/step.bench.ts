@@ -4,6 +4,7 @@
  *   npm run bench:step                        adaptive loss against TRL's chunked_nll, float32
  *   npm run bench:step -- --loss ce           the same loss on both sides: losses and gradient norms must agree
  *   npm run bench:step -- --peers none        ours alone; no Python
+ *   npm run bench:step -- --dtype default --peers fp32   what the default precision gains on this machine
  *
  * The trainers take turns in blocks of steps (A B A B …), each in a process of its own that waits while the other
  * works, so a machine that slows down slows down both. Medians and their ratio are what to read.
@@ -40,18 +41,21 @@ function common(options: BenchOptions, rows: string, total: number): string[] {
     ...['--model', modelDir, '--tokenizer', join(root, 'examples', 'seed-lm')],
     ...['--rows', rows, '--steps', String(total), '--batch-size', String(batchSize)],
     ...['--learning-rate', String(learningRate), '--threads', String(options.threads)],
-    ...(options.dtype === 'bf16' ? ['--bf16'] : []),
   ];
 }
 
-function startOurs(options: BenchOptions, shared: string[]): Peer {
-  const args = ['--import', 'tsx', join(here, 'ours-peer.ts'), ...shared, '--loss', options.loss];
-  return new Peer('adaptive-trainer', process.execPath, args, { OMP_NUM_THREADS: String(options.threads) });
+function startOurs(options: BenchOptions, shared: string[], dtype = options.dtype): Peer {
+  const own = ['--loss', options.loss, '--dtype', dtype];
+  const args = ['--import', 'tsx', join(here, 'ours-peer.ts'), ...shared, ...own];
+  return new Peer(`adaptive-trainer${dtype === options.dtype ? '' : ` ${dtype}`}`, process.execPath, args, {
+    OMP_NUM_THREADS: String(options.threads),
+  });
 }
 
 async function startTrl(options: BenchOptions, shared: string[], loss: string): Promise<Peer> {
   const python = await pythonEnv(join(root, 'build', 'bench-venv'), options.python);
   const own = ['--out', join(root, 'build', 'bench-out', 'trl'), '--loss', loss];
+  if (options.dtype !== 'fp32') own.push('--bf16');
   return new Peer(`TRL ${loss}`, python, [join(here, 'trl_peer.py'), ...shared, ...own], {
     OMP_NUM_THREADS: String(options.threads),
     TOKENIZERS_PARALLELISM: 'false',
@@ -87,7 +91,7 @@ function summary({ peer, loss, ready, steps, peakBytes }: Contender, options: Be
     date: new Date().toISOString().slice(0, 16),
     trainer: peer.name,
     loss,
-    dtype: options.dtype,
+    dtype: ready.dtype,
     steps: steps.length,
     p20_s: quantile(seconds, 0.2),
     p50_s: p50,
@@ -98,6 +102,7 @@ function summary({ peer, loss, ready, steps, peakBytes }: Contender, options: Be
     last_grad_norm: steps.at(-1)?.gradNorm ?? NaN,
     threads: ready.threads,
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    instructions: ready.instructions,
     cores: cpus().length,
     os: `${type()} ${release()}`,
     versions: Object.entries(ready.versions)
@@ -167,7 +172,10 @@ async function main(): Promise<void> {
       contenders.push({ peer, loss, ready: await peer.ready(), steps: [], peakBytes: 0 });
     };
     await enter(startOurs(options, shared), options.loss);
-    for (const loss of options.peers) await enter(await startTrl(options, shared, loss), loss);
+    for (const peer of options.peers) {
+      if (peer === 'fp32') await enter(startOurs(options, shared, 'fp32'), options.loss);
+      else await enter(await startTrl(options, shared, peer), peer);
+    }
     await race(contenders, options);
     const results = contenders.map((contender) => summary(contender, options));
     print(results);

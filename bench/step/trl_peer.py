@@ -116,6 +116,8 @@ def main():
         ready=True,
         versions={"trl": trl.__version__, "transformers": transformers.__version__, "torch": torch.__version__},
         threads=torch.get_num_threads(),
+        dtype="bf16" if options.bf16 else "fp32",
+        instructions=torch.backends.cpu.get_cpu_capability(),
     )
     trainer.train()
     say(block=True, peakBytes=peak_bytes())

@@ -9,7 +9,7 @@
 #include "addon/convert/arguments.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
-#include "core/ops/bfloat16_products.h"
+#include "core/ops/bfloat16_instructions.h"
 
 namespace adaptive::addon {
 namespace {
@@ -30,17 +30,6 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   });
 }
 
-const char* nameOf(ops::Bfloat16Products products) {
-  switch (products) {
-    case ops::Bfloat16Products::Native:
-      return "native";
-    case ops::Bfloat16Products::Widened:
-      return "widened";
-    default:
-      return "loops";
-  }
-}
-
 template <Napi::Value (*call)(const Napi::CallbackInfo&)>
 Napi::Function guarded(Napi::Env env) {
   return Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
@@ -58,7 +47,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   Engine::attach(env);
   exports.Set("libtorch", TORCH_VERSION);
   exports.Set("cpuCapability", at::get_cpu_capability());
-  exports.Set("bfloat16Products", nameOf(ops::bfloat16Products()));
+  exports.Set("bfloat16Instructions", ops::hasBfloat16Instructions());
   exports.Set("setThreads", guarded<setThreads>(env));
   exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
   exports.Set("restOrExit", guarded<restOrExit>(env));

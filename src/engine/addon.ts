@@ -252,19 +252,16 @@ export interface NativeGeneration {
   readonly [generation]: true;
 }
 
-/**
- * How bfloat16 matrices are multiplied on this CPU, as far as `ONEDNN_MAX_CPU_ISA` allows. `native`: with instructions for
- * it, faster than float32. `widened`: slower than float32, and with a copy of the product in float32. `loops`: many times
- * slower.
- */
-export type Bfloat16Products = 'native' | 'widened' | 'loops';
-
 export interface NativeAddon {
   /** Version of the libtorch it was built against. */
   readonly libtorch: string;
   /** Instruction set in use: DEFAULT, AVX2 or AVX512. */
   readonly cpuCapability: string;
-  readonly bfloat16Products: Bfloat16Products;
+  /**
+   * Whether bfloat16 is multiplied with instructions made for it, which makes it faster than float32. Without, the engine
+   * multiplies it by way of float32. `ONEDNN_MAX_CPU_ISA` is honoured.
+   */
+  readonly bfloat16Instructions: boolean;
   /**
    * For a process about to exit: drops queued calls and waits for the one that runs; after two seconds it ends the process
    * with that status instead.

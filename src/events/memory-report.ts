@@ -6,7 +6,7 @@ export interface MemoryEstimate {
   optimizer: number;
   /** What the largest micro-batch keeps for its backward pass, and what one block needs on the way. */
   activations: number;
-  /** Logits that exist at once, and the float32 copy of them that a CPU without bfloat16 instructions takes. */
+  /** Logits that exist at once, and the float32 pieces they are made from where the CPU has no bfloat16 instructions. */
   lossChunk: number;
   /** Node, libtorch and the rows: what the process holds already, without the model. */
   base: number;

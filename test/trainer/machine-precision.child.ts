@@ -36,4 +36,4 @@ async function train(own: object) {
 
 const runs = [];
 for (const own of JSON.parse(args) as object[]) runs.push(await train(own));
-console.log(JSON.stringify({ runs, bfloat16Products: loadAddon().bfloat16Products }));
+console.log(JSON.stringify({ runs, hasInstructions: loadAddon().bfloat16Instructions }));

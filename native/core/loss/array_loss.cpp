@@ -5,6 +5,7 @@
 #include "core/expect.h"
 #include "core/finite.h"
 #include "core/loss/fused_linear_loss.h"
+#include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
@@ -103,7 +104,7 @@ ArrayLoss arrayLoss(const ArrayLossRequest& r) {
     if (type == at::kFloat) {
       out.gradWeight.addmm_(dLogits.t(), chunk);
     } else {
-      out.gradWeight.add_(at::mm(dLogits.t(), chunk));
+      out.gradWeight.add_(ops::product(dLogits.t(), chunk));
     }
   };
   out.gradHidden.index_copy_(0, positions, loss.backward(weights, add).to(at::kFloat));

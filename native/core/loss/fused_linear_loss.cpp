@@ -7,6 +7,7 @@
 #include "core/available_memory.h"
 #include "core/expect.h"
 #include "core/ops/ops.h"
+#include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
@@ -91,7 +92,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     if (wanted != LossGradients::Hidden) continue;
     toGradient(logits, first, count, weightsOnTop.narrow(0, 0, count));
     at::Tensor target = onTop_.narrow(0, first, count);
-    at::mm_out(target, logits, weight_);
+    ops::productInto(target, logits, weight_);
   }
   kept_ = wanted == LossGradients::Both && chunk_ >= tokens;
   if (wanted != LossGradients::Both) buffer_ = at::Tensor();
@@ -105,7 +106,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
 
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   at::Tensor logits = buffer_.narrow(0, 0, count);
-  at::mm_out(logits, hidden_.narrow(0, first, count), weight_.t());
+  ops::productInto(logits, hidden_.narrow(0, first, count), weight_.t());
   if (options_.cap > 0) ops::softCap_(logits, options_.cap);
   return logits;
 }
@@ -162,7 +163,7 @@ at::Tensor FusedLinearLoss::backward(
                      chunk = hidden_.narrow(0, first, count);
     toGradient(logits, first, count, table.narrow(0, first, count));
     at::Tensor target = gradHidden.narrow(0, first, count);
-    at::mm_out(target, logits, weight_);
+    ops::productInto(target, logits, weight_);
     addWeightGradient(logits, chunk);
   }
   buffer_ = at::Tensor();

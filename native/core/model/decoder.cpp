@@ -4,6 +4,7 @@
 #include "core/model/checkpointed_block.h"
 #include "core/model/projected.h"
 #include "core/ops/ops.h"
+#include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
@@ -251,7 +252,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
 Tensor Decoder::logits(const Tensor& hidden) {
   at::NoGradGuard noGrad;
   const Tensor scaled = config_.logitsScale == 1 ? hidden : hidden * config_.logitsScale;
-  Tensor logits = at::mm(scaled, head().compute().t()).to(at::kFloat);
+  Tensor logits = ops::product(scaled, head().compute().t()).to(at::kFloat);
   if (config_.logitsCap > 0) ops::softCap_(logits, config_.logitsCap);
   return logits;
 }

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/ops/product.h"
+
 namespace adaptive {
 namespace {
 
@@ -69,7 +71,7 @@ void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
   }
   for (int64_t row = 0; row < gradient_.size(0); row += kSlabRows) {
     const int64_t count = std::min(kSlabRows, gradient_.size(0) - row);
-    const at::Tensor product = at::mm(dy.narrow(1, row, count).t(), x);
+    const at::Tensor product = ops::product(dy.narrow(1, row, count).t(), x);
     at::Tensor target = gradient_.narrow(0, row, count);
     if (first) {
       target.copy_(product);

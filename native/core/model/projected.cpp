@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/ops/product.h"
 #include "core/random.h"
 
 namespace adaptive {
@@ -34,18 +35,18 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
                                 const Tensor& x, const DropoutKey& key) {
   const Tensor dropped = droppedBy(adapter, x, key), input = seen(x, dropped);
   const double up = upscale(adapter, dropped);
-  const Tensor low = at::mm(input, adapter.a().compute().t());
+  const Tensor low = ops::product(input, adapter.a().compute().t());
   const Tensor raise = adapter.b().compute().t();
   Tensor rows = y.narrow(1, adapter.firstRow(), adapter.outputs());
   if (!adapter.magnitude()) {
-    rows.addmm_(low, raise, 1, adapter.scale() * up);
+    ops::addProduct(rows, low, raise, adapter.scale() * up);
     return {low, Tensor()};
   }
   // PEFT drops entries of x in the whole of what is rescaled, and adds the plain product of all of x to it.
   const Tensor weight = adapter.rowsOf(projection.weight->compute());
   Tensor scaled;
   if (dropped.defined()) {
-    scaled = at::mm(input, weight.t()).mul_(up);
+    scaled = ops::product(input, weight.t()).mul_(up);
     rows.sub_(scaled);
   } else {
     const Tensor bias =
@@ -53,7 +54,7 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
     scaled = rows - bias;
     rows.copy_(bias.expand_as(rows));
   }
-  scaled.addmm_(low, raise, 1, adapter.scale() * up);
+  ops::addProduct(scaled, low, raise, adapter.scale() * up);
   rows.addcmul_(scaled, adapter.rowScale());
   return {low, scaled};
 }
@@ -70,18 +71,18 @@ void goBack(const LoraAdapter& adapter, const Projection& projection, const Tens
     const Tensor plain = dRows;
     dRows = dRows * adapter.rowScale();
     // The plain product passed dy on whole; of it stays what is not rescaled.
-    dInput = at::mm(dRows - plain, adapter.rowsOf(projection.weight->compute())).mul_(up);
+    dInput = ops::product(dRows - plain, adapter.rowsOf(projection.weight->compute())).mul_(up);
   }
   adapter.b().accumulateOuter(dRows, low * scale);
-  const Tensor dLow = at::mm(dRows, adapter.b().compute()).mul_(scale);
+  const Tensor dLow = ops::product(dRows, adapter.b().compute()).mul_(scale);
   adapter.a().accumulateOuter(dLow, seen(x, dropped));
   if (dInput.defined()) {
-    dInput.addmm_(dLow, adapter.a().compute());
+    ops::addProduct(dInput, dLow, adapter.a().compute());
   } else if (!dropped.defined()) {
-    dx.addmm_(dLow, adapter.a().compute());
+    ops::addProduct(dx, dLow, adapter.a().compute());
     return;
   } else {
-    dInput = at::mm(dLow, adapter.a().compute());
+    dInput = ops::product(dLow, adapter.a().compute());
   }
   dx.add_(dropped.defined() ? dInput.masked_fill_(dropped, 0) : dInput);
 }
@@ -92,7 +93,13 @@ struct Projected : torch::autograd::Function<Projected> {
                         const DropoutKey& key) {
     const Tensor transposed = projection->weight->compute().t();
     const Parameter* bias = projection->bias.get();
-    Tensor y = bias ? at::addmm(bias->compute(), x, transposed) : at::mm(x, transposed);
+    Tensor y;
+    if (bias) {
+      y = bias->compute().expand({x.size(0), transposed.size(1)}).clone(at::MemoryFormat::Contiguous);
+      ops::addProduct(y, x, transposed);
+    } else {
+      y = ops::product(x, transposed);
+    }
     tensor_list saved;
     // A frozen weight needs no input in backward.
     if (projection->weight->trainable() || !projection->adapters.empty()) saved.push_back(x);
@@ -115,7 +122,7 @@ struct Projected : torch::autograd::Function<Projected> {
     if (projection->bias && projection->bias->trainable())
       projection->bias->accumulate(dy.sum(0, false, at::kFloat));
     if (projection->weight->trainable()) projection->weight->accumulateOuter(dy, saved[0]);
-    Tensor dx = at::mm(dy, projection->weight->compute());
+    Tensor dx = ops::product(dy, projection->weight->compute());
     for (size_t i = 0; i < projection->adapters.size(); i++) {
       goBack(*projection->adapters[i], *projection, saved[0], saved[1 + 2 * i], saved[2 + 2 * i], key, dy,
              dx);

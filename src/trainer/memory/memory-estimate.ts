@@ -1,6 +1,6 @@
 import type { MemoryEstimate } from '../../events/memory-report.js';
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
-import type { Bfloat16Products, DecoderConfig } from '../../engine/addon.js';
+import type { DecoderConfig } from '../../engine/addon.js';
 
 export interface MemoryInput {
   decoder: DecoderConfig;
@@ -8,7 +8,8 @@ export interface MemoryInput {
   /** Of these, the ones that training moves; the others are frozen. Default: all. */
   trainable?: number;
   precision: Precision;
-  bfloat16Products: Bfloat16Products;
+  /** Of the CPU; without them products of bfloat16 go by way of float32. */
+  bfloat16Instructions: boolean;
   args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
   /** Of the largest micro-batch. */
   tokens: number;
@@ -29,7 +30,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     trainable = parameters,
     args,
     precision,
-    bfloat16Products,
+    bfloat16Instructions,
     tokens,
     labelledTokens,
     base,
@@ -46,22 +47,32 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     frozen * size;
   const gradients = 4 * trainable;
   const optimizer = Math.round(bytesOfState(args) * trainable);
-  // Without instructions for bfloat16, oneDNN gathers a product in float32 before it rounds it.
-  const widened = precision.startsWith('bf16') && bfloat16Products === 'widened' ? 4 : 0;
+  const byFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
   const logits = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
-  const lossChunk = logits * (1 + widened / size);
-  const { saved, block } = activations(
+  const rows = logits / (decoder.vocabSize * size);
+  const lossChunk = logits + (byFloat32 ? float32Pieces(rows, decoder.hiddenSize, decoder.vocabSize) : 0);
+  const { saved, block, widest } = activations(
     decoder,
     tokens,
     labelledTokens,
-    { size, widened },
+    size,
     args.gradientCheckpointing,
   );
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
   // chunk comes on top.
-  const parts = { weights, gradients, optimizer, activations: saved + block, lossChunk, base: base + growth };
+  const pieces = byFloat32 ? float32Pieces(tokens, decoder.hiddenSize, widest) : 0;
+  const parts = {
+    ...{ weights, gradients, optimizer, activations: saved + block + pieces, lossChunk },
+    base: base + growth,
+  };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** What a product [rows, inner]·[inner, columns] holds in float32 on its way: one factor, and slabs of the other and of the sum. */
+function float32Pieces(rows: number, inner: number, columns: number): number {
+  const slab = Math.min(512, columns); // native/core/ops/product.cpp
+  return 4 * (rows * inner + slab * (inner + rows));
 }
 
 /** Bytes of optimizer state per parameter. */
@@ -81,14 +92,14 @@ function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
   }
 }
 
-/** What all blocks keep, and what one block's recomputation and gradients take for a while. */
+/** What all blocks keep, what one block's recomputation and gradients take for a while, and its widest product's columns. */
 function activations(
   decoder: DecoderConfig,
   tokens: number,
   labelled: number,
-  { size, widened }: { size: number; widened: number },
+  size: number,
   checkpointing: boolean,
-): { saved: number; block: number } {
+): { saved: number; block: number; widest: number } {
   const { hiddenSize: hidden, intermediateSize: wide, heads, kvHeads, headDim } = decoder;
   const wides = decoder.gated ? 3 : 2;
   const qkv = (heads + 2 * kvHeads) * headDim;
@@ -98,7 +109,6 @@ function activations(
   const gradientsPerToken = 8 * hidden + size * (qkv + attended + wides * wide);
   const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
   const blocks = decoder.layers.length * tokens * (checkpointing ? 4 * hidden : perToken);
-  const widest = Math.max(qkv, (wides - 1) * wide);
-  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0) + widened * widest);
-  return { saved: blocks + ends, block };
+  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0));
+  return { saved: blocks + ends, block, widest: Math.max(qkv, (wides - 1) * wide) };
 }

@@ -19,7 +19,7 @@ export async function reportMemory(
   const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
-  const { bfloat16Products } = loadAddon();
+  const { bfloat16Instructions } = loadAddon();
   const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
   return checkMemory(
     {
@@ -28,7 +28,7 @@ export async function reportMemory(
       trainable,
       args,
       precision,
-      bfloat16Products,
+      bfloat16Instructions,
       ...largestMicroBatch(rows, args),
       base,
       available,

@@ -11,5 +11,5 @@ export function runPrecision({
   bf16,
 }: Pick<TrainingConfig, 'precision' | 'fp16' | 'bf16'>): Precision {
   if (precision !== null) return precision;
-  return (fp16 || bf16) && loadAddon().bfloat16Products === 'native' ? 'bf16' : 'fp32';
+  return (fp16 || bf16) && loadAddon().bfloat16Instructions ? 'bf16' : 'fp32';
 }

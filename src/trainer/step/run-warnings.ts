@@ -18,7 +18,6 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
   const warnings: WarningEvent[] = [];
   const warn = (code: string, message: string) => warnings.push({ type: 'warning', code, message });
   const flag = args.fp16 ? 'fp16' : 'bf16';
-  const isNative = loadAddon().bfloat16Products === 'native';
   if (args.precision === null && precision === 'fp32') {
     warn(
       'COMPUTES_IN_FLOAT32',
@@ -32,7 +31,7 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
   }
   if (precision === 'fp16') {
     warn('FP16_IS_SLOW', 'float16 has no fast path on a CPU: bf16: true is many times faster.');
-  } else if (precision !== 'fp32' && !isNative) {
+  } else if (precision !== 'fp32' && !loadAddon().bfloat16Instructions) {
     const gain = precision === 'bf16-true' ? 'less memory at the price of speed' : 'nothing';
     warn(
       'BF16_IS_SLOW',

@@ -1,4 +1,4 @@
-#include "core/ops/bfloat16_products.h"
+#include "core/ops/bfloat16_instructions.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <oneapi/dnnl/dnnl_types.h>
@@ -93,11 +93,8 @@ bool hasInstructions() { return true; }
 
 }  // namespace
 
-Bfloat16Products bfloat16Products() {
-  static const Bfloat16Products found = [] {
-    if (!goesToOneDnn()) return Bfloat16Products::Loops;
-    return hasInstructions() ? Bfloat16Products::Native : Bfloat16Products::Widened;
-  }();
+bool hasBfloat16Instructions() {
+  static const bool found = goesToOneDnn() && hasInstructions();
   return found;
 }
 

@@ -1,0 +1,81 @@
+#include "core/ops/product.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "core/ops/bfloat16_instructions.h"
+
+namespace adaptive::ops {
+namespace {
+
+using at::Tensor;
+
+/// Entries of the longest side that are float32 at a time, so that a large weight never is as a whole. With
+/// 4,096 malloc kept up to a third of the memory of a run as pieces that nothing else fitted into.
+constexpr int64_t kSlab = 512;
+
+bool goesByFloat32(const Tensor& a) {
+  return a.scalar_type() == at::kBFloat16 && a.device().is_cpu() && !hasBfloat16Instructions();
+}
+
+Tensor wide(const Tensor& x) { return x.to(at::kFloat); }
+
+template <class Slab>
+void forSlabs(int64_t length, Slab slab) {
+  for (int64_t first = 0; first < length; first += kSlab) slab(first, std::min(kSlab, length - first));
+}
+
+/// out = a·b, or out += scale·a·b.
+void byFloat32(const Tensor& out, const Tensor& a, const Tensor& b, bool adds, double scale) {
+  const int64_t rows = a.size(0), inner = a.size(1), columns = b.size(1);
+  const auto sumOf = [&](const Tensor& target, const Tensor& left, const Tensor& right) {
+    return adds ? wide(target).addmm_(left, right, 1, scale) : at::mm(left, right);
+  };
+  if (inner > std::max(rows, columns)) {
+    Tensor sum = adds ? wide(out) : at::zeros(out.sizes(), out.options().dtype(at::kFloat));
+    forSlabs(inner, [&](int64_t first, int64_t count) {
+      sum.addmm_(wide(a.narrow(1, first, count)), wide(b.narrow(0, first, count)), 1, scale);
+    });
+    out.copy_(sum);
+  } else if (columns > rows) {
+    const Tensor left = wide(a);
+    forSlabs(columns, [&](int64_t first, int64_t count) {
+      const Tensor target = out.narrow(1, first, count);
+      target.copy_(sumOf(target, left, wide(b.narrow(1, first, count))));
+    });
+  } else {
+    const Tensor right = wide(b);
+    forSlabs(rows, [&](int64_t first, int64_t count) {
+      const Tensor target = out.narrow(0, first, count);
+      target.copy_(sumOf(target, wide(a.narrow(0, first, count)), right));
+    });
+  }
+}
+
+}  // namespace
+
+Tensor product(const Tensor& a, const Tensor& b) {
+  if (!goesByFloat32(a)) return at::mm(a, b);
+  Tensor out = at::empty({a.size(0), b.size(1)}, a.options());
+  byFloat32(out, a, b, /*adds=*/false, 1);
+  return out;
+}
+
+void productInto(Tensor out, const Tensor& a, const Tensor& b) {
+  if (goesByFloat32(a)) {
+    byFloat32(out, a, b, /*adds=*/false, 1);
+  } else {
+    at::mm_out(out, a, b);
+  }
+}
+
+void addProduct(Tensor out, const Tensor& a, const Tensor& b, double scale) {
+  if (goesByFloat32(a)) {
+    byFloat32(out, a, b, /*adds=*/true, scale);
+  } else {
+    out.addmm_(a, b, 1, scale);
+  }
+}
+
+}  // namespace adaptive::ops
