@@ -7,6 +7,7 @@ import { replaceFiles, type FileWriter } from '../common/replace-files.js';
 import { ioError } from '../common/write-durably.js';
 import type { ChatMessage } from '../events/chat-message.js';
 import { ChatTemplate, type ChatVariables, type RenderedChat } from './template/chat-template.js';
+import { templateSource } from './template/template-source.js';
 import { leanEncoder } from './encode/lean-encoder.js';
 import { specialTokens } from './special-tokens.js';
 import { TokenAlphabet } from './encode/token-alphabet.js';
@@ -103,7 +104,8 @@ export class Tokenizer {
       throw new AdaptiveTrainerError(
         'TOKENIZER_INVALID',
         `Expected a tokenizer that @huggingface/tokenizers can run in ${join(path, 'tokenizer.json')} but it was refused: ` +
-          `${cause instanceof Error ? cause.message : String(cause)}. Download the model's files again.`,
+          `${cause instanceof Error ? cause.message : String(cause)}. If the file is damaged, download it again; otherwise ` +
+          `this tokenizer is not supported.`,
         { details: { path: join(path, 'tokenizer.json') }, cause },
       );
     }
@@ -161,8 +163,9 @@ export class Tokenizer {
     return this.template?.source ?? null;
   }
 
-  /** Replaces the chat template; `savePretrained` then writes it as chat_template.jinja. */
-  set chatTemplate(source: string) {
+  /** Replaces the chat template, by Jinja text or the path of a file; `savePretrained` writes it as chat_template.jinja. */
+  set chatTemplate(textOrPath: string) {
+    const source = templateSource(textOrPath);
     this.template = new ChatTemplate(source, 'tokenizer.chatTemplate', this.special);
     this.templateChanged = true;
   }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { applyChatTemplate } from '../../src/tokenizer/template/apply-chat-template.js';
 import { encodeChat } from '../../src/tokenizer/encode/encode-chat.js';
@@ -145,6 +147,21 @@ describe('which one is used', () => {
       expect.stringMatching(/no token <\|start_header_id\|>, .*<\|eot_id\|>/),
     ]);
     expect(trained(tokenizer)).toBe('A<|eot_id|>B<|eot_id|>');
+  });
+
+  test('the path of a file, with line ends of Windows', async () => {
+    const tokenizer = await Tokenizer.fromPretrained(await copySeed());
+    const path = join(await copySeed(), 'own.jinja');
+    await writeFile(path, '{% for m in messages %}\r\n{{ m.content }}\r\n{% endfor %}\r\n');
+    expect(apply(tokenizer, path)).toEqual([]);
+    expect(tokenizer.renderChat([user('x'), assistant('y')])).toBe('x\ny\n');
+    tokenizer.chatTemplate = relative(process.cwd(), path);
+    expect(tokenizer.renderChat([user('x')])).toBe('x\n');
+    for (const missing of ['./nowhere.jinja', 'some/where']) {
+      expect(() => apply(tokenizer, missing)).toThrow(
+        expect.objectContaining({ code: 'CHAT_TEMPLATE_FAILED', message: expect.stringContaining(missing) }),
+      );
+    }
   });
 
   test('is saved with the tokenizer', async () => {

@@ -1,5 +1,6 @@
 import { suggest } from '../../common/suggest.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { isTemplatePath } from './template-source.js';
 import { builtInTemplates } from './built-in-templates.js';
 import type { Tokenizer } from '../tokenizer.js';
 
@@ -20,7 +21,7 @@ const byModelType: Record<string, readonly Name[]> = {
  * Gives a tokenizer the chat template it is to be used with: the one that is asked for, else its own, else a built-in
  * one for its model's type, if its vocabulary has the markers of that.
  *
- * @param chosen name of a built-in template or Jinja text; null: none is asked for
+ * @param chosen name of a built-in template, Jinja text or the path of a file with it; null: none is asked for
  * @param onWarning told when a template was inferred, or one was chosen that the vocabulary was not made for
  * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` for an unknown name, and when there is none to be found
  */
@@ -30,7 +31,7 @@ export function applyChatTemplate(
   onWarning: (message: string) => void,
 ): void {
   if (chosen === null && tokenizer.chatTemplate !== null) return;
-  if (chosen !== null && /[{\n]/.test(chosen)) {
+  if (chosen !== null && (/[{\n]/.test(chosen) || isTemplatePath(chosen))) {
     tokenizer.chatTemplate = chosen;
     return;
   }
@@ -57,7 +58,7 @@ function named(chosen: string): Name {
   const near = suggest(name, names);
   throw new AdaptiveTrainerError(
     'CHAT_TEMPLATE_FAILED',
-    `Expected chatTemplate to be Jinja text or one of ${names.join(', ')} but received "${chosen}".` +
+    `Expected chatTemplate to be Jinja text, the path of a file with it (./chat.jinja) or one of ${names.join(', ')} but received "${chosen}".` +
       (near === undefined ? '' : ` Did you mean "${near}"?`),
     { details: { received: chosen, names } },
   );
