@@ -118,12 +118,15 @@ class ChatText {
     return { start: Math.min(this.endOfPrevious(index), first?.start ?? end), end };
   }
 
+  /** Where what the messages before say ends; of what a template moves behind this one nothing counts. */
   private endOfPrevious(index: number): number {
-    const before = this.said.slice(0, index).flatMap((spans) => spans.slice(-1));
-    return Math.max(
-      0,
-      ...before.map(({ end }) => end).filter((end) => end <= (this.said[index]![0]?.start ?? Infinity)),
-    );
+    const limit = this.said[index]![0]?.start ?? Infinity;
+    let latest = 0;
+    for (const spans of this.said.slice(0, index)) {
+      const end = spans.at(-1)?.end ?? 0;
+      if (end <= limit) latest = Math.max(latest, end);
+    }
+    return latest;
   }
 
   /** Without turns to go by: after the first special token and white space that follow what the message says. */
