@@ -30,6 +30,12 @@ export interface DatasetsEvent {
   report: DatasetReport[];
 }
 
+/** Once, before `start`, where the rows are known: some training rows as text. */
+export interface SamplesEvent {
+  type: 'samples';
+  rows: { source: string; text: string }[];
+}
+
 /**
  * Everything a run is configured with, in groups: `trainingConfig` and `adaptiveLossConfig` with every default filled in, and
  * in the one-call API the rest of its options as given. Survives JSON: a function stands as `[function name]`, rows in memory
@@ -52,6 +58,10 @@ export interface RunVersions {
 /** Once, before the first step. */
 export interface StartEvent {
   type: 'start';
+  /** The same for all parts of a run that is resumed. */
+  runId: string;
+  /** 1, or the step after the checkpoint that the run is resumed from. */
+  firstStep: number;
   runName: string;
   /** Names the run among all: in its checkpoints, and in every line of `metrics.jsonl`. A run that is resumed keeps it. */
   runId: string;
@@ -239,6 +249,7 @@ export interface ErrorEvent {
  */
 export type TrainingEvent =
   | DatasetsEvent
+  | SamplesEvent
   | StartEvent
   | StepEvent
   | LogEvent

@@ -1,0 +1,64 @@
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * A file that is appended to in the background. A failure is told once; what comes after it is dropped, and the run
+ * goes on.
+ */
+export class BackgroundFile {
+  /** Bytes that are known to be written. */
+  written = 0;
+  private handle: FileHandle | undefined;
+  private queue: Promise<void> = Promise.resolve();
+  private state: 'open' | 'failed' | 'closed' = 'open';
+
+  constructor(
+    readonly path: string,
+    private readonly onFailure: (reason: string) => void,
+  ) {}
+
+  /** Appends bytes, or what `prepare` returns once everything before it is written. */
+  append(data: Uint8Array | string | (() => Promise<Uint8Array | string>)): void {
+    if (this.state === 'open') this.queue = this.queue.then(() => this.write(data));
+  }
+
+  /** Resolves once everything appended so far is written. */
+  flushed(): Promise<void> {
+    return this.queue;
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'open') this.state = 'closed';
+    await this.queue;
+    const { handle } = this;
+    this.handle = undefined;
+    await handle
+      ?.sync()
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => handle.close())
+      .catch((error: unknown) => this.fail(error));
+  }
+
+  private async write(data: Uint8Array | string | (() => Promise<Uint8Array | string>)): Promise<void> {
+    if (this.state === 'failed') return;
+    try {
+      const bytes = Buffer.from(typeof data === 'function' ? await data() : data);
+      this.handle ??= await this.open();
+      await this.handle.appendFile(bytes);
+      this.written += bytes.length;
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private async open(): Promise<FileHandle> {
+    await mkdir(dirname(this.path), { recursive: true });
+    return open(this.path, 'a');
+  }
+
+  private fail(error: unknown): void {
+    if (this.state === 'failed') return;
+    this.state = 'failed';
+    this.onFailure(error instanceof Error ? error.message : String(error));
+  }
+}
