@@ -8,7 +8,8 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     // Threads that wait by spinning make tiny models slow, and many times slower on a machine that is busy.
-    env: { OMP_WAIT_POLICY: 'PASSIVE' },
+    // WANDB_MODE: no test reports to the account of whoever runs it.
+    env: { OMP_WAIT_POLICY: 'PASSIVE', WANDB_MODE: 'disabled' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

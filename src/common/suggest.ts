@@ -10,7 +10,6 @@ const otherNames = new Map([
   ['optim', 'optimizer'],
   ['lrscheduler', 'lrSchedulerType'],
   ['evaluationstrategy', 'evalStrategy'],
-  ['reportto', 'useWandb'],
   ['maxlength', 'maxLengthToken'],
   ['maxseqlength', 'maxLengthToken'],
   ['attnimplementation', 'attnImpl'],

@@ -16,7 +16,6 @@ describe('not available yet', () => {
     ['optimizer', 'lion_8bit'],
     ['lrSchedulerType', 'reduce_lr_on_plateau'],
     ['attnImpl', 'flash_attention_2'],
-    ['useWandb', true],
     ['localRank', 1],
     ['saveStrategy', 'best'],
   ])('trainingConfig.%s = %j', (key, value) => {
@@ -41,7 +40,6 @@ describe('available', () => {
     ['onNonFinite', ['stop', 'skip']],
     ['precision', ['fp32', 'bf16', 'fp16', 'bf16-true']],
     ['attnImpl', [null, 'sdpa', 'eager']],
-    ['useWandb', ['auto', false]],
     ['resumeFromCheckpoint', [null, false, true, 'out/checkpoint-3']],
     ['localRank', [-1, 0]],
     ['evalStrategy', ['no', 'steps', 'epoch']],
@@ -66,11 +64,6 @@ describe('available', () => {
 describe('warnings', () => {
   const codes = (input: object, env: NodeJS.ProcessEnv) =>
     parseConfig({ ...least, ...input }, env).warnings.map(({ code }) => code);
-
-  it('say that nothing goes to Weights & Biases although there is a key', () => {
-    expect(codes({}, { WANDB_API_KEY: 'x' })).toEqual(['WANDB_NOT_AVAILABLE']);
-    expect(codes({ trainingConfig: { useWandb: false } }, { WANDB_API_KEY: 'x' })).toEqual([]);
-  });
 
   it('say that an upload configuration has no effect without a repository', () => {
     expect(codes({ uploadConfig: { isPrivateRepo: true } }, {})).toEqual(['UPLOAD_CONFIG_UNUSED']);

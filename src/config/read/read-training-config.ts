@@ -100,11 +100,4 @@ function checkEnvironment(
       message: `expected one process, received WORLD_SIZE=${processes} from the environment; training in several processes is not available yet`,
     });
   }
-  const wandb = given.get('useWandb')?.value ?? 'auto';
-  if (wandb === 'auto' && env['WANDB_API_KEY']) {
-    reader.warnings.push({
-      code: 'WANDB_NOT_AVAILABLE',
-      message: `WANDB_API_KEY is set, but reporting to Weights & Biases is not available yet; the run is reported in metrics.jsonl of the output folder. Set ${reader.spell('useWandb')} to false to silence this.`,
-    });
-  }
 }

@@ -45,13 +45,6 @@ export const notAvailable: readonly NotAvailable[] = [
   },
   {
     group: 'trainingConfig',
-    key: 'useWandb',
-    matches: oneOf(true),
-    expected: '"auto" or false',
-    what: 'reporting to Weights & Biases (the run is reported in metrics.jsonl of the output folder)',
-  },
-  {
-    group: 'trainingConfig',
     key: 'localRank',
     matches: (value) => Number.isSafeInteger(value) && (value as number) > 0,
     expected: '-1 or 0',

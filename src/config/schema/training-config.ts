@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { field } from './field.js';
 import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
+import { reportToSchema } from './report-to.js';
 
 const stepsOrAll = '-1 or a whole number, 1 or more';
 const deviceName = '"auto", "cpu", "cuda" or "cuda:<index>"';
@@ -15,14 +16,20 @@ export const trainingConfigSchema = z.object({
   outputDir: field.text().nullable().default(null),
   /** Name of the run in reports. Default `my_adaptive_run`. */
   runName: field.text().default('my_adaptive_run'),
-  /** Weights & Biases project. Recorded; nothing is sent there yet. Default `my-adaptive-experiments`. */
+  /**
+   * Where the run is reported beside `metrics.jsonl`: `wandb`, `tensorboard`, trackers of your own (objects with `onEvent`
+   * and `close`), or a list of them; `none` for nothing else, `all` for both. Default null: as `useWandb` says.
+   */
+  reportTo: reportToSchema,
+  /** Weights & Biases project; the variable WANDB_PROJECT goes before the default. Default `my-adaptive-experiments`. */
   wandbProject: field.text().default('my-adaptive-experiments'),
-  /** Weights & Biases user or team. Recorded; nothing is sent there yet. Default null. */
+  /** Weights & Biases user or team. Default null: WANDB_ENTITY, else the account's own. */
   wandbEntity: field.text().nullable().default(null),
-  /** Report to Weights & Biases. `auto` (default) and false report to `metrics.jsonl` alone; true is not available yet. */
-  useWandb: z
-    .union([z.literal('auto'), z.literal(false)], { error: '"auto", true or false' })
-    .default('auto'),
+  /**
+   * Report to Weights & Biases: `auto` where there is a key (WANDB_API_KEY or .netrc), true also without one, into a folder
+   * that `wandb sync` sends later; false never. Default `auto`.
+   */
+  useWandb: z.union([z.literal('auto'), z.boolean()], { error: '"auto", true or false' }).default('auto'),
 
   /** Longest row in tokens; longer ones are dropped and counted. Default 4096. */
   maxLengthToken: field.wholeNumber(2).default(4096),

@@ -1,0 +1,59 @@
+import type { TrainingConfig } from '../config/schema/parsed-config.js';
+import { trainingConfigSchema } from '../config/schema/training-config.js';
+import type { Tracker } from '../events/tracker.js';
+import type { WarningEvent } from '../events/training-event.js';
+import { JsonlTracker } from './jsonl-tracker.js';
+import { TensorBoardTracker } from './tensorboard/tensorboard-tracker.js';
+import { wandbSettings } from './wandb/wandb-settings.js';
+import { WandbTracker } from './wandb/wandb-tracker.js';
+
+/** The keys of `trainingConfig` that say where a run is reported. */
+export type ReportingConfig = Pick<
+  TrainingConfig,
+  'reportTo' | 'useWandb' | 'wandbProject' | 'wandbEntity' | 'runName'
+>;
+
+export interface OpenTrackersOptions {
+  /** Told what a tracker could not write or send. Default: a process warning. */
+  onWarning?: (warning: WarningEvent) => void;
+  /** Told where W&B shows the run and what is left to send. Default: printed to stderr. */
+  onNote?: (message: string) => void;
+}
+
+const { wandbProject: projectSchema } = trainingConfigSchema.shape;
+
+/**
+ * Returns the trackers that `reportTo` and `useWandb` ask for: `metrics.jsonl` always, Weights & Biases and TensorBoard
+ * where they are named, and trackers of the user's own as they are.
+ *
+ * @param outputDir the folder of the run, which holds all that they write
+ * @throws AdaptiveTrainerError CONFIG_INVALID for a W&B variable of the environment that cannot be used
+ */
+export function openTrackers(
+  config: ReportingConfig,
+  outputDir: string,
+  { onWarning, onNote }: OpenTrackersOptions = {},
+): Tracker[] {
+  const told = { ...(onWarning ? { onWarning } : {}), ...(onNote ? { onNote } : {}) };
+  const settings = wandbSettings({
+    use: wandbUse(config),
+    project: config.wandbProject,
+    isProjectGiven: config.wandbProject !== projectSchema.parse(undefined),
+    entity: config.wandbEntity,
+    name: config.runName,
+    outputDir,
+  });
+  const asked = config.reportTo ?? [];
+  return [
+    new JsonlTracker(outputDir, told),
+    ...(settings.mode === 'disabled' ? [] : [new WandbTracker({ settings, ...told })]),
+    ...(asked.includes('tensorboard') ? [new TensorBoardTracker(outputDir, told)] : []),
+    ...asked.filter((one): one is Tracker => typeof one === 'object'),
+  ];
+}
+
+/** `reportTo` decides where it is given; `useWandb: true` adds W&B to it. */
+function wandbUse({ reportTo, useWandb }: ReportingConfig): 'auto' | boolean {
+  if (reportTo === null) return useWandb;
+  return reportTo.includes('wandb') || useWandb === true;
+}
