@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { TensorBoardTracker } from '../../src/trackers/tensorboard/tensorboard-tracker.js';
@@ -57,6 +58,8 @@ print(json.dumps({
 describe.skipIf(!python)(`the official W&B client${why}`, () => {
   const clientEnv = (server: StandInWandb) => ({
     ...process.env,
+    WANDB_MODE: 'online',
+    PYTHONPATH: fileURLToPath(new URL('./python', import.meta.url)),
     ...{
       WANDB_BASE_URL: server.url,
       WANDB_API_KEY: apiKey,
