@@ -58,10 +58,6 @@ export interface RunVersions {
 /** Once, before the first step. */
 export interface StartEvent {
   type: 'start';
-  /** The same for all parts of a run that is resumed. */
-  runId: string;
-  /** 1, or the step after the checkpoint that the run is resumed from. */
-  firstStep: number;
   runName: string;
   /** Names the run among all: in its checkpoints, and in every line of `metrics.jsonl`. A run that is resumed keeps it. */
   runId: string;

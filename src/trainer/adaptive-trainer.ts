@@ -22,6 +22,7 @@ import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
+import { sampleRows } from './sample-rows.js';
 import { startEvent } from './start-event.js';
 import { prepareEngine } from './step/prepare-engine.js';
 import { noPlan, planRun } from './step/run-plan.js';
@@ -246,6 +247,8 @@ export class AdaptiveTrainer extends TrainerEvents {
     );
     this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
+    const { tokenizer } = this.options;
+    if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
     await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
     const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;

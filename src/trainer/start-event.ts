@@ -1,4 +1,5 @@
 import { packageVersion } from '../common/package-version.js';
+import { isPlainObject } from '../common/is-plain-object.js';
 import { redactSecrets } from '../common/redact-secrets.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import { loadAddon } from '../engine/load/load-addon.js';
@@ -59,6 +60,8 @@ function plain(value: unknown, key = '', path: readonly unknown[] = []): unknown
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (typeof value !== 'object' || value === null) return value;
   if (path.includes(value)) return '[itself]';
+  // Trackers, signals and the like are no settings, and may hold keys.
+  if (!Array.isArray(value) && !isPlainObject(value)) return `[${value.constructor?.name ?? 'object'}]`;
   const inside = [...path, value];
   if (Array.isArray(value)) {
     if (key === 'train' || key === 'eval') return `[${value.length} rows]`;

@@ -8,6 +8,7 @@ import type {
   ErrorEvent,
   EvaluateEvent,
   LogEvent,
+  SamplesEvent,
   SaveEvent,
   StartEvent,
   StepEvent,
@@ -42,6 +43,7 @@ export interface TrainerCallback {
   /** What warnings call it. Default: the name of its class, or its place among the callbacks. */
   readonly name?: string;
   onDatasets?: TrainerHook<DatasetsEvent>;
+  onSamples?: TrainerHook<SamplesEvent>;
   onStart?: TrainerHook<StartEvent>;
   onStepEnd?: TrainerHook<StepEvent>;
   onLog?: TrainerHook<LogEvent>;
@@ -57,6 +59,7 @@ export interface TrainerCallback {
 /** The hook that an event belongs to. */
 export const hookOf = {
   datasets: 'onDatasets',
+  samples: 'onSamples',
   start: 'onStart',
   step: 'onStepEnd',
   log: 'onLog',

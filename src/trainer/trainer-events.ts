@@ -10,6 +10,7 @@ import type {
   ErrorEvent,
   EvaluateEvent,
   LogEvent,
+  SamplesEvent,
   SaveEvent,
   StartEvent,
   StepEvent,
@@ -40,6 +41,7 @@ export abstract class TrainerEvents implements RunningTrainer {
   // To override: each gets its event before the callbacks and trackers do, and is awaited. What one throws ends the run;
   // onAborted and onError are called after the end, where it becomes a process warning.
   protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
+  protected onSamples(_event: SamplesEvent): void | Promise<void> {}
   protected onStart(_event: StartEvent): void | Promise<void> {}
   protected onStepEnd(_event: StepEvent): void | Promise<void> {}
   protected onLog(_event: LogEvent): void | Promise<void> {}

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Tracker } from '../../events/tracker.js';
 import type { SamplesEvent, StartEvent, TrainingEvent, WarningEvent } from '../../events/training-event.js';
 import { BackgroundFile } from '../background-file.js';
+import { firstStepOf } from '../first-step.js';
 import { metricRow, summaryMetrics, type MetricRow } from '../metric-row.js';
 import { settingsTable } from '../settings-table.js';
 import {
@@ -74,7 +75,8 @@ export class TensorBoardTracker implements Tracker {
 
   private start(event: StartEvent): void {
     const wallTime = now();
-    if (event.firstStep > 1) this.write(sessionStartEvent(wallTime, event.firstStep));
+    const firstStep = firstStepOf(event);
+    if (firstStep > 1) this.write(sessionStartEvent(wallTime, firstStep));
     const settings = settingsTable(event.config);
     const hparams = hparamsStart(settings, wallTime);
     this.hasHparams = true;

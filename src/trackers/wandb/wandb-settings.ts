@@ -114,7 +114,9 @@ function runId(env: NodeJS.ProcessEnv): string | undefined {
 
 function invalid(name: string, expected: string, found: string): AdaptiveTrainerError {
   const message = `Expected ${expected} in the variable ${name}, found ${JSON.stringify(found)}. Mend or unset it.`;
-  return new AdaptiveTrainerError('CONFIG_INVALID', message, { details: { faults: [{ path: name, code: 'INVALID', message }] } });
+  return new AdaptiveTrainerError('CONFIG_INVALID', message, {
+    details: { faults: [{ path: name, code: 'INVALID', message }] },
+  });
 }
 
 function findKey(baseUrl: string, env: NodeJS.ProcessEnv): string | undefined {

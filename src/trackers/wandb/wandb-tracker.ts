@@ -9,6 +9,7 @@ import { redactSecrets } from '../../common/redact-secrets.js';
 import { snakeCase } from '../../common/snake-case.js';
 import type { Tracker } from '../../events/tracker.js';
 import type { EndEvent, StartEvent, TrainingEvent, WarningEvent } from '../../events/training-event.js';
+import { firstStepOf } from '../first-step.js';
 import { metricRow, summaryMetrics } from '../metric-row.js';
 import { ConsoleCapture } from './console-capture.js';
 import { gitState } from './git-state.js';
@@ -101,7 +102,8 @@ export class WandbTracker implements Tracker {
     if (settings.mode === 'disabled') return;
     const id = settings.runId ?? wandbId(event.runId);
     const startTime = Date.now() / 1000;
-    const isResumed = event.firstStep > 1;
+    const firstStep = firstStepOf(event);
+    const isResumed = firstStep > 1;
     const earlier = isResumed ? newestLog(settings.dir, id) : undefined;
     const folder = freeFolder(join(settings.dir, 'wandb'), settings.mode === 'online' ? '' : 'offline-', id);
     const log = new WandbLog(join(folder, `run-${id}.wandb`), (reason) =>
@@ -118,7 +120,7 @@ export class WandbTracker implements Tracker {
     log.append({ type: 'environment', environment: this.environment });
     log.append({ type: 'metric', name: stepMetric });
     log.append({ type: 'metric', globName: '*', stepMetric });
-    if (earlier !== undefined) await this.copyRows(earlier, event.firstStep);
+    if (earlier !== undefined) await this.copyRows(earlier, firstStep);
     if (settings.console) this.console = new ConsoleCapture((stream, line) => this.printed(stream, line));
     this.timer = setInterval(() => this.writeSystemMetrics(), systemMetricsMs).unref();
     this.writeSystemMetrics();
@@ -233,7 +235,9 @@ export class WandbTracker implements Tracker {
     resumed: boolean,
   ): Promise<RunRecord> {
     const { project, entity, name, group, notes, tags } = this.settings;
-    const config = { ...event.config, versions: event.versions, parameters: event.parameters };
+    // The training arguments stand at the top, as in the Hugging Face integration.
+    const { trainingConfig, ...others } = event.config as { trainingConfig?: Record<string, unknown> };
+    const config = { ...trainingConfig, ...others, versions: event.versions, parameters: event.parameters };
     const entries = Object.entries(config).map(([key, value]) => [
       snakeCase(key),
       this.clean(JSON.stringify(snakeKeys(value) ?? null)),

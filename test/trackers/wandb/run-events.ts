@@ -5,6 +5,11 @@ const statistics = {
   ...{ attention_bias_alpha: 1, coherence_bias_beta: 1.25 },
 };
 
+const versions = {
+  ...{ adaptiveTrainer: '1', libtorch: '2', node: process.versions.node, platform: 'linux-x64' },
+  cpuCapability: 'AVX2',
+};
+
 export interface EventOptions {
   runId?: string;
   firstStep?: number;
@@ -22,21 +27,14 @@ export function* runEvents({
   firstStep = 1,
   lastStep = 30,
   every = 10,
-  config = { learningRate: 1e-4, adaptiveLoss: { topK: 8 } },
+  config = { trainingConfig: { learningRate: 1e-4 }, adaptiveLossConfig: { topK: 8 } },
   ends = true,
 }: EventOptions = {}): Generator<TrainingEvent> {
   const about = { runName: 'a run', steps: lastStep, epochs: 1, trainRows: 8, evalRows: 4 };
   const machine = { device: 'cpu', dtype: 'float32', threads: 1, parameters: 5 };
   yield { type: 'samples', rows: [{ source: 'facts', text: 'Hello\n  world' }] };
-  yield {
-    type: 'start',
-    runId,
-    firstStep,
-    config,
-    versions: { node: process.version },
-    ...about,
-    ...machine,
-  };
+  const resumed = firstStep > 1 ? { resumedFrom: { path: 'checkpoint', step: firstStep - 1, runId } } : {};
+  yield { type: 'start', runId, outputDir: '', config, versions, ...about, ...machine, ...resumed };
   for (let step = firstStep; step <= lastStep; step++) {
     const numbers = {
       ...{

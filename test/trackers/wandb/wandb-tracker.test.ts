@@ -87,8 +87,8 @@ describe('a run online', () => {
     });
     expect(run.config).toMatchObject({
       learning_rate: { value: 1e-4 },
-      adaptive_loss: { value: { top_k: 8 } },
-      versions: { value: { node: process.version } },
+      adaptive_loss_config: { value: { top_k: 8 } },
+      versions: { value: { node: process.versions.node } },
     });
     expect(run.summary).toMatchObject({ 'train/loss': 1 / 30, train_loss: 0.5, train_runtime: 4, _step: 30 });
     expect(JSON.parse(run.files.get('wandb-summary.json')!)).toMatchObject({ train_loss: 0.5 });
