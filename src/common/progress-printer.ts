@@ -1,45 +1,37 @@
-import type { OnSetupProgress, SetupProgress } from './setup-progress.js';
-
-/** The part of a stream that printing needs. */
-export interface PrintTarget {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
+import { LiveLine, type PrintTarget } from './live-line.js';
+import type { OnSetupProgress } from './setup-progress.js';
 
 // Lines of a log are for reading afterwards; a terminal's bar is for watching.
 const logStep = 0.1;
 const logBytes = 50e6;
 const barEveryMs = 100;
+const barWidth = 24;
 
-/** Prints setup's progress: a bar that redraws itself on a terminal, a plain line now and then anywhere else. */
+/** Prints the progress of a transfer: a bar that redraws itself on a terminal, a plain line now and then anywhere else. */
 export function progressPrinter(out: PrintTarget = process.stderr): OnSetupProgress {
+  const line = new LiveLine(out);
   let message = '';
   let printedAt = 0;
   let printedDone = 0;
-  let barShown = false;
-
-  const endBar = (): void => {
-    if (barShown) out.write('\n');
-    barShown = false;
-  };
   return (progress) => {
+    const { done, total } = progress;
     if (progress.message !== message) {
-      endBar();
+      line.leave();
       message = progress.message;
       printedDone = 0;
-      if (progress.done === undefined || !out.isTTY) out.write(`${message}\n`);
+      if (done === undefined || !line.isLive) line.print(message);
     }
-    const { done, total } = progress;
     if (done === undefined) return;
-    if (out.isTTY) {
+    if (line.isLive) {
       if (Date.now() - printedAt < barEveryMs && done !== total) return;
       printedAt = Date.now();
-      out.write(`\r\u001b[K${bar(progress, out.columns ?? 80)}`);
-      barShown = true;
+      const bar = total ? `${line.bar(done / total, barWidth)} ` : '';
+      const tail = ` ${amount(done, total)}`;
+      const room = Math.max(0, line.width - tail.length - (total ? barWidth + 1 : 0));
+      line.draw(bar + shortened(message, room) + tail);
     } else if (done - printedDone >= (total === undefined ? logBytes : Math.max(total * logStep, 1e6))) {
       printedDone = done;
-      out.write(`  ${amount(done, total)}\n`);
+      line.print(`  ${amount(done, total)}`);
     }
   };
 }
@@ -50,13 +42,6 @@ function amount(done: number, total?: number): string {
   return `${megabytes(done)} of ${megabytes(total)} (${Math.floor((100 * done) / total)} %)`;
 }
 
-function bar({ message, done = 0, total }: SetupProgress, columns: number): string {
-  const width = 24;
-  const filled = total ? Math.min(width, Math.round((width * done) / total)) : 0;
-  const tail = total
-    ? `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${amount(done, total)}`
-    : amount(done, total);
-  const room = Math.max(0, columns - tail.length - 2);
-  const label = message.length > room ? `${message.slice(0, Math.max(0, room - 1))}…` : message;
-  return `${label} ${tail}`;
+function shortened(text: string, room: number): string {
+  return text.length > room ? `${text.slice(0, Math.max(0, room - 1))}…` : text;
 }

@@ -1,4 +1,6 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
@@ -11,7 +13,7 @@ export async function writeDurably(
   path: string,
   write: (temporary: string) => Promise<unknown>,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await write(temporary);
     await sync(temporary);
@@ -20,6 +22,12 @@ export async function writeDurably(
     await rm(temporary, { force: true });
     throw ioError(path, cause);
   }
+}
+
+/** Writes a text file in that way; its folder is made where it is not there yet. */
+export async function writeTextDurably(path: string, text: string): Promise<void> {
+  await makeFolder(dirname(path));
+  await writeDurably(path, (temporary) => writeFile(temporary, text));
 }
 
 /** Makes what is written of a file, or the names in a folder, survive a power cut. */

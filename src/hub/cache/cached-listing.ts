@@ -4,7 +4,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import type { CacheLayout } from './cache-layout.js';
 import { isSafePath } from '../client/is-safe-path.js';
 import type { ListedFile } from '../client/listed-file.js';
-import { writeAtomically } from '../../common/write-atomically.js';
+import { writeTextDurably } from '../../common/write-durably.js';
 
 /** What the cache knows of the files of a commit. */
 export class CachedListing {
@@ -38,7 +38,7 @@ export class CachedListing {
         ];
       });
     const tree = { format_version: 1, files: Object.fromEntries(entries) as Record<string, unknown> };
-    await writeAtomically(this.layout.tree(this.commit), JSON.stringify(tree, undefined, 1));
+    await writeTextDurably(this.layout.tree(this.commit), JSON.stringify(tree, undefined, 1));
   }
 
   /** The files of the commit that are in the cache. */

@@ -15,7 +15,7 @@ import { listRepository } from '../client/list-repository.js';
 import type { ListedFile } from '../client/listed-file.js';
 import { oddAnswer } from '../client/odd-answer.js';
 import { resolveCommit } from '../client/resolve-commit.js';
-import { writeAtomically } from '../../common/write-atomically.js';
+import { writeTextDurably } from '../../common/write-durably.js';
 
 /** What to open. */
 export interface OpenSnapshot {
@@ -140,7 +140,7 @@ export class HubSnapshot {
     });
     // Last, so that a run without network does not find a commit that is half there in place of a whole one.
     if (isAll && this.revision !== this.commit)
-      await writeAtomically(this.layout.ref(this.revision), this.commit);
+      await writeTextDurably(this.layout.ref(this.revision), this.commit);
   }
 
   /** The text of a small file; undefined where the repository has none. Does not count as the snapshot being there. */

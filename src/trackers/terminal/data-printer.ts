@@ -1,19 +1,18 @@
 import { basename } from 'node:path';
-import pc from 'picocolors';
+import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import type { MixProgress } from '../../events/dataset-report.js';
 import { format } from '../../common/format.js';
 
 /** Where it is printed to. */
 export interface DataPrinterOptions {
   /** Default: standard error. */
-  stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  stream?: PrintTarget;
   /** Milliseconds between two lines where the stream is no terminal, and before the first. Default 10,000. */
   interval?: number;
   env?: NodeJS.ProcessEnv;
   now?: () => number;
 }
 
-const eraseLine = '\r\u001b[2K';
 const barWidth = 24;
 const redraw = 80; // milliseconds
 const patience = 300; // milliseconds of work that are not worth a line
@@ -28,26 +27,18 @@ export function dataPrinter({
   env = process.env,
   now = () => performance.now(),
 }: DataPrinterOptions = {}): { onProgress: (progress: MixProgress) => void; clear: () => void } {
-  const live = stream.isTTY === true && env['TERM'] !== 'dumb';
-  const colors = pc.createColors(live && !env['NO_COLOR']);
-  let last = now() + (live ? patience - redraw : 0);
-  let isDrawn = false;
+  const line = new LiveLine(stream, env);
+  let last = now() + (line.isLive ? patience - redraw : 0);
   return {
     onProgress(progress) {
       const at = now();
-      if (at - last < (live ? redraw : interval)) return;
+      if (at - last < (line.isLive ? redraw : interval)) return;
       last = at;
-      if (!live) return void stream.write(`${words(progress)}\n`);
-      const filled = Math.round(barWidth * progress.done);
-      const bar = colors.green('━'.repeat(filled)) + colors.dim('━'.repeat(barWidth - filled));
-      const room = Math.max(0, (stream.columns ?? 80) - barWidth - 2);
-      stream.write(`${eraseLine}${bar} ${words(progress).slice(0, room)}`);
-      isDrawn = true;
+      if (!line.isLive) return line.print(words(progress));
+      const room = Math.max(0, line.width - barWidth - 1);
+      line.draw(`${line.bar(progress.done, barWidth)} ${words(progress).slice(0, room)}`);
     },
-    clear() {
-      if (isDrawn) stream.write(eraseLine);
-      isDrawn = false;
-    },
+    clear: () => line.clear(),
   };
 }
 

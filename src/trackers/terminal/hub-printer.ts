@@ -1,5 +1,6 @@
 import type { HubEvent } from '../../events/hub-event.js';
-import { progressPrinter, type PrintTarget } from '../../common/progress-printer.js';
+import type { PrintTarget } from '../../common/live-line.js';
+import { progressPrinter } from '../../common/progress-printer.js';
 
 /** Prints downloads and uploads: a bar on a terminal, a plain line now and then anywhere else. */
 export function hubPrinter(out: PrintTarget = process.stderr): (event: HubEvent) => void {

@@ -1,20 +1,19 @@
-import pc from 'picocolors';
 import stringWidth from 'string-width';
 import type { Tracker } from '../../events/tracker.js';
 import type { EvaluateEvent, StartEvent, StepEvent, TrainingEvent } from '../../events/training-event.js';
+import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import { format } from '../../common/format.js';
 import { stepLine } from './step-line.js';
 
 /** Where and how often a `ProgressBar` writes. */
 export interface ProgressBarOptions {
   /** Default: standard error, so that standard output stays free for results. */
-  stream?: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  stream?: PrintTarget;
   /** Shortest time between two redraws, in milliseconds. Default 60. */
   interval?: number;
   env?: NodeJS.ProcessEnv;
 }
 
-const eraseLine = '\r\u001b[2K';
 const barWidths = [24, 12]; // the first beside which all fields fit
 const narrow = 60; // below this many columns the fields need all the room
 
@@ -23,20 +22,15 @@ const narrow = 60; // below this many columns the fields need all the room
  * else above it; elsewhere it prints a plain line per `log` event. Colours follow NO_COLOR.
  */
 export class ProgressBar implements Tracker {
-  private readonly stream: NonNullable<ProgressBarOptions['stream']>;
-  private readonly live: boolean;
+  private readonly liveLine: LiveLine;
   private readonly interval: number;
-  private readonly colors: ReturnType<typeof pc.createColors>;
   private steps = 0;
   private last: StepEvent | undefined;
   private drawnAt = -Infinity;
-  private isDrawn = false;
 
   constructor({ stream = process.stderr, interval = 60, env = process.env }: ProgressBarOptions = {}) {
-    this.stream = stream;
+    this.liveLine = new LiveLine(stream, env);
     this.interval = interval;
-    this.live = stream.isTTY === true && env['TERM'] !== 'dumb';
-    this.colors = pc.createColors(this.live && !env['NO_COLOR']);
   }
 
   onEvent(event: TrainingEvent): void {
@@ -47,13 +41,13 @@ export class ProgressBar implements Tracker {
       case 'step':
         return this.onStep(event);
       case 'log':
-        return this.live ? undefined : this.print(stepLine(event, this.steps));
+        return this.liveLine.isLive ? undefined : this.print(stepLine(event, this.steps));
       case 'evaluate':
-        return this.print(this.colors.cyan(evaluateText(event)));
+        return this.print(this.liveLine.colors.cyan(evaluateText(event)));
       case 'save':
-        return this.print(this.colors.dim(`saved ${event.path}`));
+        return this.print(this.liveLine.colors.dim(`saved ${event.path}`));
       case 'warning':
-        return this.print(`${this.colors.yellow('warning')} ${event.message}`);
+        return this.print(`${this.liveLine.colors.yellow('warning')} ${event.message}`);
       default:
         return;
     }
@@ -61,15 +55,12 @@ export class ProgressBar implements Tracker {
 
   /** Leaves the live line as it last was and moves below it. */
   async close(): Promise<void> {
-    if (!this.live || this.last === undefined) return;
     this.draw();
-    this.stream.write('\n');
-    this.isDrawn = false;
+    this.liveLine.leave();
     this.last = undefined;
   }
 
   private onStep(event: StepEvent): void {
-    if (!this.live) return;
     this.last = event;
     const now = performance.now();
     if (now - this.drawnAt < this.interval && event.step < this.steps) return;
@@ -78,17 +69,12 @@ export class ProgressBar implements Tracker {
   }
 
   private print(text: string): void {
-    this.stream.write(`${this.isDrawn ? eraseLine : ''}${text}\n`);
-    this.isDrawn = false;
+    this.liveLine.print(text);
     this.draw();
   }
 
   private draw(): void {
-    if (!this.live || this.last === undefined) return;
-    // The last column stays empty: a terminal wraps, or holds the cursor back, when it is written to.
-    const width = Math.max(1, (this.stream.columns ?? 80) - 1);
-    this.stream.write(eraseLine + this.line(this.last, width));
-    this.isDrawn = true;
+    if (this.last !== undefined) this.liveLine.draw(this.line(this.last, this.liveLine.width));
   }
 
   private line(event: StepEvent, width: number): string {
@@ -96,9 +82,7 @@ export class ProgressBar implements Tracker {
     const bar =
       barWidths.find((size) => whole + size + 1 <= width) ?? (width < narrow ? 0 : barWidths.at(-1)!);
     if (bar === 0) return stepLine(event, this.steps, width);
-    const done = Math.min(bar, Math.round((bar * event.step) / Math.max(1, this.steps)));
-    const drawn = this.colors.green('━'.repeat(done)) + this.colors.dim('━'.repeat(bar - done));
-    return `${drawn} ${stepLine(event, this.steps, width - bar - 1)}`;
+    return `${this.liveLine.bar(event.step / Math.max(1, this.steps), bar)} ${stepLine(event, this.steps, width - bar - 1)}`;
   }
 }
 
