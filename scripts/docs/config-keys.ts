@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { adaptiveLossConfigSchema } from '../../src/config/schema/adaptive-loss-config.js';
 import { lrSchedulerKwargsSchema } from '../../src/config/schema/lr-scheduler-kwargs.js';
 import { peftConfigSchema } from '../../src/config/schema/peft-config.js';
+import { trackerSchema } from '../../src/config/schema/report-to.js';
 import { trainingConfigSchema } from '../../src/config/schema/training-config.js';
 import { uploadConfigSchema } from '../../src/config/schema/upload-config.js';
 import { Source } from './comments.js';
@@ -39,7 +40,10 @@ const groups = [
 
 /** The groups of a configuration, from their schemas and the comments in these. */
 export function configGroups(): Group[] {
-  const names = new Map<z.core.$ZodType, string>(groups.map(([, type, , schema]) => [schema, type]));
+  const names = new Map<z.core.$ZodType, string>([
+    ...groups.map(([, type, , schema]) => [schema, type] as const),
+    [trackerSchema, 'Tracker'],
+  ]);
   return groups.map(([key, type, file, schema]) => {
     const source = new Source(`src/config/schema/${file}.ts`);
     const shape = schema.shape as Record<string, z.ZodType>;

@@ -43,7 +43,7 @@ export function openTrackers(
     name: config.runName,
     outputDir,
   });
-  const asked = config.reportTo ?? [];
+  const asked = targets(config);
   return [
     new JsonlTracker(outputDir, told),
     ...(settings.mode === 'disabled' ? [] : [new WandbTracker({ settings, ...told })]),
@@ -52,8 +52,19 @@ export function openTrackers(
   ];
 }
 
+/** `reportTo` as a list, `all` spelled out. */
+function targets({ reportTo }: Pick<ReportingConfig, 'reportTo'>): ('wandb' | 'tensorboard' | Tracker)[] {
+  const given = reportTo === null ? [] : Array.isArray(reportTo) ? reportTo : [reportTo];
+  const all = given.flatMap((target) => {
+    if (target === 'all') return ['wandb', 'tensorboard'] as const;
+    // metrics.jsonl is written in any case.
+    return target === 'none' || target === 'jsonl' ? [] : [target];
+  });
+  return [...new Set(all)];
+}
+
 /** `reportTo` decides where it is given; `useWandb: true` adds W&B to it. */
 function wandbUse({ reportTo, useWandb }: ReportingConfig): 'auto' | boolean {
   if (reportTo === null) return useWandb;
-  return reportTo.includes('wandb') || useWandb === true;
+  return targets({ reportTo }).includes('wandb') || useWandb === true;
 }

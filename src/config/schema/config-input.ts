@@ -1,4 +1,5 @@
 // Made by "npm run docs" from the schemas beside it, which are what to edit.
+import type { Tracker } from '../../events/tracker.js';
 
 /** Settings of a learning-rate schedule under the names of transformers; each belongs to certain schedules. */
 export interface LrSchedulerKwargs {
@@ -44,14 +45,32 @@ export interface TrainingConfigInput {
   outputDir?: string | null | undefined;
   /** Name of the run in reports. Default `my_adaptive_run`. */
   runName?: string | undefined;
-  /** Weights & Biases project. Recorded; nothing is sent there yet. Default `my-adaptive-experiments`. */
+  /**
+   * Where the run is reported beside `metrics.jsonl`: `wandb`, `tensorboard`, trackers of your own (objects with
+   * `onEvent` and `close`), or a list of them; `none` for nothing else, `all` for both. Default null: as `useWandb`
+   * says.
+   */
+  reportTo?:
+    | 'jsonl'
+    | 'wandb'
+    | 'tensorboard'
+    | 'all'
+    | 'none'
+    | Tracker
+    | ('jsonl' | 'wandb' | 'tensorboard' | 'all' | 'none' | Tracker)[]
+    | null
+    | undefined;
+  /**
+   * Weights & Biases project; the variable WANDB_PROJECT goes before the default. Default `my-adaptive-experiments`.
+   */
   wandbProject?: string | undefined;
-  /** Weights & Biases user or team. Recorded; nothing is sent there yet. Default null. */
+  /** Weights & Biases user or team. Default null: WANDB_ENTITY, else the account's own. */
   wandbEntity?: string | null | undefined;
   /**
-   * Report to Weights & Biases. `auto` (default) and false report to `metrics.jsonl` alone; true is not available yet.
+   * Report to Weights & Biases: `auto` where there is a key (WANDB_API_KEY or .netrc), true also without one, into a
+   * folder that `wandb sync` sends later; false never. Default `auto`.
    */
-  useWandb?: 'auto' | false | undefined;
+  useWandb?: 'auto' | boolean | undefined;
   /** Longest row in tokens; longer ones are dropped and counted. Default 4096. */
   maxLengthToken?: number | undefined;
   /** Recorded in the saved tokenizer; nothing is padded here, so it changes no number. Default `left`. */
