@@ -78,6 +78,14 @@ export type { Mixing, MixingOptions } from './config/datasets/plan-mixing.js';
 export type { ConfigWarning } from './config/read/config-warning.js';
 export type { Tracker } from './events/tracker.js';
 export { JsonlTracker, type JsonlTrackerOptions } from './trackers/jsonl-tracker.js';
+export { openTrackers, type OpenTrackersOptions, type ReportingConfig } from './trackers/open-trackers.js';
+export {
+  TensorBoardTracker,
+  type TensorBoardTrackerOptions,
+} from './trackers/tensorboard/tensorboard-tracker.js';
+export { WandbTracker, type WandbTrackerOptions } from './trackers/wandb/wandb-tracker.js';
+export { wandbSettings, type WandbRequest, type WandbSettings } from './trackers/wandb/wandb-settings.js';
+export type { WandbPacing } from './trackers/wandb/wandb-sender.js';
 export type * from './events/training-event.js';
 export { ProgressBar, type ProgressBarOptions } from './trackers/terminal/progress-bar.js';
 export { renderTable } from './common/table.js';

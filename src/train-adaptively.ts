@@ -27,7 +27,7 @@ import { RunRecord } from './publish/run-record.js';
 import type { Tokenizer } from './tokenizer/tokenizer.js';
 import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { afterStart } from './trackers/after-start.js';
-import { JsonlTracker } from './trackers/jsonl-tracker.js';
+import { openTrackers } from './trackers/open-trackers.js';
 import { RunView } from './trackers/run-view.js';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
@@ -85,7 +85,11 @@ export async function trainAdaptively(
   );
   const view = new RunView(hooks);
   for (const { code, message } of config.warnings) view.warn(code)(message);
-  const toClose = new Set([...view.trackers, ...trackers]);
+  const reporting = openTrackers(config.trainingConfig, config.outputDir, {
+    onWarning: (event) => view.show(event),
+    onNote: view.note,
+  });
+  const toClose = new Set([...view.trackers, ...reporting, ...trackers]);
   let model: CausalLM | undefined;
   try {
     await checkOutputDir(config.outputDir, config.trainingConfig);
@@ -112,7 +116,7 @@ export async function trainAdaptively(
       ...trainerOptions(config, data),
       ...{ model, tokenizer, callbacks: hooks.callbacks ?? [] },
       trackers: [
-        ...[jsonlTracker(config, view), ...trackers].map((one) => afterStart(one, [...view.warnings])),
+        ...[...reporting, ...trackers].map((one) => afterStart(one, [...view.warnings])),
         ...[run, ...view.trackers],
       ],
       ...(signal === undefined ? {} : { signal }),
@@ -190,8 +194,4 @@ function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report 
     ...{ args, adaptiveLoss, outputDir, datasetReport: report, config: configuration, trainDataset: train },
     ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}),
   };
-}
-
-function jsonlTracker({ outputDir }: ParsedConfig, view: RunView): JsonlTracker {
-  return new JsonlTracker(outputDir, { onWarning: (event) => view.show(event) });
 }

@@ -21,15 +21,16 @@ export class RunView {
   readonly warnings: WarningEvent[] = [];
   /** The progress bar and the caller's `onEvent`, as far as they are wanted. */
   readonly trackers: readonly Tracker[];
+  private readonly bar: ProgressBar | undefined;
   private readonly printers:
     { hub: (event: HubEvent) => void; data: ReturnType<typeof dataPrinter> } | undefined;
 
   constructor(private readonly options: RunViewOptions) {
     const { progress = true, onEvent } = options;
-    const bar = progress ? new ProgressBar() : undefined;
+    this.bar = progress ? new ProgressBar() : undefined;
     this.printers = progress ? { hub: hubPrinter(), data: dataPrinter() } : undefined;
     this.trackers = [
-      ...(bar === undefined ? [] : [bar]),
+      ...(this.bar === undefined ? [] : [this.bar]),
       ...(onEvent === undefined ? [] : [{ name: 'onEvent', onEvent, close: async () => {} }]),
     ];
   }
@@ -63,6 +64,9 @@ export class RunView {
     this.printers?.data.onProgress(progress);
     this.options.onData?.(progress);
   };
+
+  /** Shows a line that is no warning, where progress is shown. */
+  readonly note = (text: string): void => this.bar?.note(text);
 
   /** Takes the live line of the datasets away. */
   readonly clear = (): void => this.printers?.data.clear();

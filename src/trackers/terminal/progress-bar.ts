@@ -53,6 +53,11 @@ export class ProgressBar implements Tracker {
     }
   }
 
+  /** Prints a line above the live one. */
+  note(text: string): void {
+    this.print(text);
+  }
+
   /** Leaves the live line as it last was and moves below it. */
   async close(): Promise<void> {
     this.draw();
