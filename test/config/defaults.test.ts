@@ -12,6 +12,7 @@ const seedDefaults = {
   wandb_project: 'my-adaptive-experiments',
   wandb_entity: null,
   use_wandb: 'auto',
+  report_to: null,
   max_length_token: 4096,
   padding_side: 'left',
   batch_size: 4,

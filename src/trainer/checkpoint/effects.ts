@@ -19,7 +19,7 @@ type Keys<Schema extends z.ZodType> = Record<keyof z.output<Schema>, Effect>;
 
 export const effects = {
   trainingConfig: {
-    ...{ runName: 'none', wandbProject: 'none', wandbEntity: 'none', useWandb: 'none' },
+    ...{ runName: 'none', wandbProject: 'none', wandbEntity: 'none', useWandb: 'none', reportTo: 'none' },
     ...{ maxLengthToken: 'seen', mixing: 'seen', mixingProbabilities: 'seen', mixingStop: 'seen' },
     ...{ chatTemplate: 'seen', trainOnHeader: 'seen', paddingSide: 'none' },
     ...{ seed: 'past', shuffle: 'past', optimizer: 'past' },
