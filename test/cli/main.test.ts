@@ -86,10 +86,10 @@ describe('adaptive-trainer validate', () => {
   });
   beforeAll(async () => {
     await mkdir(path.join(folder, 'model'));
-    for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
+    const model = ['config.json', 'model.safetensors'];
+    for (const name of [...model, 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {
       await copyFile(path.join(seedDir, name), path.join(folder, 'model', name));
     }
-    await writeFile(path.join(folder, 'model', 'model.safetensors'), '{}');
     await writeFile(path.join(folder, 'rows.jsonl'), '{"question":"q","answer":"a"}\n');
   });
 
