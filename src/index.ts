@@ -88,6 +88,7 @@ export { wandbSettings, type WandbRequest, type WandbSettings } from './trackers
 export type { WandbPacing } from './trackers/wandb/wandb-sender.js';
 export type * from './events/training-event.js';
 export { ProgressBar, type ProgressBarOptions } from './trackers/terminal/progress-bar.js';
+export type { PrintTarget } from './common/live-line.js';
 export { renderTable } from './common/table.js';
 export { downloadModel, type DownloadModelOptions } from './hub/models/download-model.js';
 export { downloadDataset, type DownloadDatasetOptions } from './hub/datasets/download-dataset.js';

@@ -46,6 +46,8 @@ export interface TrainAdaptivelyHooks {
   onHub?: ((event: HubEvent) => void) | undefined;
   /** Told how far the tokenizing of the datasets is. Default: none. */
   onData?: ((progress: MixProgress) => void) | undefined;
+  /** Told where W&B shows the run, what is left to send to it and how to send it later. Default: none. */
+  onNote?: ((text: string) => void) | undefined;
   /** Told every event of the run, beside `metrics.jsonl`, which is written in any case. Default: none. */
   trackers?: readonly Tracker[] | undefined;
   /** Code that runs at points of the training, and may stop it. Default: none. */

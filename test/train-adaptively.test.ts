@@ -130,9 +130,7 @@ describe('a configuration', () => {
           .sort();
       const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');
       const written = lines.map((line) => JSON.parse(line) as TrainingEvent);
-      const expected = [
-        ...['DATASET', 'DATASET_ENTRY_UNUSED', 'NOTHING_UPLOADED', 'VOCABULARY_RESIZED'],
-      ];
+      const expected = [...['DATASET', 'DATASET_ENTRY_UNUSED', 'NOTHING_UPLOADED', 'VOCABULARY_RESIZED']];
       expect(codes(events)).toEqual(expected);
       expect(codes(written)).toEqual(expected);
       // A reader of the file meets the start first.
@@ -173,7 +171,7 @@ describe('what is given beside the configuration', () => {
       ...{ progress: false, trainer: FocalTrainer, trackers: [tracker], callbacks },
     });
     expect(FocalTrainer.weighed).toBeGreaterThan(0);
-    expect(heard).toEqual(['datasets', 'start', 'step', 'step', 'log', 'save', 'end', 'closed']);
+    expect(heard).toEqual(['datasets', 'samples', 'start', 'step', 'step', 'log', 'save', 'end', 'closed']);
     expect(ended).toEqual([path]);
     expect(path).toBe(join(folder, 'out', 'final_model')); // the outputDir of trainingConfig
   });

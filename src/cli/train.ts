@@ -40,6 +40,7 @@ interface Training {
       onEvent: (event: TrainingEvent) => void;
       onHub: (event: HubEvent) => void;
       onData?: (progress: MixProgress) => void;
+      onNote?: (text: string) => void;
       signal: AbortSignal;
     },
   ): Promise<string>;
@@ -103,6 +104,7 @@ interface View {
   onEvent: (event: TrainingEvent) => void;
   onHub: (event: HubEvent) => void;
   onData?: (progress: MixProgress) => void;
+  onNote?: (text: string) => void;
   close: () => Promise<void>;
 }
 
@@ -124,6 +126,7 @@ function personView(): View {
   return {
     onHub: hubPrinter(),
     onData: data.onProgress,
+    onNote: (text) => bar.note(text),
     onEvent(event) {
       data.clear();
       if (event.type === 'datasets') console.error(datasetsText(event.report));

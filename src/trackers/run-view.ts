@@ -13,6 +13,7 @@ export interface RunViewOptions {
   onEvent?: ((event: TrainingEvent) => void) | undefined;
   onHub?: ((event: HubEvent) => void) | undefined;
   onData?: ((progress: MixProgress) => void) | undefined;
+  onNote?: ((text: string) => void) | undefined;
 }
 
 /** Shows a run, from its first warning on: on standard error and to the functions of the caller. */
@@ -65,8 +66,11 @@ export class RunView {
     this.options.onData?.(progress);
   };
 
-  /** Shows a line that is no warning, where progress is shown. */
-  readonly note = (text: string): void => this.bar?.note(text);
+  /** Shows a line that is no warning. */
+  readonly note = (text: string): void => {
+    this.bar?.note(text);
+    this.options.onNote?.(text);
+  };
 
   /** Takes the live line of the datasets away. */
   readonly clear = (): void => this.printers?.data.clear();

@@ -18,7 +18,7 @@ describe('a parsed configuration', () => {
     expect(parseConfig(config, {})).toBe(config);
     const trainer = parseTrainerConfig(
       { args: config.trainingConfig, adaptiveLoss: config.adaptiveLossConfig },
-      {}
+      {},
     );
     expect(trainer.args).toBe(config.trainingConfig);
     expect(trainer.adaptiveLoss).toBe(config.adaptiveLossConfig);

@@ -31,6 +31,8 @@ const refusedHere = [
   /no_rope_layers: expected one entry for each/,
   // Weights left over.
   /not part of this architecture/,
+  // A band of frequencies without width: transformers divides by zero there.
+  /highFrequencyFactor, found/,
   // No model that anybody means: no layers, ropes that turn backwards or not at all, lists of another length.
   /num_hidden_layers: expected a whole number from 1/,
   /: expected a number above 0, found (0|-)/,
