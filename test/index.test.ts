@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import * as library from '../src/index.js';
 
 test('what the library exports, and nothing by accident', () => {
-  expect(Object.keys(library).sort()).toEqual([
+  const names = [
+    ...['TensorBoardTracker', 'WandbTracker', 'openTrackers', 'wandbSettings'],
     ...['AdaptiveTrainer', 'AdaptiveTrainerError', 'CausalLM', 'DatasetMixer', 'Generation', 'JsonlTracker'],
     ...[
       'ProgressBar',
@@ -23,5 +24,6 @@ test('what the library exports, and nothing by accident', () => {
       'uploadModel',
       'validateConfig',
     ],
-  ]);
+  ];
+  expect(Object.keys(library).sort()).toEqual(names.sort());
 });
