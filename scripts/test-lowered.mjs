@@ -18,7 +18,7 @@ const machines = [
 const files = [
   ...['test/loss', 'test/model/causal-lm.test.ts', 'test/model/generate.test.ts'],
   ...['test/lora/peft-oracle.test.ts', 'test/lora/training.test.ts'],
-  ...['end-to-end', 'precision', 'float16', 'evaluation', 'saving'].map(
+  ...['end-to-end', 'precision', 'float16', 'evaluation', 'saving', 'continue'].map(
     (name) => `test/trainer/${name}.test.ts`,
   ),
 ];

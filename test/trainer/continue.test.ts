@@ -149,7 +149,7 @@ describe('a run goes on with other settings', () => {
   });
 
   it.each([
-    ['bf16', { bf16: true }],
+    ['bf16', { precision: 'bf16' }],
     ['bf16-true', { precision: 'bf16-true' }],
     ['fp16', { precision: 'fp16', fp16: true }],
   ] as const)('from float32 to %s and back', async (name, precision) => {

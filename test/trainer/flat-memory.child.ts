@@ -10,7 +10,7 @@ const rows = trainingRows(64, model.vocabSize, 1, 60);
 const trainer = new AdaptiveTrainer({
   ...{ model, trainDataset: rows, evalDataset: rows.slice(0, 8), outputDir },
   args: {
-    ...{ batchSize: 4, gradientAccumulationSteps: 1, maxSteps: 2000, bf16: true },
+    ...{ batchSize: 4, gradientAccumulationSteps: 1, maxSteps: 2000, precision: 'bf16' },
     ...{ evalSteps: 200, saveSteps: 250, saveTotalLimit: 1 },
   },
   callbacks: [
