@@ -252,7 +252,13 @@ export class AdaptiveTrainer extends TrainerEvents {
     await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));
     for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
     const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;
-    const facts = { outputDir, progress: this.progress, hasEvalDataset: evalDataset !== undefined };
+    const hasTrackers = (this.options.trackers ?? []).length > 0;
+    const facts = {
+      outputDir,
+      hasTrackers,
+      progress: this.progress,
+      hasEvalDataset: evalDataset !== undefined,
+    };
     for (const warning of runWarnings(args, precision, { ...facts, hasOwnSchedule }))
       await this.emit(warning);
   }

@@ -297,3 +297,15 @@ describe('ending a run early', () => {
     expect(trainer.adaptiveState.alpha).toBe(alpha);
   });
 });
+
+it('reportTo of a trainer without trackers is warned of, and of one with trackers is not', async () => {
+  const codes = async (trackers: RunOptions['trackers']) => {
+    const found: string[] = [];
+    const callbacks = [{ onWarning: ({ code }: { code: string }) => void found.push(code) }];
+    const args = { maxSteps: 1, reportTo: 'tensorboard' } as const;
+    await trainRun(dir, { trainDataset, args, callbacks, ...(trackers ? { trackers } : {}) });
+    return found;
+  };
+  expect(await codes(undefined)).toContain('REPORT_TO_UNUSED');
+  expect(await codes([{ onEvent() {}, close() {} }])).not.toContain('REPORT_TO_UNUSED');
+});

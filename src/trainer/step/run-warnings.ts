@@ -6,6 +6,7 @@ import type { RunProgress } from '../run-progress.js';
 interface Facts {
   outputDir: string | undefined;
   hasEvalDataset: boolean;
+  hasTrackers: boolean;
   /** Whether a subclass has a schedule of its own. */
   hasOwnSchedule: boolean;
   progress: Pick<RunProgress, 'step' | 'totalSteps'>;
@@ -36,6 +37,12 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
     warn(
       'BF16_IS_SLOW',
       `This CPU has no instructions for bfloat16: precision: '${precision}' gains ${gain}. precision: 'fp32' is faster.`,
+    );
+  }
+  if (args.reportTo !== null && args.reportTo !== 'none' && !facts.hasTrackers) {
+    warn(
+      'REPORT_TO_UNUSED',
+      'reportTo has no effect: the trainer was given no trackers. Give it trackers: openTrackers(trainer.args, outputDir), or use trainAdaptively.',
     );
   }
   if (outputDir === undefined && args.saveStrategy === 'steps' && totalSteps >= args.saveSteps)
