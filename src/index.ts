@@ -54,6 +54,7 @@ export type {
   AdaptiveLossConfigInput,
   LrSchedulerKwargs,
   PeftConfigInput,
+  RetentionInput,
   TrainingConfigInput,
   UploadConfigInput,
 } from './config/schema/config-input.js';
@@ -63,6 +64,7 @@ export type {
   ParsedConfig,
   PeftConfig,
   Precision,
+  RetentionConfig,
   TrainingConfig,
   UploadConfig,
 } from './config/schema/parsed-config.js';
@@ -73,6 +75,7 @@ export type {
   DatasetTables,
   FilesOrBySplit,
 } from './config/datasets/datasets-config.js';
+export type { RetentionText } from './config/schema/retention.js';
 export type { ColumnNames, ColumnUse } from './config/datasets/column-names.js';
 export type { Mixing, MixingOptions } from './config/datasets/plan-mixing.js';
 export type { ConfigWarning } from './config/read/config-warning.js';

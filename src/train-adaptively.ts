@@ -189,8 +189,8 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
 }
 
 function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report }: MixedDatasets) {
-  // Warnings are told on their own, and `datasets` was read of what else is there.
-  const { warnings: _warnings, datasets: _datasets, ...configuration } = config;
+  // Warnings are told on their own, and datasets were read of what else is there.
+  const { warnings: _warnings, datasets: _datasets, retentionDatasets: _texts, ...configuration } = config;
   const { trainingConfig: args, adaptiveLossConfig: adaptiveLoss, outputDir } = config;
   return {
     ...{ args, adaptiveLoss, outputDir, datasetReport: report, config: configuration, trainDataset: train },

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { adaptiveLossConfigSchema } from '../../src/config/schema/adaptive-loss-config.js';
 import { lrSchedulerKwargsSchema } from '../../src/config/schema/lr-scheduler-kwargs.js';
 import { peftConfigSchema } from '../../src/config/schema/peft-config.js';
+import { retentionSchema, retentionSourceSchema } from '../../src/config/schema/retention.js';
 import { trackerSchema } from '../../src/config/schema/report-to.js';
 import { trainingConfigSchema } from '../../src/config/schema/training-config.js';
 import { uploadConfigSchema } from '../../src/config/schema/upload-config.js';
@@ -32,6 +33,7 @@ export interface Group {
 
 const groups = [
   ['lrSchedulerKwargs', 'LrSchedulerKwargs', 'lr-scheduler-kwargs', lrSchedulerKwargsSchema],
+  ['retention', 'RetentionInput', 'retention', retentionSchema],
   ['trainingConfig', 'TrainingConfigInput', 'training-config', trainingConfigSchema],
   ['adaptiveLossConfig', 'AdaptiveLossConfigInput', 'adaptive-loss-config', adaptiveLossConfigSchema],
   ['peftConfig', 'PeftConfigInput', 'peft-config', peftConfigSchema],
@@ -43,6 +45,7 @@ export function configGroups(): Group[] {
   const names = new Map<z.core.$ZodType, string>([
     ...groups.map(([, type, , schema]) => [schema, type] as const),
     [trackerSchema, 'Tracker'],
+    [retentionSourceSchema, 'RetentionText | readonly RetentionText[]'],
   ]);
   return groups.map(([key, type, file, schema]) => {
     const source = new Source(`src/config/schema/${file}.ts`);

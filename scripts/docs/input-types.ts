@@ -8,7 +8,8 @@ export function inputTypes(groups: readonly Group[]): string {
         .map((key) => `${jsDoc(key.comment, '  ')}  ${key.name}?: ${key.type} | undefined;\n`)
         .join('')}}\n`,
   );
-  const imports = "import type { Tracker } from '../../events/tracker.js';\n";
+  const imports =
+    "import type { Tracker } from '../../events/tracker.js';\nimport type { RetentionText } from './retention.js';\n";
   return `// Made by "npm run docs" from the schemas beside it, which are what to edit.\n${imports}\n${interfaces.join('\n')}`;
 }
 

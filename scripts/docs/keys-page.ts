@@ -27,8 +27,8 @@ export function keysPage(groups: readonly Group[]): string {
   const call = new Source('src/config/schema/train-adaptively-options.ts');
   const datasets = new Source('src/config/datasets/datasets-config.ts');
   const hooks = new Source('src/train-adaptively.ts');
-  const order = ['trainingConfig', 'adaptiveLossConfig', 'peftConfig', 'uploadConfig', 'lrSchedulerKwargs'];
-  const sections = order.map((name) => groups.find(({ key }) => key === name)!);
+  const order = ['trainingConfig', 'retention', 'adaptiveLossConfig', 'peftConfig', 'uploadConfig'];
+  const sections = [...order, 'lrSchedulerKwargs'].map((name) => groups.find(({ key }) => key === name)!);
   return [
     intro,
     '## The whole\n',

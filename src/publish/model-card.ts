@@ -102,10 +102,21 @@ function results({ end, evaluation, start }: RunRecord): string {
 }
 
 function settings({ trainingConfig, adaptiveLossConfig, peftConfig }: ParsedConfig): string {
-  const rows = Object.entries({ ...trainingConfig, ...adaptiveLossConfig, ...peftConfig })
+  const { retention, ...training } = trainingConfig;
+  const rows = Object.entries({ ...training, ...retained(retention), ...adaptiveLossConfig, ...peftConfig })
     .filter(([key, value]) => !alsoOwn.includes(key) && value !== null && value !== undefined)
     .map(([key, value]) => [`\`${key}\``, text(typeof value === 'string' ? value : JSON.stringify(value))]);
   return `## Settings\n\n${table(['', ''], rows)}`;
+}
+
+/** Its sources by their names. */
+function retained(retention: ParsedConfig['trainingConfig']['retention']): object {
+  if (retention === null) return {};
+  const source = retention.source.map((one) => {
+    if (typeof one === 'string') return onHub(one) ? one : basename(one);
+    return 'dataset' in one ? basename(one.dataset) : one.name;
+  });
+  return { retention: { ...retention, source } };
 }
 
 function table(head: string[], rows: string[][]): string {

@@ -51,6 +51,8 @@ const ownDefaults = {
   precision: null,
   momentum: 0,
   on_non_finite: 'stop',
+  retention: null,
+  eval_forgetting: false,
   on_save_error: 'continue',
   overwrite_output_dir: false,
   shuffle: true,

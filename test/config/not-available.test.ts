@@ -18,6 +18,9 @@ describe('not available yet', () => {
     ['attnImpl', 'flash_attention_2'],
     ['localRank', 1],
     ['saveStrategy', 'best'],
+    ['retention', 'auto'],
+    ['retention', {}],
+    ['evalForgetting', true],
   ])('trainingConfig.%s = %j', (key, value) => {
     expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
   });

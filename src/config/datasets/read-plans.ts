@@ -14,6 +14,12 @@ import { readDatasetKwargs, type DatasetKwargs } from './read-dataset-kwargs.js'
 
 export const datasetTables = ['systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'] as const;
 
+/** An entry of a list of datasets, and where in the configuration it stands. */
+export interface ListedEntry {
+  value: unknown;
+  path: string;
+}
+
 /**
  * Reads `datasetsConfig` and the tables beside it (which may also stand in it) into one plan per dataset that has no fault.
  * Faults and entries without effect go to `reader`.
@@ -21,11 +27,12 @@ export const datasetTables = ['systemPrompts', 'datasetsKwargs', 'datasetSpecifi
 export function readPlans(reader: ConfigReader, config: GivenKeys): DatasetPlan[] {
   const planner = new Planner(reader, config);
   const plans = planner.read();
-  for (const message of planner.unused()) reader.warnings.push({ code: 'DATASET_ENTRY_UNUSED', message });
+  planner.warnOfUnused();
   return plans;
 }
 
-class Planner {
+/** The same in parts, for a configuration that lists datasets elsewhere, too. */
+export class Planner {
   private readonly functions: ProcessingFunctions;
   private readonly tables: Record<(typeof datasetTables)[number], Record<string, unknown>>;
   /** The keys of `datasetsConfig` itself. */
@@ -113,9 +120,17 @@ class Planner {
       this.reader.unexpected(path, 'an array of datasets', list);
       return [];
     }
+    return this.readList(
+      style,
+      Array.from(list as unknown[], (value, index) => ({ value, path: configPath(path, index) })),
+    );
+  }
+
+  /** The plans of datasets that are listed together. */
+  readList(style: LearningStyle, entries: readonly ListedEntry[]): DatasetPlan[] {
     const plans: DatasetPlan[] = [];
-    for (const [index, entry] of (list as unknown[]).entries()) {
-      const plan = this.readEntry(style, entry, configPath(path, index));
+    for (const { value, path } of entries) {
+      const plan = this.readEntry(style, value, path);
       if (plan === undefined) continue;
       const twin = plans.find((other) => isSameData(plan, other));
       if (twin !== undefined) {
@@ -181,7 +196,13 @@ class Planner {
   }
 
   /** Entries for datasets that are not listed: most likely a misspelt name. */
-  unused(): string[] {
+  warnOfUnused(): void {
+    for (const message of this.unused()) {
+      this.reader.warnings.push({ code: 'DATASET_ENTRY_UNUSED', message });
+    }
+  }
+
+  private unused(): string[] {
     const names = new Set(this.entries.map((entry) => datasetName(entry).name));
     const known = [...names];
     const uses = [

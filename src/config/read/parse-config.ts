@@ -36,6 +36,7 @@ export function wholeConfig(parts: ConfigParts): ParsedConfig {
     outputDir: parts.outputDir!,
     huggingfaceRepo: parts.huggingfaceRepo!,
     datasets: parts.datasets!,
+    retentionDatasets: parts.retentionDatasets!,
     datasetsConfig: table('datasetsConfig'),
     systemPrompts: table('systemPrompts'),
     datasetsKwargs: table('datasetsKwargs'),

@@ -1,6 +1,7 @@
 import { configGroups } from '../schema/config-groups.js';
 import { ConfigReader } from './config-reader.js';
 import { asParsedWhole, isParsed } from './parsed.js';
+import { Planner } from '../datasets/read-plans.js';
 import type { ConfigWarning } from './config-warning.js';
 import { findOutputDir } from './find-output-dir.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
@@ -9,6 +10,7 @@ import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
 import { readTrainingConfig } from './read-training-config.js';
 import { snakeCase } from '../../common/snake-case.js';
 import { throwFaults } from './throw-faults.js';
+import { withRetention } from './with-retention.js';
 import { writesSnakeCase } from './writes-snake-case.js';
 
 /** What `AdaptiveTrainer` is configured with, checked and with every default filled in. */
@@ -32,7 +34,10 @@ export function parseTrainerConfig(
 ): TrainerConfig {
   const reader = new ConfigReader(writesSnakeCase(input));
   const [own, ofLoss] = isParsed(input.args) ? [input.args, {}] : splitArgs(input.args);
-  const args = isParsed(own) ? (own as TrainingConfig) : readTrainingConfig(reader, own, 'args', env);
+  const planner = new Planner(reader, new Map());
+  const args = isParsed(own)
+    ? (own as TrainingConfig)
+    : readTrainingConfig(reader, own, 'args', env, planner).config;
   const hasLossKeys = Object.keys(ofLoss).length > 0;
   const loss =
     isPlainObject(input.adaptiveLoss) && hasLossKeys
@@ -45,9 +50,11 @@ export function parseTrainerConfig(
   const folder = findOutputDir(reader, beside, own, 'args');
   if (folder !== undefined && (typeof folder.value !== 'string' || folder.value === ''))
     reader.unexpected(folder.path, 'a string that is not empty', folder.value);
+  const parts = { trainingConfig: args, adaptiveLossConfig: adaptiveLoss };
+  const whole = withRetention(reader, parts, own, 'adaptiveLoss');
   throwFaults(reader.faults);
   return {
-    args: asParsedWhole(args!),
+    args: asParsedWhole(whole!),
     adaptiveLoss: asParsedWhole(adaptiveLoss!),
     outputDir: folder?.value as string | undefined,
     warnings: reader.warnings,

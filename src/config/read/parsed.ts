@@ -1,3 +1,5 @@
+import { isPlainObject } from '../../common/is-plain-object.js';
+
 const parsed = new WeakSet<object>();
 
 /**
@@ -9,12 +11,18 @@ export function asParsed<T extends object>(part: T): T {
   return Object.freeze(part);
 }
 
-/** The same for a part that holds nothing of the user's own objects: what is in it is frozen too. */
+/** The same, with the lists and plain objects in it frozen too; parts in it that have been read are left as they are. */
 export function asParsedWhole<T extends object>(part: T): T {
   for (const value of Object.values(part)) {
-    if (typeof value === 'object' && value !== null) asParsedWhole(value as object);
+    if (isData(value) && !isParsed(value)) asParsedWhole(value);
   }
   return asParsed(part);
+}
+
+/** Not the user's own objects, such as trackers. */
+function isData(value: unknown): value is object {
+  if (Array.isArray(value)) return true;
+  return isPlainObject(value) && !Object.values(value).some((one) => typeof one === 'function');
 }
 
 /** Whether a value is a part of a configuration that has been read. */

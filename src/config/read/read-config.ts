@@ -15,11 +15,12 @@ import type {
 } from '../schema/parsed-config.js';
 import { readAdaptiveLossConfig } from './read-adaptive-loss-config.js';
 import { faultsOfMixing } from '../datasets/plan-mixing.js';
-import { readPlans } from '../datasets/read-plans.js';
+import { Planner } from '../datasets/read-plans.js';
 import type { DatasetPlan } from '../datasets/dataset-plan.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { readPeftConfig } from './read-peft-config.js';
 import { readTrainingConfig } from './read-training-config.js';
+import { withRetention } from './with-retention.js';
 import { uploadConfigSchema } from '../schema/upload-config.js';
 import { writesSnakeCase } from './writes-snake-case.js';
 
@@ -45,6 +46,8 @@ export interface ConfigParts {
   huggingfaceRepo: string | null | undefined;
   /** Those without a fault. */
   datasets: readonly DatasetPlan[] | undefined;
+  /** Those that `trainingConfig.retention` names. */
+  retentionDatasets: readonly DatasetPlan[] | undefined;
   trainingConfig: TrainingConfig | undefined;
   adaptiveLossConfig: AdaptiveLossConfig | undefined;
   uploadConfig: UploadConfig | undefined;
@@ -69,17 +72,22 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   parts.outputDir = reader.read(outputDir, given, '')?.outputDir;
   parts.huggingfaceRepo = reader.read(huggingfaceRepo, given, '')?.huggingfaceRepo;
   const before = reader.faults.length;
-  parts.datasets = readPlans(reader, given);
+  const planner = new Planner(reader, given);
+  parts.datasets = planner.read();
   const areWhole = reader.faults.length === before;
-  parts.trainingConfig = whole(reader, () =>
-    readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env),
-  );
+  parts.trainingConfig = whole(reader, () => {
+    const read = readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env, planner);
+    parts.retentionDatasets = read.retentionDatasets;
+    return read.config;
+  });
+  planner.warnOfUnused();
   if (parts.trainingConfig !== undefined && areWhole) {
     const at = `${pathOf(training)}.${reader.spell('mixingProbabilities')}`;
     const spell = (name: string) => reader.spell(name);
     reader.faults.push(...faultsOfMixing(parts.trainingConfig, parts.datasets, at, spell));
   }
   parts.adaptiveLossConfig = readAdaptiveLossConfig(reader, given.get(loss)?.value, pathOf(loss));
+  parts.trainingConfig = withRetention(reader, parts, given.get(training)?.value, pathOf(loss));
   const peft = given.get('peftConfig');
   const hasPeft = peft !== undefined && peft.value !== null;
   parts.peftConfig = hasPeft ? readPeftConfig(reader, peft.value, peft.path) : null;

@@ -1,10 +1,22 @@
 import { checkLrSchedule } from './check-lr-schedule.js';
+import type { z } from 'zod';
+import type { DatasetPlan } from '../datasets/dataset-plan.js';
+import type { Planner } from '../datasets/read-plans.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
 import type { TrainingConfig } from '../schema/parsed-config.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { refuseNotAvailable } from './refuse-not-available.js';
+import { readRetention } from './read-retention.js';
 import { trainingConfigSchema } from '../schema/training-config.js';
+
+/** What was read of a training configuration. */
+export interface TrainingParts {
+  /** Undefined where there was a fault. */
+  config: TrainingConfig | undefined;
+  /** Those that `retention` names. */
+  retentionDatasets: readonly DatasetPlan[];
+}
 
 /** Reads a training configuration: values, what is not available, and what excludes each other. */
 export function readTrainingConfig(
@@ -12,14 +24,21 @@ export function readTrainingConfig(
   value: unknown,
   path: string,
   env: NodeJS.ProcessEnv,
-): TrainingConfig | undefined {
+  planner: Planner,
+): TrainingParts {
   const given = readGroupKeys(reader, 'trainingConfig', value, path);
   given.delete('outputDir');
   refuseNotAvailable(reader, 'trainingConfig', given);
   checkTogether(reader, given, path);
   checkEnvironment(reader, given, path, env);
+  const { retention, datasets: retentionDatasets } = readRetention(reader, given, planner);
   const read = reader.read(trainingConfigSchema, given, path);
-  if (read === undefined) return undefined;
+  const config = read === undefined ? undefined : { ...filledIn(read), retention };
+  return { config, retentionDatasets };
+}
+
+/** What follows from other settings where it is not given. */
+function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingConfig, 'retention'> {
   // The caller has looked for outputDir already, here and beside the training configuration.
   const { betas, outputDir: _outputDir, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;

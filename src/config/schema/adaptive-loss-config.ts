@@ -18,6 +18,9 @@ export const adaptiveLossConfigSchema = z.object({
   finalConfidence: field.number(0, 1).nullable().default(null),
   /** Epochs over which the probability moves; goes with `finalConfidence`. Default null. */
   curriculumEpochs: field.numberAbove(0).nullable().default(null),
-  /** Bound on the divergence from the base model; only null until it is available. Default null. */
-  maxKlDivergence: z.null({ error: 'null or a number, 0 or more' }).default(null),
+  /**
+   * Bound on forgetting: the mean KL(base ‖ model) per token, in nats, that the run is to end below. The weight of `retention`
+   * follows from it, and `retention` is `auto` where it is not given. Default null: none.
+   */
+  maxKlDivergence: field.numberAbove(0).nullable().default(null),
 });

@@ -1,5 +1,6 @@
 // Made by "npm run docs" from the schemas beside it, which are what to edit.
 import type { Tracker } from '../../events/tracker.js';
+import type { RetentionText } from './retention.js';
 
 /** Settings of a learning-rate schedule under the names of transformers; each belongs to certain schedules. */
 export interface LrSchedulerKwargs {
@@ -30,6 +31,39 @@ export interface LrSchedulerKwargs {
   decayType?: 'linear' | 'cosine' | '1-sqrt' | undefined;
   /** warmup_stable_decay: where the rate begins and ends, as a share of the highest. Default 0. */
   minLrRatio?: number | undefined;
+}
+
+/**
+ * Learning without forgetting: beside the loss, each step takes tokens of other text, and KL(base ‖ model) on them
+ * holds the model to what the base model says there. Every key is optional; `{}` takes every default.
+ */
+export interface RetentionInput {
+  /**
+   * Text to hold the model on: `self`, what the base model itself writes before the first step; datasets of your own,
+   * texts or chats, listed as in `datasetsConfig`; or a list of both. Default `self`.
+   */
+  source?: RetentionText | readonly RetentionText[] | undefined;
+  /** Sequences that the base model writes: once per base model, kept in the cache folder. Default 1000. */
+  samples?: number | undefined;
+  /** Tokens of each of them. Default 64. */
+  length?: number | undefined;
+  /** λ, what the divergence counts beside the loss. 0 leaves it to `pullToBase`. Default 1. */
+  weight?: number | undefined;
+  /** Tokens of this text that a step takes. Default 128. */
+  tokensPerStep?: number | undefined;
+  /** Steps from one that takes them to the next. Default 1. */
+  every?: number | undefined;
+  /**
+   * Choose weight and tokensPerStep so that the time of a step rises by at most a tenth; the two are where it starts.
+   * Default false.
+   */
+  auto?: boolean | undefined;
+  /**
+   * How strongly weights are pulled to their start, in place of `weightDecay`: the sum over all steps of what a step
+   * pulls them by, so it means the same at any learning rate and number of steps. 0: not at all, with `weightDecay` as
+   * ever. Default null: 2.5, or 0 where every dataset is learned as `attention`, whose rows are to be known by heart.
+   */
+  pullToBase?: number | null | undefined;
 }
 
 /**
@@ -194,6 +228,12 @@ export interface TrainingConfigInput {
   /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
   maxGradNorm?: number | undefined;
   /**
+   * Learning without forgetting: hold the model to the base model on other text than is trained. `auto` lets the
+   * library choose how much, an object sets it, false does not. Default null: false, or `auto` where `maxKlDivergence`
+   * asks for a bound.
+   */
+  retention?: 'auto' | false | RetentionInput | null | undefined;
+  /**
    * A loss or gradient that is not finite: `stop` (default) ends the run with LOSS_NOT_FINITE; `skip` drops the
    * gradients of that step, warns, counts it and goes on.
    */
@@ -206,6 +246,11 @@ export interface TrainingConfigInput {
   evalSteps?: number | null | undefined;
   /** Evaluate once before the first step. Default false. */
   evalOnStart?: boolean | undefined;
+  /**
+   * With each evaluation, measure forgetting: the mean KL(base ‖ model) per token, in nats, on 150 texts that the base
+   * model wrote. Default false.
+   */
+  evalForgetting?: boolean | undefined;
   /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
   saveStrategy?: 'no' | 'steps' | 'epoch' | undefined;
   /** Steps between two checkpoints. Default 300. */
@@ -259,8 +304,11 @@ export interface AdaptiveLossConfigInput {
   finalConfidence?: number | null | undefined;
   /** Epochs over which the probability moves; goes with `finalConfidence`. Default null. */
   curriculumEpochs?: number | null | undefined;
-  /** Bound on the divergence from the base model; only null until it is available. Default null. */
-  maxKlDivergence?: null | undefined;
+  /**
+   * Bound on forgetting: the mean KL(base ‖ model) per token, in nats, that the run is to end below. The weight of
+   * `retention` follows from it, and `retention` is `auto` where it is not given. Default null: none.
+   */
+  maxKlDivergence?: number | null | undefined;
 }
 
 /**

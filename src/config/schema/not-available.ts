@@ -58,6 +58,20 @@ export const notAvailable: readonly NotAvailable[] = [
     what: 'saving by evaluation result',
   },
   {
+    group: 'trainingConfig',
+    key: 'retention',
+    matches: (value) => value !== null && value !== false,
+    expected: 'null, false or no such key',
+    what: 'holding the model to its base',
+  },
+  {
+    group: 'trainingConfig',
+    key: 'evalForgetting',
+    matches: oneOf(true),
+    expected: 'false or no such key',
+    what: 'measuring forgetting',
+  },
+  {
     group: 'peftConfig',
     key: 'peftType',
     matches: (value) => typeof value === 'string' && value !== 'LORA',

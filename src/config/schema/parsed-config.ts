@@ -5,9 +5,11 @@ import type { ConfigWarning } from '../read/config-warning.js';
 import type {
   AdaptiveLossConfigInput,
   PeftConfigInput,
+  RetentionInput,
   TrainingConfigInput,
   UploadConfigInput,
 } from './config-input.js';
+import type { RetentionText } from './retention.js';
 
 /** What is read of an input: each key is there. A mapped type of this form keeps the comments of the keys. */
 export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefined> };
@@ -15,7 +17,7 @@ export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefi
 /** The training configuration with every default filled in. */
 export interface TrainingConfig extends Omit<
   Filled<TrainingConfigInput>,
-  'betas' | 'outputDir' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps'
+  'betas' | 'outputDir' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps' | 'retention'
 > {
   /** What weights are kept and computed in. Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
   precision: Precision | null;
@@ -25,6 +27,14 @@ export interface TrainingConfig extends Omit<
   evalBatchSize: number;
   /** Steps between two evaluations. */
   evalSteps: number;
+  /** Null: the model is not held to its base. */
+  retention: RetentionConfig | null;
+}
+
+/** How the model is held to its base, with every default filled in. */
+export interface RetentionConfig extends Omit<Filled<RetentionInput>, 'source'> {
+  /** At least one. The datasets among them, read, are `retentionDatasets` of the whole configuration. */
+  source: readonly RetentionText[];
 }
 
 /** What weights are kept and computed in. */
@@ -51,6 +61,8 @@ export interface ParsedConfig {
   huggingfaceRepo: string | null;
   /** What is said of each dataset, in the order of the learning styles. */
   datasets: readonly DatasetPlan[];
+  /** The same for the datasets that `trainingConfig.retention` names; they are not trained on. */
+  retentionDatasets: readonly DatasetPlan[];
   /** As the user wrote it, as are the three tables after it; `datasets` is what was read of them. */
   datasetsConfig: DatasetsConfigInput;
   /** System prompt by learning style. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { field } from './field.js';
 import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
 import { reportToSchema } from './report-to.js';
+import { retentionSchema } from './retention.js';
 
 const stepsOrAll = '-1 or a whole number, 1 or more';
 const deviceName = '"auto", "cpu", "cuda" or "cuda:<index>"';
@@ -146,6 +147,17 @@ export const trainingConfigSchema = z.object({
   maxGradNorm: field.number(0).default(1),
 
   /**
+   * Learning without forgetting: hold the model to the base model on other text than is trained. `auto` lets the library
+   * choose how much, an object sets it, false does not. Default null: false, or `auto` where `maxKlDivergence` asks for a bound.
+   */
+  retention: z
+    .union([z.literal('auto'), z.literal(false), retentionSchema], {
+      error: '"auto", false or an object of settings',
+    })
+    .nullable()
+    .default(null),
+
+  /**
    * A loss or gradient that is not finite: `stop` (default) ends the run with LOSS_NOT_FINITE; `skip` drops the gradients of
    * that step, warns, counts it and goes on.
    */
@@ -159,6 +171,11 @@ export const trainingConfigSchema = z.object({
   evalSteps: field.wholeNumber(1).nullable().default(200),
   /** Evaluate once before the first step. Default false. */
   evalOnStart: field.flag().default(false),
+  /**
+   * With each evaluation, measure forgetting: the mean KL(base ‖ model) per token, in nats, on 150 texts that the base model
+   * wrote. Default false.
+   */
+  evalForgetting: field.flag().default(false),
   /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
   saveStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
   /** Steps between two checkpoints. Default 300. */

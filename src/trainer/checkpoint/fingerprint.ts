@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { TrainingRow } from '../../events/training-row.js';
+import { retentionSchema } from '../../config/schema/retention.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { optimizerRequest } from '../step/optimizer-request.js';
@@ -31,6 +32,7 @@ export async function fingerprint(
   adaptiveLoss: AdaptiveLossConfig,
 ): Promise<Fingerprint> {
   const { adapter, decoder, dir, parameters } = model;
+  const { retention, ...withoutRetention } = args;
   return {
     // What is computed with the weights: a checkpoint brings these, but not the rope of its model.
     ...named('model', decoder),
@@ -42,7 +44,8 @@ export async function fingerprint(
     'trainDataset.rows': rows?.length ?? null,
     'trainDataset.content': rows === undefined ? null : hashed(await hashRows(rows)),
     // What is really computed in: fp16 and bf16 leave that to the machine.
-    ...settings('args', { ...args, precision, optimizer: optimizerForm(args) }),
+    ...settings('args', { ...withoutRetention, precision, optimizer: optimizerForm(args) }),
+    ...retentionSettings(retention),
     ...settings('adaptiveLoss', adaptiveLoss),
   };
 }
@@ -99,6 +102,13 @@ function settings(group: keyof typeof groups, values: object): Fingerprint {
   const known: Record<string, Effect> = groups[group];
   const compared = Object.entries(values).filter(([key]) => isCompared(known[key]));
   return named(group, Object.fromEntries(compared));
+}
+
+/** One by one, so that a message names what changed. Where its text comes from is a path, and rows are compared themselves. */
+function retentionSettings(retention: TrainingConfig['retention']): Fingerprint {
+  const { source: _source, ...names } = retentionSchema.shape;
+  const keys = Object.keys(names) as (keyof typeof names)[];
+  return Object.fromEntries(keys.map((key) => [`args.retention.${key}`, retention?.[key] ?? null]));
 }
 
 function isCompared(effect: Effect | undefined): boolean {

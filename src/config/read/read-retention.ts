@@ -1,0 +1,49 @@
+import type { DatasetPlan } from '../datasets/dataset-plan.js';
+import type { Planner } from '../datasets/read-plans.js';
+import type { RetentionConfig } from '../schema/parsed-config.js';
+import { retentionSchema, type RetentionText } from '../schema/retention.js';
+import type { ConfigReader, GivenKeys } from './config-reader.js';
+import { configPath } from './config-path.js';
+import { asParsed } from './parsed.js';
+
+/** `retention` of a training configuration, taken out of its keys, and the datasets among its sources. */
+export function readRetention(
+  reader: ConfigReader,
+  given: GivenKeys,
+  planner: Planner,
+): { retention: RetentionConfig | null; datasets: DatasetPlan[] } {
+  const none = { retention: null, datasets: [] };
+  const found = given.get('retention');
+  if (found === undefined) return none;
+  given.delete('retention');
+  const { value, path } = found;
+  if (value === null || value === false) return none;
+  if (value === 'auto') return { ...none, retention: automatic };
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    reader.unexpected(path, '"auto", false or an object of settings', value);
+    return none;
+  }
+  const keys = reader.keys(value, path, Object.keys(retentionSchema.shape));
+  const read = reader.read(retentionSchema, keys, path);
+  if (read === undefined) return none;
+  const at = keys.get('source')?.path ?? path;
+  const isList = Array.isArray(read.source);
+  const texts = (isList ? read.source : [read.source]) as readonly RetentionText[];
+  if (texts.length === 0) reader.unexpected(at, '"self", a dataset, or a list of these', texts);
+  if (texts.filter((text) => text === 'self').length > 1) {
+    const message = 'expected "self" once, received it again; remove one';
+    reader.faults.push({ path: at, code: 'CONTRADICTION', message });
+  }
+  const entries = texts.map((text, index) => ({ value: text, path: isList ? configPath(at, index) : at }));
+  const datasets = planner.readList(
+    'misc',
+    entries.filter(({ value: text }) => text !== 'self'),
+  );
+  return { retention: asParsed({ ...read, source: Object.freeze([...texts]) }), datasets };
+}
+
+/** What `auto` is. */
+export const automatic: RetentionConfig = asParsed({
+  ...retentionSchema.parse({ auto: true }),
+  source: Object.freeze(['self'] as const),
+});
