@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "core/expect.h"
 
 namespace adaptive {
@@ -36,6 +38,7 @@ int64_t Sampler::next(at::Tensor logits) {
 int64_t Sampler::chosen(const at::Tensor& logits) {
   if (options_.temperature <= 0) return logits.argmax().item<int64_t>();
   const int64_t vocab = logits.size(0);
+  if (options_.topK == 0 && options_.topP >= 1) return chosenFromAll(logits);
   const int64_t kept = options_.topK > 0 ? std::min(options_.topK, vocab) : vocab;
   // Sorted by falling probability, so that top-p is a prefix.
   const auto [values, ids] = at::topk(logits / options_.temperature, kept);
@@ -43,12 +46,33 @@ int64_t Sampler::chosen(const at::Tensor& logits) {
   const double* sums = cumulative.const_data_ptr<double>();
   int64_t count = 1;
   while (count < kept && sums[count - 1] < options_.topP) count++;
-  // Inverse transform sampling on 53 random bits: the same sequence on every platform, which
-  // std::*_distribution is not.
-  const double uniform = static_cast<double>(random_() >> 11) * 0x1.0p-53 * sums[count - 1];
+  const double uniform = nextUniform() * sums[count - 1];
   int64_t chosen = 0;
   while (chosen < count - 1 && sums[chosen] <= uniform) chosen++;
   return ids.const_data_ptr<int64_t>()[chosen];
+}
+
+int64_t Sampler::chosenFromAll(const at::Tensor& logits) {
+  // Nothing is cut off, so nothing has to be sorted, which takes longer than all the rest.
+  const at::Tensor p = at::softmax(logits / options_.temperature, 0, at::kDouble);
+  const double* shares = p.const_data_ptr<double>();
+  const double total = p.sum().item<double>();
+  // A temperature close to 0 takes the logits out of range.
+  if (!std::isfinite(total)) return logits.argmax().item<int64_t>();
+  double left = nextUniform() * total;
+  int64_t last = 0;
+  for (int64_t id = 0; id < p.numel(); id++) {
+    if (shares[id] == 0) continue;
+    last = id;
+    left -= shares[id];
+    if (left < 0) break;
+  }
+  return last;
+}
+
+double Sampler::nextUniform() {
+  // 53 random bits: the same sequence on every platform, which std::*_distribution is not.
+  return static_cast<double>(random_() >> 11) * 0x1.0p-53;
 }
 
 }  // namespace adaptive

@@ -27,6 +27,8 @@ class Sampler {
 
  private:
   int64_t chosen(const at::Tensor& logits);
+  int64_t chosenFromAll(const at::Tensor& logits);
+  double nextUniform();
 
   std::unordered_set<int64_t> seen_;
   SamplingOptions options_;

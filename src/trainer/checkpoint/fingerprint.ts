@@ -5,7 +5,7 @@ import { retentionSchema } from '../../config/schema/retention.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { optimizerRequest } from '../step/optimizer-request.js';
-import { baseFingerprint } from './base-fingerprint.js';
+import { weightsFingerprint } from '../../model/files/weights-fingerprint.js';
 import { effects, type Effect } from './effects.js';
 import { hashRows } from './hash-rows.js';
 import type { Fingerprint } from './run-state.js';
@@ -38,7 +38,7 @@ export async function fingerprint(
     ...named('model', decoder),
     'model.parameters': short(parameters),
     // The frozen weights are in no checkpoint.
-    ...(adapter && { 'base.weights': hashed((await baseFingerprint(dir)) ?? 'none') }),
+    ...(adapter && { 'base.weights': hashed((await weightsFingerprint(dir)) ?? 'none') }),
     ...(adapter && { 'adapter.weights': short(adapter.trainable) }),
     ...(adapter && settings('adapter', adapter.config)),
     'trainDataset.rows': rows?.length ?? null,

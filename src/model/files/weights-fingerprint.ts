@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { findWeights } from '../../model/files/find-weights.js';
+import { findWeights } from './find-weights.js';
 
 /** Of each tensor so much is looked at: its beginning and its middle. */
 const sampleBytes = 1024;
@@ -10,7 +10,7 @@ const sampleBytes = 1024;
  * A hash of the weights in a model's folder, wherever it lies and however it is cut into shards: names, types, shapes and
  * a sample of each tensor's values. null for a folder without weights.
  */
-export async function baseFingerprint(dir: string): Promise<string | null> {
+export async function weightsFingerprint(dir: string): Promise<string | null> {
   const files = await findWeights(dir).catch((error: unknown) => {
     if (AdaptiveTrainerError.isInstance(error)) return [];
     throw error;
