@@ -1,4 +1,5 @@
 import { JsonNumber } from './json-number.js';
+import { OpaqueValue } from './opaque-value.js';
 
 const longest = 60; // characters of a string that are worth repeating
 
@@ -7,6 +8,8 @@ export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (value instanceof JsonNumber) return value.text;
+  if (value instanceof OpaqueValue) return value.what;
+  if (value instanceof Date) return 'a date';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   switch (typeof value) {
     case 'string':

@@ -206,15 +206,6 @@ function chat(user: string, assistant: string) {
   ];
 }
 
-test('a folder that save_to_disk wrote is refused with the way to export it', async () => {
-  for (const mark of ['state.json', 'dataset_dict.json']) {
-    const dataset = await writeFiles({ [mark]: '{}', 'train/data-00000-of-00001.arrow': '' });
-    await expect(build({ datasetsConfig: { misc: [dataset] } })).rejects.toThrow(
-      /written by save_to_disk.*to_parquet/s,
-    );
-  }
-});
-
 test('one dataset twice in a style, with another split, and with another number of rows', async () => {
   const folder = await writeFiles({
     'fr/train.jsonl': questions(6, 'f'),

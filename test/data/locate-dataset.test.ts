@@ -1,34 +1,13 @@
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DatasetLocation, DatasetPlan } from '../../src/config/datasets/dataset-plan.js';
+import type { DatasetLocation } from '../../src/config/datasets/dataset-plan.js';
 import { locateDataset } from '../../src/data/sources/locate-dataset.js';
+import { dataPlan } from './data-plan.js';
 import { writeFiles } from './write-files.js';
-
-const nowhere: DatasetLocation = {
-  ...{ configName: null, revision: null, dataDir: null, dataFiles: null },
-  ...{ trainSplit: 'train', valSplit: 'validation' },
-};
-
-function plan(name: string, location: Partial<DatasetLocation> = {}): DatasetPlan {
-  return {
-    ...{
-      name,
-      style: 'ideas',
-      path: 'datasetsConfig.ideas[0]',
-      memory: null,
-      limit: null,
-      process: null,
-      label: 'x',
-      columns: null,
-      onBadRow: 'stop',
-    },
-    ...{ contextMode: false, systemPrompt: '', location: { ...nowhere, ...location } },
-  };
-}
 
 const names = (files: readonly string[] | undefined) => files?.map((file) => basename(file));
 async function located(name: string, location: Partial<DatasetLocation> = {}) {
-  const files = await locateDataset(plan(name, location), () => {});
+  const files = await locateDataset(dataPlan(name, location), () => {});
   return { train: names(files.train), eval: names(files.eval) };
 }
 
@@ -125,11 +104,13 @@ test('a name on the Hub is fetched with its settings, unless there is a folder o
     asked.push([id, location.configName, location.revision, location.trainSplit]);
     return { train: ['/cache/x.parquet'], eval: undefined };
   };
-  const wanted = plan('owner/rows', { configName: 'main', revision: 'v1', trainSplit: 'sft' });
+  const wanted = dataPlan('owner/rows', { configName: 'main', revision: 'v1', trainSplit: 'sft' });
   expect(await locateDataset(wanted, () => {}, fetchHub)).toEqual({
     train: ['/cache/x.parquet'],
     eval: undefined,
   });
   expect(asked).toEqual([['owner/rows', 'main', 'v1', 'sft']]);
-  await expect(locateDataset(plan('./owner/rows'), () => {}, fetchHub)).rejects.toThrow(/there is nothing/);
+  await expect(locateDataset(dataPlan('./owner/rows'), () => {}, fetchHub)).rejects.toThrow(
+    /there is nothing/,
+  );
 });

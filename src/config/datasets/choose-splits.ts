@@ -20,7 +20,7 @@ export function chooseSplits(
   onWarning: (message: string) => void,
 ): DatasetFiles {
   const found = [...splits.keys()];
-  const train = splits.get(trainSplit) ?? (trainSplit === 'train' ? onlySplit(splits) : undefined);
+  const train = trainingFiles(splits, trainSplit);
   if (train === undefined) throw noSplit(place, trainSplit, found);
   if (valSplit === trainSplit) return { train, eval: undefined };
   const candidates = valSplit === 'validation' ? validationNames : [valSplit, 'test'];
@@ -34,6 +34,14 @@ export function chooseSplits(
   return { train, eval: chosen === undefined ? undefined : splits.get(chosen) };
 }
 
+/** The files to train on: those of the split, or in place of `train` those of the only one. */
+export function trainingFiles(
+  splits: ReadonlyMap<string, string[]>,
+  trainSplit: string,
+): string[] | undefined {
+  return splits.get(trainSplit) ?? (trainSplit === 'train' ? onlySplit(splits) : undefined);
+}
+
 /** A single split that is not for validation: there is no doubt about what to train on. */
 function onlySplit(splits: ReadonlyMap<string, string[]>): string[] | undefined {
   const candidates = [...splits].filter(([split]) => !validationNames.includes(split));
@@ -42,7 +50,9 @@ function onlySplit(splits: ReadonlyMap<string, string[]>): string[] | undefined 
 
 function noSplit(place: string, split: string, found: string[]): AdaptiveTrainerError {
   const there =
-    found.length === 0 ? 'no .jsonl, .json, .csv, .tsv or .parquet file' : `only: ${found.join(', ')}`;
+    found.length === 0
+      ? 'no .jsonl, .json, .csv, .tsv, .parquet or .arrow file'
+      : `only: ${found.join(', ')}`;
   return new AdaptiveTrainerError(
     'DATASET_NOT_FOUND',
     `Expected the split "${split}" in ${place} but found ${there}. Name the file ${split}.jsonl, or say what to train ` +

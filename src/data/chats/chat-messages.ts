@@ -7,7 +7,7 @@ import { messageRoles } from './message-roles.js';
 import { rowFault } from './row-fault.js';
 import { textOf } from './text-of.js';
 import { toolCalls } from './tool-calls.js';
-import { withoutNulls } from './without-nulls.js';
+import { contentKeys, withoutNulls } from './without-nulls.js';
 
 type Message = Record<string, unknown>;
 
@@ -18,7 +18,6 @@ export interface ReadMessages {
 }
 
 const roleKeys = ['role', 'from'];
-const contentKeys = ['content', 'value', 'text'];
 // OpenAI's, axolotl's.
 const weightKeys = ['weight', 'train', 'training'];
 const reasoningKeys = ['reasoning_content', 'reasoning', 'thinking'];

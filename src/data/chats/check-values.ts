@@ -27,7 +27,6 @@ export function checkValues(value: unknown, what: string, depth = 0): void {
       checkValues(entry, `${what}.${key}`, depth + 1);
     }
   } else {
-    const found = value instanceof Date ? 'a date' : describeValue(value);
-    throw rowFault(`Expected ${what} to be a value that JSON has but found ${found}.`);
+    throw rowFault(`Expected ${what} to be a value that JSON has but found ${describeValue(value)}.`);
   }
 }

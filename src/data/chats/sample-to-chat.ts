@@ -10,7 +10,7 @@ import { processRow } from './process-row.js';
 import { rowFault } from './row-fault.js';
 import { textOf } from './text-of.js';
 import { userValues } from './user-values.js';
-import { withoutNulls } from './without-nulls.js';
+import { rowWithoutNulls, withoutNulls } from './without-nulls.js';
 import { withSystem } from './with-system.js';
 
 /** What a row became. */
@@ -31,23 +31,25 @@ export async function sampleToChat(plan: DatasetPlan, sample: Sample): Promise<S
     if (sample.fault !== undefined) throw sample.fault;
     const made = await readSample(plan, sample);
     if (made === null) return null;
-    return { ...made, chat: finished(made.chat, plan.systemPrompt, sample) };
+    const isRead = plan.process === null; // then its nulls are out already
+    return { ...made, chat: finished(made.chat, plan.systemPrompt, sample.nullIsAbsent === true && !isRead) };
   } catch (cause) {
     throw explain(plan, sample, cause);
   }
 }
 
-async function readSample({ process, contextMode, columns }: DatasetPlan, sample: Sample) {
-  if (process === null) return processRow(sample.value, contextMode, columns);
-  const returned: unknown = await process(userValues.plain(sample.value), contextMode);
+async function readSample({ process, contextMode, columns }: DatasetPlan, { value, nullIsAbsent }: Sample) {
+  if (process === null)
+    return processRow(nullIsAbsent === true ? rowWithoutNulls(value) : value, contextMode, columns);
+  const returned: unknown = await process(userValues.plain(value), contextMode);
   const chat = readReturn(userValues.restored(returned));
   return chat === null ? null : { chat, ignored: [] };
 }
 
 /** The whole chat as the template is to see it, checked to arrive there as it is. */
-function finished(chat: Chat, systemPrompt: string, { nullIsAbsent = false }: Sample): Chat {
+function finished(chat: Chat, systemPrompt: string, hasNulls: boolean): Chat {
   if ('text' in chat) return chat;
-  const clean = nullIsAbsent ? withoutNulls : <Value>(value: Value) => value;
+  const clean = hasNulls ? withoutNulls : <Value>(value: Value) => value;
   const { messages, tools, variables } = chat;
   const whole = {
     messages: withSystem(

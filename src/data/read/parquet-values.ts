@@ -1,7 +1,10 @@
 import { parquetSchema, type FileMetaData, type SchemaElement, type SchemaTree } from 'hyparquet';
 import { floatText } from '../../common/float-text.js';
 import { JsonNumber } from '../../common/json-number.js';
+import { OpaqueValue } from '../../common/opaque-value.js';
 import { orderedObject } from '../../common/ordered-object.js';
+import { cellValues } from './cell-values.js';
+import { decimalText } from './decimal-text.js';
 
 /**
  * Makes rows of what hyparquet reads, with each number as Python would write it: a double is `1.0`, a decimal has its
@@ -10,12 +13,18 @@ import { orderedObject } from '../../common/ordered-object.js';
 export class ParquetValues {
   private readonly root: SchemaTree;
   private readonly scales = new Map<SchemaElement, number>();
+  private readonly maps = new Set<SchemaElement>();
 
-  /** @param metadata it is changed: decimals are read as they are stored, for hyparquet would round them */
+  /**
+   * @param metadata it is changed: decimals and maps are read as they are stored, for hyparquet would round the former, and
+   * make keys of the latter text in another order
+   */
   constructor(metadata: FileMetaData) {
     for (const element of metadata.schema) {
-      if (element.converted_type !== 'DECIMAL' || element.type === 'BYTE_ARRAY') continue;
-      this.scales.set(element, element.scale ?? 0);
+      const isDecimal = element.converted_type === 'DECIMAL';
+      if (isDecimal) this.scales.set(element, element.scale ?? 0);
+      else if (element.converted_type === 'MAP') this.maps.add(element);
+      else continue;
       delete element.converted_type;
       delete element.logical_type;
     }
@@ -42,7 +51,7 @@ export class ParquetValues {
       const item = node.element.repetition_type === 'REPEATED' ? node : itemOf(node);
       return value.map((one) => this.value(one, item));
     }
-    if (node.element.converted_type === 'MAP') return this.map(value as Record<string, unknown>, node);
+    if (this.maps.has(node.element)) return this.map(value as Record<string, unknown>, node);
     const fields = value as Record<string, unknown>;
     return orderedObject(
       node.children.map((child) => [child.element.name, this.value(fields[child.element.name], child)]),
@@ -50,16 +59,28 @@ export class ParquetValues {
   }
 
   private map(value: Record<string, unknown>, node: SchemaTree): unknown {
-    const of = node.children[0]?.children.find((child) => child.element.name === 'value');
-    if (of === undefined) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, this.value(entry, of)]));
+    const entries = node.children[0]!;
+    const [key, of] = entries.children;
+    const pairs = (value[entries.element.name] ?? []) as Record<string, unknown>[];
+    return cellValues.map(
+      pairs.map((pair) => [
+        this.value(pair[key!.element.name], key!),
+        of === undefined ? null : this.value(pair[of.element.name], of),
+      ]),
+    );
   }
 
   private leaf(value: unknown, element: SchemaElement): unknown {
     if (value === undefined || value === null) return null;
     const scale = this.scales.get(element);
     if (scale !== undefined) return JsonNumber.of(decimalText(value as number | bigint | Uint8Array, scale));
-    if (typeof value === 'bigint') return JsonNumber.of(String(value));
+    if (element.logical_type?.type === 'TIME' || element.converted_type?.startsWith('TIME_'))
+      return new OpaqueValue('a time of day', value);
+    if (typeof value === 'bigint') return cellValues.integer(value);
+    if (value instanceof Uint8Array) {
+      // Older writers do not say that bytes are text.
+      return element.type === 'BYTE_ARRAY' ? cellValues.text(value) : new OpaqueValue('bytes', value);
+    }
     const isFloat =
       ['DOUBLE', 'FLOAT'].includes(element.type ?? '') || element.logical_type?.type === 'FLOAT16';
     if (typeof value === 'number' && isFloat && Number.isFinite(value))
@@ -72,18 +93,4 @@ export class ParquetValues {
 function itemOf(node: SchemaTree): SchemaTree {
   const [repeated] = node.children;
   return repeated?.children.length === 1 ? repeated.children[0]! : (repeated ?? node);
-}
-
-/** A whole number of units of 10^-scale. Bytes are a two's complement, the highest first. */
-function decimalText(value: number | bigint | Uint8Array, scale: number): string {
-  let units: bigint;
-  if (value instanceof Uint8Array) {
-    units = value.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
-    units = BigInt.asIntN(value.length * 8, units);
-  } else {
-    units = BigInt(value);
-  }
-  const digits = String(units < 0n ? -units : units).padStart(scale + 1, '0');
-  const whole = digits.slice(0, digits.length - scale);
-  return `${units < 0n ? '-' : ''}${whole}${scale > 0 ? `.${digits.slice(-scale)}` : ''}`;
 }

@@ -1,23 +1,17 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { losslessJson } from '../../common/lossless-json.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import type { ArrowRow } from './arrow-row.js';
+import { cellValues } from './cell-values.js';
 import { checkParquetGroup } from './check-parquet-group.js';
+import { openFile } from './open-file.js';
 import { ParquetValues } from './parquet-values.js';
 
-const text = new TextDecoder();
 const parsers = {
-  jsonFromBytes: (bytes: Uint8Array | undefined): unknown => bytes && losslessJson.parse(text.decode(bytes)),
+  stringFromBytes: (bytes: Uint8Array | undefined): unknown => bytes && cellValues.text(bytes),
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown => bytes && cellValues.json(bytes),
 };
-
-/** One row of a Parquet file. */
-export interface ParquetFileRow {
-  value: Record<string, unknown>;
-  /** `rows.parquet row 7`, counted from 0 in this file. */
-  where: string;
-  nullIsAbsent: true;
-}
 
 /**
  * Reads rows from a Parquet file (snappy, zstd, gzip, brotli, lz4 or plain), one row group at a time. Numbers are
@@ -27,11 +21,8 @@ export interface ParquetFileRow {
  * @throws AdaptiveTrainerError `DATASET_INVALID` when the file is no Parquet, is damaged or cut short, or has no rows;
  * `DATASET_NOT_FOUND`; `IO_FAILED`
  */
-export async function* readParquet(
-  path: string,
-  onRead?: (bytes: number) => void,
-): AsyncGenerator<ParquetFileRow> {
-  const handle = await openFile(path);
+export async function* readParquet(path: string, onRead?: (bytes: number) => void): AsyncGenerator<ArrowRow> {
+  const handle = await openFile(path, 'a Parquet file');
   try {
     const file = await asyncBuffer(handle);
     const metadata = await readMetadata(path, file);
@@ -59,21 +50,6 @@ export async function* readParquet(
     `Expected rows in ${path} but it is empty. Write it again with rows, or remove it.`,
     { details: { path } },
   );
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path);
-  } catch (cause) {
-    const isMissing = ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
-    throw new AdaptiveTrainerError(
-      isMissing ? 'DATASET_NOT_FOUND' : 'IO_FAILED',
-      isMissing
-        ? `Expected a Parquet file at ${path} but there is none. Relative paths start at ${process.cwd()}.`
-        : `Could not read ${path}: ${String(cause)}. Check its permissions.`,
-      { details: { path }, cause },
-    );
-  }
 }
 
 async function asyncBuffer(handle: FileHandle): Promise<AsyncBuffer> {
@@ -108,7 +84,7 @@ async function readGroup(
 ): Promise<unknown[]> {
   try {
     await checkParquetGroup(range.file, range.metadata.row_groups[group]!);
-    const rows = await parquetReadObjects({ ...range, compressors, parsers });
+    const rows = await parquetReadObjects({ ...range, compressors, parsers, utf8: false });
     const wanted = range.rowEnd - range.rowStart;
     if (rows.length === wanted) return rows;
     throw new Error(`${rows.length} of ${wanted} rows came out`);

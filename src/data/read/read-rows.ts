@@ -1,5 +1,7 @@
+import { open } from 'node:fs/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
+import { readArrow } from './read-arrow.js';
 import { readCsv } from './read-csv.js';
 import { readJsonl } from './read-jsonl.js';
 import { readParquet } from './read-parquet.js';
@@ -17,21 +19,38 @@ export interface FileRow {
 
 /**
  * Streams the rows of a data file of any kind, told by its name: JSON Lines or a JSON array, CSV, TSV (each also as
- * `.gz` or `.zst`), Parquet.
+ * `.gz` or `.zst`), Parquet, Arrow.
  *
  * @param onRead told how many bytes of the file were read so far, about
- * @throws AdaptiveTrainerError see `readJsonl`, `readCsv`, `readParquet`; `DATASET_INVALID` for a file of another kind
+ * @throws AdaptiveTrainerError see `readJsonl`, `readCsv`, `readParquet`, `readArrow`; `DATASET_INVALID` for a file of another kind
  */
 export function readRows(path: string, onRead?: (bytes: number) => void): AsyncIterable<FileRow> {
   const kind = dataFileKind(path);
-  if (kind?.format === 'csv') return readCsv(path, kind.delimiter, onRead);
-  if (kind?.format === 'json') return readJsonl(path, onRead);
-  if (kind?.format === 'parquet' && kind.compression === null) return readParquet(path, onRead);
+  if (kind?.format === 'csv') return whole(path, readCsv(path, kind.delimiter, onRead));
+  if (kind?.format === 'json') return whole(path, readJsonl(path, onRead));
+  if (kind?.format === 'arrow' && kind.compression === null) return whole(path, readArrow(path, onRead));
+  if (kind?.format === 'parquet' && kind.compression === null) return whole(path, readParquet(path, onRead));
   const found = kind === undefined ? 'a file of another kind' : 'a packed one, which cannot be read in parts';
   throw new AdaptiveTrainerError(
     'DATASET_INVALID',
-    `Expected a .jsonl, .json, .csv, .tsv (also .gz or .zst) or .parquet file but ${path} is ${found}. ` +
-      `${kind === undefined ? 'Convert it, one JSON object a line.' : 'Unpack it; Parquet is packed inside already.'}`,
+    `Expected a .jsonl, .json, .csv, .tsv (also .gz or .zst), .parquet or .arrow file but ${path} is ${found}. ` +
+      `${kind === undefined ? 'Convert it, one JSON object a line.' : 'Unpack it; Parquet and Arrow are not packed as files.'}`,
+    { details: { path } },
+  );
+}
+
+const pointer = 'version https://git-lfs.github.com/spec/';
+
+/** The rows, unless the file is what git leaves in the place of a large one. */
+async function* whole(path: string, rows: AsyncIterable<FileRow>): AsyncGenerator<FileRow> {
+  const start = Buffer.alloc(pointer.length);
+  const file = await open(path).catch(() => undefined); // the reader will say why
+  const { bytesRead = 0 } = (await file?.read(start, 0, start.length, 0).catch(() => undefined)) ?? {};
+  await file?.close();
+  if (start.toString('latin1', 0, bytesRead) !== pointer) return yield* rows;
+  throw new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected the rows of ${path} but git has left a pointer to them in its place (Git LFS). Run "git lfs pull" in its folder.`,
     { details: { path } },
   );
 }

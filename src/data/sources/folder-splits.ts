@@ -17,7 +17,6 @@ const folderNames = ['train', ...validationNames];
  */
 export async function folderSplits(dir: string): Promise<Map<string, string[]>> {
   const entries = await list(dir);
-  if (entries.some(({ name }) => arrowMarks.includes(name))) throw savedToDisk(dir);
   const splits = new Map<string, string[]>();
   const add = (split: string, files: string[]) => {
     if (files.length > 0) splits.set(split, [...(splits.get(split) ?? []), ...files]);
@@ -29,19 +28,6 @@ export async function folderSplits(dir: string): Promise<Map<string, string[]>> 
   }
   const hasData = entries.some((entry) => entry.isDirectory() && entry.name === 'data');
   return splits.size === 0 && hasData ? folderSplits(join(dir, 'data')) : splits;
-}
-
-// What `save_to_disk` of `datasets` writes beside its Arrow files: for a dataset, and for one with splits.
-const arrowMarks = ['state.json', 'dataset_dict.json'];
-
-function savedToDisk(dir: string): AdaptiveTrainerError {
-  return new AdaptiveTrainerError(
-    'DATASET_INVALID',
-    `Expected .jsonl, .json, .csv, .tsv or .parquet files in ${dir} but it was written by save_to_disk, in Arrow files, ` +
-      `which are not read. Export it in Python: load_from_disk(dir)["train"].to_parquet("train.parquet") (without ["train"] ` +
-      `where it has no splits).`,
-    { details: { path: dir } },
-  );
 }
 
 function splitOf(file: string): string {

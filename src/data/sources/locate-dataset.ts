@@ -1,20 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { chooseSplits } from '../../config/datasets/choose-splits.js';
+import { chooseSplits, trainingFiles } from '../../config/datasets/choose-splits.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
 import type { DatasetFiles } from '../../config/datasets/dataset-files.js';
-import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
+import type { DatasetLocation, DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import type { FetchHubDataset } from './fetch-hub-dataset.js';
+import { declaredSplits, repositorySplits } from './cloned-splits.js';
 import { folderSplits } from './folder-splits.js';
 import { matchingFiles } from './matching-files.js';
+import { savedSplits } from './saved-splits.js';
 
 // load_dataset('json', data_files=…): the files alone, without a dataset around them.
-const builders = ['json', 'csv', 'parquet'];
+const builders = ['json', 'csv', 'parquet', 'arrow'];
 
 /**
  * Finds the files of a dataset: the file it names, those a pattern stands for, the files of the splits in the folder it
- * names (see `folderSplits`), or those that `data_files` names.
+ * names (see `splitsOf`), or those that `data_files` names.
  *
  * @param onWarning told when a validation split that was asked for is not there
  * @param fetchHub brings a dataset of the Hub onto this disk
@@ -35,7 +37,7 @@ export async function locateDataset(
   if (kind === undefined && isHubId(name) && fetchHub !== undefined)
     return fetchHub(name, location, onWarning);
   if (kind === undefined) throw notThere(plan);
-  refuseHubSettings(plan);
+  refuseHubSettings(plan, kind);
   return kind === 'file' ? singleFile(plan) : inFolder(plan, onWarning);
 }
 
@@ -58,12 +60,27 @@ async function singleFile(plan: DatasetPlan): Promise<DatasetFiles> {
 async function inFolder(plan: DatasetPlan, onWarning: (message: string) => void): Promise<DatasetFiles> {
   const { name, location } = plan;
   const dir = resolve(name, location.dataDir ?? '.');
-  if (location.dataFiles === null) return chooseSplits(await folderSplits(dir), location, dir, onWarning);
+  if (location.dataFiles === null)
+    return chooseSplits(await splitsOf(dir, location, onWarning), location, dir, onWarning);
   const splits = new Map<string, string[]>();
   for (const [split, patterns] of Object.entries(location.dataFiles)) {
     splits.set(split, await matchingFiles(dir, patterns));
   }
   return chooseSplits(splits, location, dir, onWarning);
+}
+
+/** What `save_to_disk` says, else what a README.md does, else what the names of files and folders do. */
+async function splitsOf(
+  dir: string,
+  location: DatasetLocation,
+  onWarning: (message: string) => void,
+): Promise<Map<string, string[]>> {
+  const said = (await savedSplits(dir)) ?? (await declaredSplits(dir, location, onWarning));
+  if (said !== undefined) return said;
+  const named = await folderSplits(dir);
+  if (trainingFiles(named, location.trainSplit) !== undefined) return named;
+  const asOnHub = await repositorySplits(dir, onWarning);
+  return trainingFiles(asOnHub, location.trainSplit) === undefined ? named : asOnHub;
 }
 
 async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
@@ -83,8 +100,11 @@ function isHubId(name: string): boolean {
   return /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && dataFileKind(name) === undefined;
 }
 
-function refuseHubSettings({ name, path, location }: DatasetPlan): void {
-  const given = [location.configName !== null && 'name', location.revision !== null && 'revision'];
+function refuseHubSettings({ name, path, location }: DatasetPlan, kind?: 'file' | 'folder'): void {
+  const given = [
+    location.configName !== null && kind !== 'folder' && 'name',
+    location.revision !== null && 'revision',
+  ];
   const key = given.find((one) => one !== false);
   if (key === undefined) return;
   throw new AdaptiveTrainerError(
@@ -117,7 +137,7 @@ function notThere({ name, path }: DatasetPlan): AdaptiveTrainerError {
   }
   return new AdaptiveTrainerError(
     'DATASET_NOT_FOUND',
-    `Expected a .jsonl, .json, .csv, .tsv or .parquet file, or a folder with train.jsonl, at ${looked} (${path}: ` +
+    `Expected a .jsonl, .json, .csv, .tsv, .parquet or .arrow file, or a folder with train.jsonl, at ${looked} (${path}: ` +
       `"${name}") but there is nothing. Relative paths start at ${process.cwd()}.`,
     { details },
   );

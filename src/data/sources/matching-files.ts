@@ -46,7 +46,7 @@ async function isFile(path: string): Promise<boolean> {
 function otherKind(path: string): AdaptiveTrainerError {
   return new AdaptiveTrainerError(
     'DATASET_INVALID',
-    `Expected a .jsonl, .json, .csv, .tsv (also .gz or .zst) or .parquet file but ${path} is none of them. ` +
+    `Expected a .jsonl, .json, .csv, .tsv (also .gz or .zst), .parquet or .arrow file but ${path} is none of them. ` +
       `Convert it, one JSON object a line.`,
     { details: { path } },
   );

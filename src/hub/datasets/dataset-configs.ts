@@ -11,6 +11,27 @@ export interface DatasetConfig {
 }
 
 /**
+ * The configurations that a dataset's README.md declares. Where they cannot be read, none, and a warning says so.
+ * @param readme undefined: there is none
+ * @param dataset in words, for the warning
+ */
+export function readConfigs(
+  readme: string | undefined,
+  dataset: string,
+  onWarning: ((message: string) => void) | undefined,
+): DatasetConfig[] {
+  try {
+    return datasetConfigs(readme ?? '');
+  } catch (error) {
+    onWarning?.(
+      `The README.md of the dataset ${dataset} declares its files in a way that cannot be read ` +
+        `(${(error as Error).message.split('\n')[0]}); they are found by their names instead.`,
+    );
+    return [];
+  }
+}
+
+/**
  * The configurations that a dataset's README.md declares; none where it declares none.
  * @throws Error when the front matter is no YAML or its `configs` are not what they should be
  */

@@ -3,7 +3,8 @@ import type { DatasetFiles } from '../../config/datasets/dataset-files.js';
 import type { DatasetLocation } from '../../config/datasets/dataset-plan.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { chooseDatasetFiles } from './choose-dataset-files.js';
-import { datasetConfigs, type DatasetConfig } from './dataset-configs.js';
+import { convertedConfig, convertedSplits } from './converted-splits.js';
+import { readConfigs } from './dataset-configs.js';
 import { HubSnapshot, type OpenSnapshot } from '../cache/hub-snapshot.js';
 import { repoPage } from '../client/repo-page.js';
 import { join } from 'node:path';
@@ -67,24 +68,14 @@ export async function findDataset(
 
 async function ownFiles(open: OpenSnapshot, location: DatasetLocation): Promise<Found> {
   const { configName, dataDir, dataFiles, revision } = location;
-  const snapshot = await HubSnapshot.open({ ...open, revision: revision ?? undefined });
-  const configs = dataFiles === null && dataDir === null ? await configsOf(snapshot, open) : [];
   const { name } = open.repo;
+  const snapshot = await HubSnapshot.open({ ...open, revision: revision ?? undefined });
+  const configs =
+    dataFiles === null && dataDir === null
+      ? readConfigs(await snapshot.read('README.md'), `"${name}"`, open.onWarning)
+      : [];
   const asked = { name, paths: snapshot.paths, configs, configName, dataDir, dataFiles };
   return { snapshot, splits: chooseDatasetFiles(asked) };
-}
-
-async function configsOf(snapshot: HubSnapshot, { repo, onWarning }: OpenSnapshot): Promise<DatasetConfig[]> {
-  try {
-    return datasetConfigs((await snapshot.read('README.md')) ?? '');
-  } catch (error) {
-    if (AdaptiveTrainerError.isInstance(error)) throw error;
-    onWarning?.(
-      `The README.md of the dataset "${repo.name}" declares its files in a way that cannot be read ` +
-        `(${(error as Error).message.split('\n')[0]}); they are found by their names instead.`,
-    );
-    return [];
-  }
 }
 
 /** `<configuration>/<split>/0000.parquet` on a branch that the Hub keeps. It is of `main`, so of no other revision. */
@@ -94,6 +85,7 @@ async function convertedFiles(
   own: HubSnapshot,
 ): Promise<Found> {
   const { configName, dataDir, dataFiles, revision } = location;
+  const { repo, onWarning } = open;
   if (revision !== null || dataDir !== null || dataFiles !== null) throw noFiles(open, location, own.paths);
   let snapshot: HubSnapshot;
   try {
@@ -102,37 +94,14 @@ async function convertedFiles(
     const isMissing = AdaptiveTrainerError.isInstance(error, 'HUB_FAILED') && error.details.status === 404;
     throw isMissing ? noFiles(open, location, own.paths) : error;
   }
-  const byConfig = new Map<string, Map<string, string[]>>();
-  for (const path of [...snapshot.paths].sort()) {
-    const [config, folder, ...rest] = path.split('/');
-    if (rest.length !== 1 || !path.endsWith('.parquet')) continue;
-    const splits = byConfig.get(config!) ?? new Map<string, string[]>();
-    byConfig.set(config!, splits.set(folder!, [...(splits.get(folder!) ?? []), path]));
-  }
-  const only = byConfig.size === 1 ? [...byConfig.keys()][0] : 'default';
-  const splits = byConfig.get(configName ?? only!);
+  const byConfig = convertedSplits(snapshot.paths);
+  const splits = convertedConfig(byConfig, configName, (split) =>
+    onWarning?.(`The Hub has the "${split}" rows of "${repo.name}" as Parquet in part only; these are used.`),
+  );
   if (splits === undefined) throw noFiles(open, location, own.paths, [...byConfig.keys()]);
   // So that without network it is known again that the dataset's own files do not serve.
   await own.fetch([]);
-  return { snapshot, splits: withoutPartial(splits, open) };
-}
-
-/** Of a very large dataset the Hub converts the beginning only, and names the folder `partial-train`. */
-function withoutPartial(
-  splits: Map<string, string[]>,
-  { repo, onWarning }: OpenSnapshot,
-): Map<string, string[]> {
-  return new Map(
-    [...splits].map(([folder, files]) => {
-      const split = folder.replace(/^partial-/, '');
-      if (split !== folder) {
-        onWarning?.(
-          `The Hub has the "${split}" rows of "${repo.name}" as Parquet in part only; these are used.`,
-        );
-      }
-      return [split, files];
-    }),
-  );
+  return { snapshot, splits };
 }
 
 function noFiles(
