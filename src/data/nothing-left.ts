@@ -8,10 +8,10 @@ export function nothingLeft(
   rows: EncodedSplit,
   maxLengthToken: number,
 ): AdaptiveTrainerError {
-  const { read, tooLong, noTrainedToken, skipped, bad, badRows, shortestTooLong } = rows;
+  const { read, tooLong, noTrainedToken, skipped, bad, badRows } = rows;
   const [first] = badRows;
   const advice = [
-    tooLong > 0 && `raise maxLengthToken (max_length_token), ${shortestTooLong} for the shortest row`,
+    tooLong > 0 && `raise maxLengthToken (max_length_token), ${shortest(rows)} for the shortest row`,
     noTrainedToken > 0 && 'give rows an assistant answer',
     skipped > 0 && 'let the processing function return more rows',
     first !== undefined &&
@@ -36,4 +36,9 @@ export function nothingLeft(
       },
     },
   );
+}
+
+function shortest({ shortestTooLong, leastTooLong }: EncodedSplit): string {
+  const isKnown = (shortestTooLong ?? Infinity) <= (leastTooLong ?? Infinity);
+  return isKnown ? String(shortestTooLong) : `more than ${leastTooLong}`;
 }

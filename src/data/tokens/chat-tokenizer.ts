@@ -16,8 +16,10 @@ export interface TokenizedRows {
   /** Trained tokens per row that was kept. */
   trained: Uint32Array;
   tooLong: number;
-  /** Tokens of the shortest row that was too long; Infinity where there is none. */
+  /** Tokens of the shortest row that was too long and encoded; Infinity where there is none. */
   shortestTooLong: number;
+  /** The same of those that were not, as their text told: how many the shortest has at least. */
+  leastTooLong: number;
   noTrainedToken: number;
 }
 
@@ -39,6 +41,7 @@ export class ChatTokenizer {
   private readonly trained = new GrowingUint32();
   private tooLong = 0;
   private shortestTooLong = Infinity;
+  private leastTooLong = Infinity;
   private noTrainedToken = 0;
 
   constructor(
@@ -49,7 +52,13 @@ export class ChatTokenizer {
 
   /** @throws AdaptiveTrainerError see `encodeChat` */
   add(chat: Chat): void {
-    const { inputIds, labels } = encodeRow(this.tokenizer, chat, this.options);
+    const encoded = encodeRow(this.tokenizer, chat, this.options, this.maxLengthToken);
+    if ('least' in encoded) {
+      this.tooLong++;
+      this.leastTooLong = Math.min(this.leastTooLong, encoded.least);
+      return;
+    }
+    const { inputIds, labels } = encoded;
     if (inputIds.length > this.maxLengthToken) {
       this.tooLong++;
       this.shortestTooLong = Math.min(this.shortestTooLong, inputIds.length);
@@ -99,12 +108,13 @@ export class ChatTokenizer {
 
   /** What came together since the last call. */
   take(): TokenizedRows {
-    const { tooLong, shortestTooLong, noTrainedToken } = this;
+    const { tooLong, shortestTooLong, leastTooLong, noTrainedToken } = this;
     const taken = {
       ...{ words: this.words.take(), lengths: this.lengths.take(), trained: this.trained.take() },
-      ...{ tooLong, shortestTooLong, noTrainedToken },
+      ...{ tooLong, shortestTooLong, leastTooLong, noTrainedToken },
     };
-    [this.tooLong, this.shortestTooLong, this.noTrainedToken] = [0, Infinity, 0];
+    [this.tooLong, this.noTrainedToken] = [0, 0];
+    [this.shortestTooLong, this.leastTooLong] = [Infinity, Infinity];
     return taken;
   }
 }

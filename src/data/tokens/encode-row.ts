@@ -1,18 +1,48 @@
 import type { Chat } from '../../events/chat.js';
-import { encodeChat, type EncodeChatOptions, type EncodedChat } from '../../tokenizer/encode/encode-chat.js';
+import {
+  encodeAnswers,
+  renderAnswers,
+  type EncodeChatOptions,
+  type EncodedChat,
+} from '../../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../../tokenizer/tokenizer.js';
 import { joinTextParts } from './join-text-parts.js';
+
+/** A row that has more tokens than are wanted, which its text tells. */
+export interface TooLong {
+  /** How many it has at least. */
+  least: number;
+}
 
 /**
  * Token ids and labels of a row. Text without a chat gets what the tokenizer puts around a text, and the end token, and all
  * of it is trained.
  *
+ * @param most a row whose text is sure to have more tokens is not encoded, which would take long for nothing
  * @throws AdaptiveTrainerError see `encodeChat`
  */
-export function encodeRow(tokenizer: Tokenizer, chat: Chat, options: EncodeChatOptions): EncodedChat {
-  if ('text' in chat) return encodeText(tokenizer, chat.text);
+export function encodeRow(tokenizer: Tokenizer, chat: Chat, options: EncodeChatOptions): EncodedChat;
+export function encodeRow(
+  tokenizer: Tokenizer,
+  chat: Chat,
+  options: EncodeChatOptions,
+  most: number,
+): EncodedChat | TooLong;
+export function encodeRow(
+  tokenizer: Tokenizer,
+  chat: Chat,
+  options: EncodeChatOptions,
+  most = Infinity,
+): EncodedChat | TooLong {
+  if ('text' in chat) {
+    const least = tokenizer.leastTokens(chat.text);
+    return least > most ? { least } : encodeText(tokenizer, chat.text);
+  }
   const { messages, tools = null, variables = {} } = chat;
-  return encodeChat(tokenizer, joinTextParts(tokenizer, messages), { ...options, tools, variables });
+  const given = { ...options, tools, variables };
+  const rendered = renderAnswers(tokenizer, joinTextParts(tokenizer, messages), given);
+  const least = tokenizer.leastTokens(rendered.text);
+  return least > most ? { least } : encodeAnswers(tokenizer, rendered);
 }
 
 function encodeText(tokenizer: Tokenizer, text: string): EncodedChat {

@@ -19,8 +19,10 @@ export interface SplitCounts {
   skipped: number;
   /** Rows that could not be used and were left out. */
   bad: number;
-  /** Tokens of the shortest row that was too long; null where none was. */
+  /** Tokens of the shortest row that was too long and encoded; null where none was. */
   shortestTooLong: number | null;
+  /** How many tokens the shortest of those has at least that were not encoded; null where there is none. */
+  leastTooLong: number | null;
 }
 
 /** The usable rows of one split, and what became of the others. */
@@ -62,7 +64,15 @@ export async function encodeSplit(
 
 class SplitEncoder {
   private readonly note: Note = {
-    counts: { read: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, bad: 0, shortestTooLong: null },
+    counts: {
+      read: 0,
+      tooLong: 0,
+      noTrainedToken: 0,
+      skipped: 0,
+      bad: 0,
+      shortestTooLong: null,
+      leastTooLong: null,
+    },
     badRows: [],
     ignoredColumns: [],
     warnings: [],
@@ -157,12 +167,11 @@ class SplitEncoder {
     }
     ignoredColumns.push(...chunk.ignored);
     await writer.append(answer.rows);
-    const { tooLong, noTrainedToken, shortestTooLong } = answer.rows;
+    const { tooLong, noTrainedToken, shortestTooLong, leastTooLong } = answer.rows;
     counts.tooLong += tooLong;
     counts.noTrainedToken += noTrainedToken;
-    if (tooLong > 0) {
-      counts.shortestTooLong = Math.min(counts.shortestTooLong ?? Infinity, shortestTooLong);
-    }
+    counts.shortestTooLong = lesser(counts.shortestTooLong, shortestTooLong);
+    counts.leastTooLong = lesser(counts.leastTooLong, leastTooLong);
     [counts.read, counts.skipped] = [chunk.read, chunk.skipped];
     for (const warning of answer.warnings) {
       if (!warnings.includes(warning)) warnings.push(warning);
@@ -192,6 +201,11 @@ class SplitEncoder {
     const { name: dataset, style } = this.plan;
     this.context.onProgress({ dataset, style, split: this.split, rows, done, isCached });
   }
+}
+
+/** Null stands for none, which JSON has; so does Infinity. */
+function lesser(one: number | null, other: number): number | null {
+  return other === Infinity ? one : Math.min(one ?? Infinity, other);
 }
 
 /** Takes chunks until they are no longer few. False when that was all. */

@@ -4,6 +4,7 @@ import type { ChatMessage } from '../../events/chat-message.js';
 import { foldSystemPrompt } from '../template/fold-system-prompt.js';
 import type { ChatVariables } from '../template/chat-template.js';
 import type { Tokenizer } from '../tokenizer.js';
+import type { TextSpan } from './text-span.js';
 import { tokensCovering } from './tokens-covering.js';
 
 /** A chat as the model sees it. `labels` line up with `inputIds`; -100 marks a token that is not trained. */
@@ -34,16 +35,35 @@ const warned = new WeakMap<Tokenizer, Set<unknown>>();
 export function encodeChat(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
-  { trainOnHeader = false, onWarning, tools = null, variables = {} }: EncodeChatOptions = {},
+  options: EncodeChatOptions = {},
 ): EncodedChat {
+  return encodeAnswers(tokenizer, renderAnswers(tokenizer, messages, options));
+}
+
+/** The text of a chat, and what of it is trained. */
+export interface RenderedAnswers {
+  text: string;
+  spans: readonly TextSpan[];
+}
+
+/** The first half of `encodeChat`: all but the work of the tokenizer. */
+export function renderAnswers(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  { trainOnHeader = false, onWarning, tools = null, variables = {} }: EncodeChatOptions,
+): RenderedAnswers {
   checkMessages(messages);
   const chat = foldSystemPrompt(tokenizer, messages);
   if (chat.folded !== undefined) warnOnce(tokenizer, chat.folded, onWarning);
   const given = { tools, variables };
   const rendered = tokenizer.renderChatParts(chat.messages, given);
-  const { text } = rendered;
-  const ids = tokenizer.encode(text);
   const spans = answerSpans(tokenizer, chat.messages, given, rendered, trainOnHeader);
+  return { text: rendered.text, spans };
+}
+
+/** The second half of `encodeChat`. */
+export function encodeAnswers(tokenizer: Tokenizer, { text, spans }: RenderedAnswers): EncodedChat {
+  const ids = tokenizer.encode(text);
   const trained = tokensCovering(tokenizer, text, ids, spans);
   const inputIds = Int32Array.from(ids);
   return { inputIds, labels: inputIds.map((id, index) => (trained[index] === 1 ? id : -100)) };

@@ -1,4 +1,5 @@
 import type { Tokenizer as Encoder } from '@huggingface/tokenizers';
+import { byteOfCharacter } from './byte-alphabet.js';
 
 /** What the tokens of a vocabulary stand for in a text, in UTF-8 bytes. */
 export class TokenAlphabet {
@@ -102,12 +103,4 @@ function byteLevelBytes(token: string): Buffer {
     bytes.push(byte);
   }
   return Buffer.from(bytes);
-}
-
-/** The alphabet of byte-level BPE (GPT-2): printable Latin-1 bytes are themselves, the rest follow from U+0100 on. */
-const byteOfCharacter = new Map<string, number>();
-let next = 0x100;
-for (let byte = 0; byte < 256; byte++) {
-  const isItself = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  byteOfCharacter.set(String.fromCharCode(isItself ? byte : next++), byte);
 }
