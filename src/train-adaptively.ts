@@ -5,6 +5,7 @@ import { errorText } from './common/error-text.js';
 import { expectInput } from './common/expect-input.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
 import { parseConfig } from './config/read/parse-config.js';
+import type { DatasetPlan } from './config/datasets/dataset-plan.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
@@ -108,7 +109,11 @@ export async function trainAdaptively(
         `Expected another outputDir than ${config.outputDir}, since the adapter would be saved over its base model ${modelDir}.`,
       );
     const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
-    const data = await mixDatasets(config, tokenizer, longest, view, signal);
+    const data = await mixDatasets(config, config.datasets, tokenizer, longest, view, signal);
+    const texts =
+      config.retentionDatasets.length === 0
+        ? undefined
+        : await mixDatasets(config, config.retentionDatasets, tokenizer, longest, view, signal);
     throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
     model = await openModel(config, modelDir, tokenizer);
     await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
@@ -116,6 +121,7 @@ export async function trainAdaptively(
     const run = new RunRecord();
     const trainer = new Trainer({
       ...trainerOptions(config, data),
+      ...(texts === undefined ? {} : { retentionDataset: texts.train }),
       ...{ model, tokenizer, callbacks: hooks.callbacks ?? [] },
       trackers: [
         ...[...reporting, ...trackers].map((one) => afterStart(one, [...view.warnings])),
@@ -154,6 +160,7 @@ function hubOptions(view: RunView, signal: AbortSignal | undefined) {
 
 async function mixDatasets(
   config: ParsedConfig,
+  datasets: readonly DatasetPlan[],
   tokenizer: Tokenizer,
   maxLengthToken: number,
   view: RunView,
@@ -161,8 +168,9 @@ async function mixDatasets(
 ): Promise<MixedDatasets> {
   const { trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } = config.trainingConfig;
   const mixer = new DatasetMixer({
-    ...{ datasetsConfig: config.datasets, tokenizer, maxLengthToken, trainOnHeader, seed, signal },
-    ...{ mixing, mixingProbabilities, mixingStop },
+    ...{ datasetsConfig: datasets, tokenizer, maxLengthToken, trainOnHeader, seed, signal },
+    // How datasets are mixed is said of those that are trained on.
+    ...(datasets === config.datasets ? { mixing, mixingProbabilities, mixingStop } : {}),
     onWarning: view.warn('DATASET'),
     onProgress: view.onData,
     fetchHubDataset: (id, location, onWarning) =>

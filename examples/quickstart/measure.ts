@@ -18,20 +18,44 @@ export interface Measures {
   chatNll: number;
 }
 
+type Scorer = Pick<CausalLM, 'logits'>;
+type Encoder = Pick<Tokenizer, 'encode' | 'renderChat' | 'eosTokenId'>;
+
 /** Token ids up to where the assistant answers. */
-export function promptIds(tokenizer: Tokenizer, user: string): number[] {
+export function promptIds(tokenizer: Encoder, user: string): number[] {
   return tokenizer.encode(
     tokenizer.renderChat([{ role: 'user', content: user }], { addGenerationPrompt: true }),
   );
 }
 
-function chatRow(tokenizer: Tokenizer, { user, assistant }: Example): Scored {
-  const prompt = promptIds(tokenizer, user);
-  return { ids: [...prompt, ...tokenizer.encode(assistant), tokenizer.eosTokenId ?? 0], from: prompt.length };
+/** Scores the answers to questions, end of turn included. */
+export function scoreChats(
+  model: Scorer,
+  tokenizer: Encoder,
+  chats: readonly Pick<Example, 'user' | 'assistant'>[],
+): Promise<Score[]> {
+  const row = ({ user, assistant }: Pick<Example, 'user' | 'assistant'>): Scored => {
+    const prompt = promptIds(tokenizer, user);
+    return {
+      ids: [...prompt, ...tokenizer.encode(assistant), tokenizer.eosTokenId ?? 0],
+      from: prompt.length,
+    };
+  };
+  return score(model, chats.map(row));
 }
 
-const perToken = (scores: Score[]) =>
-  scores.reduce((sum, { nll }) => sum + nll, 0) / scores.reduce((sum, { tokens }) => sum + tokens, 0);
+/** Scores all tokens of texts but the first. */
+export function scoreTexts(model: Scorer, tokenizer: Encoder, texts: readonly string[]): Promise<Score[]> {
+  return score(
+    model,
+    texts.map((text) => ({ ids: tokenizer.encode(text), from: 1 })),
+  );
+}
+
+/** Nats per token. */
+export function perToken(scores: readonly Score[]): number {
+  return scores.reduce((sum, { nll }) => sum + nll, 0) / scores.reduce((sum, { tokens }) => sum + tokens, 0);
+}
 
 /** What the model knows of both tasks and of what it was trained on before. Takes a few seconds. */
 export async function measure(
@@ -40,21 +64,11 @@ export async function measure(
   tasks: WordNetTasks,
   heldOut: HeldOut,
 ): Promise<Measures> {
-  const asked = (examples: Example[]) =>
-    score(
-      model,
-      examples.map((example) => chatRow(tokenizer, example)),
-    );
-  const read = (texts: string[]) =>
-    score(
-      model,
-      texts.map((text) => ({ ids: tokenizer.encode(text), from: 1 })),
-    );
-  const categories = await asked(tasks.categories.heldOut);
+  const categories = await scoreChats(model, tokenizer, tasks.categories.heldOut);
   return {
     categoryAccuracy: categories.filter(({ exact }) => exact).length / categories.length,
-    definitionNll: perToken(await asked(tasks.definitions.heldOut)),
-    textNll: perToken(await read(heldOut.text)),
-    chatNll: perToken(await read(heldOut.chats)),
+    definitionNll: perToken(await scoreChats(model, tokenizer, tasks.definitions.heldOut)),
+    textNll: perToken(await scoreTexts(model, tokenizer, heldOut.text)),
+    chatNll: perToken(await scoreTexts(model, tokenizer, heldOut.chats)),
   };
 }

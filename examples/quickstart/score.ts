@@ -31,7 +31,7 @@ function judge(logits: Float32Array, id: number): { nll: number; first: boolean 
  * Scores sequences by teacher forcing: one forward pass answers for all of them what generating token by token
  * would take a pass per token to find out.
  */
-export async function score(model: CausalLM, sequences: Scored[]): Promise<Score[]> {
+export async function score(model: Pick<CausalLM, 'logits'>, sequences: Scored[]): Promise<Score[]> {
   const scores: Score[] = [];
   for (let start = 0; start < sequences.length;) {
     const batch: Scored[] = [];

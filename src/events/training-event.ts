@@ -112,6 +112,10 @@ export interface StepEvent {
   secondsPerStep: number;
   /** Seconds until the last step at the present pace; evaluating and saving are left out. */
   etaSeconds: number;
+  /** With `retention`: mean KL(base ‖ model) per token of the text that this step was held to, in nats, as it was before the step; absent where it took none. */
+  divergence?: number;
+  /** With `retention`: λ, what that divergence counted beside the loss. */
+  retentionWeight?: number;
   /** What the loss is multiplied with in float16; absent where nothing is. */
   lossScale?: number;
   /** Steps of the run that were dropped so far, their numbers not being finite; absent where none was. */
@@ -137,6 +141,12 @@ export interface LogEvent {
   statistics: TokenStatistics;
   secondsPerStep: number;
   etaSeconds: number;
+  /** Mean over those of the steps that were held to text; absent where none was. */
+  divergence?: number;
+  /** As in the last of those. */
+  retentionWeight?: number;
+  /** As it was last measured (see `evaluate`); absent before that. */
+  forgetting?: number;
   /** As in the last of these steps. */
   lossScale?: number;
   skippedSteps?: number;
@@ -173,6 +183,11 @@ export interface EvaluateEvent extends EvaluationMetrics {
   epoch: number;
   /** The adaptive loss on the same rows; absent where another loss is trained. */
   adaptiveLoss?: number;
+  /**
+   * Forgetting: mean KL(base ‖ model) per token, in nats, on texts that the base model wrote before the first step and that
+   * are never trained; 0 means that nothing changed for it. Absent where `evalForgetting` is false.
+   */
+  forgetting?: number;
   seconds: number;
   bySource: Record<string, EvaluationMetrics>;
   byStyle: Partial<Record<LearningStyle, EvaluationMetrics>>;

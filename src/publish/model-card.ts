@@ -97,6 +97,8 @@ function results({ end, evaluation, start }: RunRecord): string {
     rows.push([`Evaluation loss (step ${evaluation.step})`, format.loss(evaluation.loss)]);
     rows.push(['Perplexity', format.loss(evaluation.perplexity)]);
     rows.push(['Tokens that are the first choice', format.share(evaluation.tokenAccuracy, 1)]);
+    if (evaluation.forgetting !== undefined)
+      rows.push(['Divergence from the base model (nats/token)', format.loss(evaluation.forgetting)]);
   }
   return rows.length === 0 ? '' : `## Results\n\n${table(['', ''], rows)}`;
 }

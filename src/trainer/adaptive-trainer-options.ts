@@ -1,5 +1,6 @@
 import type { AdaptiveLossConfigInput, TrainingConfigInput } from '../config/schema/config-input.js';
 import type { DatasetReport } from '../events/dataset-report.js';
+import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Tracker } from '../events/tracker.js';
@@ -13,6 +14,11 @@ export interface AdaptiveTrainerOptions {
   /** An array, or an async iterable that is read once per epoch (then `args.maxSteps` is required). */
   trainDataset: TrainingRows;
   evalDataset?: TrainingRows;
+  /**
+   * Rows that the model is held to its base on, beside what the base writes itself: the datasets that `args.retention.source`
+   * names, which `trainAdaptively` reads. Each of their tokens counts, whatever their labels are. Default: none.
+   */
+  retentionDataset?: readonly TrainingRow[];
   /**
    * The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. The
    * `trainingConfig` of a parsed configuration is taken as it is.

@@ -109,5 +109,12 @@ function startText(event: StartEvent): string {
 
 function evaluateText(event: EvaluateEvent): string {
   const accuracy = format.share(event.tokenAccuracy, 1);
-  return `evaluation after step ${event.step}: loss ${format.loss(event.loss)} · perplexity ${format.loss(event.perplexity)} · correct ${accuracy} · ${format.duration(event.seconds)}`;
+  const parts = [
+    `loss ${format.loss(event.loss)}`,
+    `perplexity ${format.loss(event.perplexity)}`,
+    `correct ${accuracy}`,
+    ...(event.forgetting === undefined ? [] : [`forgetting ${format.loss(event.forgetting)}`]),
+    format.duration(event.seconds),
+  ];
+  return `evaluation after step ${event.step}: ${parts.join(' · ')}`;
 }

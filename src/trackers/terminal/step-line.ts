@@ -22,6 +22,9 @@ export function stepLine(event: StepEvent | LogEvent, steps: number, width = Inf
       text: `correct ${share(statistics.already_correct)} in top-k ${share(statistics.in_top_k)} outside ${outside}`,
       drop: 3,
     },
+    ...(event.divergence === undefined
+      ? []
+      : [{ text: `from base ${format.loss(event.divergence)}`, drop: 3 }]),
     { text: `ETA ${format.duration(event.etaSeconds)}`, drop: 2 },
   ];
   let kept = fields;

@@ -18,6 +18,13 @@ export function renderSummary(end: EndEvent, evaluation?: EvaluateEvent): string
     ...(end.peakMemoryBytes === undefined ? [] : [['peak memory', format.bytes(end.peakMemoryBytes)]]),
     ['model', end.path],
   ];
+  if (evaluation?.forgetting !== undefined) {
+    const place = run.findIndex(([name]) => name === 'model');
+    run.splice(place, 0, [
+      'forgetting',
+      `${format.loss(evaluation.forgetting)} nats/token from the base model`,
+    ]);
+  }
   const tables = [renderTable(['run', 'value'], run)];
   if (evaluation !== undefined) tables.push(renderEvaluation(evaluation));
   return tables.join('\n\n');

@@ -75,6 +75,15 @@ describe('on a terminal', () => {
     expect(lastLine(text)).toContain('step 10/40');
   });
 
+  it('shows how far the model is from its base, where that is measured', () => {
+    const { stream, bar } = show(false);
+    bar.onEvent(events.start);
+    bar.onEvent({ ...events.log(10), divergence: 0.0123 });
+    bar.onEvent({ ...events.evaluate, forgetting: 0.0312 });
+    expect(stream.text).toContain('outside 17% · from base 0.0123 · ETA');
+    expect(stream.text).toContain('correct 61% · forgetting 0.0312 · 12 s\n');
+  });
+
   it('ends the line on close, once', async () => {
     const { stream, bar } = show(true);
     bar.onEvent(events.step(10));

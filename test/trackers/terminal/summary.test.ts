@@ -57,6 +57,11 @@ describe('renderSummary', () => {
     ]);
   });
 
+  it('tells how far the model has moved from its base, before the folder', () => {
+    const lines = renderSummary(events.end, { ...events.evaluate, forgetting: 0.0312 }).split('\n\n')[0]!;
+    expect(lines).toMatch(/forgetting\s+0\.0312 nats\/token from the base model\nmodel/);
+  });
+
   it('tells of the last evaluation by style and by dataset', () => {
     const { type: _type, bySource: _bySource, byStyle: _byStyle, ...metrics } = events.evaluate;
     const text = renderSummary(events.end, {
