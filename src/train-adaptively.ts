@@ -21,7 +21,6 @@ import { CausalLM } from './model/causal-lm.js';
 import { checkModelFolder } from './model/check-model-folder.js';
 import { longestRow } from './model/longest-row.js';
 import { modelFolder } from './model/files/model-folder.js';
-import { stopAtEndOfTurn } from './model/generation/stop-at-end-of-turn.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
 import { publishModel } from './publish/publish-model.js';
 import { RunRecord } from './publish/run-record.js';
@@ -117,7 +116,6 @@ export async function trainAdaptively(
     throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
     model = await openModel(config, modelDir, tokenizer);
     await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
-    stopAtEndOfTurn(model, tokenizer, view.warn('END_OF_TURN'));
     const run = new RunRecord();
     const trainer = new Trainer({
       ...trainerOptions(config, data),

@@ -3,7 +3,6 @@ import type { TrainAdaptivelyOptions } from '../config/schema/train-adaptively-o
 import { AdaptiveTrainerError } from '../errors.js';
 import type { MixProgress } from '../events/dataset-report.js';
 import type { HubEvent } from '../events/hub-event.js';
-import { datasetsText } from '../trackers/terminal/datasets-text.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { hubPrinter } from '../trackers/terminal/hub-printer.js';
 import { ProgressBar } from '../trackers/terminal/progress-bar.js';
@@ -129,7 +128,6 @@ function personView(): View {
     onNote: (text) => bar.note(text),
     onEvent(event) {
       data.clear();
-      if (event.type === 'datasets') console.error(datasetsText(event.report));
       if (event.type === 'evaluate') evaluation = event;
       if (event.type === 'end') end = event;
       bar.onEvent(event);

@@ -132,6 +132,7 @@ export class CausalLM {
           await model.placeAdapter(configOf(adapter), options.adapterSeed ?? 0, isFound(adapter));
       }
       if (stored !== undefined) await model.readAdapter(stored);
+      if (found !== undefined) await model.stopAsSaved(found.dir);
       return model;
     } catch (error) {
       model.dispose();
@@ -321,6 +322,12 @@ export class CausalLM {
     if (vocabulary !== undefined) await this.resizeTokenEmbeddings(vocabulary);
     await this.placeAdapter(found.config, 0, true);
     await this.readAdapter(stored);
+    await this.stopAsSaved(dir);
+  }
+
+  /** An adapter may be saved with tokens that end a text beside those of its base. */
+  private async stopAsSaved(dir: string): Promise<void> {
+    for (const id of await readEosTokenIds(dir, {})) this.addEosTokenId(id);
   }
 
   /**
@@ -371,8 +378,8 @@ export class CausalLM {
 
   /**
    * Writes the model in Hugging Face's layout: config.json, generation_config.json and model.safetensors. A model with an
-   * adapter writes the adapter alone, as PEFT does: adapter_config.json and adapter_model.safetensors. Each file appears
-   * whole or not at all. The tokenizer's files are written by `Tokenizer.savePretrained`.
+   * adapter writes the adapter alone, as PEFT does: adapter_config.json and adapter_model.safetensors (and
+   * generation_config.json where `addEosTokenId` was called). Each file appears whole or not at all. The tokenizer's files are written by `Tokenizer.savePretrained`.
    */
   async savePretrained(dir: string, options: SaveOptions = {}): Promise<void> {
     this.checkAlive();

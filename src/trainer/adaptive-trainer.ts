@@ -7,6 +7,7 @@ import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-
 import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
+import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
@@ -139,8 +140,12 @@ export class AdaptiveTrainer extends TrainerEvents {
     return event;
   }
 
-  /** Writes the model, and the tokenizer where one was given, in Hugging Face's layout. */
+  /**
+   * Writes the model, and the tokenizer where one was given, in Hugging Face's layout. With a tokenizer, the model stops where
+   * its chat template ends an answer (see `stopAtEndOfTurn`).
+   */
   async saveModel(dir: string, options: SaveOptions = {}): Promise<void> {
+    this.stopAtEndOfTurn(() => {});
     await this.model.savePretrained(dir, options);
     const { paddingSide } = this.args;
     await this.options.tokenizer?.savePretrained(dir, { paddingSide });
@@ -250,7 +255,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { tokenizer } = this.options;
     if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
     await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));
-    for (const warning of configWarnings) await this.emit({ type: 'warning', ...warning });
+    const stopWarnings: string[] = [];
+    this.stopAtEndOfTurn((message) => stopWarnings.push(message));
+    const endOfTurn = stopWarnings.map((message) => ({ code: 'END_OF_TURN', message }));
+    for (const warning of [...configWarnings, ...endOfTurn]) await this.emit({ type: 'warning', ...warning });
     const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;
     const hasTrackers = (this.options.trackers ?? []).length > 0;
     const facts = {
@@ -261,6 +269,11 @@ export class AdaptiveTrainer extends TrainerEvents {
     };
     for (const warning of runWarnings(args, precision, { ...facts, hasOwnSchedule }))
       await this.emit(warning);
+  }
+
+  private stopAtEndOfTurn(onWarning: (message: string) => void): void {
+    const { tokenizer } = this.options;
+    if (tokenizer !== undefined) stopAtEndOfTurn(this.model, tokenizer, onWarning);
   }
 
   /** What is left of the pass over the rows that the run is in. */

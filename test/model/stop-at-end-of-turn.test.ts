@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { stopAtEndOfTurn } from '../../src/model/generation/stop-at-end-of-turn.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
 import { copySeed, openTokenizer } from '../tokenizer/open-tokenizer.js';
@@ -83,4 +84,48 @@ test.each([
   const tokenizer = await openTokenizer(name);
   expect(tell(model, tokenizer)).toHaveLength(1);
   expect(model.eosTokenIds).toEqual([0, tokenizer.tokenToId(token)]);
+});
+
+test('a trainer with a tokenizer trains and saves a model that stops, and says so once', async () => {
+  const model = await base();
+  const warnings: string[] = [];
+  const trainer = new AdaptiveTrainer({
+    ...{ model, tokenizer: await openTokenizer('seed') },
+    trainDataset: [{ inputIds: [1, 2, 3], labels: [1, 2, 3], learningStyle: 'misc' }],
+    args: { maxSteps: 1, warmupSteps: 0 },
+    callbacks: [{ onWarning: ({ code }) => void warnings.push(code) }],
+  });
+  await trainer.train();
+  expect(model.eosTokenIds).toEqual([0, 2]);
+  expect(warnings.filter((code) => code === 'END_OF_TURN')).toHaveLength(1);
+  const dir = tempDir();
+  await trainer.saveModel(dir);
+  expect(JSON.parse(readFileSync(join(dir, 'generation_config.json'), 'utf8'))).toEqual({
+    eos_token_id: [0, 2],
+  });
+});
+
+test('an adapter is saved with where its base is to stop, and read with it', async () => {
+  const model = await base();
+  await model.addAdapter({ r: 2 });
+  const plain = tempDir();
+  await model.savePretrained(plain);
+  expect(existsSync(join(plain, 'generation_config.json'))).toBe(false);
+  tell(model, await openTokenizer('seed'));
+  const dir = tempDir();
+  await model.savePretrained(dir);
+  const opened = await CausalLM.fromPretrained(dir);
+  const loaded = await CausalLM.fromPretrained(model.dir);
+  models.push(opened, loaded);
+  expect(loaded.eosTokenIds).toEqual([0]);
+  await loaded.loadAdapter(dir);
+  expect([opened.eosTokenIds, loaded.eosTokenIds]).toEqual([
+    [0, 2],
+    [0, 2],
+  ]);
+  // Without the need for it any more, none is left of the last one.
+  const other = await base();
+  await other.addAdapter({ r: 2 });
+  await other.savePretrained(dir);
+  expect(existsSync(join(dir, 'generation_config.json'))).toBe(false);
 });

@@ -2,6 +2,7 @@ import { realpath, writeFile } from 'node:fs/promises';
 import type { StorageType } from '../../engine/addon.js';
 import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { generationConfig } from '../files/generation-config.js';
 import { adapterModelFiles, wholeModelFiles } from '../files/model-forms.js';
 import type { SavableModel } from '../files/savable-model.js';
 import { weightsWriter } from '../files/weights-writer.js';
@@ -9,7 +10,8 @@ import { adapterConfigJson } from './adapter-config.js';
 import { adapterPrefix, isTable } from './adapter-weights.js';
 
 /**
- * Writes adapter_config.json and adapter_model.safetensors as PEFT does. A whole model that lies in the folder goes.
+ * Writes adapter_config.json and adapter_model.safetensors as PEFT does, and generation_config.json where texts end with
+ * more tokens than the base model's. A whole model that lies in the folder goes.
  * @throws AdaptiveTrainerError INVALID_INPUT for the folder of the base model
  */
 export async function saveAdapter(model: SavableModel, dir: string, dtype: StorageType): Promise<void> {
@@ -25,6 +27,9 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
     // From here on the folder is an adapter's.
     ['adapter_config.json', (path) => writeFile(path, text)],
   ]);
+  // PEFT writes none; without it, nobody would know where the base is to stop with this adapter.
+  const generation = await generationConfig(model);
+  if (generation.isChanged) files.set('generation_config.json', (path) => writeFile(path, generation.text!));
   await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
 }
 

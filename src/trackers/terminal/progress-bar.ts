@@ -3,6 +3,7 @@ import type { Tracker } from '../../events/tracker.js';
 import type { EvaluateEvent, StartEvent, StepEvent, TrainingEvent } from '../../events/training-event.js';
 import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import { format } from '../../common/format.js';
+import { datasetsText } from './datasets-text.js';
 import { stepLine } from './step-line.js';
 
 /** Where and how often a `ProgressBar` writes. */
@@ -35,6 +36,8 @@ export class ProgressBar implements Tracker {
 
   onEvent(event: TrainingEvent): void {
     switch (event.type) {
+      case 'datasets':
+        return this.print(datasetsText(event.report));
       case 'start':
         this.steps = event.steps;
         return this.print(startText(event));
