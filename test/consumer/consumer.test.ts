@@ -13,7 +13,7 @@ const packageDir = join(dir, 'node_modules/adaptive-trainer');
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
-  ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
+  ...readdirSync(join(root, 'docs'), { recursive: true }).map((name) => `docs/${String(name)}`),
 ];
 const blocks = pages
   .filter((page) => page.endsWith('.md'))
