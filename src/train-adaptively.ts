@@ -8,6 +8,7 @@ import { parseConfig } from './config/read/parse-config.js';
 import type { DatasetPlan } from './config/datasets/dataset-plan.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
+import { closedAnswers } from './data/closed-answers.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
 import type { MixedDatasets } from './data/mix/mixed-datasets.js';
 import type { MixProgress } from './events/dataset-report.js';
@@ -109,6 +110,7 @@ export async function trainAdaptively(
       );
     const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
     const data = await mixDatasets(config, config.datasets, tokenizer, longest, view, signal);
+    for (const note of closedAnswers(data.train, config.adaptiveLossConfig)) view.warn('TOP_K')(note);
     const texts =
       config.retentionDatasets.length === 0
         ? undefined

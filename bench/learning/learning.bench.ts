@@ -40,7 +40,9 @@ async function measure(family: Family, options: Options): Promise<void> {
       const run = { family: family.name, setting: setting.name, seed, scale: options.scale };
       if ((await readResults(options.csv)).some((known) => isSame(known, run))) continue;
       base ??= await before(family, remembered);
-      const { scale: loss_scale, ...outcome } = await trainOnce(family, setting, seed, base, remembered);
+      const { scale: loss_scale, ...outcome } = await trainOnce(
+        ...([family, setting, seed, base, remembered, options.threads] as const),
+      );
       console.error(`${run.family}  ${run.setting}  seed ${seed}  ${told(outcome)}`);
       await appendResult(options.csv, {
         ...{ date: new Date().toISOString().slice(0, 16), ...run, ...outcome, loss_scale },

@@ -11,6 +11,8 @@ export interface Options {
   csv: string;
   /** Folder for models that are made on the way. */
   out: string;
+  /** Of the engine; null: one per core. On a busy machine several runs of one thread each take turns better. */
+  threads: number | null;
   print: boolean;
 }
 
@@ -22,6 +24,7 @@ export const usage = `npm run bench:learning -- --family <name> [options]
   --scale <share>     size of the data: 1 (default), or less for a quick look
   --csv <file>        where results go (default bench/learning.csv)
   --out <folder>      where models go that are made on the way (default build/bench-learning)
+  --threads <n>       of the engine (default one per core)
   --print             show what was measured, measure nothing
 
 ${settingHelp}`;
@@ -38,6 +41,7 @@ export function readOptions(args: string[], known: readonly string[]): Options {
       scale: { ...text, default: '1' },
       csv: { ...text, default: 'bench/learning.csv' },
       out: { ...text, default: 'build/bench-learning' },
+      threads: text,
       print: { type: 'boolean', default: false },
     },
   });
@@ -48,5 +52,6 @@ export function readOptions(args: string[], known: readonly string[]): Options {
   if (named.length === 0 || unknown.length > 0 || !isRight)
     throw new Error(`Expected a family, seeds and a scale, received: ${args.join(' ')}\n\n${usage}`);
   const { csv, out, print } = values;
-  return { families: named, settings: values.setting ?? [], seeds, scale, csv, out, print };
+  const threads = values.threads === undefined ? null : Number(values.threads);
+  return { families: named, settings: values.setting ?? [], seeds, scale, csv, out, threads, print };
 }

@@ -49,6 +49,7 @@ export async function trainOnce(
   seed: number,
   base: Base,
   heldOut: HeldOut,
+  threads: number | null = null,
 ): Promise<Outcome> {
   const model = await CausalLM.fromPretrained(family.model);
   const tokenizer = await Tokenizer.fromPretrained(family.model);
@@ -58,7 +59,7 @@ export async function trainOnce(
         { r: setting.rank, loraAlpha: setting.rank, targetModules: 'all-linear' },
         { seed },
       );
-    const { end, scale } = await train(model, tokenizer, family, setting, seed);
+    const { end, scale } = await train(model, tokenizer, family, setting, { seed, threads });
     const after = await remembered(model, tokenizer, heldOut);
     return {
       ...(await family.score(model, tokenizer)),
@@ -80,7 +81,7 @@ async function train(
   tokenizer: Tokenizer,
   family: Family,
   setting: Setting,
-  seed: number,
+  run: { seed: number; threads: number | null },
 ): Promise<{ end: EndEvent; scale: number }> {
   const trainDataset = rowsOf(family, tokenizer, setting);
   const scales: number[] = [];
@@ -88,7 +89,7 @@ async function train(
   const trainer = new AdaptiveTrainer({
     ...{ model, tokenizer, trainDataset, callbacks: setting.loss === 'adaptive' ? [{ onStepEnd }] : [] },
     args: {
-      ...{ batchSize: family.batchSize, gradientAccumulationSteps: 1, numEpochs: family.epochs, seed },
+      ...{ batchSize: family.batchSize, gradientAccumulationSteps: 1, numEpochs: family.epochs, ...run },
       ...{
         learningRate: setting.learningRate,
         warmupSteps: 30,

@@ -51,7 +51,8 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
   const maxLengthToken = longestRow(asked, model, onWarning);
   for (const { code, message } of config.warnings) if (code === 'DATASET_ENTRY_UNUSED') onWarning(message);
   const previews = await previewDatasets({
-    datasetsConfig: config.datasets,
+    datasetsConfig: [...config.datasets, ...config.retentionDatasets],
+    adaptiveLoss: config.adaptiveLossConfig,
     ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning, rows: options.rows },
     counted: options.all ? Infinity : 1000,
     fetchHubDataset: (id, location, onHubWarning) =>

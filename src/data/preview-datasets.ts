@@ -1,6 +1,8 @@
 import { AdaptiveTrainerError } from '../errors.js';
 import { encodeRow } from './tokens/encode-row.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { ClosedAnswers } from './closed-answers.js';
+import type { AdaptiveLossConfig } from '../config/schema/parsed-config.js';
 import type { DatasetPlan } from '../config/datasets/dataset-plan.js';
 import type { DatasetSource, Sample } from './sources/dataset-source.js';
 import { EventLoopPacer } from './tokens/event-loop-pacer.js';
@@ -24,6 +26,8 @@ export interface PreviewOptions extends DatasetTables {
   maxLengthToken?: number;
   /** Default false. */
   trainOnHeader?: boolean;
+  /** The loss, to warn of a topK that does not suit a dataset. Default: no such warning. */
+  adaptiveLoss?: Pick<AdaptiveLossConfig, 'loss' | 'topK'>;
   /** Rows to show of each dataset. Default 3. */
   rows?: number;
   /** Rows to count over, of each dataset. Default 1000; Infinity: all. */
@@ -108,6 +112,7 @@ async function previewOf(
   const { rows = 3, counted = 1000 } = options;
   const pacer = new EventLoopPacer();
   const preview = emptyPreview(plan, source);
+  const answers = new ClosedAnswers();
   let [tokens, trained] = [0, 0];
   for await (const sample of source.train()) {
     if (preview.counted >= Math.max(counted, rows)) {
@@ -115,7 +120,7 @@ async function previewOf(
       break;
     }
     preview.counted++;
-    const row = await previewRow(plan, sample, options, preview).catch((error: unknown) =>
+    const row = await previewRow(plan, sample, options, { preview, answers }).catch((error: unknown) =>
       badRow.orThrow(plan, sample, error),
     );
     await pacer.breathe();
@@ -140,6 +145,8 @@ async function previewOf(
   }
   if (preview.ignoredColumns.length > 0)
     options.onWarning?.(ignoredColumnsNote(plan, preview.ignoredColumns));
+  const note = options.adaptiveLoss && answers.note(plan, options.adaptiveLoss);
+  if (note !== undefined) options.onWarning?.(note);
   preview.meanTokens = preview.usable === 0 ? 0 : tokens / preview.usable;
   preview.trainedShare = tokens === 0 ? 0 : trained / tokens;
   return preview;
@@ -161,7 +168,7 @@ async function previewRow(
   plan: DatasetPlan,
   sample: Sample,
   options: PreviewOptions,
-  preview: DatasetPreview,
+  { preview, answers }: { preview: DatasetPreview; answers: ClosedAnswers },
 ): Promise<RowPreview | null> {
   const { tokenizer, maxLengthToken = 4096, trainOnHeader = false, onWarning = () => {} } = options;
   const made = await sampleToChat(plan, sample);
@@ -173,6 +180,7 @@ async function previewRow(
     const { inputIds, labels } = encodeRow(tokenizer, made.chat, { trainOnHeader, onWarning });
     const trainedTokens = labels.subarray(1).reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
     const isTooLong = inputIds.length > maxLengthToken;
+    if (!isTooLong && trainedTokens > 0) answers.add(labels);
     return {
       ...{ where: sample.where, tokens: inputIds.length, trainedTokens },
       dropped: isTooLong ? 'too long' : trainedTokens === 0 ? 'no trained token' : null,

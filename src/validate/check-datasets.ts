@@ -3,12 +3,14 @@ import type { DatasetFiles } from '../config/datasets/dataset-files.js';
 import type { DatasetLocation, DatasetPlan } from '../config/datasets/dataset-plan.js';
 import type { MixProgress } from '../events/dataset-report.js';
 import { format } from '../common/format.js';
+import { ClosedAnswers } from '../data/closed-answers.js';
 import { ignoredColumnsNote } from '../data/chats/ignored-columns-note.js';
 import { leftOut } from '../data/left-out.js';
 import { MixContext } from '../data/mix/mix-context.js';
 import { nothingLeft } from '../data/nothing-left.js';
 import type { DatasetSource, Sample } from '../data/sources/dataset-source.js';
 import { encodeSplit, type EncodedSplit } from '../data/tokens/encode-split.js';
+import type { TokenRows } from '../data/tokens/token-rows.js';
 import { isFromFile } from '../config/datasets/file-function.js';
 import { openDataset } from '../data/sources/open-dataset.js';
 import { sampleToChat } from '../data/chats/sample-to-chat.js';
@@ -18,7 +20,7 @@ import { findDataset } from '../hub/datasets/download-dataset.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { askHub } from './ask-hub.js';
-import type { TrainingConfig } from '../config/schema/parsed-config.js';
+import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { ConfigFault } from '../common/config-fault.js';
 
 /** What to check. */
@@ -29,6 +31,8 @@ export interface CheckDatasets {
   tokenizer: Tokenizer | undefined;
   /** Undefined where it has faults of its own. */
   trainingConfig: TrainingConfig | undefined;
+  /** Undefined where it has faults of its own. */
+  adaptiveLossConfig: AdaptiveLossConfig | undefined;
   settings: HubSettings;
   onNote: (note: string) => void;
   /** How many rows of each split are looked at; Infinity: all. */
@@ -99,7 +103,7 @@ async function trySplit(
   plan: DatasetPlan,
   split: 'train' | 'eval',
   source: DatasetSource,
-  { tokenizer, trainingConfig, rows, onNote, onProgress }: CheckDatasets,
+  { tokenizer, trainingConfig, adaptiveLossConfig, rows, onNote, onProgress }: CheckDatasets,
 ): Promise<void> {
   const samples = split === 'train' ? source.train : source.eval;
   if (samples === undefined) return;
@@ -132,9 +136,18 @@ async function trySplit(
     }
     if (split === 'train' && encoded.ignoredColumns.length > 0)
       onNote(ignoredColumnsNote(plan, encoded.ignoredColumns));
+    const note = adaptiveLossConfig && answersOf(encoded.rows).note(plan, adaptiveLossConfig);
+    if (split === 'train' && note !== undefined) onNote(note);
   } finally {
     await context.close();
   }
+}
+
+/** Of the first rows. */
+function answersOf(rows: TokenRows): ClosedAnswers {
+  const answers = new ClosedAnswers();
+  for (let row = 0; row < Math.min(rows.length, 2000); row++) answers.add(rows.row(row).labels);
+  return answers;
 }
 
 function badRows({ bad, badRows: listed, read }: EncodedSplit): AdaptiveTrainerError {

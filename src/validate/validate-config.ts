@@ -70,13 +70,15 @@ class Checks {
   ) {}
 
   async run(): Promise<ConfigFault[]> {
-    const { modelName, outputDir, huggingfaceRepo, datasets, uploadConfig, trainingConfig } = this.parts;
+    const { modelName, outputDir, huggingfaceRepo, uploadConfig } = this.parts;
+    const { datasets, retentionDatasets = [], trainingConfig, adaptiveLossConfig } = this.parts;
     const tokenizer = modelName === undefined ? undefined : await this.model(modelName);
     if (datasets !== undefined) {
       const { settings } = this;
       const onNote = (note: string) => void this.notes.push(note);
       const found = await checkDatasets({
-        ...{ datasets, trainingConfig, tokenizer, settings, onNote },
+        ...{ datasets: [...datasets, ...retentionDatasets], trainingConfig, adaptiveLossConfig },
+        ...{ tokenizer, settings, onNote },
         ...this.looking,
       });
       this.faults.push(...found);

@@ -22,7 +22,7 @@ export async function facts({ scale, seed }: FamilySize): Promise<Family> {
     model: seedModel,
     train: as('attention', train),
     epochs: 6,
-    batchSize: 8,
+    batchSize: 16,
     settings: [
       ...['ce lr=5e-4', 'ce lr=1e-3', 'k1 lr=5e-4', 'k1 lr=1e-3'],
       ...['ce lr=1e-3 keep=0.2', 'ce lr=1e-3 keep=1', 'k1 lr=1e-3 keep=1', 'k8 lr=1e-3 keep=1'],
