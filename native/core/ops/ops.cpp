@@ -2,12 +2,15 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
+#include "core/ops/library.h"
+
 namespace adaptive::ops {
 namespace {
 
 template <class Signature>
 auto find(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+  const std::string whole = std::string(C10_STRINGIZE(ADAPTIVE_OPS)) + "::" + name;
+  return c10::Dispatcher::singleton().findSchemaOrThrow(whole.c_str(), "").typed<Signature>();
 }
 
 template <class Signature, class... Args>
@@ -22,20 +25,20 @@ std::tuple<Tensor, Tensor> rmsNorm(const Tensor& x, const Tensor& weight, double
                                    at::ScalarType dtype) {
   static const auto op =
       find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, double, double, at::ScalarType)>(
-          "adaptive_trainer::rms_norm");
+          "rms_norm");
   return call(op, x, weight, eps, offset, dtype);
 }
 Tensor rmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& rstd,
                        double offset, const std::optional<Tensor>& dWeight) {
   static const auto op = find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, double,
-                                     const std::optional<Tensor>&)>("adaptive_trainer::rms_norm_backward");
+                                     const std::optional<Tensor>&)>("rms_norm_backward");
   return call(op, dy, x, weight, rstd, offset, dWeight);
 }
 std::tuple<Tensor, Tensor> headNorm(const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
                                     int64_t heads, int64_t kvHeads, double eps, double offset) {
   static const auto op =
       find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, double,
-                                      double)>("adaptive_trainer::head_norm");
+                                      double)>("head_norm");
   return call(op, qkv, qWeight, kWeight, heads, kvHeads, eps, offset);
 }
 void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
@@ -44,28 +47,28 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
   static const auto op =
       find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, double,
                 const std::optional<Tensor>&, const std::optional<Tensor>&)>(
-          "adaptive_trainer::head_norm_backward_");
+          "head_norm_backward_");
   call(op, dQkv, qkv, qWeight, kWeight, rstd, heads, kvHeads, offset, dQWeight, dKWeight);
 }
 void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back) {
   static const auto op =
-      find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool)>("adaptive_trainer::rotate_");
+      find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool)>("rotate_");
   call(op, x, cos, sin, heads, headDim, back);
 }
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
-  static const auto op = find<Tensor(const Tensor&, int64_t)>("adaptive_trainer::gated_activation");
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("gated_activation");
   return call(op, gateUp, static_cast<int64_t>(activation));
 }
 Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation) {
   static const auto op =
-      find<Tensor(const Tensor&, const Tensor&, int64_t)>("adaptive_trainer::gated_activation_backward");
+      find<Tensor(const Tensor&, const Tensor&, int64_t)>("gated_activation_backward");
   return call(op, dy, gateUp, static_cast<int64_t>(activation));
 }
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
                                      int64_t kvHeads, double scale, int64_t window, double softCap) {
   static const auto op =
       find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, int64_t, int64_t, double, int64_t,
-                                      double)>("adaptive_trainer::attention");
+                                      double)>("attention");
   return call(op, qkv, cuSeqlens, heads, kvHeads, scale, window, softCap);
 }
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
@@ -73,51 +76,51 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
                          int64_t window, double softCap) {
   static const auto op =
       find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t,
-                  double, int64_t, double)>("adaptive_trainer::attention_backward");
+                  double, int64_t, double)>("attention_backward");
   return call(op, dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, scale, window, softCap);
 }
 Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
                        double softCap) {
   static const auto op = find<Tensor(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>(
-      "adaptive_trainer::attention_cached");
+      "attention_cached");
   return call(op, q, k, v, scale, window, softCap);
 }
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {
   static const auto op =
-      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("adaptive_trainer::token_statistics");
+      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("token_statistics");
   return call(op, logits, labels);
 }
 void softCap_(Tensor x, double cap) {
-  static const auto op = find<void(Tensor, double)>("adaptive_trainer::soft_cap_");
+  static const auto op = find<void(Tensor, double)>("soft_cap_");
   call(op, x, cap);
 }
 Tensor topKEntropy(const Tensor& logits, int64_t k) {
-  static const auto op = find<Tensor(const Tensor&, int64_t)>("adaptive_trainer::top_k_entropy");
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("top_k_entropy");
   return call(op, logits, k);
 }
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap) {
   static const auto op =
       find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double)>(
-          "adaptive_trainer::loss_gradient_");
+          "loss_gradient_");
   call(op, logits, labels, floats, ints, weights, cap);
 }
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, const AdamRates& rates, uint32_t noise) {
   static const auto op = find<void(Tensor, const Tensor&, Tensor, Tensor, Tensor, Tensor, double, double,
-                                   double, double, double, double, int64_t)>("adaptive_trainer::adamw_8bit_");
+                                   double, double, double, double, int64_t)>("adamw_8bit_");
   call(op, weight, gradient, codes1, scales1, codes2, scales2, rates.beta1, rates.beta2, rates.stepSize,
        rates.epsilon, rates.decay, rates.gradientScale, static_cast<int64_t>(noise));
 }
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates) {
   static const auto op = find<void(Tensor, const Tensor&, Tensor, double, double, double, double, double)>(
-      "adaptive_trainer::lion_");
+      "lion_");
   call(op, weight, gradient, moment, rates.beta1, rates.beta2, rates.learningRate, rates.decay,
        rates.gradientScale);
 }
 void roundStochastically_(Tensor to, const Tensor& from, uint32_t key, int64_t firstIndex) {
   static const auto op =
-      find<void(Tensor, const Tensor&, int64_t, int64_t)>("adaptive_trainer::round_stochastically_");
+      find<void(Tensor, const Tensor&, int64_t, int64_t)>("round_stochastically_");
   call(op, to, from, static_cast<int64_t>(key), firstIndex);
 }
 

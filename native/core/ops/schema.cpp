@@ -1,7 +1,7 @@
 // The schema of every operator of ops.h.
-#include <torch/library.h>
+#include "core/ops/library.h"
 
-TORCH_LIBRARY(adaptive_trainer, m) {
+ADAPTIVE_LIBRARY(m) {
   m.def("rms_norm(Tensor x, Tensor weight, float eps, float offset, ScalarType dtype) -> (Tensor, Tensor)");
   m.def(
       "rms_norm_backward(Tensor dy, Tensor x, Tensor weight, Tensor rstd, float offset, Tensor(a!)? "

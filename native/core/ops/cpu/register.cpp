@@ -1,10 +1,10 @@
 // The CPU implementations of ops.h: checks of shape are the callers' (model/ and loss/ build the tensors),
 // the split over threads is here, the arithmetic is in isa/.
 #include <ATen/Parallel.h>
-#include <torch/library.h>
 
 #include "core/ops/cpu/attention.h"
 #include "core/ops/cpu/kernels.h"
+#include "core/ops/library.h"
 
 namespace adaptive::cpu {
 namespace {
@@ -267,7 +267,7 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(adaptive_trainer, CPU, m) {
+ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("rms_norm", &rmsNorm);
   m.impl("rms_norm_backward", &rmsNormBackward);
   m.impl("head_norm", &headNorm);

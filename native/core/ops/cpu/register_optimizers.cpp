@@ -1,8 +1,8 @@
 // The CPU implementations of the optimizers' operators: the split over threads; the arithmetic is in isa/.
 #include <ATen/Parallel.h>
-#include <torch/library.h>
 
 #include "core/ops/cpu/kernels.h"
+#include "core/ops/library.h"
 
 namespace adaptive::cpu {
 namespace {
@@ -62,7 +62,7 @@ void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t fi
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(adaptive_trainer, CPU, m) {
+ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("adamw_8bit_", &adamw8bit_);
   m.impl("lion_", &lion_);
   m.impl("round_stochastically_", &roundStochastically_);
