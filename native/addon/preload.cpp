@@ -1,6 +1,6 @@
-// Loads shared libraries by absolute path into the whole process, so that an addon loaded afterwards finds
-// them whatever its run path says. A prebuilt addon was linked on another machine and its run path is worth
-// nothing here; a dynamic loader takes a library that is already loaded under the wanted name.
+// Loads shared libraries by absolute path, so that an addon loaded afterwards finds them wherever they lie: it has
+// no run path of its own, and a dynamic loader takes a library that is already loaded under the wanted name. They
+// stay local, so that their symbols are not taken for those of another package's addon.
 #include <napi.h>
 
 #include <string>
@@ -18,7 +18,7 @@ void LoadLibraryByPath(const Napi::Env& env, const std::string& path) {
   if (LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH) != nullptr) return;
   const std::string reason = "Windows error " + std::to_string(GetLastError());
 #else
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr) return;
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) return;
   const std::string reason = dlerror();
 #endif
   throw Napi::Error::New(env, "Cannot load " + path + ": " + reason);

@@ -15,7 +15,8 @@ Commands:
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   generate <model> "<prompt>"    print what a model makes of a text
   chat <model>                   talk with a model
-  setup [--force]                fetch libtorch, which training needs, unless it is there
+  build                          compile the native addon, where npm has none for a machine
+  setup [--force]                fetch libtorch with headers, which building needs
 
 Options:
   -h, --help                     this text, or after a command the help of that command
@@ -32,6 +33,7 @@ const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>
   upload: async () => (await import('./upload.js')).runUpload,
   generate: async () => (await import('./generate.js')).runGenerate,
   chat: async () => (await import('./chat.js')).runChat,
+  build: async () => (await import('./build.js')).runBuild,
   setup: async () => (await import('./setup.js')).runSetup,
 };
 

@@ -1,5 +1,10 @@
 import path from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { thisMachine } from '../platform/machine.js';
+import { packageFolder } from '../platform/package-folder.js';
+import { libtorchPackage } from '../platform/prebuilt.js';
+import { isCheckout } from '../../common/is-checkout.js';
+import { packageRoot } from '../../common/package-root.js';
 import { cachedLibtorchDir } from './cached-libtorch-dir.js';
 import { inspectLibtorch } from './inspect-libtorch.js';
 import { libtorchPin } from './libtorch-pin.js';
@@ -18,6 +23,10 @@ export interface TriedPlace {
 /** What a search depends on; tests and the setup command give their own. */
 export interface FindOptions {
   readonly env?: NodeJS.ProcessEnv;
+  /** The folder of this package, beside which npm puts its libtorch. */
+  readonly root?: string;
+  /** Only a libtorch that an addon can be compiled with; the one of npm comes without headers. */
+  readonly withHeaders?: boolean;
   /** Asks Python for its torch; a subprocess unless given. */
   readonly python?: () => PythonTorch;
   /** Told of things worth knowing that are no errors, such as a skipped version check. */
@@ -25,11 +34,12 @@ export interface FindOptions {
 }
 
 const variables = ['ADAPTIVE_TRAINER_LIBTORCH', 'LIBTORCH'] as const;
+const withOptional = 'npm install --include=optional';
 const setupCommand = 'npx adaptive-trainer setup';
 
 /**
- * Finds libtorch: `ADAPTIVE_TRAINER_LIBTORCH`, `LIBTORCH`, this project's cache, the active Python's torch, in this
- * order. Synchronous, because the addon is loaded on first use of the library and everything waits for it anyway.
+ * Finds libtorch: `ADAPTIVE_TRAINER_LIBTORCH`, `LIBTORCH`, the package that npm installs, this project's cache, the active
+ * Python's torch, in this order. Synchronous, because the addon is loaded on first use of the library and everything waits for it anyway.
  * @throws AdaptiveTrainerError LIBTORCH_NOT_FOUND, LIBTORCH_WRONG_VERSION or LIBTORCH_BROKEN, listing every place.
  */
 export function findLibtorch(options: FindOptions = {}): Libtorch {
@@ -59,6 +69,15 @@ export function findLibtorch(options: FindOptions = {}): Libtorch {
     if (libtorch === undefined) throw failure(faults, tried, name);
     return libtorch;
   }
+  if (!options.withHeaders) {
+    const name = libtorchPackage(thisMachine());
+    const folder = packageFolder(name, [options.root ?? packageRoot]);
+    const ofNpm = folder === undefined ? undefined : look(name, folder, 'package');
+    if (ofNpm) return ofNpm;
+    if (folder === undefined) tried.push({ place: name, found: 'not installed by npm' });
+    // Going on to another libtorch would hide that the installation is damaged.
+    else throw failure(faults, tried, undefined, folder);
+  }
   const cached = look('cache', cachedLibtorchDir(env), 'cache');
   if (cached) return cached;
   const python = (options.python ?? pythonTorch)();
@@ -72,6 +91,7 @@ function failure(
   faults: readonly Inspection['kind'][],
   tried: readonly TriedPlace[],
   variable?: string,
+  folder?: string,
 ): AdaptiveTrainerError {
   const broken = faults.includes('broken');
   const code: ErrorCode = broken
@@ -86,19 +106,29 @@ function failure(
   const list = tried.map(({ place, found }) => `  - ${place}: ${found}`).join('\n');
   return new AdaptiveTrainerError(
     code,
-    `${heading} Looked in this order:\n${list}\n${advice(code, variable)}`,
-    {
-      details: { tried, expected: range, fix: setupCommand },
-    },
+    `${heading} Looked in this order:\n${list}\n${advice(code, variable, folder)}`,
+    { details: { tried, expected: range, fix: folder === undefined ? setupCommand : reinstall(folder) } },
   );
 }
 
-function advice(code: ErrorCode, variable?: string): string {
+/** What mends a package whose files are damaged; npm itself does not look at them. */
+export function reinstall(folder: string): string {
+  return `delete the folder ${folder} and run \`npm install\` again`;
+}
+
+function advice(code: ErrorCode, variable?: string, folder?: string): string {
   const lines: string[] = [];
-  if (variable) {
+  if (folder !== undefined) {
+    lines.push(`What helps: ${reinstall(folder)}.`);
+  } else if (variable) {
     lines.push(`Point ${variable} at a folder that holds lib/ and include/ (a site-packages/torch will do),`);
-    lines.push(`or unset it and run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version}.`);
+    lines.push(
+      isCheckout()
+        ? `or unset it and run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version}.`
+        : `or unset it and use the libtorch that \`${withOptional}\` brings.`,
+    );
   } else {
+    if (!isCheckout()) lines.push(`Run \`${withOptional}\`, which brings libtorch ${libtorchPin.version}, or`);
     lines.push(`Run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version} for this project.`);
   }
   if (code === 'LIBTORCH_WRONG_VERSION') {

@@ -18,7 +18,7 @@ export function inspectLibtorch(
   source: LibtorchSource,
   env: NodeJS.ProcessEnv = process.env,
 ): Inspection {
-  const shape = faultOfShape(root, source === 'cache');
+  const shape = faultOfShape(root, source);
   if (shape) return shape;
   const version = readVersion(root);
   if (version === undefined) {
@@ -36,13 +36,14 @@ export function inspectLibtorch(
   return note === undefined ? { kind: 'usable', libtorch } : { kind: 'usable', libtorch, note };
 }
 
-function faultOfShape(root: string, cached: boolean): Inspection | undefined {
+// Libraries alone: nothing is compiled with them.
+const withoutHeaders: readonly LibtorchSource[] = ['package', 'process'];
+
+function faultOfShape(root: string, source: LibtorchSource): Inspection | undefined {
   if (!existsSync(root)) return { kind: 'absent', found: 'no such folder' };
   if (!statSync(root).isDirectory()) return { kind: 'broken', found: 'is a file, not a folder' };
-  const needed = [
-    ...libraryNames().map((name) => path.join('lib', name)),
-    path.join('include', 'ATen', 'ATen.h'),
-  ];
+  const needed = libraryNames().map((name) => path.join('lib', name));
+  if (!withoutHeaders.includes(source)) needed.push(path.join('include', 'ATen', 'ATen.h'));
   const missing = needed.filter((file) => !existsSync(path.join(root, file)));
   if (missing.length === needed.length) {
     return {
@@ -53,7 +54,7 @@ function faultOfShape(root: string, cached: boolean): Inspection | undefined {
   if (missing.length > 0) return { kind: 'broken', found: `incomplete, lacks ${missing.join(', ')}` };
   const empty = needed.filter((file) => statSync(path.join(root, file)).size === 0);
   if (empty.length > 0) return { kind: 'broken', found: `incomplete, empty files: ${empty.join(', ')}` };
-  const damage = cached ? faultOfManifest(root) : undefined;
+  const damage = source === 'cache' || source === 'package' ? faultOfManifest(root) : undefined;
   return damage === undefined ? undefined : { kind: 'broken', found: damage };
 }
 

@@ -1,9 +1,13 @@
-/** Where a libtorch was found: an environment variable, this project's cache, a Python's torch, or a recorded build. */
-export type LibtorchSource = 'ADAPTIVE_TRAINER_LIBTORCH' | 'LIBTORCH' | 'cache' | 'python' | 'build';
+/**
+ * Where a libtorch was found: an environment variable, the package that npm installs, this project's cache, a Python's torch, a
+ * recorded build, or in this process already.
+ */
+export type LibtorchSource =
+  'ADAPTIVE_TRAINER_LIBTORCH' | 'LIBTORCH' | 'package' | 'cache' | 'python' | 'build' | 'process';
 
 /** A libtorch on this machine that has passed inspection. */
 export interface Libtorch {
-  /** The folder that holds lib/ and include/. */
+  /** The folder that holds lib/ and, where an addon can be built with it, include/. */
   readonly root: string;
   readonly libDir: string;
   readonly includeDir: string;

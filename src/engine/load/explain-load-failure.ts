@@ -1,3 +1,8 @@
+import { existsSync } from 'node:fs';
+import { binaryFault } from '../platform/describe-binary.js';
+import { unsupported } from '../platform/explain-missing.js';
+import { thisMachine } from '../platform/machine.js';
+import type { Machine } from '../platform/machine.js';
 import type { AddonTrial } from './try-addon.js';
 
 /** A cause that was recognised in what the loader said, and what mends it. */
@@ -8,21 +13,25 @@ export interface LoadFailure {
 
 interface Rule {
   readonly pattern: RegExp;
-  readonly explain: (match: RegExpExecArray, commands: Commands) => LoadFailure;
+  readonly explain: (match: RegExpExecArray, mends: Mends) => LoadFailure;
 }
 
-/** The commands that fixes may name. */
-export interface Commands {
+/** What fixes may name: each a whole clause. */
+export interface Mends {
+  /** Builds the addon on this machine. */
   readonly rebuild: string;
-  readonly setup: string;
+  /** Brings a sound file of the addon. */
+  readonly renewAddon: string;
+  /** Brings sound files of libtorch. */
+  readonly renewLibtorch: string;
 }
 
 const rules: readonly Rule[] = [
   {
     pattern: /(\S*lib(?:torch|c10|gomp|omp)\S*?): cannot open shared object file|Library not loaded: (\S+)/,
-    explain: (match, { rebuild, setup }) => ({
-      cause: `the library ${match[1] ?? match[2]} is not where the addon was built to look for it`,
-      fixes: [`run \`${setup}\``, `then \`${rebuild}\`, which links the addon to the libtorch found now`],
+    explain: (match, { rebuild, renewLibtorch }) => ({
+      cause: `the library ${match[1] ?? match[2]} of libtorch is not where the addon looks for it`,
+      fixes: [renewLibtorch, `${rebuild} if that changes nothing`],
     }),
   },
   {
@@ -33,61 +42,84 @@ const rules: readonly Rule[] = [
     }),
   },
   {
+    pattern:
+      /version `((?:GLIBCXX|CXXABI|GLIBC)_[\d.]+)' not found \(required by \S*lib(?:torch|c10|gomp)[^/]*\)/,
+    explain: (match) => ({
+      cause: `this system's C++ or C library is older than libtorch needs (${match[1]} is missing)`,
+      fixes: ['run it on Debian 10, Ubuntu 20.04, RHEL 8 or later, or in a container of one (node:22-slim)'],
+    }),
+  },
+  {
     pattern: /version `((?:GLIBCXX|CXXABI|GLIBC)_[\d.]+)' not found/,
     explain: (match, { rebuild }) => ({
       cause: `this system's C++ or C library is older than the one the addon was built with (${match[1]} is missing)`,
-      fixes: [`build it here: \`${rebuild}\``],
+      fixes: [rebuild],
     }),
   },
   {
     pattern: /undefined symbol: (\S+)|symbol not found[^:]*: (\S+)/i,
     explain: (match, { rebuild }) => ({
       cause: `the libtorch in use lacks ${match[1] ?? match[2]}: the addon was built against another version`,
-      fixes: [`\`${rebuild}\``, 'check ADAPTIVE_TRAINER_LIBTORCH, LIBTORCH and LD_LIBRARY_PATH'],
+      fixes: [rebuild, 'check ADAPTIVE_TRAINER_LIBTORCH, LIBTORCH and LD_LIBRARY_PATH'],
     }),
   },
   {
-    pattern: /invalid ELF header|file too short|not a mach-o file|wrong ELF class|not a valid Win32/i,
-    explain: (_, { rebuild, setup }) => ({
-      cause: 'a file is damaged or made for another platform (the message names it)',
-      fixes: [`\`${rebuild}\` if it is the addon`, `\`${setup} --force\` if it is a library of libtorch`],
+    pattern:
+      /invalid ELF header|file too short|not a mach-o file|wrong ELF class|not a valid Win32|ELF load command|ELF file's phentsize/i,
+    explain: (_, { renewAddon, renewLibtorch }) => ({
+      cause: 'a file is damaged (the message names it)',
+      fixes: [`${renewAddon} if it is the addon`, `${renewLibtorch} if it is a library of libtorch`],
     }),
   },
   {
     pattern: /did not self-register|compiled against a different Node\.js/,
     explain: (_, { rebuild }) => ({
       cause: 'it is no Node addon, or one of an incompatible Node',
-      fixes: [`\`${rebuild}\``],
+      fixes: [rebuild],
     }),
   },
 ];
 
-/** Reads a failed trial: what went wrong, and what to do about that. */
+/**
+ * Reads a failed trial: what went wrong, and what to do about that.
+ * @param files what was loaded, the addon first
+ */
 export function explainLoadFailure(
   trial: Extract<AddonTrial, { ok: false }>,
-  commands: Commands,
+  mends: Mends,
+  files: readonly string[] = [],
+  machine: Machine = thisMachine(),
 ): LoadFailure {
   if (trial.timedOut) {
     return {
       cause: 'loading it did not end in time',
-      fixes: ['try again when the machine is less busy', `\`${commands.rebuild}\``],
+      fixes: ['try again when the machine is less busy', mends.rebuild],
     };
   }
   if (trial.signal === 'SIGILL') {
     return {
       cause: 'it, or libtorch, uses an instruction that this CPU does not have (SIGILL)',
-      fixes: [`build it on this machine: \`${commands.rebuild}\``, 'use a libtorch made for this CPU'],
+      fixes: [mends.rebuild, 'use a libtorch made for this CPU'],
     };
+  }
+  const hopeless = unsupported(machine);
+  if (hopeless !== undefined) return { cause: hopeless.cause, fixes: [hopeless.fix] };
+  const wrong = files
+    .filter((file) => existsSync(file))
+    .map((file) => ({ file, fault: binaryFault(file, machine) }))
+    .find((one): one is { file: string; fault: string } => one.fault !== undefined);
+  if (wrong !== undefined) {
+    return { cause: wrong.fault, fixes: [wrong.file === files[0] ? mends.renewAddon : mends.renewLibtorch] };
   }
   for (const { pattern, explain } of rules) {
     const match = pattern.exec(trial.stderr);
-    if (match) return explain(match, commands);
+    if (match) return explain(match, mends);
   }
   if (trial.signal !== null) {
     return {
-      cause: `loading it crashed (${trial.signal})`,
-      fixes: [`\`${commands.rebuild}\``, `\`${commands.setup} --force\` if that does not help`],
+      cause: `loading it crashed (${trial.signal}); a file may be damaged`,
+      fixes: [mends.renewAddon, `${mends.renewLibtorch} if that does not help`],
     };
   }
-  return { cause: `loading it failed (exit status ${trial.status})`, fixes: [`\`${commands.rebuild}\``] };
+  return { cause: `loading it failed (exit status ${trial.status})`, fixes: [mends.rebuild] };
 }

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { AddonTrialCache } from './addon-trial-cache.js';
 import { explainLoadFailure } from './explain-load-failure.js';
-import { findAddon } from './find-addon.js';
-import { findLibtorch } from '../libtorch/find-libtorch.js';
+import { addonFileName, findAddon } from './find-addon.js';
+import { findLibtorch, reinstall } from '../libtorch/find-libtorch.js';
 import { inspectLibtorch } from '../libtorch/inspect-libtorch.js';
+import { libraryNames } from '../libtorch/library-names.js';
+import { loadedLibraries } from './loaded-libraries.js';
 import { planAddonLoad } from './plan-addon-load.js';
 import { readAddonBuild } from './read-addon-build.js';
 import { rebuildCommand } from './rebuild-command.js';
@@ -14,6 +17,10 @@ import { tryAddon } from './try-addon.js';
 import { windowsPath } from './windows-path.js';
 import type { NativeAddon } from '../addon.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
+import { thisMachine } from '../platform/machine.js';
+import { packageFolder } from '../platform/package-folder.js';
+import { addonPackage } from '../platform/prebuilt.js';
+import type { Mends } from './explain-load-failure.js';
 import type { AddonLoad } from './plan-addon-load.js';
 import type { AddonTrial } from './try-addon.js';
 
@@ -34,8 +41,7 @@ export function loadAddon(): NativeAddon {
 }
 
 function load(): NativeAddon {
-  const addon = findAddon();
-  const libtorch = chooseLibtorch(addon);
+  const { addon, libtorch } = chooseBinaries();
   const plan = planAddonLoad(addon, libtorch);
   const trials = new AddonTrialCache(plan);
   if (!trials.known) {
@@ -63,15 +69,39 @@ function load(): NativeAddon {
   }
 }
 
-// Without an explicit wish, an addon is used with the libtorch it was built against: no search, no Python started.
-function chooseLibtorch(addon: string): Libtorch {
-  const explicit = process.env['ADAPTIVE_TRAINER_LIBTORCH'] || process.env['LIBTORCH'];
-  const builtWith = readAddonBuild(addon)?.libtorchRoot;
-  if (!explicit && builtWith !== undefined) {
-    const inspection = inspectLibtorch(builtWith, 'build');
-    if (inspection.kind === 'usable') return inspection.libtorch;
+/** The addon and the libtorch to load it with. */
+function chooseBinaries(): { addon: string; libtorch: Libtorch } {
+  const present = loadedLibtorch();
+  if (present !== undefined) {
+    const addon = findAddon({ libtorchVersion: present.version });
+    return { addon: sameAddonInProcess(addon) ?? addon, libtorch: present };
   }
-  return findLibtorch({ onNote: (note) => process.emitWarning(note, { code: 'ADAPTIVE_TRAINER_LIBTORCH' }) });
+  const onNote = (note: string) => process.emitWarning(note, { code: 'ADAPTIVE_TRAINER_LIBTORCH' });
+  if (process.env['ADAPTIVE_TRAINER_LIBTORCH'] || process.env['LIBTORCH']) {
+    const libtorch = findLibtorch({ onNote });
+    return { addon: findAddon({ libtorchVersion: libtorch.version }), libtorch };
+  }
+  // Without an explicit wish, an addon is used with the libtorch it was built against: no search, no Python started.
+  const addon = findAddon();
+  const builtWith = readAddonBuild(addon)?.libtorchRoot;
+  const inspection = builtWith === undefined ? undefined : inspectLibtorch(builtWith, 'build');
+  if (inspection?.kind === 'usable') return { addon, libtorch: inspection.libtorch };
+  return { addon, libtorch: findLibtorch({ onNote }) };
+}
+
+// Libraries are known to the process by their names alone, so a second libtorch would be mixed with the first.
+function loadedLibtorch(): Libtorch | undefined {
+  const [file] = loadedLibraries([libraryNames()[1]!]);
+  if (file === undefined) return undefined;
+  const inspection = inspectLibtorch(path.dirname(path.dirname(file)), 'process');
+  return inspection.kind === 'usable' ? inspection.libtorch : undefined;
+}
+
+// Another copy of this package, of the same version, has loaded its addon, and libtorch knows each operator once.
+function sameAddonInProcess(addon: string): string | undefined {
+  const version = readAddonBuild(addon)?.version;
+  if (version === undefined) return undefined;
+  return loadedLibraries([addonFileName]).find((file) => readAddonBuild(file)?.version === version);
 }
 
 function open({ addon, libDir, preload }: AddonLoad): NativeAddon {
@@ -95,8 +125,8 @@ function unloadable(
   trial: Extract<AddonTrial, { ok: false }>,
   cause?: unknown,
 ): AdaptiveTrainerError {
-  const commands = { rebuild: rebuildCommand(), setup: 'npx adaptive-trainer setup' };
-  const failure = explainLoadFailure(trial, commands);
+  const files = [addon, ...(preload === undefined ? [] : [preload.helper, ...preload.libraries])];
+  const failure = explainLoadFailure(trial, mendsFor(addon, libtorch), files);
   const message = [
     `Expected to load the native addon, but ${failure.cause}. Tried:`,
     `  - ${addon}${existsSync(addon) ? '' : ' (gone)'}`,
@@ -110,6 +140,21 @@ function unloadable(
     details: { addon, libtorch: libtorch.root, stderr, status, signal, timedOut, fixes: failure.fixes },
     cause,
   });
+}
+
+function mendsFor(addon: string, libtorch: Libtorch): Mends {
+  const rebuild = `build it here: \`${rebuildCommand()}\``;
+  const folder = packageFolder(addonPackage(thisMachine()));
+  const isOfNpm = folder !== undefined && addon.startsWith(folder + path.sep);
+  const renewLibtorch = {
+    package: reinstall(libtorch.root),
+    cache: 'run `npx adaptive-trainer setup --force`',
+  }[libtorch.source as string];
+  return {
+    rebuild,
+    renewAddon: isOfNpm ? reinstall(folder) : rebuild,
+    renewLibtorch: renewLibtorch ?? `install the libtorch in ${libtorch.root} again`,
+  };
 }
 
 // A child's stderr is a stack trace around one telling line.

@@ -6,6 +6,8 @@ import { findLibtorch } from '../../../src/engine/libtorch/find-libtorch.js';
 import { libraryNames } from '../../../src/engine/libtorch/library-names.js';
 import { libtorchPin } from '../../../src/engine/libtorch/libtorch-pin.js';
 import { pythonTorch } from '../../../src/engine/libtorch/python-torch.js';
+import { thisMachine } from '../../../src/engine/platform/machine.js';
+import { libtorchPackage } from '../../../src/engine/platform/prebuilt.js';
 import { supportsVersion } from '../../../src/engine/libtorch/supports-version.js';
 import { errorOf } from './error-of.js';
 import { fakeLibtorchFiles, writeFakeLibtorch } from './fake-libtorch.js';
@@ -25,7 +27,7 @@ function manifest(overrides: Record<string, number> = {}): Record<string, string
 }
 
 describe('the order of the search', () => {
-  test('ADAPTIVE_TRAINER_LIBTORCH, then LIBTORCH, then the cache, then Python', () => {
+  test('ADAPTIVE_TRAINER_LIBTORCH, then LIBTORCH, then the package of npm, then the cache, then Python', () => {
     const dir = tempDir();
     const [first, second, python] = ['first', 'second', 'python'].map((name) =>
       writeFakeLibtorch(path.join(dir, name)),
@@ -48,6 +50,14 @@ describe('the order of the search', () => {
       source: 'cache',
       version: '2.13.0+cpu',
     });
+    const name = libtorchPackage(thisMachine());
+    const root = path.join(dir, 'node_modules', 'adaptive-trainer');
+    const ofNpm = path.join(dir, 'node_modules', name);
+    // Libraries alone, as it is packed: nothing is compiled with it.
+    const extra = { ...manifest(), 'package.json': JSON.stringify({ name }) };
+    writeFakeLibtorch(ofNpm, { extra, omit: ['include/ATen/ATen.h', 'include/torch/headeronly/version.h'] });
+    expect(findLibtorch({ env, root, ...withPython })).toMatchObject({ root: ofNpm, source: 'package' });
+    expect(findLibtorch({ env, root, withHeaders: true, ...withPython }).root).toBe(cached);
     const empty = { ADAPTIVE_TRAINER_CACHE: path.join(dir, 'nothing') };
     expect(findLibtorch({ env: empty, ...withPython })).toMatchObject({ root: python, source: 'python' });
   });
@@ -90,11 +100,12 @@ describe('errors', () => {
       'Expected libtorch (2.11.0 ≤ version < 2.15.0) on this machine, but none can be used. Looked in this order:\n' +
         '  - ADAPTIVE_TRAINER_LIBTORCH: not set\n' +
         '  - LIBTORCH: not set\n' +
+        `  - ${libtorchPackage(thisMachine())}: not installed by npm\n` +
         `  - cache (${cachedLibtorchDir(env)}): no such folder\n` +
         '  - Python: python3: has no torch; python: not installed\n' +
         'Run `npx adaptive-trainer setup`, which fetches libtorch 2.13.0 for this project.',
     );
-    expect(error.details['tried']).toHaveLength(4);
+    expect(error.details['tried']).toHaveLength(5);
   });
 
   test('a variable that names a wrong folder is an error, though the cache has a good one', async () => {
@@ -151,6 +162,21 @@ describe('errors', () => {
     writeFakeLibtorch(root, { extra: manifest({ [`lib/${cpu}`]: 434_184_800 }) });
     const short = await errorOf(() => findLibtorch({ env, python: noPython }));
     expect(short.message).toMatch(/damaged: lib\/.*torch_cpu\.\w+ has \d+ bytes instead of 434184800/);
+  });
+
+  test('a damaged package of npm is an error that says how npm mends it, though the cache has a good one', async () => {
+    const dir = tempDir();
+    const env = { ADAPTIVE_TRAINER_CACHE: path.join(dir, 'cache') };
+    writeFakeLibtorch(cachedLibtorchDir(env), { extra: manifest() });
+    const name = libtorchPackage(thisMachine());
+    const folder = path.join(dir, 'node_modules', name);
+    const extra = { ...manifest({ [`lib/${cpu}`]: 345_017_504 }), 'package.json': JSON.stringify({ name }) };
+    writeFakeLibtorch(folder, { extra });
+    const root = path.join(dir, 'node_modules', 'adaptive-trainer');
+    const error = await errorOf(() => findLibtorch({ env, root, python: noPython }));
+    expect(error.code).toBe('LIBTORCH_BROKEN');
+    expect(error.message).toContain('bytes instead of 345017504');
+    expect(error.message).toContain(`delete the folder ${folder} and run \`npm install\` again`);
   });
 });
 
