@@ -1,6 +1,6 @@
-// Loads shared libraries by absolute path, so that an addon loaded afterwards finds them wherever they lie: it has
-// no run path of its own, and a dynamic loader takes a library that is already loaded under the wanted name. They
-// stay local, so that their symbols are not taken for those of another package's addon.
+// Loads shared libraries by absolute path, so that an addon loaded afterwards finds them wherever they lie:
+// it has no run path of its own, and a dynamic loader takes a library that is already loaded under the wanted
+// name. They stay local, so that their symbols are not taken for those of another package's addon.
 #include <napi.h>
 
 #include <string>

@@ -1,8 +1,8 @@
-// Lets an addon that is built on a newer Linux load where libtorch does: with glibc 2.28 and libstdc++ of GCC 6
-// (GLIBCXX_3.4.22). Each function here stands in, through the linker's --wrap (CMakeLists.txt has the list), for one
-// that the build machine's libraries would bind to a newer version of its symbol; the stand-in is made of what the old
-// libraries have. libstdc++ stays shared, because exceptions of libtorch are caught in the addon.
-// test/engine/load/addon-symbols.test.ts names whatever is still too new.
+// Lets an addon that is built on a newer Linux load where libtorch does: with glibc 2.28 and libstdc++ of GCC
+// 6 (GLIBCXX_3.4.22). Each function here stands in, through the linker's --wrap (CMakeLists.txt has the
+// list), for one that the build machine's libraries would bind to a newer version of its symbol; the stand-in
+// is made of what the old libraries have. libstdc++ stays shared, because exceptions of libtorch are caught
+// in the addon. test/engine/load/addon-symbols.test.ts names whatever is still too new.
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -20,7 +20,8 @@ constexpr int kStatVersion = 0;
 #error "Expected x86-64 or aarch64: elsewhere, build without ADAPTIVE_TRAINER_OLD_GLIBC."
 #endif
 
-// OLD(<name here>, <symbol>, <version>) binds a name of this file to a version of a symbol that libraries keep for old programs.
+// OLD(<name here>, <symbol>, <version>) binds a name of this file to a version of a symbol that libraries
+// keep for old programs.
 #define OLD(name, symbol, version) __asm__(".symver " #name "," symbol "@" version)
 
 extern "C" {

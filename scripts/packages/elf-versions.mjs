@@ -10,7 +10,8 @@ export const limits = { GLIBC: '2.28', GLIBCXX: '3.4.22', CXXABI: '1.3.11', GCC:
  */
 export function neededVersions(file) {
   const elf = readFileSync(file);
-  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2) throw new Error(`Expected a 64-bit ELF file: ${file}`);
+  if (elf.readUInt32BE(0) !== 0x7f454c46 || elf[4] !== 2)
+    throw new Error(`Expected a 64-bit ELF file: ${file}`);
   const sections = sectionsOf(elf);
   const names = versionNames(elf, sections);
   const symbols = sections.find(({ type }) => type === 11); // SHT_DYNSYM

@@ -18,7 +18,7 @@ export interface ErrorDetails {
   };
   /** Known, but not built yet or not usable on this machine. */
   NOT_AVAILABLE: { path?: string; dataset?: string; errors?: readonly Error[] };
-  /** No libtorch on this machine; `npx adaptive-trainer setup` fetches it. */
+  /** No libtorch on this machine; npm brings it, and `npx adaptive-trainer setup` fetches it. */
   LIBTORCH_NOT_FOUND: {
     /** Places that were looked at, and what was found there. */
     tried?: readonly unknown[];
@@ -46,7 +46,7 @@ export interface ErrorDetails {
     zip?: string;
     entry?: string;
   };
-  /** The native addon is not there; `npm rebuild adaptive-trainer` builds it. */
+  /** The native addon is not there; the message says why, and which command brings it. */
   ADDON_NOT_BUILT: {
     /** Files that were looked for. */
     tried: readonly string[];

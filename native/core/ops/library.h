@@ -1,5 +1,6 @@
-// The namespace under which libtorch knows this project's operators. It names the version, because two versions of the
-// addon may share one process and its libtorch, and libtorch ends a process that defines an operator twice.
+// The namespace under which libtorch knows this project's operators. It names the version, because two
+// versions of the addon may share one process and its libtorch, and libtorch ends a process that defines an
+// operator twice.
 #pragma once
 #include <torch/library.h>
 

@@ -36,9 +36,8 @@ Tensor rmsNormBackward(const Tensor& dy, const Tensor& x, const Tensor& weight, 
 }
 std::tuple<Tensor, Tensor> headNorm(const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
                                     int64_t heads, int64_t kvHeads, double eps, double offset) {
-  static const auto op =
-      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, double,
-                                      double)>("head_norm");
+  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, const Tensor&, int64_t,
+                                                         int64_t, double, double)>("head_norm");
   return call(op, qkv, qWeight, kWeight, heads, kvHeads, eps, offset);
 }
 void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, const Tensor& kWeight,
@@ -46,13 +45,11 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
                        const std::optional<Tensor>& dQWeight, const std::optional<Tensor>& dKWeight) {
   static const auto op =
       find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t, double,
-                const std::optional<Tensor>&, const std::optional<Tensor>&)>(
-          "head_norm_backward_");
+                const std::optional<Tensor>&, const std::optional<Tensor>&)>("head_norm_backward_");
   call(op, dQkv, qkv, qWeight, kWeight, rstd, heads, kvHeads, offset, dQWeight, dKWeight);
 }
 void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back) {
-  static const auto op =
-      find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool)>("rotate_");
+  static const auto op = find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool)>("rotate_");
   call(op, x, cos, sin, heads, headDim, back);
 }
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
@@ -60,15 +57,13 @@ Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
   return call(op, gateUp, static_cast<int64_t>(activation));
 }
 Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation) {
-  static const auto op =
-      find<Tensor(const Tensor&, const Tensor&, int64_t)>("gated_activation_backward");
+  static const auto op = find<Tensor(const Tensor&, const Tensor&, int64_t)>("gated_activation_backward");
   return call(op, dy, gateUp, static_cast<int64_t>(activation));
 }
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
                                      int64_t kvHeads, double scale, int64_t window, double softCap) {
-  static const auto op =
-      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, int64_t, int64_t, double, int64_t,
-                                      double)>("attention");
+  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, int64_t, int64_t,
+                                                         double, int64_t, double)>("attention");
   return call(op, qkv, cuSeqlens, heads, kvHeads, scale, window, softCap);
 }
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
@@ -81,13 +76,12 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
 }
 Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
                        double softCap) {
-  static const auto op = find<Tensor(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>(
-      "attention_cached");
+  static const auto op =
+      find<Tensor(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>("attention_cached");
   return call(op, q, k, v, scale, window, softCap);
 }
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {
-  static const auto op =
-      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("token_statistics");
+  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("token_statistics");
   return call(op, logits, labels);
 }
 void softCap_(Tensor x, double cap) {
@@ -113,14 +107,13 @@ void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor sca
        rates.epsilon, rates.decay, rates.gradientScale, static_cast<int64_t>(noise));
 }
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates) {
-  static const auto op = find<void(Tensor, const Tensor&, Tensor, double, double, double, double, double)>(
-      "lion_");
+  static const auto op =
+      find<void(Tensor, const Tensor&, Tensor, double, double, double, double, double)>("lion_");
   call(op, weight, gradient, moment, rates.beta1, rates.beta2, rates.learningRate, rates.decay,
        rates.gradientScale);
 }
 void roundStochastically_(Tensor to, const Tensor& from, uint32_t key, int64_t firstIndex) {
-  static const auto op =
-      find<void(Tensor, const Tensor&, int64_t, int64_t)>("round_stochastically_");
+  static const auto op = find<void(Tensor, const Tensor&, int64_t, int64_t)>("round_stochastically_");
   call(op, to, from, static_cast<int64_t>(key), firstIndex);
 }
 

@@ -1,6 +1,6 @@
-// The project's own tensor operators. Each is declared once as a libtorch operator (schema.cpp), so a device is a set of
-// registrations (ops/cpu today) and no other file of core names one.
-// None of them records a gradient: model/ and loss/ build the autograd functions on top.
+// The project's own tensor operators. Each is declared once as a libtorch operator (schema.cpp), so a device
+// is a set of registrations (ops/cpu today) and no other file of core names one. None of them records a
+// gradient: model/ and loss/ build the autograd functions on top.
 #pragma once
 #include <ATen/ATen.h>
 

@@ -128,7 +128,8 @@ function advice(code: ErrorCode, variable?: string, folder?: string): string {
         : `or unset it and use the libtorch that \`${withOptional}\` brings.`,
     );
   } else {
-    if (!isCheckout()) lines.push(`Run \`${withOptional}\`, which brings libtorch ${libtorchPin.version}, or`);
+    if (!isCheckout())
+      lines.push(`Run \`${withOptional}\`, which brings libtorch ${libtorchPin.version}, or`);
     lines.push(`Run \`${setupCommand}\`, which fetches libtorch ${libtorchPin.version} for this project.`);
   }
   if (code === 'LIBTORCH_WRONG_VERSION') {

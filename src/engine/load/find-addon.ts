@@ -72,7 +72,10 @@ function missing(
     return notBuilt(list, fix, { tried, fix: command });
   }
   const { cause, fix } = explainMissing(machine, root);
-  return notBuilt([...list, `  - ${addonPackage(machine)}, from npm: ${cause}`], `What helps: ${fix}.`, { tried, fix });
+  return notBuilt([...list, `  - ${addonPackage(machine)}, from npm: ${cause}`], `What helps: ${fix}.`, {
+    tried,
+    fix,
+  });
 }
 
 function notBuilt(
@@ -80,6 +83,7 @@ function notBuilt(
   advice: string,
   details: { tried: readonly string[]; fix: string },
 ): AdaptiveTrainerError {
-  const heading = 'Expected the native addon of adaptive-trainer in one of these places, but found it in none:';
+  const heading =
+    'Expected the native addon of adaptive-trainer in one of these places, but found it in none:';
   return new AdaptiveTrainerError('ADDON_NOT_BUILT', [heading, ...list, advice].join('\n'), { details });
 }

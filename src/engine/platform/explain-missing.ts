@@ -22,7 +22,11 @@ export function unsupported(machine: Machine): MissingBinaries | undefined {
       fix: `run it on a system with glibc: ${anImage}, or ${glibcSystems}`,
     };
   }
-  if (machine.libc === 'glibc' && machine.libcVersion !== undefined && isOlder(machine.libcVersion, oldestGlibc)) {
+  if (
+    machine.libc === 'glibc' &&
+    machine.libcVersion !== undefined &&
+    isOlder(machine.libcVersion, oldestGlibc)
+  ) {
     return {
       cause: `this system's glibc is ${machine.libcVersion}, and libtorch needs ${oldestGlibc} or later`,
       fix: `run it on ${glibcSystems}, or in a container of one (node:22-slim)`,
@@ -31,7 +35,7 @@ export function unsupported(machine: Machine): MissingBinaries | undefined {
   if (machine.platform === 'darwin' && machine.arch === 'x64') {
     return {
       cause: 'this Node is one for Intel Macs, for which libtorch is no longer made',
-      fix: "on Apple silicon install the arm64 Node (`node -p process.arch` then prints arm64) and run `npm ci`",
+      fix: 'on Apple silicon install the arm64 Node (`node -p process.arch` then prints arm64) and run `npm ci`',
     };
   }
   if (!(prebuiltPlatforms as readonly string[]).includes(platformOf(machine))) {

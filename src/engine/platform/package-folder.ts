@@ -6,10 +6,7 @@ import { packageRoot } from '../../common/package-root.js';
  * The folder of an npm package, as Node resolves its name from this package (and then from the other folders given): beside
  * it, above it, or behind pnpm's links. Undefined where it is not installed.
  */
-export function packageFolder(
-  name: string,
-  from: readonly string[] = [packageRoot],
-): string | undefined {
+export function packageFolder(name: string, from: readonly string[] = [packageRoot]): string | undefined {
   for (const folder of from) {
     try {
       return path.dirname(createRequire(path.join(folder, 'package.json')).resolve(`${name}/package.json`));

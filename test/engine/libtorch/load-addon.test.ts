@@ -83,7 +83,13 @@ describe('a missing addon', () => {
   });
 
   test.each<[string, Machine, string[], RegExp, RegExp]>([
-    ['optional packages left out', linux, [], /@adaptive-trainer\/linux-x64 is not installed/, /npm install --include=optional/],
+    [
+      'optional packages left out',
+      linux,
+      [],
+      /@adaptive-trainer\/linux-x64 is not installed/,
+      /npm install --include=optional/,
+    ],
     [
       'node_modules of another machine',
       linux,
@@ -92,7 +98,13 @@ describe('a missing addon', () => {
       /npm ci/,
     ],
     ['musl', { ...linux, libc: 'musl' }, [], /musl as its C library \(Alpine\)/, /node:22-slim/],
-    ['old glibc', { ...linux, libcVersion: '2.17' }, [], /glibc is 2\.17, and libtorch needs 2\.28/, /Debian 10/],
+    [
+      'old glibc',
+      { ...linux, libcVersion: '2.17' },
+      [],
+      /glibc is 2\.17, and libtorch needs 2\.28/,
+      /Debian 10/,
+    ],
     ['an Intel Mac', { platform: 'darwin', arch: 'x64' }, [], /Node is one for Intel Macs/, /arm64 Node/],
     [
       'another platform',
