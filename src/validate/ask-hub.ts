@@ -1,5 +1,5 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import { isDown } from '../hub/client/is-down.js';
+import { isDown } from '../hub/client/hub-failures.js';
 
 /** What came of a question to the Hub: an answer, a fault of the configuration in words, or neither. */
 export interface HubReply<T> {

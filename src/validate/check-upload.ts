@@ -1,6 +1,7 @@
 import { modelInfo } from '@huggingface/hub';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubFetch } from '../hub/client/hub-fetch.js';
+import { tokenOnlyReads, tokenRefused } from '../hub/client/hub-failures.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import { whoAmI } from '../hub/client/who-am-i.js';
 import { askHub } from './ask-hub.js';
@@ -28,9 +29,7 @@ export async function checkUpload(
   if (answer === undefined) return undefined;
   const { name, owners, role, isThere, isItPrivate } = answer;
   const owner = name.split('/')[0]!;
-  if (role === 'read') {
-    return `expected a token that may write, received one that may only read; make another at ${settings.endpoint}/settings/tokens`;
-  }
+  if (role === 'read') return tokenOnlyReads(settings);
   if (!owners.includes(owner)) {
     return `expected a repository of ${owners.join(' or ')}, whose token it is, received ${JSON.stringify(repo)}`;
   }
@@ -63,12 +62,4 @@ async function lookAt(repo: string, settings: HubSettings) {
 
 function isStatus(error: unknown, status: number): boolean {
   return AdaptiveTrainerError.isInstance(error) && error.details['status'] === status;
-}
-
-function tokenRefused({ endpoint }: HubSettings): AdaptiveTrainerError {
-  return new AdaptiveTrainerError(
-    'HUB_FAILED',
-    `expected a token that the Hub takes, received one that it refuses (HTTP 401); make one at ${endpoint}/settings/tokens and set HF_TOKEN to it`,
-    { details: { status: 401, attempts: 1 } },
-  );
 }

@@ -6,13 +6,13 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { withLock } from '../../common/with-lock.js';
-import type { HubRepo } from '../client/hub-repo.js';
+import { repoPage, type HubRepo } from '../client/hub-repo.js';
 import { hubRequest } from '../client/hub-request.js';
 import { HubRefusal } from '../client/hub-refusal.js';
+import { wrongHash } from '../client/hub-failures.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import type { ListedFile } from '../client/listed-file.js';
-import { NetworkTrouble } from '../client/network-trouble.js';
-import { repoPage } from '../client/repo-page.js';
+import { NetworkTrouble } from '../client/with-retries.js';
 import { withRetries } from '../client/with-retries.js';
 
 /** One content to fetch. */
@@ -174,20 +174,4 @@ async function sizeOf(path: string): Promise<number | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function wrongHash(
-  settings: HubSettings,
-  repo: HubRepo,
-  file: ListedFile,
-  found: string,
-): AdaptiveTrainerError {
-  const kind = file.hash.length === 64 ? 'SHA-256' : 'git hash';
-  return new AdaptiveTrainerError(
-    'HUB_FAILED',
-    `Expected ${file.path} of the ${repo.type} "${repo.name}" to have the ${kind} ${file.hash} but what came twice has ` +
-      `${found}; it was thrown away. Something between here and ${settings.endpoint} changes files: check proxies and ` +
-      `HF_ENDPOINT.`,
-    { details: { repo: repo.name, path: file.path, expected: file.hash, found } },
-  );
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cacheLayout, type CacheLayout } from './cache-layout.js';
 import { CachedListing } from './cached-listing.js';
@@ -7,13 +8,11 @@ import { downloadBlob } from './download-blob.js';
 import type { HubProgress } from '../../events/hub-progress.js';
 import type { HubRepo } from '../client/hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
-import { inParallel } from '../../common/in-parallel.js';
 import { isCommit } from '../client/is-commit.js';
-import { isDown } from '../client/is-down.js';
+import { isDown, notCached, oddAnswer } from '../client/hub-failures.js';
 import { linkFile } from './link-file.js';
 import { listRepository } from '../client/list-repository.js';
 import type { ListedFile } from '../client/listed-file.js';
-import { oddAnswer } from '../client/odd-answer.js';
 import { resolveCommit } from '../client/resolve-commit.js';
 import { writeTextDurably } from '../../common/write-durably.js';
 
@@ -93,7 +92,8 @@ export class HubSnapshot {
     const listing = new CachedListing(layout, commit);
     const present = isCommit(commit) ? await listing.present() : [];
     const kept = isCommit(commit) ? await listing.read() : undefined;
-    if (kept === undefined && present.length === 0) throw notCached(options, revision, layout.root);
+    if (kept === undefined && present.length === 0)
+      throw notCached(options.settings, options.repo, revision, layout.root);
     const paths = kept === undefined ? present : kept.map(({ path }) => path);
     return new HubSnapshot(options, layout, revision, commit, paths, undefined);
   }
@@ -128,7 +128,7 @@ export class HubSnapshot {
     };
     // Two files with the same content are one blob, fetched once.
     const blobs = new Map<string, Promise<string>>();
-    await inParallel(files, settings.parallelFiles, signal, async (file, stop) => {
+    await eachInParallel(files, settings.parallelFiles, signal, async (file, stop) => {
       await this.bring(file, () => {
         const blob =
           blobs.get(file.hash) ?? this.download(file, stop, (bytes) => onReceived(file.path, bytes));
@@ -192,7 +192,8 @@ export class HubSnapshot {
   private async checkPresent(paths: readonly string[]): Promise<void> {
     const present = await new CachedListing(this.layout, this.commit).present();
     const missing = paths.filter((path) => !present.includes(path));
-    if (missing.length > 0) throw notCached(this.options, this.revision, this.layout.root, missing);
+    const { settings, repo } = this.options;
+    if (missing.length > 0) throw notCached(settings, repo, this.revision, this.layout.root, missing);
   }
 }
 
@@ -206,22 +207,20 @@ async function understood<T>({ settings, repo }: OpenSnapshot, asked: Promise<T>
   }
 }
 
-function notCached(
-  { settings, repo }: OpenSnapshot,
-  revision: string,
-  root: string,
-  missing: string[] = [],
-): AdaptiveTrainerError {
-  const what =
-    missing.length === 0
-      ? `"${repo.name}" at "${revision}"`
-      : `${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''} of "${repo.name}"`;
-  return new AdaptiveTrainerError(
-    'HUB_FAILED',
-    `Expected the ${repo.type} ${what} in the cache but it is not in ${root}. ` +
-      (settings.offline
-        ? 'HF_HUB_OFFLINE is set: run it once without, or set HF_HUB_CACHE to the cache that has it.'
-        : 'Run it again when the Hub can be reached.'),
-    { details: { repo: repo.name, repoType: repo.type, revision, path: root, missing } },
-  );
+/** Calls `work` with every item. The first failure stops the others by way of their signal, and is thrown once all have ended. */
+async function eachInParallel<T>(
+  items: readonly T[],
+  atOnce: number,
+  signal: AbortSignal | undefined,
+  work: (item: T, stop: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const failed = new AbortController();
+  const stop = AbortSignal.any([failed.signal, ...(signal === undefined ? [] : [signal])]);
+  const limit = pLimit(atOnce);
+  const attempt = async (item: T) => {
+    if (failed.signal.aborted) return;
+    await work(item, stop).catch((error: unknown) => failed.abort(error));
+  };
+  await Promise.all(items.map((item) => limit(attempt, item)));
+  failed.signal.throwIfAborted();
 }

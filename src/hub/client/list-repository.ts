@@ -4,7 +4,7 @@ import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import { isSafePath } from './is-safe-path.js';
 import type { ListedFile } from './listed-file.js';
-import { oddAnswer } from './odd-answer.js';
+import { oddAnswer } from './hub-failures.js';
 
 const sha1 = /^[0-9a-f]{40}$/;
 

@@ -3,7 +3,7 @@ import { hubFetch } from './hub-fetch.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import { isCommit } from './is-commit.js';
-import { oddAnswer } from './odd-answer.js';
+import { oddAnswer } from './hub-failures.js';
 
 /** Asks the Hub which commit a branch or tag is at. */
 export async function resolveCommit(

@@ -2,7 +2,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import { hubFetch } from './hub-fetch.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
-import { oddAnswer } from './odd-answer.js';
+import { oddAnswer } from './hub-failures.js';
 
 /** Whose token it is. */
 export interface TokenOwner {

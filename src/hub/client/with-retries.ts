@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { hubFailure } from './hub-failure.js';
+import { refused, unreachable } from './hub-failures.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import { HubRefusal } from './hub-refusal.js';
-import { NetworkTrouble } from './network-trouble.js';
 import { retryPause } from './retry-pause.js';
-import { unreachable } from './unreachable.js';
+
+/** A transfer that broke: worth another attempt. */
+export class NetworkTrouble extends Error {
+  override readonly name = 'NetworkTrouble';
+}
 
 /** What is tried, for whom, and when to stop trying. */
 export interface Attempts {
@@ -50,7 +53,7 @@ export async function withRetries<T>(
       if (pause === undefined) {
         throw refusal === undefined
           ? unreachable(settings, repo, url, total, error)
-          : hubFailure(settings, repo, { ...refusal.facts, url, attempts: total });
+          : refused(settings, repo, { ...refusal.facts, url, attempts: total });
       }
       await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {});
     }

@@ -6,7 +6,7 @@ import { chooseDatasetFiles } from './choose-dataset-files.js';
 import { convertedConfig, convertedSplits } from './converted-splits.js';
 import { readConfigs } from './dataset-configs.js';
 import { HubSnapshot, type OpenSnapshot } from '../cache/hub-snapshot.js';
-import { repoPage } from '../client/repo-page.js';
+import { repoPage } from '../client/hub-repo.js';
 import { join } from 'node:path';
 import type { HubProgress } from '../../events/hub-progress.js';
 import { hubSettings, type HubSettings } from '../../common/hub-settings.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readJsonFile } from '../../common/read-json-file.js';
 import { chooseModelFiles, isSharded, weightIndex } from './choose-model-files.js';
 import { HubSnapshot } from '../cache/hub-snapshot.js';
-import { repoPage } from '../client/repo-page.js';
+import { repoPage } from '../client/hub-repo.js';
 import type { HubProgress } from '../../events/hub-progress.js';
 import { hubSettings, type HubSettings } from '../../common/hub-settings.js';
 

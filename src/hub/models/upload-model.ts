@@ -5,12 +5,11 @@ import { commitIter, type CommitOutput, type CommitProgressEvent } from '@huggin
 import { AdaptiveTrainerError } from '../../errors.js';
 import { createRepo } from '../client/create-repo.js';
 import { hubFetch } from '../client/hub-fetch.js';
-import type { HubRepo } from '../client/hub-repo.js';
+import { cannotUpload, uploadBroke } from '../client/hub-failures.js';
+import { repoPage, type HubRepo } from '../client/hub-repo.js';
 import { hubSettings, type HubSettings } from '../../common/hub-settings.js';
 import { isHubName } from '../../common/is-hub-name.js';
-import { repoPage } from '../client/repo-page.js';
 import { whoAmI } from '../client/who-am-i.js';
-import { withoutSecrets } from '../../common/without-secrets.js';
 
 /** How far an upload is: what it is at, and how far each file is, from 0 to 1. */
 export type UploadProgress =
@@ -75,13 +74,7 @@ async function finish(
     }
   } catch (error) {
     if (AdaptiveTrainerError.isInstance(error)) throw error;
-    const words = withoutSecrets(error instanceof Error ? error.message : String(error), settings);
-    const code = signal?.aborted ? 'ABORTED' : 'HUB_FAILED';
-    throw new AdaptiveTrainerError(
-      code,
-      `Expected to upload to ${repoPage(settings, repo)} but it broke off: ${words}.`,
-      { details: { repo: repo.name, reason: words } },
-    );
+    throw uploadBroke(settings, repo, error, signal);
   }
 }
 
@@ -109,16 +102,8 @@ function checkCanUpload(settings: HubSettings, repo: string): void {
       { details: { repo } },
     );
   }
-  const lacking =
-    settings.token === undefined
-      ? `a token that may write, but there is none: make one at ${settings.endpoint}/settings/tokens and set HF_TOKEN to it (or run "hf auth login")`
-      : settings.offline
-        ? 'to reach the Hub, but HF_HUB_OFFLINE is set: unset it'
-        : undefined;
-  if (lacking === undefined) return;
-  throw new AdaptiveTrainerError('HUB_FAILED', `Uploading to "${repo}": expected ${lacking}.`, {
-    details: { repo },
-  });
+  const failure = cannotUpload(settings, repo);
+  if (failure !== undefined) throw failure;
 }
 
 async function fullName(settings: HubSettings, name: string, signal?: AbortSignal): Promise<string> {
