@@ -3,7 +3,13 @@ export { trainAdaptively, type TrainAdaptivelyHooks, type TrainerClass } from '.
 export { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 export type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 export type { TrainingRows } from './trainer/batches/training-rows.js';
-export type { RunningTrainer, TrainerCallback, TrainerHook } from './trainer/trainer-callback.js';
+export type {
+  HookName,
+  RunningTrainer,
+  TrainerCallback,
+  TrainerHook,
+  TrainerHooks,
+} from './trainer/trainer-callback.js';
 export type { TrainerEvents } from './trainer/trainer-events.js';
 export type { BatchesSince, RunPlan } from './trainer/step/run-plan.js';
 export type { RunPosition, RunProgress } from './trainer/run-progress.js';

@@ -1,9 +1,10 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorText } from '../common/error-text.js';
 
 /**
- * A file that is appended to in the background. A failure is told once; what comes after it is dropped, and the run
- * goes on.
+ * A file that is appended to in the background. `onFailure` gets the first failure; what comes after it is dropped, and the
+ * run goes on.
  */
 export class BackgroundFile {
   /** Bytes that are known to be written. */
@@ -15,6 +16,8 @@ export class BackgroundFile {
   constructor(
     readonly path: string,
     private readonly onFailure: (reason: string) => void,
+    /** Called with the file once it is opened, before anything is appended. */
+    private readonly onOpen: (handle: FileHandle) => Promise<void> = async () => {},
   ) {}
 
   /** Appends bytes, or what `prepare` returns once everything before it is written. */
@@ -53,12 +56,19 @@ export class BackgroundFile {
 
   private async open(): Promise<FileHandle> {
     await mkdir(dirname(this.path), { recursive: true });
-    return open(this.path, 'a');
+    const handle = await open(this.path, 'a+');
+    try {
+      await this.onOpen(handle);
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   private fail(error: unknown): void {
     if (this.state === 'failed') return;
     this.state = 'failed';
-    this.onFailure(error instanceof Error ? error.message : String(error));
+    this.onFailure(errorText(error));
   }
 }

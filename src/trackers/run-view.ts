@@ -22,6 +22,7 @@ export class RunView {
   readonly warnings: WarningEvent[] = [];
   /** The progress bar and the caller's `onEvent`, as far as they are wanted. */
   readonly trackers: readonly Tracker[];
+  private readonly failed = new Set<string>();
   private readonly bar: ProgressBar | undefined;
   private readonly printers:
     { hub: (event: HubEvent) => void; data: ReturnType<typeof dataPrinter> } | undefined;
@@ -47,31 +48,37 @@ export class RunView {
 
   show(event: TrainingEvent): void {
     this.clear();
-    for (const tracker of this.trackers) {
-      const tell = async () => tracker.onEvent(event);
-      tell().catch((error: unknown) => {
-        const message = `${tracker.name ?? 'A tracker'} failed: ${errorText(error)}. The run goes on.`;
-        process.emitWarning(message, { code: 'TRACKER_FAILED' });
-      });
-    }
+    for (const tracker of this.trackers)
+      this.attempt(tracker.name ?? 'The progress bar', () => tracker.onEvent(event));
   }
 
   readonly onHub = (event: HubEvent): void => {
     this.printers?.hub(event);
-    this.options.onHub?.(event);
+    this.attempt('onHub', () => this.options.onHub?.(event));
   };
 
   readonly onData = (progress: MixProgress): void => {
     this.printers?.data.onProgress(progress);
-    this.options.onData?.(progress);
+    this.attempt('onData', () => this.options.onData?.(progress));
   };
 
   /** Shows a line that is no warning. */
   readonly note = (text: string): void => {
     this.bar?.note(text);
-    this.options.onNote?.(text);
+    this.attempt('onNote', () => this.options.onNote?.(text));
   };
 
   /** Takes the live line of the datasets away. */
   readonly clear = (): void => this.printers?.data.clear();
+
+  /** Calls a function of the caller. What it throws does not end the run: the first time, a process warning names it. */
+  private attempt(name: string, call: () => unknown): void {
+    const called = async () => call();
+    called().catch((error: unknown) => {
+      if (this.failed.has(name)) return;
+      this.failed.add(name);
+      const message = `${name} failed: ${errorText(error)}. The run goes on, and this is not warned of again.`;
+      process.emitWarning(message, { code: 'TRACKER_FAILED' });
+    });
+  }
 }

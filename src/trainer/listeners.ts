@@ -1,7 +1,7 @@
 import { errorText } from '../common/error-text.js';
 import type { Tracker } from '../events/tracker.js';
 import type { TrainingEvent, WarningEvent } from '../events/training-event.js';
-import { hookOf, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
+import { hookName, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
 
 type Hook = (event: TrainingEvent, trainer: RunningTrainer) => void | Promise<void>;
 
@@ -20,7 +20,7 @@ export class Listeners {
   /** Calls the callbacks, then the trackers. Returns a warning for each that failed for the first time. */
   async tell(event: TrainingEvent, trainer: RunningTrainer): Promise<WarningEvent[]> {
     const warnings: WarningEvent[] = [];
-    const hook = hookOf[event.type];
+    const hook = hookName(event.type);
     for (const callback of this.callbacks) {
       const call = async () => (callback[hook] as Hook | undefined)?.call(callback, event, trainer);
       warnings.push(...(await this.attempt(callback, hook, call)));

@@ -1,20 +1,6 @@
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState } from '../engine/addon.js';
-import type {
-  AbortedEvent,
-  AdaptiveEvent,
-  DatasetsEvent,
-  EndEvent,
-  ErrorEvent,
-  EvaluateEvent,
-  LogEvent,
-  SamplesEvent,
-  SaveEvent,
-  StartEvent,
-  StepEvent,
-  TrainingEvent,
-  WarningEvent,
-} from '../events/training-event.js';
+import type { EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 
@@ -34,40 +20,27 @@ export interface RunningTrainer {
 /** Code that is called with an event of a training run, and awaited. */
 export type TrainerHook<Event> = (event: Event, trainer: RunningTrainer) => void | Promise<void>;
 
+/** The name of the hook for a type of event: `onLog` for `log`; `onStepEnd` for `step`. */
+export type HookName<Type extends TrainingEvent['type']> = Type extends 'step'
+  ? 'onStepEnd'
+  : `on${Capitalize<Type>}`;
+
+/** One hook for each type of event. */
+export type TrainerHooks = {
+  [Type in TrainingEvent['type'] as HookName<Type>]?: TrainerHook<Extract<TrainingEvent, { type: Type }>>;
+};
+
 /**
  * Code that runs at points of a training run, and is awaited. To end the run from it, call `trainer.stop()`, or abort the
  * signal that the trainer was given. What it throws does not: the first time, a CALLBACK_FAILED warning names it, and it is
  * called as before.
  */
-export interface TrainerCallback {
+export interface TrainerCallback extends TrainerHooks {
   /** What warnings call it. Default: the name of its class, or its place among the callbacks. */
   readonly name?: string;
-  onDatasets?: TrainerHook<DatasetsEvent>;
-  onSamples?: TrainerHook<SamplesEvent>;
-  onStart?: TrainerHook<StartEvent>;
-  onStepEnd?: TrainerHook<StepEvent>;
-  onLog?: TrainerHook<LogEvent>;
-  onAdaptive?: TrainerHook<AdaptiveEvent>;
-  onEvaluate?: TrainerHook<EvaluateEvent>;
-  onSave?: TrainerHook<SaveEvent>;
-  onWarning?: TrainerHook<WarningEvent>;
-  onEnd?: TrainerHook<EndEvent>;
-  onAborted?: TrainerHook<AbortedEvent>;
-  onError?: TrainerHook<ErrorEvent>;
 }
 
-/** The hook that an event belongs to. */
-export const hookOf = {
-  datasets: 'onDatasets',
-  samples: 'onSamples',
-  start: 'onStart',
-  step: 'onStepEnd',
-  log: 'onLog',
-  adaptive: 'onAdaptive',
-  evaluate: 'onEvaluate',
-  save: 'onSave',
-  warning: 'onWarning',
-  end: 'onEnd',
-  aborted: 'onAborted',
-  error: 'onError',
-} as const satisfies Record<TrainingEvent['type'], Exclude<keyof TrainerCallback, 'name'>>;
+/** Returns the name of the hook that events of a type belong to. */
+export function hookName<Type extends TrainingEvent['type']>(type: Type): HookName<Type> {
+  return (type === 'step' ? 'onStepEnd' : `on${type[0]!.toUpperCase()}${type.slice(1)}`) as HookName<Type>;
+}

@@ -20,7 +20,7 @@ import type {
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import { Listeners } from './listeners.js';
-import { hookOf, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
+import { hookName, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
 
 /** Sends events to the trainer's own `on…` methods, the callbacks and the trackers, in this order; each is awaited. */
 export abstract class TrainerEvents implements RunningTrainer {
@@ -75,7 +75,7 @@ export abstract class TrainerEvents implements RunningTrainer {
 
   private async tellOwn(event: TrainingEvent): Promise<void> {
     // The key of the hook and the type of the event belong together, which TypeScript cannot follow.
-    await (this[hookOf[event.type]] as (event: TrainingEvent) => void | Promise<void>).call(this, event);
+    await (this[hookName(event.type)] as (event: TrainingEvent) => void | Promise<void>).call(this, event);
   }
 
   private async tellOthers(event: TrainingEvent): Promise<void> {

@@ -125,6 +125,15 @@ describe('JsonlTracker', () => {
     expect(warnings[0]!.message).toContain(path.join(file, 'metrics.jsonl'));
   });
 
+  it('leaves no trace of a run that was refused, nor of what is told after it', async () => {
+    const tracker = new JsonlTracker(folder);
+    tracker.onEvent({ type: 'warning', code: 'X', message: 'before' });
+    tracker.onEvent({ type: 'error', step: 0, epoch: 0, code: 'OUTPUT_DIR_USED', message: 'used' });
+    tracker.onEvent({ type: 'warning', code: 'X', message: 'after' });
+    await tracker.close();
+    await expect(readFile(tracker.file)).rejects.toThrow('ENOENT');
+  });
+
   it('makes no file without an event, and closes twice', async () => {
     const tracker = new JsonlTracker(folder);
     await tracker.close();
