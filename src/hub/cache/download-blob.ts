@@ -4,7 +4,6 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AdaptiveTrainerError } from '../../errors.js';
 import { withLock } from '../../common/with-lock.js';
 import { repoPage, type HubRepo } from '../client/hub-repo.js';
 import { hubRequest } from '../client/hub-request.js';
