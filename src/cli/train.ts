@@ -5,6 +5,7 @@ import type { MixProgress } from '../events/dataset-report.js';
 import type { HubEvent } from '../events/hub-event.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { hubPrinter } from '../trackers/terminal/hub-printer.js';
+import { finalEvaluation } from '../trackers/final-evaluation.js';
 import { ProgressBar } from '../trackers/terminal/progress-bar.js';
 import { renderSummary } from '../trackers/terminal/summary.js';
 import { redactSecrets } from '../common/redact-secrets.js';
@@ -120,7 +121,7 @@ function jsonView(): View {
 function personView(): View {
   const bar = new ProgressBar();
   const data = dataPrinter();
-  let evaluation: EvaluateEvent | undefined;
+  const evaluations: EvaluateEvent[] = [];
   let end: EndEvent | undefined;
   return {
     onHub: hubPrinter(),
@@ -128,14 +129,14 @@ function personView(): View {
     onNote: (text) => bar.note(text),
     onEvent(event) {
       data.clear();
-      if (event.type === 'evaluate') evaluation = event;
+      if (event.type === 'evaluate') evaluations.push(event);
       if (event.type === 'end') end = event;
       bar.onEvent(event);
     },
     async close() {
       data.clear();
       await bar.close();
-      if (end !== undefined) console.error(`\n${renderSummary(end, evaluation)}\n`);
+      if (end !== undefined) console.error(`\n${renderSummary(end, finalEvaluation(evaluations, end))}\n`);
     },
   };
 }

@@ -228,6 +228,10 @@ export interface EndEvent {
   labelledTokens: number;
   /** Input tokens per second of training; evaluating and saving are left out. */
   tokensPerSecond: number;
+  /** The step whose weights the final model has, `loadBestModelAtEnd` having found it the best; absent: the last one. */
+  best?: { step: number; metric: string; value: number };
+  /** Whether `earlyStoppingPatience` ended the run; absent where not. */
+  stoppedEarly?: true;
   /** Greatest resident memory of the process in bytes; absent where the platform does not tell. */
   peakMemoryBytes?: number;
 }

@@ -20,6 +20,7 @@ import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
 import type { Fingerprint } from './checkpoint/run-state.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
+import { isEvaluationDue } from './evaluation/evaluation-due.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
@@ -75,7 +76,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.precision = runPrecision(args);
     this.adaptiveLoss = adaptiveLoss;
     this.configWarnings = warnings;
-    checkOptions(options, adaptiveLoss);
+    checkOptions({ ...this.options, outputDir }, args, adaptiveLoss);
     this.checkpoints = this.newCheckpoints();
     this.run = new Run(this, noPlan);
   }
@@ -103,13 +104,16 @@ export class AdaptiveTrainer extends TrainerEvents {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
       const { args, options, progress, run } = this;
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
+      this.stopEarly();
       while (!progress.isOver) await this.trainEpoch();
       await this.throwIfAborted();
       run.checkTrained();
-      // A longer run can go on from the end of this one.
-      if (args.saveStrategy !== 'no' && this.savedStep !== progress.step) await this.save();
+      if (this.isLastSaveDue) await this.save();
       if (run.log.hasRecent) await this.emit(run.log.takeLog());
-      const end = run.end(await this.saveFinalModel(), (performance.now() - started) / 1000);
+      const best = args.loadBestModelAtEnd ? await this.checkpoints.loadBest() : undefined;
+      const path = await this.saveFinalModel();
+      const { isPatienceOver: stoppedEarly } = this.checkpoints.best;
+      const end = run.end({ path, best, stoppedEarly, seconds: (performance.now() - started) / 1000 });
       await this.emit(end);
       return end;
     } catch (error) {
@@ -199,11 +203,14 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   /** What is due after each step, in this order: an evaluation, a checkpoint. */
   protected async afterStep(): Promise<void> {
-    const { evalStrategy, evalSteps, saveStrategy, saveSteps } = this.args;
-    const { step } = this.progress;
-    const evaluates = evalStrategy === 'steps' && this.options.evalDataset !== undefined;
-    if (evaluates && step % evalSteps === 0) await this.evaluate();
-    if (saveStrategy === 'steps' && step % saveSteps === 0) await this.save();
+    const { saveStrategy, saveSteps } = this.args;
+    const { step, stepsLeft } = this.progress;
+    const hasRows = this.options.evalDataset !== undefined;
+    const evaluates = hasRows && isEvaluationDue(this.args, step, stepsLeft);
+    if (evaluates) await this.evaluate();
+    const isBest = evaluates && saveStrategy === 'best' && this.checkpoints.best.lastIsBest;
+    if (isBest || (saveStrategy === 'steps' && step % saveSteps === 0)) await this.save();
+    this.stopEarly();
   }
 
   /** Loss, accuracy and token shares on any rows. Moves nothing. */
@@ -297,8 +304,23 @@ export class AdaptiveTrainer extends TrainerEvents {
     if (progress.wasStopped) return;
     // The rest of an epoch that was cut short is left for a longer run.
     if (isWhole) progress.endEpoch();
-    if (args.evalStrategy === 'epoch' && evalDataset !== undefined) await this.evaluate();
-    if (args.saveStrategy === 'epoch') await this.save();
+    const evaluates = args.evalStrategy === 'epoch' && evalDataset !== undefined;
+    if (evaluates) await this.evaluate();
+    const isBest = evaluates && args.saveStrategy === 'best' && this.checkpoints.best.lastIsBest;
+    if (isBest || args.saveStrategy === 'epoch') await this.save();
+    this.stopEarly();
+  }
+
+  private stopEarly(): void {
+    if (this.checkpoints.best.isPatienceOver) this.stop();
+  }
+
+  /** A longer run can go on from the end of this one. */
+  private get isLastSaveDue(): boolean {
+    const { saveStrategy } = this.args;
+    if (saveStrategy === 'no' || saveStrategy === 'best' || this.checkpoints.best.isPatienceOver)
+      return false;
+    return this.savedStep !== this.progress.step;
   }
 
   /** What is still to be done of the epoch, one optimizer step after the other. */

@@ -4,14 +4,19 @@ import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkDataset, checkRows } from './batches/check-dataset.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { refuseOnceOnly } from './batches/one-pass.js';
+import { isEvaluationDue, watchesMetric } from './evaluation/evaluation-due.js';
 import type { RunProgress } from './run-progress.js';
 
 /**
  * Checks what the model and the rows have to do with each other.
- * @throws AdaptiveTrainerError INVALID_INPUT for a topK above the vocabulary; DATASET_INVALID for datasets without rows, and
+ * @throws AdaptiveTrainerError INVALID_INPUT for a topK above the vocabulary, and for what `metricForBestModel` needs; DATASET_INVALID for datasets without rows, and
  * for a first row that cannot be trained on
  */
-export function checkOptions(options: AdaptiveTrainerOptions, { topK }: AdaptiveLossConfig): void {
+export function checkOptions(
+  options: AdaptiveTrainerOptions & { outputDir?: string | undefined },
+  args: TrainingConfig,
+  { topK, loss }: AdaptiveLossConfig,
+): void {
   const { trainDataset, evalDataset } = options;
   const { vocabSize } = options.model;
   if (topK > vocabSize) {
@@ -20,6 +25,26 @@ export function checkOptions(options: AdaptiveTrainerOptions, { topK }: Adaptive
   }
   checkDataset(trainDataset, 'trainDataset', options.model);
   if (evalDataset !== undefined) checkDataset(evalDataset, 'evalDataset', options.model);
+  if (!watchesMetric(args)) return;
+  const { loadBestModelAtEnd, metricForBestModel, saveStrategy } = args;
+  const reason = loadBestModelAtEnd
+    ? 'loadBestModelAtEnd is true'
+    : saveStrategy === 'best'
+      ? 'saveStrategy is "best"'
+      : 'earlyStoppingPatience is given';
+  const missing = (what: string, hint: string) => {
+    const message = `Expected ${what}, since ${reason}, found none. ${hint}`;
+    throw new AdaptiveTrainerError('INVALID_INPUT', message);
+  };
+  if (evalDataset === undefined)
+    missing('evaluation rows', 'Give an evalDataset, or datasets with an evaluation split.');
+  if (loadBestModelAtEnd && options.outputDir === undefined)
+    missing('an outputDir to keep the best checkpoint in', 'Give one.');
+  if (metricForBestModel === 'adaptiveLoss' && loss !== 'adaptive')
+    missing(
+      'the adaptive loss in each evaluation (metricForBestModel)',
+      `The loss is ${loss}; choose another metric, "loss" for example.`,
+    );
 }
 
 /**
@@ -42,5 +67,7 @@ function evaluations(args: TrainingConfig, { totalSteps, plannedEpochs }: RunPro
   const { evalStrategy, evalSteps, evalOnStart } = args;
   const atStart = evalOnStart ? 1 : 0;
   if (evalStrategy === 'no') return atStart;
-  return atStart + (evalStrategy === 'epoch' ? Math.ceil(plannedEpochs) : Math.floor(totalSteps / evalSteps));
+  if (evalStrategy === 'epoch') return atStart + Math.ceil(plannedEpochs);
+  const atEnd = totalSteps % evalSteps !== 0 && isEvaluationDue(args, totalSteps, 0) ? 1 : 0;
+  return atStart + Math.floor(totalSteps / evalSteps) + atEnd;
 }

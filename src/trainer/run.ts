@@ -27,6 +27,12 @@ interface RunSettings {
   adaptiveLoss: AdaptiveLossConfig;
 }
 
+/** What is known of a run's end beside its figures. */
+interface Ending extends Pick<EndEvent, 'path' | 'seconds'> {
+  best: EndEvent['best'];
+  stoppedEarly: boolean;
+}
+
 /** What a run remembers from its first step to its last: how far it is, α and β, its log, the watch over its numbers. */
 export class Run {
   readonly progress: RunProgress;
@@ -99,12 +105,14 @@ export class Run {
     );
   }
 
-  end(path: string, seconds: number): EndEvent {
+  end({ path, seconds, best, stoppedEarly }: Ending): EndEvent {
     const { step: steps, epoch: epochs } = this.progress;
     const { skippedSteps } = this.guard.state;
     return {
       ...this.log.end({ path, steps, epochs, seconds }),
       ...(skippedSteps > 0 ? { skippedSteps } : {}),
+      ...(best === undefined ? {} : { best }),
+      ...(stoppedEarly ? { stoppedEarly } : {}),
     };
   }
 

@@ -65,6 +65,11 @@ const ownDefaults = {
   ignore_dropout: false,
   from_scratch: false,
   save_dtype: 'float32',
+  load_best_model_at_end: false,
+  metric_for_best_model: 'loss',
+  greater_is_better: false,
+  early_stopping_patience: null,
+  early_stopping_threshold: 0,
   device: 'auto',
   threads: null,
 };

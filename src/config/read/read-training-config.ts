@@ -5,6 +5,8 @@ import type { Planner } from '../datasets/read-plans.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
 import type { TrainingConfig } from '../schema/parsed-config.js';
+import { greaterIsBetter } from '../schema/metric-names.js';
+import { readBestModel } from './read-best-model.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { refuseNotAvailable } from './refuse-not-available.js';
 import { readRetention } from './read-retention.js';
@@ -30,6 +32,7 @@ export function readTrainingConfig(
   given.delete('outputDir');
   refuseNotAvailable(reader, 'trainingConfig', given);
   checkTogether(reader, given, path);
+  readBestModel(reader, given, path);
   checkEnvironment(reader, given, path, env);
   const { retention, datasets: retentionDatasets } = readRetention(reader, given, planner);
   const read = reader.read(trainingConfigSchema, given, path);
@@ -51,6 +54,7 @@ function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingCon
       : { fp16: precision === 'fp16', bf16: precision.startsWith('bf16') }),
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
     evalSteps: config.evalSteps ?? config.loggingSteps,
+    greaterIsBetter: config.greaterIsBetter ?? greaterIsBetter.has(config.metricForBestModel),
     adamBeta1: betas?.[0] ?? config.adamBeta1,
     adamBeta2: betas?.[1] ?? config.adamBeta2,
   };

@@ -251,15 +251,42 @@ export interface TrainingConfigInput {
    * model wrote. Default false.
    */
   evalForgetting?: boolean | undefined;
-  /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
-  saveStrategy?: 'no' | 'steps' | 'epoch' | undefined;
-  /** Steps between two checkpoints. Default 300. */
+  /**
+   * When to save a checkpoint: never, every `saveSteps` steps, after every epoch, or after each evaluation that is
+   * better than all before it (`best`). Default `steps`; with `loadBestModelAtEnd` as `evalStrategy`.
+   */
+  saveStrategy?: 'no' | 'steps' | 'epoch' | 'best' | undefined;
+  /** Steps between two checkpoints. Default 300; with `loadBestModelAtEnd` as `evalSteps`. */
   saveSteps?: number | undefined;
   /**
    * Checkpoints to keep, the oldest are deleted; null keeps all. The best of those whose step was evaluated too is
    * spared. Default 5.
    */
   saveTotalLimit?: number | null | undefined;
+  /**
+   * Make the final model that of the best checkpoint by `metricForBestModel`, not that of the last step, which is then
+   * evaluated too. Needs evaluation rows, an output folder, and saves at steps that are evaluated. With a
+   * `saveTotalLimit` of 1 the best checkpoint alone is left at the end. Default false.
+   */
+  loadBestModelAtEnd?: boolean | undefined;
+  /**
+   * Which number of an evaluation says how good the model is; `eval_loss` and the like are understood. Default `loss`.
+   */
+  metricForBestModel?:
+    | 'loss'
+    | 'perplexity'
+    | 'tokenAccuracy'
+    | 'inTopKShare'
+    | 'outsideTopKShare'
+    | 'adaptiveLoss'
+    | 'forgetting'
+    | undefined;
+  /** Whether more of `metricForBestModel` is better. Default null: true for `tokenAccuracy` and `inTopKShare`. */
+  greaterIsBetter?: boolean | null | undefined;
+  /** End the run after so many evaluations in a row without a better `metricForBestModel`. Default null: never. */
+  earlyStoppingPatience?: number | null | undefined;
+  /** What counts as better for `earlyStoppingPatience`: only a change by more than this. Default 0. */
+  earlyStoppingThreshold?: number | undefined;
   /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
   saveDtype?: 'float32' | 'bfloat16' | 'float16' | undefined;
   /**

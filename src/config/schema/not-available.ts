@@ -52,13 +52,6 @@ export const notAvailable: readonly NotAvailable[] = [
   },
   {
     group: 'trainingConfig',
-    key: 'saveStrategy',
-    matches: oneOf('best'),
-    expected: '"no", "steps" or "epoch"',
-    what: 'saving by evaluation result',
-  },
-  {
-    group: 'trainingConfig',
     key: 'retention',
     matches: (value) => value !== null && value !== false,
     expected: 'null, false or no such key',

@@ -17,7 +17,14 @@ export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefi
 /** The training configuration with every default filled in. */
 export interface TrainingConfig extends Omit<
   Filled<TrainingConfigInput>,
-  'betas' | 'outputDir' | 'fp16' | 'precision' | 'evalBatchSize' | 'evalSteps' | 'retention'
+  | 'betas'
+  | 'outputDir'
+  | 'fp16'
+  | 'precision'
+  | 'evalBatchSize'
+  | 'evalSteps'
+  | 'retention'
+  | 'greaterIsBetter'
 > {
   /** What weights are kept and computed in. Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
   precision: Precision | null;
@@ -27,6 +34,8 @@ export interface TrainingConfig extends Omit<
   evalBatchSize: number;
   /** Steps between two evaluations. */
   evalSteps: number;
+  /** Whether more of `metricForBestModel` is better. */
+  greaterIsBetter: boolean;
   /** Null: the model is not held to its base. */
   retention: RetentionConfig | null;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { field } from './field.js';
 import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
+import { metricNames } from './metric-names.js';
 import { reportToSchema } from './report-to.js';
 import { retentionSchema } from './retention.js';
 
@@ -176,15 +177,32 @@ export const trainingConfigSchema = z.object({
    * wrote. Default false.
    */
   evalForgetting: field.flag().default(false),
-  /** When to save a checkpoint: never, every `saveSteps` steps or after every epoch. Default `steps`. */
-  saveStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
-  /** Steps between two checkpoints. Default 300. */
+  /**
+   * When to save a checkpoint: never, every `saveSteps` steps, after every epoch, or after each evaluation that is better than
+   * all before it (`best`). Default `steps`; with `loadBestModelAtEnd` as `evalStrategy`.
+   */
+  saveStrategy: field.oneOf('no', 'steps', 'epoch', 'best').default('steps'),
+  /** Steps between two checkpoints. Default 300; with `loadBestModelAtEnd` as `evalSteps`. */
   saveSteps: field.wholeNumber(1).default(300),
   /**
    * Checkpoints to keep, the oldest are deleted; null keeps all. The best of those whose step was evaluated too is spared.
    * Default 5.
    */
   saveTotalLimit: field.wholeNumber(1).nullable().default(5),
+  /**
+   * Make the final model that of the best checkpoint by `metricForBestModel`, not that of the last step, which is then evaluated
+   * too. Needs evaluation rows, an output folder, and saves at steps that are evaluated. With a `saveTotalLimit` of 1 the best
+   * checkpoint alone is left at the end. Default false.
+   */
+  loadBestModelAtEnd: field.flag().default(false),
+  /** Which number of an evaluation says how good the model is; `eval_loss` and the like are understood. Default `loss`. */
+  metricForBestModel: field.oneOf(...metricNames).default('loss'),
+  /** Whether more of `metricForBestModel` is better. Default null: true for `tokenAccuracy` and `inTopKShare`. */
+  greaterIsBetter: field.flag().nullable().default(null),
+  /** End the run after so many evaluations in a row without a better `metricForBestModel`. Default null: never. */
+  earlyStoppingPatience: field.wholeNumber(1).nullable().default(null),
+  /** What counts as better for `earlyStoppingPatience`: only a change by more than this. Default 0. */
+  earlyStoppingThreshold: field.number(0).default(0),
   /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
   saveDtype: field.oneOf('float32', 'bfloat16', 'float16').default('float32'),
   /** Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not. */

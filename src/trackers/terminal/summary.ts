@@ -3,12 +3,12 @@ import { format } from '../../common/format.js';
 import { renderTable } from '../../common/table.js';
 
 /**
- * What is printed when a run is over: a table of the run, and one of the last evaluation, by learning style and by
+ * What is printed when a run is over: a table of the run, and one of its evaluation (the last, or that of the best model), by learning style and by
  * dataset, where there was one. Without a trailing newline.
  */
 export function renderSummary(end: EndEvent, evaluation?: EvaluateEvent): string {
   const run = [
-    ['steps', format.count(end.steps)],
+    ['steps', `${format.count(end.steps)}${end.stoppedEarly ? ' (stopped early)' : ''}`],
     ...(end.skippedSteps === undefined ? [] : [['steps skipped', format.count(end.skippedSteps)]]),
     ['epochs', String(Number(end.epochs.toFixed(2)))],
     ['time', format.duration(end.seconds)],
@@ -16,6 +16,14 @@ export function renderSummary(end: EndEvent, evaluation?: EvaluateEvent): string
     ['tokens', `${format.count(end.tokens)} (${format.count(end.labelledTokens)} of them trained on)`],
     ['speed', `${format.count(end.tokensPerSecond)} tokens/s`],
     ...(end.peakMemoryBytes === undefined ? [] : [['peak memory', format.bytes(end.peakMemoryBytes)]]),
+    ...(end.best === undefined
+      ? []
+      : [
+          [
+            'best model',
+            `step ${format.count(end.best.step)} (${end.best.metric} ${format.loss(end.best.value)})`,
+          ],
+        ]),
     ['model', end.path],
   ];
   if (evaluation?.forgetting !== undefined) {
@@ -26,11 +34,12 @@ export function renderSummary(end: EndEvent, evaluation?: EvaluateEvent): string
     ]);
   }
   const tables = [renderTable(['run', 'value'], run)];
-  if (evaluation !== undefined) tables.push(renderEvaluation(evaluation));
+  if (evaluation !== undefined)
+    tables.push(renderEvaluation(evaluation, end.best === undefined ? 'last' : 'best'));
   return tables.join('\n\n');
 }
 
-function renderEvaluation(evaluation: EvaluateEvent): string {
+function renderEvaluation(evaluation: EvaluateEvent, which: 'last' | 'best'): string {
   const row = (name: string, metrics: EvaluationMetrics) => [
     name,
     format.count(metrics.rows),
@@ -42,7 +51,7 @@ function renderEvaluation(evaluation: EvaluateEvent): string {
     format.share(metrics.outsideTopKShare, 1),
   ];
   const headers = [
-    'last evaluation',
+    `${which} evaluation`,
     'rows',
     'tokens',
     'loss',

@@ -1,19 +1,21 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeFolder } from '../../common/write-durably.js';
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../errors.js';
-import type { StartEvent, TrainingEvent } from '../../events/training-event.js';
+import type { EndEvent, StartEvent, TrainingEvent } from '../../events/training-event.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import { BestModel, type BestModelState } from '../evaluation/best-model.js';
 import { lockOutputDir, type OutputLock } from '../output-dir/lock-output-dir.js';
 import { removeLeftovers } from '../output-dir/output-contents.js';
 import { overwritingMessage, usedOutputDir } from '../output-dir/used-output-dir.js';
 import { readManifest } from './checkpoint-files.js';
 import { findSource, type RunSource } from './find-source.js';
 import { compareFingerprints } from './fingerprint.js';
+import { loadBestModel } from './load-best-model.js';
 import { loadCheckpoint, readRunState } from './load-checkpoint.js';
 import { rebatched } from './rebatched.js';
-import { rotateCheckpoints } from './rotate-checkpoints.js';
+import { keepOnly, rotateCheckpoints } from './rotate-checkpoints.js';
 import { newRunId } from './run-id.js';
 import type { Fingerprint, RunState } from './run-state.js';
 import { saveCheckpoint } from './save-checkpoint.js';
@@ -38,11 +40,17 @@ export class Checkpoints {
   private lock: OutputLock | undefined;
   private source: RunSource | undefined;
   private history: RunState['history'] = [];
-  private best: RunState['best'] = null;
-  private evaluated: RunState['best'] = null;
+  private bestModel: BestModel;
   private lastSaved: { step: number; path: string } | undefined;
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    this.bestModel = new BestModel(options.args);
+  }
+
+  /** How good the model was found to be. */
+  get best(): Pick<BestModel, 'lastIsBest' | 'isPatienceOver'> {
+    return this.bestModel;
+  }
 
   /**
    * Makes the output folder this run's own and finds what to go on from. Deletes nothing yet.
@@ -84,6 +92,7 @@ export class Checkpoints {
     rows: number | undefined,
   ): Promise<RunState | undefined> {
     const { checkpoint, isSameRun } = this.source!;
+    const { args } = this.options;
     if (checkpoint === undefined) {
       await this.clear();
       return undefined;
@@ -105,7 +114,7 @@ export class Checkpoints {
     }
     this.history = state.history;
     if (isSameRun) this.lastSaved = { step: state.step, path };
-    this.best = (await this.isOwn(state.best?.step)) ? state.best : null;
+    this.bestModel = new BestModel(args, { ...state.best, saved: await this.bestOf(state, path) });
     return state;
   }
 
@@ -126,7 +135,7 @@ export class Checkpoints {
     if (event.type === 'evaluate') {
       const { step, epoch, loss, seconds } = event;
       this.history.push({ epoch, eval_loss: loss, eval_runtime: seconds, step });
-      this.evaluated = { step, loss };
+      this.bestModel.record(event);
     }
   }
 
@@ -142,22 +151,39 @@ export class Checkpoints {
     await this.checkLock();
     if (this.lastSaved?.step === state.step && (await this.isOwn(state.step))) return this.lastSaved.path;
     const path = join(outputDir, `checkpoint-${state.step}`);
-    const best = this.bestAt(state.step);
+    const best = this.bestModel.stateAt(state.step);
     const whole = { ...state, runId, history: this.history, best };
     try {
       const trainerState = trainerStateJson(whole, args, epoch, maxSteps);
       await saveCheckpoint(path, { model, saveModel, state: whole, trainerState });
-      await rotateCheckpoints(outputDir, args.saveTotalLimit, { runId, step: state.step }, best?.step);
+      await rotateCheckpoints(outputDir, args.saveTotalLimit, { runId, step: state.step }, best.saved?.step);
     } catch (error) {
       if (args.onSaveError === 'stop' || !AdaptiveTrainerError.isInstance(error, 'IO_FAILED')) throw error;
       const message = `${error.message} The run goes on; checkpoints written before are untouched.`;
       await emit({ type: 'warning', code: 'CHECKPOINT_FAILED', message, step: state.step });
       return undefined;
     }
-    this.best = best;
+    this.bestModel.onSaved(state.step);
     this.lastSaved = { step: state.step, path };
     await emit({ type: 'save', step: state.step, path });
     return path;
+  }
+
+  /**
+   * Gives the model the weights of the best checkpoint, which with a `saveTotalLimit` of one is the only one left then.
+   * @returns which it was; undefined where there is none, which is warned of
+   */
+  async loadBest(): Promise<EndEvent['best']> {
+    const { model, args, outputDir, emit } = this.options;
+    if (outputDir === undefined) return undefined;
+    const best = await loadBestModel(model, outputDir, this.bestModel);
+    if ('type' in best) {
+      await emit(best);
+      return undefined;
+    }
+    if (args.saveTotalLimit === 1 && this.bestModel.saved?.elsewhere === undefined)
+      await keepOnly(outputDir, { runId: this.runId, step: best.step });
+    return best;
   }
 
   /**
@@ -193,18 +219,24 @@ export class Checkpoints {
       await rm(join(outputDir, name), { recursive: true, force: true });
   }
 
+  /** The best checkpoint of the run that is gone on with, where it is still there. */
+  private async bestOf(
+    { best: { saved }, runId }: RunState,
+    resumed: string,
+  ): Promise<BestModelState['saved']> {
+    if (saved === null || (await this.isOwn(saved.step))) return saved;
+    // The run goes on in another folder: the best one stays where it is.
+    const elsewhere = saved.elsewhere ?? { folder: dirname(resumed), runId };
+    const path = join(elsewhere.folder, `checkpoint-${saved.step}`);
+    const manifest = await readManifest(path).catch(() => undefined);
+    return manifest?.runId === elsewhere.runId ? { ...saved, elsewhere } : null;
+  }
+
   /** Whether a checkpoint of this very run lies in the output folder. */
   private async isOwn(step: number | undefined): Promise<boolean> {
     const { outputDir } = this.options;
     if (outputDir === undefined || step === undefined) return false;
     const manifest = await readManifest(join(outputDir, `checkpoint-${step}`)).catch(() => undefined);
     return manifest?.runId === this.runId;
-  }
-
-  /** The best checkpoint with the one that is being written: only a model that was evaluated as it was saved can be it. */
-  private bestAt(step: number): RunState['best'] {
-    const { best, evaluated } = this;
-    if (evaluated?.step !== step || !Number.isFinite(evaluated.loss)) return best;
-    return best !== null && best.loss <= evaluated.loss ? best : evaluated;
   }
 }

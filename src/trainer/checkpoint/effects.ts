@@ -44,6 +44,8 @@ export const effects = {
       saveSteps: 'future',
       saveTotalLimit: 'future',
     },
+    ...{ loadBestModelAtEnd: 'future', metricForBestModel: 'future', greaterIsBetter: 'future' },
+    ...{ earlyStoppingPatience: 'future', earlyStoppingThreshold: 'future' },
     ...{
       saveDtype: 'future',
       onSaveError: 'future',

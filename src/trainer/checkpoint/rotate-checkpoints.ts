@@ -20,3 +20,11 @@ export async function rotateCheckpoints(
   const deletable = own.filter(({ step }) => step !== newest.step && step !== best);
   for (const { path } of deletable.slice(0, surplus)) await rm(path, { recursive: true, force: true });
 }
+
+/** Deletes all checkpoints of a run but one. */
+export async function keepOnly(outputDir: string, { runId, step }: CheckpointOrigin): Promise<void> {
+  for (const stored of await storedCheckpoints(outputDir)) {
+    const isOther = stored.runId === runId && stored.step !== step;
+    if (isOther) await rm(stored.path, { recursive: true, force: true });
+  }
+}

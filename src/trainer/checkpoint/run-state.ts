@@ -1,4 +1,5 @@
 import type { AdaptiveState, OptimizerCounts } from '../../engine/addon.js';
+import type { BestModelState } from '../evaluation/best-model.js';
 import type { BatchesSince } from '../step/run-plan.js';
 import type { NumberGuardState } from '../step/number-guard.js';
 import type { StepEvent, TokenStatistics } from '../../events/training-event.js';
@@ -19,8 +20,7 @@ export interface RunState {
   adaptiveState: AdaptiveState;
   log: StepLogState;
   guard: NumberGuardState;
-  /** The checkpoint with the lowest loss when it was evaluated. */
-  best: { step: number; loss: number } | null;
+  best: BestModelState;
   /** Log entries in the Hugging Face form. */
   history: Record<string, number>[];
   fingerprint: Fingerprint;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { RunState } from './run-state.js';
 
@@ -8,11 +9,12 @@ export function trainerStateJson(
   epoch: number,
   maxSteps: number,
 ): string {
-  const { best } = state;
+  const { seen, saved } = state.best;
   const content = {
-    best_global_step: best?.step ?? null,
-    best_metric: best?.loss ?? null,
-    best_model_checkpoint: best === null ? null : `checkpoint-${best.step}`,
+    best_global_step: seen?.step ?? null,
+    best_metric: seen?.value ?? null,
+    best_model_checkpoint:
+      saved === null ? null : join(saved.elsewhere?.folder ?? '', `checkpoint-${saved.step}`),
     epoch,
     eval_steps: args.evalSteps,
     global_step: state.step,
@@ -25,11 +27,24 @@ export function trainerStateJson(
     num_input_tokens_seen: state.log.tokens,
     num_train_epochs: args.numEpochs,
     save_steps: args.saveSteps,
-    stateful_callbacks: {},
+    stateful_callbacks: earlyStopping(state, args),
     total_flos: 0,
     train_batch_size: args.batchSize,
     trial_name: null,
     trial_params: null,
   };
   return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+function earlyStopping({ best }: Pick<RunState, 'best'>, args: TrainingConfig): Record<string, unknown> {
+  if (args.earlyStoppingPatience === null) return {};
+  return {
+    EarlyStoppingCallback: {
+      args: {
+        early_stopping_patience: args.earlyStoppingPatience,
+        early_stopping_threshold: args.earlyStoppingThreshold,
+      },
+      attributes: { early_stopping_patience_counter: best.withoutImprovement },
+    },
+  };
 }

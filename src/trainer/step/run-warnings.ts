@@ -65,6 +65,12 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
       `Nothing will be evaluated: evalStrategy is ${JSON.stringify(args.evalStrategy)}${args.evalOnStart ? ' and evalOnStart true' : ''}, but there are no evaluation rows. Give some, or turn it off.`,
     );
   }
+  if (args.earlyStoppingPatience !== null && !args.loadBestModelAtEnd) {
+    warn(
+      'STOPS_AFTER_ITS_BEST',
+      'The run may stop early, and its final model is then that of the last step, not the best one. loadBestModelAtEnd: true takes the best.',
+    );
+  }
   return warnings;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { format } from '../../../src/common/format.js';
 import { renderSummary } from '../../../src/trackers/terminal/summary.js';
+import { finalEvaluation } from '../../../src/trackers/final-evaluation.js';
 import { renderTable } from '../../../src/common/table.js';
 import { events } from './events.js';
 
@@ -55,6 +56,21 @@ describe('renderSummary', () => {
       'peak memory: 1.60 GiB',
       'model: out/final_model',
     ]);
+  });
+
+  it('tells of the best model and of a run that stopped early, with the evaluation of the best', () => {
+    const end = {
+      ...events.end,
+      ...{ best: { step: 20, metric: 'loss', value: 1.5 }, stoppedEarly: true as const },
+    };
+    const evaluations = [20, 40].map((step) => ({ ...events.evaluate, step }));
+    const text = renderSummary(end, finalEvaluation(evaluations, end));
+    expect(text).toMatch(/steps +40 \(stopped early\)\n/);
+    expect(text).toMatch(/best model +step 20 \(loss 1\.5\d*\)\n/);
+    expect(text).toMatch(/best evaluation .*\n.*\nall \(step 20\)/);
+    expect(renderSummary(events.end, finalEvaluation(evaluations, events.end))).toMatch(
+      /last evaluation .*\n.*\nall \(step 40\)/,
+    );
   });
 
   it('tells how far the model has moved from its base, before the folder', () => {
