@@ -44,7 +44,10 @@ const ninja = spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 
 const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2e9)));
 run(
   'cmake',
-  ...['-S', root, '-B', folder],
+  '-S',
+  root,
+  '-B',
+  folder,
   ...(ninja && !existsSync(path.join(folder, 'CMakeCache.txt')) ? ['-G', 'Ninja'] : []),
   '-DCMAKE_BUILD_TYPE=Release',
   // As cmake-js says it for the addon, so that ccache serves core's objects from that build.

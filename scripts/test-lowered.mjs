@@ -16,8 +16,11 @@ const machines = [
 ];
 // What computes, and compares with numbers made elsewhere.
 const files = [
-  ...['test/loss', 'test/model/causal-lm.test.ts', 'test/model/generate.test.ts'],
-  ...['test/lora/peft-oracle.test.ts', 'test/lora/training.test.ts'],
+  'test/loss',
+  'test/model/causal-lm.test.ts',
+  'test/model/generate.test.ts',
+  'test/lora/peft-oracle.test.ts',
+  'test/lora/training.test.ts',
   ...['end-to-end', 'precision', 'float16', 'evaluation', 'saving', 'continue'].map(
     (name) => `test/trainer/${name}.test.ts`,
   ),

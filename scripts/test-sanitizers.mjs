@@ -52,7 +52,10 @@ const headers = [require('node-api-headers').include_dir, require('node-addon-ap
 const ninja = spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 0;
 const jobs = Math.max(1, Math.min(os.availableParallelism(), Math.floor(os.totalmem() / 2e9)));
 run('cmake', [
-  ...['-S', root, '-B', folder],
+  '-S',
+  root,
+  '-B',
+  folder,
   ...(ninja && !existsSync(path.join(folder, 'CMakeCache.txt')) ? ['-G', 'Ninja'] : []),
   '-DCMAKE_BUILD_TYPE=Sanitize',
   '-DADAPTIVE_TRAINER_ADDON=ON',

@@ -44,16 +44,20 @@ interface Run {
 async function run(modelName: string, training: object = {}, outputDir = join(folder, 'out')): Promise<Run> {
   const events: TrainingEvent[] = [];
   const options = {
-    ...{ modelName, outputDir, datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] } },
+    modelName,
+    outputDir,
+    datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] },
     training_config: {
-      ...{
-        max_steps: 2,
-        batch_size: 2,
-        gradient_accumulation_steps: 1,
-        learning_rate: 1e-3,
-        warmup_steps: 0,
-      },
-      ...{ fp16: false, use_wandb: false, eval_strategy: 'no', save_steps: 1, ...training },
+      max_steps: 2,
+      batch_size: 2,
+      gradient_accumulation_steps: 1,
+      learning_rate: 1e-3,
+      warmup_steps: 0,
+      fp16: false,
+      use_wandb: false,
+      eval_strategy: 'no',
+      save_steps: 1,
+      ...training,
     },
   };
   const path = await trainAdaptively(parseConfig(options), {
@@ -89,7 +93,8 @@ describe('a configuration', () => {
         },
       });
     const input = {
-      ...{ modelName: model(), outputDir: join(folder, 'out') },
+      modelName: model(),
+      outputDir: join(folder, 'out'),
       datasetsConfig: counted('datasetsConfig', { ideas: [{ name: 'sums', train, eval: [] }] }),
       trainingConfig: counted('trainingConfig', { maxSteps: 1, batchSize: 2, fp16: false, loggingSteps: 1 }),
       adaptiveLossConfig: counted('adaptiveLossConfig', { topK: 4 }),
@@ -111,12 +116,18 @@ describe('a configuration', () => {
       const events: TrainingEvent[] = [];
       const outputDir = join(folder, 'out');
       const options: TrainAdaptivelyOptions = {
-        ...{ modelName: model({}, noPad), outputDir, huggingfaceRepo: 'me/mine' },
+        modelName: model({}, noPad),
+        outputDir,
+        huggingfaceRepo: 'me/mine',
         datasetsConfig: { ideas: [{ name: 'sums', train: train.slice(0, 8) }] },
         datasetsKwargs: { sum: {} },
         trainingConfig: {
-          ...{ maxSteps: 1, batchSize: 2, warmupSteps: 0, precision: 'fp32' },
-          ...{ evalStrategy: 'no', saveStrategy: 'no' },
+          maxSteps: 1,
+          batchSize: 2,
+          warmupSteps: 0,
+          precision: 'fp32',
+          evalStrategy: 'no',
+          saveStrategy: 'no',
         },
       };
       await trainAdaptively(options, {
@@ -130,7 +141,7 @@ describe('a configuration', () => {
           .sort();
       const lines = readFileSync(join(outputDir, 'metrics.jsonl'), 'utf8').trim().split('\n');
       const written = lines.map((line) => JSON.parse(line) as TrainingEvent);
-      const expected = [...['DATASET', 'DATASET_ENTRY_UNUSED', 'NOTHING_UPLOADED', 'VOCABULARY_RESIZED']];
+      const expected = ['DATASET', 'DATASET_ENTRY_UNUSED', 'NOTHING_UPLOADED', 'VOCABULARY_RESIZED'];
       expect(codes(events)).toEqual(expected);
       expect(codes(written)).toEqual(expected);
       // A reader of the file meets the start first.
@@ -145,10 +156,17 @@ describe('a configuration', () => {
 
 describe('what is given beside the configuration', () => {
   const options = (): TrainAdaptivelyOptions => ({
-    ...{ modelName: model(), datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] } },
+    modelName: model(),
+    datasetsConfig: { ideas: [{ name: 'sums', train, eval: [] }] },
     trainingConfig: {
-      ...{ outputDir: join(folder, 'out'), maxSteps: 2, batchSize: 2, precision: 'fp32' },
-      ...{ evalStrategy: 'no', saveStrategy: 'no', warmupSteps: 0, overwriteOutputDir: true },
+      outputDir: join(folder, 'out'),
+      maxSteps: 2,
+      batchSize: 2,
+      precision: 'fp32',
+      evalStrategy: 'no',
+      saveStrategy: 'no',
+      warmupSteps: 0,
+      overwriteOutputDir: true,
     },
   });
 
@@ -168,7 +186,10 @@ describe('what is given beside the configuration', () => {
     const ended: string[] = [];
     const callbacks = [{ onEnd: ({ path }: EndEvent) => void ended.push(path) }];
     const path = await trainAdaptively(options(), {
-      ...{ progress: false, trainer: FocalTrainer, trackers: [tracker], callbacks },
+      progress: false,
+      trainer: FocalTrainer,
+      trackers: [tracker],
+      callbacks,
     });
     expect(FocalTrainer.weighed).toBeGreaterThan(0);
     expect(heard).toEqual(['datasets', 'samples', 'start', 'step', 'step', 'log', 'save', 'end', 'closed']);
@@ -203,7 +224,8 @@ describe('what is given beside the configuration', () => {
 
   it.each([['a string'], [class Other {}]])('are checked: %s trains nothing', async (trainer) => {
     await expect(trainAdaptively(options(), { trainer: trainer as never })).rejects.toMatchObject({
-      ...{ code: 'INVALID_INPUT', message: expect.stringContaining('trainer') },
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('trainer'),
     });
   });
 });
@@ -235,8 +257,11 @@ describe('a folder with a configuration and a tokenizer alone', () => {
 
   it('takes no adapter', () => {
     const input = {
-      ...{ modelName: 'm', outputDir: 'o', datasetsConfig: { ideas: ['d.jsonl'] } },
-      ...{ trainingConfig: { fromScratch: true }, peftConfig: { r: 8 } },
+      modelName: 'm',
+      outputDir: 'o',
+      datasetsConfig: { ideas: ['d.jsonl'] },
+      trainingConfig: { fromScratch: true },
+      peftConfig: { r: 8 },
     };
     expect(() => parseConfig(input)).toThrow(/peftConfig: expected none with trainingConfig\.fromScratch/);
   });

@@ -54,9 +54,16 @@ try {
     console.log(`${name}: MiB at each tenth: ${found.mebibytesOnTheWay.join(' ')}`);
     const share = (of: number | undefined) => (of === undefined ? '' : `${(of * 100).toFixed(0)} %`);
     return [
-      ...[name, size.toFixed(0), String(found.rows), found.seconds.toFixed(0)],
-      ...[(found.rows / found.seconds).toFixed(0), (found.tokens / found.tokenizing / 1000).toFixed(0)],
-      ...[`${found.cores}`, share(found.busy), share(found.wanted), found.peakMebibytes.toFixed(0)],
+      name,
+      size.toFixed(0),
+      String(found.rows),
+      found.seconds.toFixed(0),
+      (found.rows / found.seconds).toFixed(0),
+      (found.tokens / found.tokenizing / 1000).toFixed(0),
+      `${found.cores}`,
+      share(found.busy),
+      share(found.wanted),
+      found.peakMebibytes.toFixed(0),
     ];
   });
   const head = [

@@ -3,8 +3,18 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const numbers = [
-  ...['scale', 'seed', 'target', 'second', 'texts', 'chats', 'forgetting'],
-  ...['loss_scale', 'seconds', 'steps', 'tokens', 'threads'],
+  'scale',
+  'seed',
+  'target',
+  'second',
+  'texts',
+  'chats',
+  'forgetting',
+  'loss_scale',
+  'seconds',
+  'steps',
+  'tokens',
+  'threads',
 ] as const;
 const words = ['date', 'family', 'setting', 'cpu', 'version'] as const;
 const columns = ['date', 'family', 'setting', ...numbers, 'cpu', 'version'] as const;

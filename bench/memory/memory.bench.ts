@@ -20,9 +20,16 @@ const { values } = parseArgs({
   },
 });
 const config = {
-  ...{ model_type: 'llama', vocab_size: 1024, hidden_size: 256, intermediate_size: 704 },
-  ...{ num_hidden_layers: Number(values.layers), num_attention_heads: 4, num_key_value_heads: 2 },
-  ...{ rms_norm_eps: 1e-5, tie_word_embeddings: true, max_position_embeddings: 8192 },
+  model_type: 'llama',
+  vocab_size: 1024,
+  hidden_size: 256,
+  intermediate_size: 704,
+  num_hidden_layers: Number(values.layers),
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+  max_position_embeddings: 8192,
 };
 const model = mkdtempSync(join(tmpdir(), 'memory-bench-'));
 process.on('exit', () => rmSync(model, { recursive: true, force: true }));

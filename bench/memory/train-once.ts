@@ -41,10 +41,17 @@ const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.s
 });
 let start: StartEvent | undefined;
 const trainer = new AdaptiveTrainer({
-  ...{ model, trainDataset },
+  model,
+  trainDataset,
   args: {
-    ...{ batchSize: count, gradientAccumulationSteps: 1, numEpochs: 1, warmupSteps: 0, threads: 2 },
-    ...{ evalStrategy: 'no', saveStrategy: 'no', useWandb: false },
+    batchSize: count,
+    gradientAccumulationSteps: 1,
+    numEpochs: 1,
+    warmupSteps: 0,
+    threads: 2,
+    evalStrategy: 'no',
+    saveStrategy: 'no',
+    useWandb: false,
     precision: values.precision as 'fp32',
     optimizer: values.optimizer as 'adamw',
     gradientCheckpointing: values.checkpointing,

@@ -11,8 +11,12 @@ const maxSteps = Number(values.steps);
 const folder = 'examples/seed-lm';
 const tokenizer = await Tokenizer.fromPretrained(folder);
 const tasks = await wordNetTasks({
-  ...{ categories: 4 * maxSteps, definitions: 4 * maxSteps, heldOutCategories: 1, heldOutDefinitions: 1 },
-  ...{ showcase: ['walrus'], seed: 1 },
+  categories: 4 * maxSteps,
+  definitions: 4 * maxSteps,
+  heldOutCategories: 1,
+  heldOutDefinitions: 1,
+  showcase: ['walrus'],
+  seed: 1,
 });
 const trainDataset = [...tasks.categories.train, ...tasks.definitions.train].map(({ user, assistant }) => ({
   ...encodeChat(tokenizer, [
@@ -26,23 +30,21 @@ async function lossesWith(optimizer: 'adamw' | 'adamw_8bit'): Promise<number[]> 
   const model = await CausalLM.fromPretrained(folder);
   const losses: number[] = [];
   const trainer = new AdaptiveTrainer({
-    ...{ model, trainDataset, callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }] },
+    model,
+    trainDataset,
+    callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }],
     args: {
-      ...{
-        optimizer,
-        maxSteps,
-        batchSize: 8,
-        gradientAccumulationSteps: 1,
-        learningRate: 2e-4,
-        warmupSteps: 30,
-      },
-      ...{
-        fp16: false,
-        gradientCheckpointing: false,
-        evalStrategy: 'no',
-        saveStrategy: 'no',
-        useWandb: false,
-      },
+      optimizer,
+      maxSteps,
+      batchSize: 8,
+      gradientAccumulationSteps: 1,
+      learningRate: 2e-4,
+      warmupSteps: 30,
+      fp16: false,
+      gradientCheckpointing: false,
+      evalStrategy: 'no',
+      saveStrategy: 'no',
+      useWandb: false,
     },
   });
   await trainer.train();

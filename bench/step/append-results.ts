@@ -2,20 +2,25 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 
 const columns = [
-  ...[
-    'date',
-    'trainer',
-    'loss',
-    'dtype',
-    'steps',
-    'p20_s',
-    'p50_s',
-    'p80_s',
-    'tokens_per_s',
-    'peak_gib',
-    'last_loss',
-  ],
-  ...['last_grad_norm', 'threads', 'cpu', 'instructions', 'cores', 'os', 'versions', 'note'],
+  'date',
+  'trainer',
+  'loss',
+  'dtype',
+  'steps',
+  'p20_s',
+  'p50_s',
+  'p80_s',
+  'tokens_per_s',
+  'peak_gib',
+  'last_loss',
+  'last_grad_norm',
+  'threads',
+  'cpu',
+  'instructions',
+  'cores',
+  'os',
+  'versions',
+  'note',
 ] as const;
 
 /** One trainer's figures; the keys are the columns of the file. */

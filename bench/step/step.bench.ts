@@ -38,9 +38,20 @@ interface Contender {
 /** The settings both kinds of peer take, as arguments of their command lines. */
 function common(options: BenchOptions, rows: string, total: number): string[] {
   return [
-    ...['--model', modelDir, '--tokenizer', join(root, 'examples', 'seed-lm')],
-    ...['--rows', rows, '--steps', String(total), '--batch-size', String(batchSize)],
-    ...['--learning-rate', String(learningRate), '--threads', String(options.threads)],
+    '--model',
+    modelDir,
+    '--tokenizer',
+    join(root, 'examples', 'seed-lm'),
+    '--rows',
+    rows,
+    '--steps',
+    String(total),
+    '--batch-size',
+    String(batchSize),
+    '--learning-rate',
+    String(learningRate),
+    '--threads',
+    String(options.threads),
   ];
 }
 

@@ -27,9 +27,19 @@ async function measure(fault: (request: { number: number }) => WandbFault | unde
   const dir = mkdtempSync(join(tmpdir(), 'adaptive-trainer-bench-'));
   const tracker = new WandbTracker({
     settings: {
-      ...{ mode: 'online', baseUrl: server.url, apiKey: 'k'.repeat(40), project: 'p', entity: undefined },
-      ...{ name: 'run', runId: undefined, resume: undefined, group: undefined, tags: [], notes: undefined },
-      ...{ dir, console: false },
+      mode: 'online',
+      baseUrl: server.url,
+      apiKey: 'k'.repeat(40),
+      project: 'p',
+      entity: undefined,
+      name: 'run',
+      runId: undefined,
+      resume: undefined,
+      group: undefined,
+      tags: [],
+      notes: undefined,
+      dir,
+      console: false,
     },
     pacing: { interval: 500, firstPause: 50, maxPause: 500, finishLimit: 3_000 },
     onNote: () => {},

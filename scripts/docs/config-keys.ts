@@ -51,13 +51,17 @@ export function configGroups(): Group[] {
     const source = new Source(`src/config/schema/${file}.ts`);
     const shape = schema.shape as Record<string, z.ZodType>;
     return {
-      ...{ key, type, comment: source.comment(`${key}Schema`) },
+      key,
+      type,
+      comment: source.comment(`${key}Schema`),
       keys: source.schema(`${key}Schema`).map(({ name, comment }) => {
         const field = shape[name]!;
         const fallback = field.safeParse(undefined);
         if (comment === '') throw new Error(`${key}.${name} has no comment that says what it means`);
         return {
-          ...{ name, comment, type: schemaType(field, names) },
+          name,
+          comment,
+          type: schemaType(field, names),
           ...splitDefault(`${key}.${name}`, comment, fallback.success ? fallback.data : undefined),
         };
       }),

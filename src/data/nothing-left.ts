@@ -31,8 +31,15 @@ export function nothingLeft(
       `${advice.join('; ').replace(/\.$/, '')}; or remove the dataset.`,
     {
       details: {
-        ...{ dataset: plan.name, style: plan.style },
-        ...{ read, tooLong, noTrainedToken, skipped, bad, badRows, maxLengthToken },
+        dataset: plan.name,
+        style: plan.style,
+        read,
+        tooLong,
+        noTrainedToken,
+        skipped,
+        bad,
+        badRows,
+        maxLengthToken,
       },
     },
   );

@@ -63,8 +63,16 @@ export async function adaptiveLoss(options: AdaptiveLossOptions): Promise<Adapti
   const used = adaptiveState(options.state);
   const result = await engineCall(async () =>
     loadAddon().adaptiveLoss({
-      ...{ hidden, weight, rows, seq, hiddenSize, vocabSize, topK },
-      ...{ loss: 'adaptive', confidence: options.confidence ?? 0, scale: 1 },
+      hidden,
+      weight,
+      rows,
+      seq,
+      hiddenSize,
+      vocabSize,
+      topK,
+      loss: 'adaptive',
+      confidence: options.confidence ?? 0,
+      scale: 1,
       labels: Int32Array.from(options.labels),
       demarcationIds: Int32Array.from(options.demarcationIds ?? []),
       styles: Uint8Array.from(options.styles, (style) => learningStyles.indexOf(style)),

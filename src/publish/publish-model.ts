@@ -36,7 +36,12 @@ export async function publishModel(publish: PublishModel): Promise<void> {
     await writeFile(join(folder, 'README.md'), modelCard(repo, config, run));
     if (settings.token === undefined) return; // said before the run, when there was still time to set one
     const uploaded = await uploadModel({
-      ...{ folder, repo, isPrivate: isPrivateRepo, commitMessage, settings, signal },
+      folder,
+      repo,
+      isPrivate: isPrivateRepo,
+      commitMessage,
+      settings,
+      signal,
       onProgress: (event) => {
         if (event.event !== 'fileProgress' || event.state === 'error') return;
         onEvent?.({ type: 'upload', repo, path: event.path, state: event.state, progress: event.progress });

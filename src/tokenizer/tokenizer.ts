@@ -19,14 +19,16 @@ import { withPaddingSide } from './with-padding-side.js';
 
 // Every file that a transformers tokenizer may consist of.
 const ownFiles = [
-  ...[
-    'tokenizer.json',
-    'special_tokens_map.json',
-    'added_tokens.json',
-    'chat_template.jinja',
-    'chat_template.json',
-  ],
-  ...['vocab.json', 'merges.txt', 'vocab.txt', 'tokenizer.model', 'spiece.model'],
+  'tokenizer.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'chat_template.json',
+  'vocab.json',
+  'merges.txt',
+  'vocab.txt',
+  'tokenizer.model',
+  'spiece.model',
 ];
 
 /** See `Tokenizer.recipe`. */

@@ -46,12 +46,10 @@ async function lookAt(repo: string, settings: HubSettings) {
   });
   const name = repo.includes('/') ? repo : `${me.name}/${repo}`;
   const info = await modelInfo({
-    ...{
-      name,
-      revision: 'main',
-      hubUrl: settings.endpoint,
-      fetch: hubFetch(settings, { type: 'model', name }),
-    },
+    name,
+    revision: 'main',
+    hubUrl: settings.endpoint,
+    fetch: hubFetch(settings, { type: 'model', name }),
   }).catch((error: unknown) => {
     if (isStatus(error, 404)) return undefined;
     throw error;

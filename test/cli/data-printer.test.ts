@@ -4,7 +4,12 @@ import type { MixProgress } from '../../src/events/dataset-report.js';
 import { dataPrinter } from '../../src/trackers/terminal/data-printer.js';
 
 const progress = (rows: number, done: number): MixProgress => ({
-  ...{ dataset: '/data/rows.jsonl', style: 'ideas', split: 'train', rows, done, isCached: false },
+  dataset: '/data/rows.jsonl',
+  style: 'ideas',
+  split: 'train',
+  rows,
+  done,
+  isCached: false,
 });
 
 function printed(isTTY: boolean) {

@@ -92,7 +92,10 @@ describe('what is left out of each dataset, and why, is told before the first st
     expect(first).toMatchObject({
       type: 'datasets',
       report: [{}, {}].map(() => ({
-        ...{ droppedTooLong: 1, droppedNoTrainedToken: 1, skippedBad: 2, skippedByFunction: 0 },
+        droppedTooLong: 1,
+        droppedNoTrainedToken: 1,
+        skippedBad: 2,
+        skippedByFunction: 0,
         badRows: [{ where: expect.stringMatching(/row 8/) }, { where: expect.stringMatching(/row 9/) }],
       })),
     });

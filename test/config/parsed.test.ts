@@ -5,7 +5,9 @@ import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.j
 import { parsePeftConfig } from '../../src/config/read/read-peft-config.js';
 
 const input = {
-  ...{ modelName: 'm', outputDir: 'o', datasetsConfig: { ideas: ['a:|:5', 'b'] } },
+  modelName: 'm',
+  outputDir: 'o',
+  datasetsConfig: { ideas: ['a:|:5', 'b'] },
   systemPrompts: { ideas: 'I' },
   trainingConfig: { batchSize: 2, lrSchedulerType: 'polynomial', lrSchedulerKwargs: { power: 2 } },
   adaptiveLossConfig: { topK: 3 },
@@ -96,7 +98,9 @@ describe('all faults come at once', () => {
       /modelName.*trainingConfig\.mixingProbabilities: .*"c".*trainingConfig\.mixingProbabilities: .*"b"/s,
     );
     const snake = {
-      ...{ model_name: 'm', output_dir: 'o', datasets_config: { misc: ['a'] } },
+      model_name: 'm',
+      output_dir: 'o',
+      datasets_config: { misc: ['a'] },
       training_config: { mixing_probabilities: { a: 1 } },
     };
     expect(() => parseConfig(snake, {})).toThrow(

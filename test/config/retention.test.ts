@@ -6,8 +6,14 @@ import { readRetention } from '../../src/config/read/read-retention.js';
 import { withRetention } from '../../src/config/read/with-retention.js';
 
 const defaults = {
-  ...{ source: ['self'], samples: 1000, length: 64, weight: 1, tokensPerStep: 128, every: 1 },
-  ...{ auto: false, pullToBase: null },
+  source: ['self'],
+  samples: 1000,
+  length: 64,
+  weight: 1,
+  tokensPerStep: 128,
+  every: 1,
+  auto: false,
+  pullToBase: null,
 };
 
 function read(value: unknown, tables: Record<string, unknown> = {}, isSnake = false) {

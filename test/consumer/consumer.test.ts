@@ -119,7 +119,9 @@ function placeFiles(): void {
     );
   for (const name of ['helpsteer', 'facts']) writeFileSync(join(dir, 'data', `${name}.jsonl`), rows(8));
   const config = {
-    ...{ model_name: 'base', output_dir: 'from-config', datasets_config: { misc: ['data/facts.jsonl'] } },
+    model_name: 'base',
+    output_dir: 'from-config',
+    datasets_config: { misc: ['data/facts.jsonl'] },
     training_config: { max_steps: 1, gradient_accumulation_steps: 1 },
   };
   writeFileSync(join(dir, 'config.json'), JSON.stringify(config));
@@ -141,8 +143,11 @@ function editorFor(name: string, lines: string[]) {
     },
     getCurrentDirectory: () => dir,
     getDefaultLibFileName: (settings) => ts.getDefaultLibFilePath(settings),
-    ...{ fileExists: ts.sys.fileExists, readFile: ts.sys.readFile, realpath: ts.sys.realpath },
-    ...{ directoryExists: ts.sys.directoryExists, getDirectories: ts.sys.getDirectories },
+    fileExists: ts.sys.fileExists,
+    readFile: ts.sys.readFile,
+    realpath: ts.sys.realpath,
+    directoryExists: ts.sys.directoryExists,
+    getDirectories: ts.sys.getDirectories,
   };
   const service = ts.createLanguageService(host);
   return {

@@ -28,7 +28,9 @@ export function installPackage(): Consumer {
   buildIfOld();
   const dir = tempDir();
   const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', dir], {
-    ...{ cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [{ filename, files }] = JSON.parse(said) as [{ filename: string; files: { path: string }[] }];
   const modules = join(dir, 'node_modules');
@@ -54,7 +56,9 @@ function buildIfOld(): void {
 /** Runs a program in the project. Returns what it printed. */
 export function runIn(dir: string, program: string): string {
   return execFileSync(process.execPath, [program], {
-    ...{ cwd: dir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+    cwd: dir,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
       ADAPTIVE_TRAINER_ADDON: join(root, 'build/Release/adaptive_trainer.node'),

@@ -12,9 +12,14 @@ export const resolutions = {
 export function settings(resolution: keyof typeof resolutions): ts.CompilerOptions {
   return {
     ...resolutions[resolution],
-    ...{ strict: true, skipLibCheck: false, noEmit: true, noImplicitOverride: true },
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    noImplicitOverride: true,
     skipDefaultLibCheck: true, // the compiler's own declarations, which take long and are not ours
-    ...{ target: ts.ScriptTarget.ES2022, lib: ['lib.es2023.d.ts'], types: ['node'] },
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts'],
+    types: ['node'],
   };
 }
 

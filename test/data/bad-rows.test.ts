@@ -78,7 +78,10 @@ test('a chat that the template refuses is a bad row, a function that fails too',
   own.chatTemplate = chatTemplate;
   const datasetsKwargs = { mine: { onBadRow: 'skip' } };
   const refused = await new DatasetMixer({
-    ...{ tokenizer: own, cacheDir: null, datasetsKwargs, onWarning: () => {} },
+    tokenizer: own,
+    cacheDir: null,
+    datasetsKwargs,
+    onWarning: () => {},
     datasetsConfig: { misc: [rows] },
   }).build();
   expect(refused.report[0]).toMatchObject({ train: 2, skippedBad: 1 });
@@ -126,7 +129,10 @@ test('numbers of a file arrive as they are written, through threads too', async 
   const own = await Tokenizer.fromPretrained(seedDir);
   own.chatTemplate = chatTemplate;
   const { train } = await new DatasetMixer({
-    ...{ tokenizer: own, cacheDir: null, onWarning: () => {}, datasetsConfig: { misc: [`${file}:|:3`] } },
+    tokenizer: own,
+    cacheDir: null,
+    onWarning: () => {},
+    datasetsConfig: { misc: [`${file}:|:3`] },
   }).build();
   expect(own.decode(train[0]!.inputIds)).toContain(`{"9": 1.0, "8": ${id}}`);
 });
@@ -143,7 +149,9 @@ test('an answer with weight 0 is read, not trained; with generation marks too', 
     [marked, '<|im_end|>'],
   ] as const) {
     const { train } = await new DatasetMixer({
-      ...{ tokenizer: own, cacheDir: null, onWarning: () => {} },
+      tokenizer: own,
+      cacheDir: null,
+      onWarning: () => {},
       datasetsConfig: { misc: [{ name: 'mine', train: [{ messages }], eval: [] }] },
     }).build();
     const trained = [...train[0]!.labels].filter((label) => label !== -100);

@@ -63,8 +63,11 @@ describe('a local copy of a Hub dataset has the splits that it has on the Hub', 
 
 describe('the Parquet that the Hub makes, as it lies on its branch', () => {
   const paths = [
-    ...['en/train/0000.parquet', 'en/train/0001.parquet', 'en/validation/0000.parquet'],
-    ...['de/partial-train/0000.parquet', 'de/test_sft/0000.parquet'],
+    'en/train/0000.parquet',
+    'en/train/0001.parquet',
+    'en/validation/0000.parquet',
+    'de/partial-train/0000.parquet',
+    'de/test_sft/0000.parquet',
   ];
 
   test('by configuration and split', async () => {

@@ -67,9 +67,14 @@ describe('few and short answers', () => {
     expect(told[0]).toContain('(datasetsConfig.ideas[0])');
 
     const config = {
-      ...{ modelName: 'examples/seed-lm', outputDir: join(dir, 'out'), datasetsConfig },
+      modelName: 'examples/seed-lm',
+      outputDir: join(dir, 'out'),
+      datasetsConfig,
       trainingConfig: {
-        ...{ maxSteps: 1, batchSize: 2, gradientAccumulationSteps: 1, threads: 1 },
+        maxSteps: 1,
+        batchSize: 2,
+        gradientAccumulationSteps: 1,
+        threads: 1,
         useWandb: false,
       },
     } as const;

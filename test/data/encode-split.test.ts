@@ -47,7 +47,8 @@ test('an abort ends the reading and the threads', async () => {
   let read = 0;
   const mixing = build({
     datasetsConfig: { ideas: [{ name: 'mine', train: rows, eval: [] }] },
-    ...{ cacheDir: null, signal: controller.signal },
+    cacheDir: null,
+    signal: controller.signal,
     onProgress(progress) {
       read = progress.rows;
       controller.abort();

@@ -63,7 +63,11 @@ describe('patterns', () => {
     ['deep/?.parquet', ['d.parquet']],
   ])('%s as the dataset, and in data_files', async (pattern, wanted) => {
     const dir = await writeFiles({
-      ...{ 'a.jsonl': '', 'b.jsonl': '', 'c.csv': '', 'deep/d.parquet': '', 'deep/er/e.parquet': '' },
+      'a.jsonl': '',
+      'b.jsonl': '',
+      'c.csv': '',
+      'deep/d.parquet': '',
+      'deep/er/e.parquet': '',
     });
     expect(await located(join(dir, pattern))).toEqual({ train: wanted, eval: undefined });
     expect(await located(dir, { dataFiles: { train: [pattern] } })).toMatchObject({ train: wanted });

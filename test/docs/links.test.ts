@@ -9,7 +9,8 @@ const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const ignore = ['**/*.template.md', '**/node_modules/**', '**/build/**', '**/fixtures/**'];
 const pages = globSync(['*.md', 'docs/**/*.md', 'scripts/**/*.md', 'bench/**/*.md'], { cwd: root, ignore });
 const sources = globSync(['{src,native,test,scripts,bench,examples}/**/*.{ts,mjs,cpp,h,py}'], {
-  ...{ cwd: root, ignore },
+  cwd: root,
+  ignore,
 });
 
 /** The anchors of a page, as GitHub makes them of its headings. */

@@ -30,7 +30,9 @@ let firstLosses: number[];
 async function lossesOf(own: CausalLM): Promise<number[]> {
   const losses: number[] = [];
   await new AdaptiveTrainer({
-    ...{ model: own, trainDataset: good, args: { ...plainArgs, learningRate: 0 } },
+    model: own,
+    trainDataset: good,
+    args: { ...plainArgs, learningRate: 0 },
     callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }],
   }).train();
   return losses;
@@ -512,7 +514,9 @@ describe('args', () => {
     errorOf(
       () =>
         new AdaptiveTrainer({
-          ...{ model, trainDataset: good, args: { ...plainArgs, ...args } },
+          model,
+          trainDataset: good,
+          args: { ...plainArgs, ...args },
           ...(adaptive ? { adaptiveLoss: adaptive } : {}),
         }),
     );
@@ -547,11 +551,9 @@ describe('a loss that is not finite', () => {
   it('ends the run with the step named, and the weights as they were', async () => {
     const own = await CausalLM.fromPretrained(dir);
     const trainer = new AdaptiveTrainer({
-      ...{
-        model: own,
-        trainDataset: good,
-        args: { ...plainArgs, learningRate: 1e30, maxGradNorm: 0, maxSteps: 50 },
-      },
+      model: own,
+      trainDataset: good,
+      args: { ...plainArgs, learningRate: 1e30, maxGradNorm: 0, maxSteps: 50 },
     });
     const error = await errorOf(() => trainer.train(), 'LOSS_NOT_FINITE');
     expect(error.message).toMatch(/^Step \d+: /);
@@ -585,8 +587,14 @@ describe('paths of the one-call API', () => {
 
 describe('adaptiveLoss', () => {
   const fine: AdaptiveLossOptions = {
-    ...{ hidden: new Float32Array(2 * 3 * 4), weight: new Float32Array(5 * 4) },
-    ...{ rows: 2, seq: 3, hiddenSize: 4, vocabSize: 5, labels: [0, 1, 2, 3, 4, -100], topK: 2 },
+    hidden: new Float32Array(2 * 3 * 4),
+    weight: new Float32Array(5 * 4),
+    rows: 2,
+    seq: 3,
+    hiddenSize: 4,
+    vocabSize: 5,
+    labels: [0, 1, 2, 3, 4, -100],
+    topK: 2,
     styles: ['ideas', 'both'],
   };
   it('takes what is right', async () => {
@@ -655,7 +663,9 @@ describe('dispose', () => {
   it('during training ends the run with DISPOSED', async () => {
     const own = await CausalLM.fromPretrained(dir);
     const trainer = new AdaptiveTrainer({
-      ...{ model: own, trainDataset: good, args: plainArgs },
+      model: own,
+      trainDataset: good,
+      args: plainArgs,
       callbacks: [{ onStepEnd: () => own.dispose() }],
     });
     await errorOf(() => trainer.train(), 'DISPOSED');
@@ -680,7 +690,8 @@ describe('one model in two trainers, one after the other', () => {
     const collect = async (trained: CausalLM) => {
       const losses: number[] = [];
       await new AdaptiveTrainer({
-        ...{ ...options, model: trained },
+        ...options,
+        model: trained,
         callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }],
       }).train();
       return losses;

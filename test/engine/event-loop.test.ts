@@ -23,8 +23,12 @@ async function gapsDuring(work: () => Promise<unknown>): Promise<number[]> {
 describe('the event loop while the engine works', () => {
   it('keeps a 10 ms timer ticking during training', async () => {
     const config = {
-      ...{ vocab_size: 4096, hidden_size: 256, intermediate_size: 512, num_hidden_layers: 4 },
-      ...{ num_attention_heads: 4, num_key_value_heads: 2 },
+      vocab_size: 4096,
+      hidden_size: 256,
+      intermediate_size: 512,
+      num_hidden_layers: 4,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
     };
     const model = await CausalLM.fromPretrained(writeTinyModel(join(tempDir(), 'model'), config));
     const steps: StepEvent[] = [];
@@ -32,8 +36,14 @@ describe('the event loop while the engine works', () => {
       model,
       trainDataset: trainingRows(128, config.vocab_size, 1, 120),
       args: {
-        ...{ batchSize: 32, gradientAccumulationSteps: 1, maxSteps: 4, fp16: false, shuffle: false },
-        ...{ saveStrategy: 'no', evalStrategy: 'no', optimizer: 'adamw' },
+        batchSize: 32,
+        gradientAccumulationSteps: 1,
+        maxSteps: 4,
+        fp16: false,
+        shuffle: false,
+        saveStrategy: 'no',
+        evalStrategy: 'no',
+        optimizer: 'adamw',
       },
       callbacks: [{ onStepEnd: (event) => void steps.push(event) }],
     });

@@ -4,7 +4,8 @@ import { runChild } from '../helpers/run-child.js';
 describe('300 random corruptions of a model folder', () => {
   it('give typed errors or a model that works, and never end the process', async () => {
     const { status, signal, stdout, stderr } = await runChild(new URL('./fuzz.child.ts', import.meta.url), [
-      ...['300', '20240817'],
+      '300',
+      '20240817',
     ]);
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
     const { opened, codes, trained } = JSON.parse(stdout) as {

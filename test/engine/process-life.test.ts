@@ -13,8 +13,12 @@ beforeAll(() => {
   const dir = tempDir();
   tiny = writeTinyModel(join(dir, 'tiny'));
   big = writeTinyModel(join(dir, 'big'), {
-    ...{ vocab_size: 4096, hidden_size: 256, intermediate_size: 512, num_hidden_layers: 4 },
-    ...{ num_attention_heads: 4, num_key_value_heads: 2 },
+    vocab_size: 4096,
+    hidden_size: 256,
+    intermediate_size: 512,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
   });
 });
 
@@ -38,7 +42,10 @@ describe('the engine and the life of a process', () => {
 
   it('survives a worker that is terminated with calls in the queue and nobody else using the engine', async () => {
     expect(await outcome('terminate-only-user', big)).toEqual({
-      ...{ status: 0, signal: null, said: ['alive'], stderr: '' },
+      status: 0,
+      signal: null,
+      said: ['alive'],
+      stderr: '',
     });
   });
 

@@ -75,14 +75,18 @@ function sendInfo(hub: StandInHub, exchange: Exchange, repo: StoredRepo, rev: st
   const found = at(hub, exchange, repo, rev);
   if (found === undefined) return;
   sendJson(exchange, {
-    ...{
-      _id: '0123456789abcdef01234567',
-      id: repo.name,
-      modelId: repo.name,
-      author: repo.name.split('/')[0],
-    },
-    ...{ sha: found.commit, private: repo.private, gated: repo.gated ? 'manual' : false, disabled: false },
-    ...{ downloads: 0, likes: 0, tags: [], lastModified: '2026-01-01T00:00:00.000Z' },
+    _id: '0123456789abcdef01234567',
+    id: repo.name,
+    modelId: repo.name,
+    author: repo.name.split('/')[0],
+    sha: found.commit,
+    private: repo.private,
+    gated: repo.gated ? 'manual' : false,
+    disabled: false,
+    downloads: 0,
+    likes: 0,
+    tags: [],
+    lastModified: '2026-01-01T00:00:00.000Z',
     createdAt: '2026-01-01T00:00:00.000Z',
     siblings: [...found.files.keys()].map((rfilename) => ({ rfilename })),
   });

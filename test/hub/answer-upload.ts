@@ -60,7 +60,9 @@ function preupload(hub: StandInHub, exchange: Exchange, repo: StoredRepo, branch
   const { files } = JSON.parse(exchange.body.toString()) as { files: { path: string }[] };
   const there = hub.store.at(repo, branch)?.files;
   const answer = files.map(({ path }) => ({
-    ...{ path, uploadMode: isLarge(path) ? 'lfs' : 'regular', shouldIgnore: false },
+    path,
+    uploadMode: isLarge(path) ? 'lfs' : 'regular',
+    shouldIgnore: false,
     oid: there?.get(path)?.oid ?? null,
   }));
   sendJson(exchange, { files: answer });

@@ -232,16 +232,18 @@ describe('contents that are not what they should be', () => {
   });
 
   it.each([
-    ...[
-      '../evil.safetensors',
-      '../../../evil',
-      '/etc/evil',
-      'a/../../evil',
-      'a\\..\\evil',
-      'C:evil',
-      'c:/evil',
-    ],
-    ...['a//evil', './evil', 'a/..', 'evil\u0000.json', ''],
+    '../evil.safetensors',
+    '../../../evil',
+    '/etc/evil',
+    'a/../../evil',
+    'a\\..\\evil',
+    'C:evil',
+    'c:/evil',
+    'a//evil',
+    './evil',
+    'a/..',
+    'evil\u0000.json',
+    '',
   ])('the file name %j is refused before anything is written', async (path) => {
     publish();
     const entry = { type: 'file', oid: '0'.repeat(40), size: 4, path };

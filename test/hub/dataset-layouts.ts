@@ -33,8 +33,10 @@ export const datasetLayouts: DatasetLayout[] = [
   {
     what: 'parts of splits of any name in data',
     paths: [
-      ...['data/train-00000-of-00002.jsonl', 'data/train-00001-of-00002.jsonl'],
-      ...['data/extra-00000-of-00001-a09b74b3ef9c3b56.jsonl', 'other/train.jsonl'],
+      'data/train-00000-of-00002.jsonl',
+      'data/train-00001-of-00002.jsonl',
+      'data/extra-00000-of-00001-a09b74b3ef9c3b56.jsonl',
+      'other/train.jsonl',
     ],
     expected: {
       train: ['data/train-00000-of-00002.jsonl', 'data/train-00001-of-00002.jsonl'],

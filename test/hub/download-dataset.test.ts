@@ -12,8 +12,12 @@ import { publishDataset } from './publish-dataset.js';
 
 const test = hubTest();
 const usual: DatasetLocation = {
-  ...{ configName: null, revision: null, dataDir: null, dataFiles: null },
-  ...{ trainSplit: 'train', valSplit: 'validation' },
+  configName: null,
+  revision: null,
+  dataDir: null,
+  dataFiles: null,
+  trainSplit: 'train',
+  valSplit: 'validation',
 };
 
 async function get(location: Partial<DatasetLocation> = {}, overrides: Partial<HubSettings> = {}) {

@@ -11,8 +11,12 @@ import { tinyModel } from './tiny-model.js';
 
 const test = hubTest();
 const wanted = [
-  ...['chat_template.jinja', 'config.json', 'generation_config.json', 'model.safetensors'],
-  ...['tokenizer.json', 'tokenizer_config.json'],
+  'chat_template.jinja',
+  'config.json',
+  'generation_config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
 ];
 
 function publish(weights = randomBytes(300_000), name = 'me/tiny') {

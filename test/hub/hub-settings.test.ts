@@ -10,7 +10,9 @@ const test = hubTest();
 describe('hubSettings', () => {
   it('has the defaults of huggingface_hub', () => {
     expect(hubSettings({ HOME: '/home/ann' })).toMatchObject({
-      ...{ endpoint: 'https://huggingface.co', token: undefined, offline: false },
+      endpoint: 'https://huggingface.co',
+      token: undefined,
+      offline: false,
       cacheDir: join('/home/ann', '.cache/huggingface/hub'),
     });
   });

@@ -25,15 +25,16 @@ export async function runPython<T>(
   const { stdout } = await promisify(execFile)(python!, [script, ...args], {
     maxBuffer: 1 << 26,
     env: {
-      ...{ PATH: process.env['PATH'], HOME: test.folder, HF_HOME: home, HF_HUB_CACHE: join(home, 'hub') },
+      PATH: process.env['PATH'],
+      HOME: test.folder,
+      HF_HOME: home,
+      HF_HUB_CACHE: join(home, 'hub'),
       HF_ENDPOINT: test.hub.endpoint,
       // Xet is another protocol, spoken to other servers; without it the client uses Git LFS.
       HF_HUB_DISABLE_XET: '1',
-      ...{
-        HF_HUB_DISABLE_TELEMETRY: '1',
-        HF_HUB_DISABLE_UPDATE_CHECK: '1',
-        HF_HUB_DISABLE_PROGRESS_BARS: '1',
-      },
+      HF_HUB_DISABLE_TELEMETRY: '1',
+      HF_HUB_DISABLE_UPDATE_CHECK: '1',
+      HF_HUB_DISABLE_PROGRESS_BARS: '1',
       ...env,
     },
   });

@@ -42,11 +42,13 @@ export function sendContent(
     part[0] = part[0]! ^ 1;
   }
   response.writeHead(range === null ? 200 : 206, {
-    ...{ 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' },
+    'content-type': 'application/octet-stream',
+    'accept-ranges': 'bytes',
     ...(range === null
       ? {}
       : { 'content-range': `bytes ${from}-${from + part.length - 1}/${content.length}` }),
-    ...{ 'content-length': String(part.length), ...more },
+    'content-length': String(part.length),
+    ...more,
   });
   if (method === 'HEAD') return void response.end();
   if (fault?.kind === 'cut') {

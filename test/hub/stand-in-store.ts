@@ -41,8 +41,12 @@ export class StandInStore {
     access: { private?: boolean; gated?: boolean } = {},
   ): StoredRepo {
     const repo: StoredRepo = {
-      ...{ type, name, private: access.private ?? false, gated: access.gated ?? false },
-      ...{ branches: new Map(), commits: new Map() },
+      type,
+      name,
+      private: access.private ?? false,
+      gated: access.gated ?? false,
+      branches: new Map(),
+      commits: new Map(),
     };
     this.repos.set(`${type}/${name}`, repo);
     this.commit(repo, 'main', 'initial commit', new Map());

@@ -7,7 +7,10 @@ import { hubTest, token } from './hub-test.js';
 const test = hubTest();
 const run = (args: string[], env: NodeJS.ProcessEnv = {}) =>
   runCommand('src/cli/main.ts', ['upload', ...args], {
-    ...{ HF_ENDPOINT: test.hub.endpoint, HF_HOME: join(test.folder, 'hf'), HF_TOKEN: token, ...env },
+    HF_ENDPOINT: test.hub.endpoint,
+    HF_HOME: join(test.folder, 'hf'),
+    HF_TOKEN: token,
+    ...env,
   });
 
 async function modelFolder(): Promise<string> {

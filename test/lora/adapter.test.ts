@@ -164,10 +164,15 @@ describe('trainAdaptively with peft_config', () => {
     writeFileSync(data, Array.from({ length: 12 }, (_, i) => line(i)).join('\n'));
     const path = await trainAdaptively(
       {
-        ...{ model_name: 'examples/seed-lm', output_dir: outputDir, datasets_config: { ideas: [data] } },
+        model_name: 'examples/seed-lm',
+        output_dir: outputDir,
+        datasets_config: { ideas: [data] },
         training_config: {
-          ...{ max_steps: 2, gradient_accumulation_steps: 1, bf16: true },
-          ...{ eval_strategy: 'no', batch_size: 2 },
+          max_steps: 2,
+          gradient_accumulation_steps: 1,
+          bf16: true,
+          eval_strategy: 'no',
+          batch_size: 2,
         },
         peft_config: { r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: 'all-linear' },
       } as never,

@@ -33,7 +33,8 @@ describe.skipIf(!python)(`a trained adapter in Python peft${why}`, () => {
     const rows = [[1, 2, 3], [7], Array.from({ length: 40 }, (_, i) => (i * 13) % model.vocabSize)];
     const before = await model.logits(rows);
     const trainer = new AdaptiveTrainer({
-      ...{ model, trainDataset: trainingRows(12, model.vocabSize) },
+      model,
+      trainDataset: trainingRows(12, model.vocabSize),
       args: { ...plainArgs, learningRate: 1e-2, numEpochs: 2 },
     });
     await trainer.train();

@@ -27,7 +27,8 @@ async function train(
   const model = await CausalLM.fromPretrained(dir, { adapter, adapterSeed: 3 });
   const steps: StepEvent[] = [];
   const trainer = new AdaptiveTrainer({
-    ...{ model, trainDataset: trainingRows(24, model.vocabSize) },
+    model,
+    trainDataset: trainingRows(24, model.vocabSize),
     args: { ...plainArgs, ...args },
     callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
     ...options,
@@ -101,7 +102,9 @@ describe('training an adapter', () => {
       const model = await CausalLM.fromPretrained(base, { adapter: { r: 4, loraAlpha: 16, loraDropout } });
       const steps: StepEvent[] = [];
       const trainer = new AdaptiveTrainer({
-        ...{ model, trainDataset: Array.from({ length: 12 }, () => row!), evalDataset: [row!] },
+        model,
+        trainDataset: Array.from({ length: 12 }, () => row!),
+        evalDataset: [row!],
         args: { ...plainArgs, seed, batchSize: 2, learningRate: 0.05 },
         callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
       });
@@ -201,12 +204,15 @@ describe('training an adapter', () => {
     const weights = 2 * frozen + 4 * norms + (4 + 2) * added;
     expect(await model.call((native) => native.memory())).toMatchObject({ weights, gradients: 0 });
     const trainer = new AdaptiveTrainer({
-      ...{ model, trainDataset: trainingRows(12, model.vocabSize) },
+      model,
+      trainDataset: trainingRows(12, model.vocabSize),
       args: { ...plainArgs, precision: 'bf16', optimizer: 'adamw' },
     });
     await trainer.train();
     expect(await model.call((native) => native.memory())).toMatchObject({
-      ...{ weights, gradients: 4 * added, optimizer: 8 * added },
+      weights,
+      gradients: 4 * added,
+      optimizer: 8 * added,
     });
     model.dispose();
   });
@@ -254,7 +260,9 @@ describe('training an adapter', () => {
     expect((await model.logits(rows)).data).toEqual(first.logits);
     const steps: StepEvent[] = [];
     const trainer = new AdaptiveTrainer({
-      ...{ model, trainDataset: trainingRows(24, model.vocabSize), args: plainArgs },
+      model,
+      trainDataset: trainingRows(24, model.vocabSize),
+      args: plainArgs,
       callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
     });
     await trainer.train();

@@ -9,8 +9,14 @@ const random = randomNumbers(3);
 const floats = (length: number) => Float32Array.from({ length }, () => 2 * random() - 1);
 
 const sound: AdaptiveLossOptions = {
-  ...{ rows, seq, hiddenSize, vocabSize, topK: 2, styles: ['ideas', 'attention'] },
-  ...{ labels: [1, 2, 3, 4, -100, 6], hidden: floats(rows * seq * hiddenSize) },
+  rows,
+  seq,
+  hiddenSize,
+  vocabSize,
+  topK: 2,
+  styles: ['ideas', 'attention'],
+  labels: [1, 2, 3, 4, -100, 6],
+  hidden: floats(rows * seq * hiddenSize),
   weight: floats(vocabSize * hiddenSize),
 };
 

@@ -36,7 +36,10 @@ describe('trainAdaptively with a tokenizer that has an added token', () => {
     const warnings: string[] = [];
     const path = await trainAdaptively(
       {
-        ...{ modelName, outputDir: tempDir(), datasetsConfig: { both: [data] }, peftConfig },
+        modelName,
+        outputDir: tempDir(),
+        datasetsConfig: { both: [data] },
+        peftConfig,
         trainingConfig: { maxSteps: 1, gradientAccumulationSteps: 1, bf16: true, evalStrategy: 'no' },
       },
       { progress: false, onEvent: (event) => void (event.type === 'warning' && warnings.push(event.code)) },

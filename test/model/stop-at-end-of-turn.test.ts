@@ -90,7 +90,8 @@ test('a trainer with a tokenizer trains and saves a model that stops, and says s
   const model = await base();
   const warnings: string[] = [];
   const trainer = new AdaptiveTrainer({
-    ...{ model, tokenizer: await openTokenizer('seed') },
+    model,
+    tokenizer: await openTokenizer('seed'),
     trainDataset: [{ inputIds: [1, 2, 3], labels: [1, 2, 3], learningStyle: 'misc' }],
     args: { maxSteps: 1, warmupSteps: 0 },
     callbacks: [{ onWarning: ({ code }) => void warnings.push(code) }],

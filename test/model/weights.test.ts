@@ -140,7 +140,13 @@ describe('resizeTokenEmbeddings', () => {
     expect((await model.logits(rows)).shape).toEqual([6, 50]);
     await expect(model.logits([[60]])).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     await model.native.createOptimizer({
-      ...{ name: 'adamw' as const, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, seed: 0 },
+      name: 'adamw' as const,
+      beta1: 0.9,
+      beta2: 0.99,
+      eps: 1e-8,
+      weightDecay: 0,
+      momentum: 0,
+      seed: 0,
     });
     await expect(model.resizeTokenEmbeddings(60)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
     model.dispose();

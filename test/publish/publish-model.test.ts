@@ -42,8 +42,14 @@ function record(): RunRecord {
   run.onEvent({
     type: 'datasets',
     report: datasets.map((name, index) => ({
-      ...{ name, style: index === 0 ? ('ideas' as const) : ('attention' as const), ...counts },
-      ...{ train: 7000 + index, eval: 70, evalFrom: 'split', tokens: 90_000, trainedTokens: 45_678 },
+      name,
+      style: index === 0 ? ('ideas' as const) : ('attention' as const),
+      ...counts,
+      train: 7000 + index,
+      eval: 70,
+      evalFrom: 'split',
+      tokens: 90_000,
+      trainedTokens: 45_678,
       systemPrompt: '',
     })),
   });
@@ -97,8 +103,12 @@ describe('publishModel', () => {
     await writeFile(join(folder, 'model.safetensors'), 'weights');
     const [warnings, told]: [string[], HubEvent[]] = [[], []];
     await publishModel({
-      ...{ folder, config: config(more), run: record(), settings: test.settings({ token, ...overrides }) },
-      ...{ onWarning: (message) => warnings.push(message), onEvent: (event) => told.push(event) },
+      folder,
+      config: config(more),
+      run: record(),
+      settings: test.settings({ token, ...overrides }),
+      onWarning: (message) => warnings.push(message),
+      onEvent: (event) => told.push(event),
     });
     return { folder, warnings, told };
   }

@@ -14,7 +14,13 @@ function covering(tokenizer: Tokenizer, text: string, part: string): string[] {
 }
 
 const added = (id: number, content: string, more = {}) => ({
-  ...{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
   ...more,
 });
 
@@ -35,7 +41,10 @@ function sentencePiece(more: Record<string, unknown> = {}): string {
       ],
     },
     model: {
-      ...{ type: 'BPE', unk_token: '<unk>', fuse_unk: true, byte_fallback: true },
+      type: 'BPE',
+      unk_token: '<unk>',
+      fuse_unk: true,
+      byte_fallback: true,
       vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
       merges: ['▁ c'],
     },

@@ -60,18 +60,17 @@ describe.skipIf(!python)(`the official W&B client${why}`, () => {
     ...process.env,
     WANDB_MODE: 'online',
     PYTHONPATH: fileURLToPath(new URL('./python', import.meta.url)),
-    ...{
-      WANDB_BASE_URL: server.url,
-      WANDB_API_KEY: apiKey,
-      WANDB_ERROR_REPORTING: 'false',
-      WANDB_SILENT: 'true',
-    },
+    WANDB_BASE_URL: server.url,
+    WANDB_API_KEY: apiKey,
+    WANDB_ERROR_REPORTING: 'false',
+    WANDB_SILENT: 'true',
   });
   const comparable = (server: StandInWandb, name: string) => ({
     history: server.history(name).map(({ _timestamp, _runtime, ...row }) => row),
     summary: withoutTimes(server.runs.get(name)!.summary),
     config: without(server.runs.get(name)!.config, '_wandb'),
-    ...{ complete: server.runs.get(name)!.isComplete, exitCode: server.runs.get(name)!.exitCode },
+    complete: server.runs.get(name)!.isComplete,
+    exitCode: server.runs.get(name)!.exitCode,
   });
   const without = (record: Record<string, unknown>, ...keys: string[]) =>
     Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
@@ -81,9 +80,19 @@ describe.skipIf(!python)(`the official W&B client${why}`, () => {
   async function ours(server: StandInWandb, mode: 'online' | 'offline', dir: string): Promise<void> {
     const tracker = new WandbTracker({
       settings: {
-        ...{ mode, baseUrl: server.url, apiKey: mode === 'online' ? apiKey : undefined, project: 'p' },
-        ...{ entity: undefined, name: 'my run', runId: undefined, resume: undefined, group: undefined },
-        ...{ tags: [], notes: undefined, dir, console: false },
+        mode,
+        baseUrl: server.url,
+        apiKey: mode === 'online' ? apiKey : undefined,
+        project: 'p',
+        entity: undefined,
+        name: 'my run',
+        runId: undefined,
+        resume: undefined,
+        group: undefined,
+        tags: [],
+        notes: undefined,
+        dir,
+        console: false,
       },
       pacing: { interval: 20 },
       onNote: () => {},

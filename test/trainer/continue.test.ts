@@ -20,8 +20,16 @@ import { trainingRows } from '../helpers/training-rows.js';
 const dir = writeTinyModel(tempDir());
 const rows = trainingRows(22, tinyConfig.vocab_size);
 const plain: NonNullable<AdaptiveTrainerOptions['args']> = {
-  ...{ batchSize: 2, gradientAccumulationSteps: 2, numEpochs: 1, learningRate: 1e-3, warmupSteps: 0 },
-  ...{ lrSchedulerType: 'constant', optimizer: 'adamw', fp16: false, evalStrategy: 'no', seed: 3 },
+  batchSize: 2,
+  gradientAccumulationSteps: 2,
+  numEpochs: 1,
+  learningRate: 1e-3,
+  warmupSteps: 0,
+  lrSchedulerType: 'constant',
+  optimizer: 'adamw',
+  fp16: false,
+  evalStrategy: 'no',
+  seed: 3,
 };
 
 async function train(
@@ -42,7 +50,11 @@ async function train(
     }
   }
   const trainer = new Watching({
-    ...{ model, trainDataset: rows, outputDir, args: { ...plain, ...args }, ...options },
+    model,
+    trainDataset: rows,
+    outputDir,
+    args: { ...plain, ...args },
+    ...options,
     trackers: [{ onEvent: (event) => void events.push(event), close: async () => {} }],
   });
   try {
@@ -139,8 +151,15 @@ describe('a run goes on with other settings', () => {
     const out = tempDir();
     await train(out, { maxSteps: 3 });
     const changed = {
-      ...{ maxSteps: 5, learningRate: 5e-4, lrSchedulerType: 'linear', weightDecay: 0.1, maxGradNorm: 0.5 },
-      ...{ loss: 'ce', saveSteps: 1, loggingSteps: 1, adamBeta2: 0.99 },
+      maxSteps: 5,
+      learningRate: 5e-4,
+      lrSchedulerType: 'linear',
+      weightDecay: 0.1,
+      maxGradNorm: 0.5,
+      loss: 'ce',
+      saveSteps: 1,
+      loggingSteps: 1,
+      adamBeta2: 0.99,
     } as const;
     const { steps, said } = await train(out, { ...changed, ...resume } as AdaptiveTrainerOptions['args']);
     expect(steps.map(({ learningRate }) => learningRate)).toEqual([5e-4 * (1 - 3 / 5), 5e-4 * (1 - 4 / 5)]);

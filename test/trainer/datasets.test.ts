@@ -34,7 +34,8 @@ async function train(options: Partial<AdaptiveTrainerOptions>, trained = model) 
   const steps: StepEvent[] = [];
   const evaluations: EvaluateEvent[] = [];
   const trainer = new AdaptiveTrainer({
-    ...{ model: trained, trainDataset: rows },
+    model: trained,
+    trainDataset: rows,
     ...options,
     args: { ...plainArgs, learningRate: 0, ...options.args },
     callbacks: [
@@ -64,7 +65,8 @@ describe('a dataset that can be read once', () => {
     const error = await errorOf(
       () =>
         train({
-          ...{ evalDataset: generate(), args: { ...args, evalSteps: 1 } },
+          evalDataset: generate(),
+          args: { ...args, evalSteps: 1 },
           callbacks: [{ onStart: () => void (started = true) }],
         }),
       'DATASET_INVALID',

@@ -59,8 +59,11 @@ async function bruteForce(rows: readonly TrainingRow[]): Promise<Metrics> {
     }
   }
   return {
-    ...{ rows: rows.length, labelledTokens: tokens, loss: nll / tokens },
-    ...{ tokenAccuracy: correct / tokens, inTopKShare: inTopK / tokens },
+    rows: rows.length,
+    labelledTokens: tokens,
+    loss: nll / tokens,
+    tokenAccuracy: correct / tokens,
+    inTopKShare: inTopK / tokens,
   };
 }
 
@@ -81,7 +84,10 @@ describe('evaluate', () => {
   it.each([1, 4, 100])('gives what the logits say, in batches of %i', async (evalBatchSize) => {
     const rows = await evalRows();
     const trainer = new AdaptiveTrainer({
-      ...{ model, trainDataset: rows, evalDataset: rows, args: { ...plainArgs, evalBatchSize, topK } },
+      model,
+      trainDataset: rows,
+      evalDataset: rows,
+      args: { ...plainArgs, evalBatchSize, topK },
     });
     const actual = await trainer.evaluate();
     const expected = await bruteForce(rows);
@@ -116,10 +122,15 @@ describe('evaluate', () => {
     const evalDataset = trainingRows(7, tinyConfig.vocab_size, 8);
     const alone = await trainRun(dir, { trainDataset, args: { gradientAccumulationSteps: 2, batchSize: 2 } });
     const watched = await trainRun(dir, {
-      ...{ trainDataset, evalDataset },
+      trainDataset,
+      evalDataset,
       args: {
-        ...{ gradientAccumulationSteps: 2, batchSize: 2, evalOnStart: true },
-        ...{ evalStrategy: 'steps', evalSteps: 1, evalBatchSize: 3 },
+        gradientAccumulationSteps: 2,
+        batchSize: 2,
+        evalOnStart: true,
+        evalStrategy: 'steps',
+        evalSteps: 1,
+        evalBatchSize: 3,
       },
     });
     expect(losses(watched)).toEqual(losses(alone));
@@ -133,12 +144,10 @@ describe('evaluate', () => {
     const trainDataset = trainingRows(8, tinyConfig.vocab_size);
     const own = await CausalLM.fromPretrained(dir);
     const trainer = new AdaptiveTrainer({
-      ...{
-        model: own,
-        trainDataset,
-        evalDataset: trainDataset,
-        args: { ...plainArgs, numEpochs: 10, precision: 'bf16' },
-      },
+      model: own,
+      trainDataset,
+      evalDataset: trainDataset,
+      args: { ...plainArgs, numEpochs: 10, precision: 'bf16' },
     });
     const before = await trainer.evaluate();
     await trainer.train();

@@ -27,8 +27,17 @@ const evalDataset = trainingRows(5, tinyConfig.vocab_size, 9);
 /** Every hook there is, each calling `see` with its event. */
 function watching(see: (event: TrainingEvent) => void): TrainerCallback {
   return {
-    ...{ onDatasets: see, onStart: see, onStepEnd: see, onLog: see, onAdaptive: see },
-    ...{ onEvaluate: see, onSave: see, onWarning: see, onEnd: see, onAborted: see, onError: see },
+    onDatasets: see,
+    onStart: see,
+    onStepEnd: see,
+    onLog: see,
+    onAdaptive: see,
+    onEvaluate: see,
+    onSave: see,
+    onWarning: see,
+    onEnd: see,
+    onAborted: see,
+    onError: see,
   };
 }
 
@@ -63,8 +72,20 @@ describe('events of a run', () => {
       adaptiveLogSteps: 4,
     } as const;
     expect(await eventsOf({ evalDataset, args })).toEqual([
-      ...['start', 'evaluate 0', 'step 1', 'step 2', 'log 2', 'evaluate 2'],
-      ...['step 3', 'step 4', 'log 4', 'adaptive 4', 'evaluate 4', 'step 5', 'log 5', 'end'],
+      'start',
+      'evaluate 0',
+      'step 1',
+      'step 2',
+      'log 2',
+      'evaluate 2',
+      'step 3',
+      'step 4',
+      'log 4',
+      'adaptive 4',
+      'evaluate 4',
+      'step 5',
+      'log 5',
+      'end',
     ]);
   });
 
@@ -78,8 +99,18 @@ describe('events of a run', () => {
       loggingSteps: 100,
     } as const;
     expect(await eventsOf({ evalDataset, args, outputDir })).toEqual([
-      ...['start', 'step 1', 'step 2', 'evaluate 2', 'save 2', 'step 3', 'step 4', 'evaluate 4', 'save 4'],
-      ...['log 4', 'save 4', 'end'],
+      'start',
+      'step 1',
+      'step 2',
+      'evaluate 2',
+      'save 2',
+      'step 3',
+      'step 4',
+      'evaluate 4',
+      'save 4',
+      'log 4',
+      'save 4',
+      'end',
     ]);
   });
 
@@ -264,13 +295,18 @@ describe('ending a run early', () => {
     const controller = new AbortController();
     // Nothing is learned before the abort, so that what is left over would show.
     const first = new AdaptiveTrainer({
-      ...{ model: own, trainDataset, args: { ...plainArgs, learningRate: 0 }, signal: controller.signal },
+      model: own,
+      trainDataset,
+      args: { ...plainArgs, learningRate: 0 },
+      signal: controller.signal,
       callbacks: [{ onStepEnd: () => controller.abort() }],
     });
     await errorOf(() => first.train(), 'ABORTED');
     const again: number[] = [];
     await new AdaptiveTrainer({
-      ...{ model: own, trainDataset: rows, args: plainArgs },
+      model: own,
+      trainDataset: rows,
+      args: plainArgs,
       callbacks: [{ onStepEnd: ({ loss }) => void again.push(loss) }],
     }).train();
     expect(again).toEqual(losses(await trainRun(dir, { trainDataset: rows })));

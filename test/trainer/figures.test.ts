@@ -109,15 +109,13 @@ describe('the figures of a run', () => {
   it('start with the rows, tokens and parameters that there are', async () => {
     const [start] = await eventsOf({ evalDataset, args: { numEpochs: 2, maxSteps: 4 } });
     expect(start).toMatchObject({
-      ...{
-        type: 'start',
-        steps: 4,
-        epochs: 0.8,
-        trainRows: 20,
-        evalRows: 5,
-        device: 'cpu',
-        dtype: 'float32',
-      },
+      type: 'start',
+      steps: 4,
+      epochs: 0.8,
+      trainRows: 20,
+      evalRows: 5,
+      device: 'cpu',
+      dtype: 'float32',
       tokensPerEpoch: sum(trainDataset.map((row) => row.inputIds.length)),
       parameters: 6064,
     });
@@ -127,7 +125,9 @@ describe('the figures of a run', () => {
     const outputDir = join(tempDir(), 'run');
     const args = {
       ...({ saveStrategy: 'steps', saveSteps: 4, evalStrategy: 'steps', evalSteps: 2 } as const),
-      ...{ loggingSteps: 3, numEpochs: 2, maxSteps: 8 },
+      loggingSteps: 3,
+      numEpochs: 2,
+      maxSteps: 8,
     };
     const events = await eventsOf({ evalDataset, outputDir, args });
     const steps = events.filter((event): event is StepEvent => event.type === 'step').slice(0, 4);
@@ -135,22 +135,29 @@ describe('the figures of a run', () => {
     const evaluation = events.find((event) => event.type === 'evaluate')!;
     const state = trainerState(join(outputDir, 'checkpoint-4'));
     expect(state).toMatchObject({
-      ...{ global_step: 4, max_steps: 8, num_train_epochs: 2, epoch: 0.8, train_batch_size: 4 },
-      ...{ eval_steps: 2, logging_steps: 3, save_steps: 4 },
+      global_step: 4,
+      max_steps: 8,
+      num_train_epochs: 2,
+      epoch: 0.8,
+      train_batch_size: 4,
+      eval_steps: 2,
+      logging_steps: 3,
+      save_steps: 4,
       num_input_tokens_seen: sum(steps.map((step) => step.tokens)),
     });
     const [first, second] = state.log_history;
     expect(first).toEqual({
-      ...{ epoch: evaluation.epoch, step: 2, eval_loss: evaluation.loss, eval_runtime: evaluation.seconds },
+      epoch: evaluation.epoch,
+      step: 2,
+      eval_loss: evaluation.loss,
+      eval_runtime: evaluation.seconds,
     });
     expect(second).toEqual({
-      ...{
-        epoch: log.epoch,
-        step: 3,
-        loss: log.loss,
-        grad_norm: log.gradNorm,
-        learning_rate: log.learningRate,
-      },
+      epoch: log.epoch,
+      step: 3,
+      loss: log.loss,
+      grad_norm: log.gradNorm,
+      learning_rate: log.learningRate,
     });
   });
 });
@@ -182,7 +189,9 @@ describe('the best checkpoint', () => {
   ])('is that of %s', async (_, losses, step, loss) => {
     const { state } = await withLosses(losses);
     expect(state).toMatchObject({
-      ...{ best_global_step: step, best_metric: loss, best_model_checkpoint: `checkpoint-${step}` },
+      best_global_step: step,
+      best_metric: loss,
+      best_model_checkpoint: `checkpoint-${step}`,
     });
   });
 
@@ -190,7 +199,8 @@ describe('the best checkpoint', () => {
     const { folders } = await withLosses([3, 1, 2, 4, 5], { saveTotalLimit: 2 });
     expect(folders).toEqual(['checkpoint-2', 'checkpoint-5']);
     expect((await withLosses([5, 4, 3, 2, 1], { saveTotalLimit: 2 })).folders).toEqual([
-      ...['checkpoint-4', 'checkpoint-5'],
+      'checkpoint-4',
+      'checkpoint-5',
     ]);
     expect((await withLosses([5, 4, 3, 2, 1], { saveTotalLimit: 1 })).folders).toEqual(['checkpoint-5']);
   });

@@ -8,10 +8,18 @@ const [dir, outputDir] = process.argv.slice(2) as [string, string];
 const model = await CausalLM.fromPretrained(dir);
 const rows = trainingRows(64, model.vocabSize, 1, 60);
 const trainer = new AdaptiveTrainer({
-  ...{ model, trainDataset: rows, evalDataset: rows.slice(0, 8), outputDir },
+  model,
+  trainDataset: rows,
+  evalDataset: rows.slice(0, 8),
+  outputDir,
   args: {
-    ...{ batchSize: 4, gradientAccumulationSteps: 1, maxSteps: 2000, precision: 'bf16' },
-    ...{ evalSteps: 200, saveSteps: 250, saveTotalLimit: 1 },
+    batchSize: 4,
+    gradientAccumulationSteps: 1,
+    maxSteps: 2000,
+    precision: 'bf16',
+    evalSteps: 200,
+    saveSteps: 250,
+    saveTotalLimit: 1,
   },
   callbacks: [
     {

@@ -13,7 +13,8 @@ async function train(own: object) {
   const model = await CausalLM.fromPretrained(dir);
   const seen = { dtype: '', losses: [] as number[], warnings: [] as WarningEvent[], code: '', message: '' };
   const trainer = new AdaptiveTrainer({
-    ...{ model, trainDataset: trainingRows(8, model.vocabSize) },
+    model,
+    trainDataset: trainingRows(8, model.vocabSize),
     ...(outputDir === undefined ? {} : { outputDir }),
     args: { ...plainArgs, ...own },
     callbacks: [

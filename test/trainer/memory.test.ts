@@ -13,16 +13,28 @@ const root = new URL('../../', import.meta.url).pathname;
 function modelOf28M(): string {
   const dir = tempDir();
   const config = {
-    ...{ model_type: 'llama', vocab_size: 49152, hidden_size: 384, intermediate_size: 1024 },
-    ...{ num_hidden_layers: 6, num_attention_heads: 6, num_key_value_heads: 3, rms_norm_eps: 1e-5 },
-    ...{ tie_word_embeddings: true, max_position_embeddings: 1024 },
+    model_type: 'llama',
+    vocab_size: 49152,
+    hidden_size: 384,
+    intermediate_size: 1024,
+    num_hidden_layers: 6,
+    num_attention_heads: 6,
+    num_key_value_heads: 3,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: true,
+    max_position_embeddings: 1024,
   };
   writeFileSync(join(dir, 'config.json'), JSON.stringify(config));
   return dir;
 }
 
 const large = ['--model', modelOf28M(), '--length', '512', '--checkpointing'].concat([
-  ...['--precision', 'bf16-true', '--optimizer', 'paged_adamw_8bit', '--steps', '2'],
+  '--precision',
+  'bf16-true',
+  '--optimizer',
+  'paged_adamw_8bit',
+  '--steps',
+  '2',
 ]);
 
 // A peak belongs to a whole process, so each run has one of its own; Linux keeps the record.

@@ -15,8 +15,15 @@ const rows: TrainingRow[] = Array.from({ length: 6 }, (_, row) => {
   return { inputIds, labels: inputIds, learningStyle: 'both', source: `part-${row % 2}` };
 });
 const args = {
-  ...{ batchSize: 2, gradientAccumulationSteps: 1, numEpochs: 1, shuffle: false, warmupSteps: 0 },
-  ...{ fp16: false, optimizer: 'adamw' as const, evalStrategy: 'no' as const, saveStrategy: 'no' as const },
+  batchSize: 2,
+  gradientAccumulationSteps: 1,
+  numEpochs: 1,
+  shuffle: false,
+  warmupSteps: 0,
+  fp16: false,
+  optimizer: 'adamw' as const,
+  evalStrategy: 'no' as const,
+  saveStrategy: 'no' as const,
 };
 
 /** Weights that are finite, and whose gradients are not. */
@@ -55,7 +62,9 @@ describe('a gradient that is not finite', () => {
       }
     }
     const trainer = new OnceOverflowing({
-      ...{ model, trainDataset: rows, args: { ...args, onNonFinite: 'skip' } },
+      model,
+      trainDataset: rows,
+      args: { ...args, onNonFinite: 'skip' },
       callbacks: [
         { onWarning: (event) => void warnings.push(event), onStepEnd: (event) => void steps.push(event) },
       ],
@@ -87,7 +96,10 @@ describe('skipping, where nothing can be trained any more', () => {
     }
     const steps: number[] = [];
     const trainer = new Exploding({
-      ...{ model, trainDataset: rows, outputDir: out, args: skip },
+      model,
+      trainDataset: rows,
+      outputDir: out,
+      args: skip,
       callbacks: [{ onStepEnd: ({ step }) => void steps.push(step) }],
     });
     const error = await errorOf(() => trainer.train(), 'LOSS_NOT_FINITE');
@@ -101,7 +113,10 @@ describe('skipping, where nothing can be trained any more', () => {
     const model = await CausalLM.fromPretrained(dir);
     const out = tempDir();
     const trainer = new Overflowing({
-      ...{ model, trainDataset: rows, outputDir: out, args: { ...skip, saveStrategy: 'steps' } },
+      model,
+      trainDataset: rows,
+      outputDir: out,
+      args: { ...skip, saveStrategy: 'steps' },
     });
     const error = await errorOf(() => trainer.train(), 'LOSS_NOT_FINITE');
     expect(error.message).toContain('all 6 were skipped: nothing was trained');
@@ -119,7 +134,9 @@ it('a gradient of zero for ten steps is warned of once', async () => {
     }
   }
   const trainer = new Idle({
-    ...{ model, trainDataset: rows, args: { ...args, numEpochs: 8 } },
+    model,
+    trainDataset: rows,
+    args: { ...args, numEpochs: 8 },
     callbacks: [{ onWarning: (event) => void warnings.push(event) }],
   });
   await trainer.train();
@@ -132,7 +149,10 @@ it('finds nothing in a forward that is finite', async () => {
   const { inputIds } = rows[0]!;
   const ids = Int32Array.from(inputIds);
   const batch = {
-    ...{ inputIds: ids, cuSeqlens: Int32Array.of(0, ids.length), labels: ids, styles: Uint8Array.of(0) },
+    inputIds: ids,
+    cuSeqlens: Int32Array.of(0, ids.length),
+    labels: ids,
+    styles: Uint8Array.of(0),
   };
   expect(await model.call((native) => native.findNonFinite(batch))).toEqual({
     module: '',

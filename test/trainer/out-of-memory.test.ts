@@ -15,15 +15,29 @@ const root = new URL('../../', import.meta.url).pathname;
 const model = join(root, 'test/fixtures/end-to-end/llama');
 
 const config = {
-  ...{ model_type: 'llama', vocab_size: 32000, hidden_size: 2048, intermediate_size: 5632 },
-  ...{ num_hidden_layers: 22, num_attention_heads: 32, num_key_value_heads: 4, hidden_act: 'silu' },
-  ...{ rms_norm_eps: 1e-5, tie_word_embeddings: false },
+  model_type: 'llama',
+  vocab_size: 32000,
+  hidden_size: 2048,
+  intermediate_size: 5632,
+  num_hidden_layers: 22,
+  num_attention_heads: 32,
+  num_key_value_heads: 4,
+  hidden_act: 'silu',
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: false,
 };
 const decoder = readDecoderConfig(config, 'config.json');
 const gibibyte = 2 ** 30;
 const input = (precision: Precision, args: object, available = 64 * gibibyte) => ({
-  ...{ decoder, parameters: 1.1e9, tokens: 4 * 2048, labelledTokens: 4 * 2048, base: 3e8, available },
-  ...{ precision, bfloat16Instructions: true, args: parseTrainerConfig({ args }).args },
+  decoder,
+  parameters: 1.1e9,
+  tokens: 4 * 2048,
+  labelledTokens: 4 * 2048,
+  base: 3e8,
+  available,
+  precision,
+  bfloat16Instructions: true,
+  args: parseTrainerConfig({ args }).args,
 });
 
 describe('memoryEstimate', () => {

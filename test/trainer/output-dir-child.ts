@@ -11,7 +11,9 @@ const outputDir = process.argv[2]!;
 const dir = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const { rows } = JSON.parse(readFileSync(join(dir, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
 const trainer = new AdaptiveTrainer({
-  ...{ model: await CausalLM.fromPretrained(dir), trainDataset: rows, outputDir },
+  model: await CausalLM.fromPretrained(dir),
+  trainDataset: rows,
+  outputDir,
   args: {
     maxSteps: 1_000_000,
     bf16: false,

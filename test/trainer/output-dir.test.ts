@@ -26,8 +26,15 @@ import { tempDir } from '../helpers/temp-dir.js';
 const fixture = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const { rows } = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
 const plain: NonNullable<AdaptiveTrainerOptions['args']> = {
-  ...{ batchSize: 4, gradientAccumulationSteps: 1, maxSteps: 6, learningRate: 1e-3, warmupSteps: 0 },
-  ...{ optimizer: 'adamw', fp16: false, saveSteps: 2, evalStrategy: 'no' },
+  batchSize: 4,
+  gradientAccumulationSteps: 1,
+  maxSteps: 6,
+  learningRate: 1e-3,
+  warmupSteps: 0,
+  optimizer: 'adamw',
+  fp16: false,
+  saveSteps: 2,
+  evalStrategy: 'no',
 };
 
 async function train(
@@ -39,7 +46,11 @@ async function train(
   const warnings: string[] = [];
   let start: StartEvent | undefined;
   const trainer = new AdaptiveTrainer({
-    ...{ model, trainDataset: rows, outputDir, args: { ...plain, ...args }, ...options },
+    model,
+    trainDataset: rows,
+    outputDir,
+    args: { ...plain, ...args },
+    ...options,
     callbacks: [
       { onWarning: ({ code }) => void warnings.push(code), onStart: (event) => void (start = event) },
       ...(options.callbacks ?? []),
@@ -123,7 +134,10 @@ describe('an output folder that holds another run', () => {
     expect(warnings).toContain('OUTPUT_DIR_OVERWRITTEN');
     expect(start.runId).not.toBe(old.start.runId);
     expect(kept.map((path) => path.split('/').at(-1))).toEqual([
-      ...['checkpoint-1', 'checkpoint-2', 'checkpoint-3', 'final_model'],
+      'checkpoint-1',
+      'checkpoint-2',
+      'checkpoint-3',
+      'final_model',
     ]);
     expect(checkpointsIn(out)).toEqual(['checkpoint-3']);
     expect(runIdOf(join(out, 'checkpoint-3'))).toBe(start.runId);

@@ -66,10 +66,21 @@ describe('the parts of a trainer', () => {
     const outputDir = join(tempDir(), 'run');
     await trainRun(dir, { trainDataset: rows, evalDataset, args, outputDir }, Watching);
     expect(calls).toEqual([
-      ...['trainBatches 0', 'trainStep of 2', 'trainMicroBatch 0 of 4', 'trainMicroBatch 1 of 4'],
-      ...['optimizerStep', 'afterStep 1'],
-      ...['trainStep of 1', 'trainMicroBatch 0 of 2', 'optimizerStep', 'afterStep 2'],
-      ...['evaluateRows', 'saveCheckpoint', 'saveModel', 'saveFinalModel', 'saveModel'],
+      'trainBatches 0',
+      'trainStep of 2',
+      'trainMicroBatch 0 of 4',
+      'trainMicroBatch 1 of 4',
+      'optimizerStep',
+      'afterStep 1',
+      'trainStep of 1',
+      'trainMicroBatch 0 of 2',
+      'optimizerStep',
+      'afterStep 2',
+      'evaluateRows',
+      'saveCheckpoint',
+      'saveModel',
+      'saveFinalModel',
+      'saveModel',
     ]);
   });
 
@@ -110,7 +121,9 @@ describe('the parts of a trainer', () => {
     await trainRun(
       dir,
       {
-        ...{ trainDataset, evalDataset, args: { evalStrategy: 'epoch' } },
+        trainDataset,
+        evalDataset,
+        args: { evalStrategy: 'epoch' },
         callbacks: [{ onEvaluate: ({ loss }) => void found.push(loss) }],
       },
       Mine,

@@ -26,10 +26,19 @@ async function run(
   const steps = await trainRun(
     dir,
     {
-      ...{ trainDataset: rows, evalDataset: rows.slice(0, 5), outputDir },
+      trainDataset: rows,
+      evalDataset: rows.slice(0, 5),
+      outputDir,
       args: {
-        ...{ batchSize: 4, gradientAccumulationSteps: 2, numEpochs: 4, shuffle: true, warmupSteps: 3 },
-        ...{ lrSchedulerType: 'cosine', saveStrategy: 'steps', saveSteps: 1, saveTotalLimit: null },
+        batchSize: 4,
+        gradientAccumulationSteps: 2,
+        numEpochs: 4,
+        shuffle: true,
+        warmupSteps: 3,
+        lrSchedulerType: 'cosine',
+        saveStrategy: 'steps',
+        saveSteps: 1,
+        saveTotalLimit: null,
         ...(from === undefined ? {} : { resumeFromCheckpoint: from }),
         ...args,
       },

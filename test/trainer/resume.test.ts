@@ -105,8 +105,14 @@ describe('resuming', () => {
   });
 
   const args: NonNullable<AdaptiveTrainerOptions['args']> = {
-    ...{ batchSize: 4, gradientAccumulationSteps: 1, numEpochs: 2, learningRate: 1e-3 },
-    ...{ optimizer: 'adamw', fp16: false, saveSteps: 4, evalStrategy: 'no' },
+    batchSize: 4,
+    gradientAccumulationSteps: 1,
+    numEpochs: 2,
+    learningRate: 1e-3,
+    optimizer: 'adamw',
+    fp16: false,
+    saveSteps: 4,
+    evalStrategy: 'no',
   };
 
   async function train(
@@ -118,7 +124,10 @@ describe('resuming', () => {
     const warnings: string[] = [];
     const steps: number[] = [];
     const trainer = new AdaptiveTrainer({
-      ...{ model, trainDataset: rows, outputDir, args },
+      model,
+      trainDataset: rows,
+      outputDir,
+      args,
       callbacks: [
         { onWarning: ({ code }) => void warnings.push(code), onStepEnd: ({ step }) => void steps.push(step) },
       ],
@@ -235,7 +244,10 @@ describe('resuming', () => {
     const model = await CausalLM.fromPretrained(fixture);
     // A rate this high makes every evaluation after the first worse.
     const trainer = new FirstIsBest({
-      ...{ model, trainDataset: rows, evalDataset: rows, outputDir: out },
+      model,
+      trainDataset: rows,
+      evalDataset: rows,
+      outputDir: out,
       args: {
         ...args,
         learningRate: 1,

@@ -46,7 +46,10 @@ describe('a saved model', () => {
     const { paddingSide } = tokenizer;
     const other = paddingSide === 'left' ? 'right' : 'left';
     const trainer = new AdaptiveTrainer({
-      ...{ model, tokenizer, trainDataset, args: { ...plainArgs, paddingSide: other } },
+      model,
+      tokenizer,
+      trainDataset,
+      args: { ...plainArgs, paddingSide: other },
     });
     const out = join(tempDir(), 'saved');
     await trainer.saveModel(out);

@@ -11,7 +11,11 @@ const rows: TrainingRow[] = Array.from({ length: 203 }, (_, index) => {
   return { inputIds: ids, labels: ids, learningStyle: 'misc', source: String(index) };
 });
 const plain: BatchSettings = {
-  ...{ batchSize: 4, gradientAccumulationSteps: 4, maxTokensPerBatch: null, shuffle: true, seed: 1 },
+  batchSize: 4,
+  gradientAccumulationSteps: 4,
+  maxTokensPerBatch: null,
+  shuffle: true,
+  seed: 1,
 };
 
 const batchesOf = (change: Partial<BatchSettings> = {}, epoch = 0, position = 0) => [

@@ -6,8 +6,15 @@ import type { DatasetPlan, DatasetLocation } from './dataset-plan.js';
 import type { DatasetKwargsInput } from './datasets-config.js';
 
 const known: Record<keyof DatasetKwargsInput, true> = {
-  ...{ name: true, revision: true, dataDir: true, dataFiles: true, trainSplit: true, valSplit: true },
-  ...{ columns: true, onBadRow: true, contextMode: true },
+  name: true,
+  revision: true,
+  dataDir: true,
+  dataFiles: true,
+  trainSplit: true,
+  valSplit: true,
+  columns: true,
+  onBadRow: true,
+  contextMode: true,
 };
 
 /** What a dataset's settings say. */

@@ -162,7 +162,8 @@ export class Planner {
     const { contextMode, ...kwargs } =
       settings === null ? this.kwargs(written) : readDatasetKwargs(this.reader, settings, path);
     return asParsed({
-      ...{ name, label: name },
+      name,
+      label: name,
       style,
       path,
       memory: entry.memory,

@@ -32,8 +32,14 @@ const ownValues = {
 
 const keysOfCall = [
   ...Object.keys(ownValues),
-  ...['datasetsConfig', 'systemPrompts', 'datasetsKwargs', 'datasetSpecificSystemPrompts'],
-  ...['trainingConfig', 'adaptiveLossConfig', 'uploadConfig', 'peftConfig'],
+  'datasetsConfig',
+  'systemPrompts',
+  'datasetsKwargs',
+  'datasetSpecificSystemPrompts',
+  'trainingConfig',
+  'adaptiveLossConfig',
+  'uploadConfig',
+  'peftConfig',
 ];
 
 /** The parts of a configuration; undefined: one with a fault, which `reader` holds. */

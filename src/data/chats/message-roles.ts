@@ -25,7 +25,8 @@ const names: Record<string, readonly string[]> = {
     'function_result',
   ],
   // These a few templates know by their own names.
-  ...{ developer: ['developer'], ipython: ['ipython'] },
+  developer: ['developer'],
+  ipython: ['ipython'],
 };
 
 const roleOf = new Map(Object.entries(names).flatMap(([role, all]) => all.map((name) => [name, role])));

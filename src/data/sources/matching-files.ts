@@ -25,7 +25,10 @@ async function matching(dir: string, pattern: string): Promise<string[]> {
   const path = resolve(dir, pattern);
   if (await isFile(path)) return [path]; // also where its name holds a character that has a meaning in patterns
   const found = await glob(pattern.replaceAll('\\', '/'), {
-    ...{ cwd: dir, absolute: true, expandDirectories: false, onlyFiles: true },
+    cwd: dir,
+    absolute: true,
+    expandDirectories: false,
+    onlyFiles: true,
   });
   if (found.length > 0) return found.map((file) => resolve(file)).sort();
   throw new AdaptiveTrainerError(

@@ -30,7 +30,10 @@ export async function compileAddon(
     ADAPTIVE_TRAINER_OUTPUT: output,
   };
   const cmakeJs = (command: string, ...args: string[]) =>
-    run([sources.cmakeJs, command, '--directory', sources.root, '--out', buildDir, ...args], `cmake-js ${command}`);
+    run(
+      [sources.cmakeJs, command, '--directory', sources.root, '--out', buildDir, ...args],
+      `cmake-js ${command}`,
+    );
   const before = cmakeCache(buildDir);
   const home = before['CMAKE_HOME_DIRECTORY'];
   if (home !== undefined && path.resolve(home) !== path.resolve(sources.root)) {

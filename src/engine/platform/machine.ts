@@ -19,7 +19,8 @@ export function thisMachine(): Machine {
   if (platform !== 'linux') return (known = { platform, arch });
   const [libc, libcVersion] = [familySync(), versionSync()];
   return (known = {
-    ...{ platform, arch },
+    platform,
+    arch,
     ...(libc === null ? {} : { libc }),
     ...(libcVersion === null ? {} : { libcVersion }),
   });

@@ -62,7 +62,10 @@ function fileOf(path: string, info: unknown): ListedFile | undefined {
   const bytes = lfsSize ?? size;
   if (!Number.isSafeInteger(bytes)) return undefined;
   return {
-    ...{ path, size: bytes as number, hash, oid: String(oid) },
+    path,
+    size: bytes as number,
+    hash,
+    oid: String(oid),
     ...(typeof xetHash === 'string' ? { xetHash } : {}),
   };
 }

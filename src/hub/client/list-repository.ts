@@ -20,8 +20,11 @@ export async function listRepository(
 ): Promise<ListedFile[]> {
   const files: ListedFile[] = [];
   for await (const entry of listFiles({
-    ...{ repo: { type: repo.type, name: repo.name }, revision: commit, recursive: true },
-    ...{ hubUrl: settings.endpoint, fetch: hubFetch(settings, repo, signal) },
+    repo: { type: repo.type, name: repo.name },
+    revision: commit,
+    recursive: true,
+    hubUrl: settings.endpoint,
+    fetch: hubFetch(settings, repo, signal),
   })) {
     if (entry.type === 'file') files.push(checked(settings, repo, entry));
   }

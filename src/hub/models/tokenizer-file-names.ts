@@ -3,7 +3,17 @@
  * and `adapter_config.json` whose the tokenizer is where an adapter has none.
  */
 export const tokenizerFileNames: readonly string[] = [
-  ...['config.json', 'adapter_config.json', 'tokenizer.json', 'tokenizer_config.json'],
-  ...['special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja', 'chat_template.json'],
-  ...['vocab.json', 'merges.txt', 'vocab.txt', 'tokenizer.model', 'spiece.model'],
+  'config.json',
+  'adapter_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'chat_template.json',
+  'vocab.json',
+  'merges.txt',
+  'vocab.txt',
+  'tokenizer.model',
+  'spiece.model',
 ];

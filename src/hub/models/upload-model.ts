@@ -45,12 +45,15 @@ export async function uploadModel(options: UploadModelOptions): Promise<{ url: s
   const repo: HubRepo = { type: 'model', name: await fullName(settings, options.repo, signal) };
   await createRepo(settings, repo, isPrivate, signal);
   const commits = commitIter({
-    ...{ repo: { type: 'model', name: repo.name }, title: options.commitMessage ?? 'Upload model' },
+    repo: { type: 'model', name: repo.name },
+    title: options.commitMessage ?? 'Upload model',
     operations: files.map((path) => ({
-      ...{ operation: 'addOrUpdate', path: relative(folder, path).split(sep).join('/') },
+      operation: 'addOrUpdate',
+      path: relative(folder, path).split(sep).join('/'),
       content: pathToFileURL(path),
     })),
-    ...{ hubUrl: settings.endpoint, fetch: hubFetch(settings, repo, signal) },
+    hubUrl: settings.endpoint,
+    fetch: hubFetch(settings, repo, signal),
     // Xet, the Hub's newer storage, takes LFS uploads too, and LFS is what the tests can speak to the end.
     useXet: false,
     ...(signal === undefined ? {} : { abortSignal: signal }),

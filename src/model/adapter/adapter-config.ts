@@ -80,17 +80,19 @@ export function adapterConfigJson(
   );
   const unset = Object.fromEntries(initConfigs.map((key) => [key, null]));
   const all: Record<string, unknown> = {
-    ...{
-      ...off,
-      ...unset,
-      ...own,
-      auto_mapping: null,
-      layers_pattern: null,
-      loftq_config: {},
-      megatron_core: 'megatron.core',
-    },
-    ...{ qalora_group_size: 16, peft_version: '0.21.0', inference_mode: true },
-    ...{ base_model_name_or_path: about.base, revision: about.revision, fan_in_fan_out: about.transposed },
+    ...off,
+    ...unset,
+    ...own,
+    auto_mapping: null,
+    layers_pattern: null,
+    loftq_config: {},
+    megatron_core: 'megatron.core',
+    qalora_group_size: 16,
+    peft_version: '0.21.0',
+    inference_mode: true,
+    base_model_name_or_path: about.base,
+    revision: about.revision,
+    fan_in_fan_out: about.transposed,
   };
   const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
   return `${JSON.stringify(sorted, null, 2)}\n`;

@@ -155,8 +155,13 @@ function checkTypes(values: ConfigValues, config: Json): void {
 }
 
 const typeNames: Record<ConfigType, string> = {
-  ...{ bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a string' },
-  ...{ list: 'a list', dict: 'an object', null: 'null' },
+  bool: 'true or false',
+  int: 'a whole number',
+  float: 'a number',
+  str: 'a string',
+  list: 'a list',
+  dict: 'an object',
+  null: 'null',
 };
 
 function isOfType(value: unknown, type: ConfigType): boolean {

@@ -5,13 +5,15 @@ import { join } from 'node:path';
 const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors', 'adapter_model.bin'];
 const indices = ['model.safetensors.index.json', 'pytorch_model.bin.index.json'];
 const wholeFiles = [
-  ...[...indices, 'model.safetensors', 'pytorch_model.bin', 'tf_model.h5', 'model.ckpt.index'],
-  ...[
-    'flax_model.msgpack',
-    'flax_model.msgpack.index.json',
-    'tf_model.h5.index.json',
-    'generation_config.json',
-  ],
+  ...indices,
+  'model.safetensors',
+  'pytorch_model.bin',
+  'tf_model.h5',
+  'model.ckpt.index',
+  'flax_model.msgpack',
+  'flax_model.msgpack.index.json',
+  'tf_model.h5.index.json',
+  'generation_config.json',
   'config.json',
 ];
 const shard =

@@ -1,8 +1,17 @@
 import { TemplateError } from './template-error.js';
 
 const simple: Record<string, string> = {
-  ...{ '\n': '', '\\': '\\', "'": "'", '"': '"' },
-  ...{ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' },
+  '\n': '',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
 };
 
 /** What stands between the quotes of a string literal, as Python's `unicode-escape` reads it; unknown escapes stay. */

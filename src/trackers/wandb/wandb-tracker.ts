@@ -243,7 +243,13 @@ export class WandbTracker implements Tracker {
       this.clean(JSON.stringify(snakeKeys(value) ?? null)),
     ]);
     return {
-      ...{ id, project, tags, host: hostname(), startTime, resumed, ...(await gitState()) },
+      id,
+      project,
+      tags,
+      host: hostname(),
+      startTime,
+      resumed,
+      ...(await gitState()),
       config: Object.fromEntries(entries) as Record<string, string>,
       ...(entity === undefined ? {} : { entity }),
       ...(name === undefined ? {} : { name }),

@@ -69,7 +69,8 @@ export function compareFingerprints(saved: Fingerprint, now: Fingerprint, path: 
     // A setting that the library did not have then is now at what it did then.
     .filter((key) => !isSetting(key) || (key in saved && key in now))
     .map((key) => ({
-      ...{ key, effect: effectOf(key) },
+      key,
+      effect: effectOf(key),
       text: `${key} (${String(saved[key] ?? 'none')} in the checkpoint, ${String(now[key] ?? 'none')} now)`,
     }));
   const refused = differences.filter(({ effect }) => effect === 'past');

@@ -63,7 +63,11 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   // chunk comes on top.
   const pieces = byFloat32 ? float32Pieces(tokens, decoder.hiddenSize, widest) : 0;
   const parts = {
-    ...{ weights, gradients, optimizer, activations: saved + block + pieces, lossChunk },
+    weights,
+    gradients,
+    optimizer,
+    activations: saved + block + pieces,
+    lossChunk,
     base: base + growth,
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };

@@ -83,7 +83,7 @@ function isAlive({ pid, born }: Holder): boolean {
 function describeSelf(runName: string): Holder {
   const { pid } = process;
   const [id, since] = [randomUUID(), new Date().toISOString()];
-  return { ...{ id, pid, born: bornOf(pid) }, ...{ host: hostname(), runName, since } };
+  return { id, pid, born: bornOf(pid), host: hostname(), runName, since };
 }
 
 /** When a process began, in clock ticks since the start of the system; null where there is no /proc. */

@@ -12,7 +12,9 @@ describe('the tools that build the addon', () => {
   test('a machine without them: all that is missing, and the command that installs it', async () => {
     const error = await errorOf(() => checkTools('npx adaptive-trainer build', { PATH: '' }));
     expect(error.code).toBe('ADDON_NOT_BUILT');
-    expect(error.message).toMatch(process.platform === 'win32' ? /lacks: cmake/ : /lacks: cmake, g\+\+, make/);
+    expect(error.message).toMatch(
+      process.platform === 'win32' ? /lacks: cmake/ : /lacks: cmake, g\+\+, make/,
+    );
     expect(error.message).toMatch(/Install them with `.*cmake.*` and run `npx adaptive-trainer build` again/);
     expect(error.message).toContain('Nothing was fetched');
   });
@@ -62,8 +64,11 @@ describe('the install script of a checkout', () => {
   test('looks for tools before it fetches anything', () => {
     const cache = tempDir();
     const { status, output } = install({
-      ...{ PATH: '', ADAPTIVE_TRAINER_SKIP_BUILD: '', ADAPTIVE_TRAINER_CACHE: cache },
-      ...{ ADAPTIVE_TRAINER_LIBTORCH: '', LIBTORCH: '' },
+      PATH: '',
+      ADAPTIVE_TRAINER_SKIP_BUILD: '',
+      ADAPTIVE_TRAINER_CACHE: cache,
+      ADAPTIVE_TRAINER_LIBTORCH: '',
+      LIBTORCH: '',
     });
     expect(status).toBe(1);
     expect(output).toContain('this machine lacks: cmake');

@@ -25,7 +25,10 @@ export const events = {
     outputDir: 'out',
     config: { trainingConfig: {}, adaptiveLossConfig: {} },
     versions: {
-      ...{ adaptiveTrainer: '0.1.0', libtorch: '2.13.0', node: '20.0.0', platform: 'linux-x64' },
+      adaptiveTrainer: '0.1.0',
+      libtorch: '2.13.0',
+      node: '20.0.0',
+      platform: 'linux-x64',
       cpuCapability: 'AVX2',
     },
     steps: 40,

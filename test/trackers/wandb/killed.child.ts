@@ -4,9 +4,19 @@ import { runEvents } from './run-events.js';
 
 const tracker = new WandbTracker({
   settings: {
-    ...{ mode: 'offline', baseUrl: 'http://127.0.0.1:1', apiKey: undefined, project: 'p', entity: undefined },
-    ...{ name: undefined, runId: undefined, resume: undefined, group: undefined, tags: [], notes: undefined },
-    ...{ dir: process.argv[2]!, console: false },
+    mode: 'offline',
+    baseUrl: 'http://127.0.0.1:1',
+    apiKey: undefined,
+    project: 'p',
+    entity: undefined,
+    name: undefined,
+    runId: undefined,
+    resume: undefined,
+    group: undefined,
+    tags: [],
+    notes: undefined,
+    dir: process.argv[2]!,
+    console: false,
   },
 });
 let count = 0;

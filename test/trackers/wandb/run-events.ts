@@ -1,12 +1,20 @@
 import type { TrainingEvent } from '../../../src/events/training-event.js';
 
 const statistics = {
-  ...{ total_tokens: 10, already_correct: 4, in_top_k: 6, outside_top_k: 4, training_mask: 5 },
-  ...{ attention_bias_alpha: 1, coherence_bias_beta: 1.25 },
+  total_tokens: 10,
+  already_correct: 4,
+  in_top_k: 6,
+  outside_top_k: 4,
+  training_mask: 5,
+  attention_bias_alpha: 1,
+  coherence_bias_beta: 1.25,
 };
 
 const versions = {
-  ...{ adaptiveTrainer: '1', libtorch: '2', node: process.versions.node, platform: 'linux-x64' },
+  adaptiveTrainer: '1',
+  libtorch: '2',
+  node: process.versions.node,
+  platform: 'linux-x64',
   cpuCapability: 'AVX2',
 };
 
@@ -37,30 +45,50 @@ export function* runEvents({
   yield { type: 'start', runId, outputDir: '', config, versions, ...about, ...machine, ...resumed };
   for (let step = firstStep; step <= lastStep; step++) {
     const numbers = {
-      ...{
-        step,
-        epoch: step / 100,
-        loss: 1 / step,
-        gradNorm: 2,
-        learningRate: 1e-4,
-        tokens: 20,
-        labelledTokens: 10,
-      },
-      ...{ tokensPerSecond: 100, secondsPerStep: 0.2, etaSeconds: 1, alpha: 1, beta: 1.25, statistics },
+      step,
+      epoch: step / 100,
+      loss: 1 / step,
+      gradNorm: 2,
+      learningRate: 1e-4,
+      tokens: 20,
+      labelledTokens: 10,
+      tokensPerSecond: 100,
+      secondsPerStep: 0.2,
+      etaSeconds: 1,
+      alpha: 1,
+      beta: 1.25,
+      statistics,
     };
     yield { type: 'step', ...numbers };
     if (step % every !== 0) continue;
     yield { type: 'log', steps: every, ...numbers };
     yield { type: 'adaptive', step, epoch: step / 100, statistics };
     yield {
-      ...{ type: 'evaluate', step, epoch: step / 100, rows: 4, labelledTokens: 9, loss: 3 / step },
-      ...{ perplexity: 2, tokenAccuracy: 0.5, inTopKShare: 0.6, outsideTopKShare: 0.4, seconds: 2 },
-      ...{ bySource: {}, byStyle: {} },
+      type: 'evaluate',
+      step,
+      epoch: step / 100,
+      rows: 4,
+      labelledTokens: 9,
+      loss: 3 / step,
+      perplexity: 2,
+      tokenAccuracy: 0.5,
+      inTopKShare: 0.6,
+      outsideTopKShare: 0.4,
+      seconds: 2,
+      bySource: {},
+      byStyle: {},
     } as TrainingEvent;
   }
   if (!ends) return;
   yield {
-    ...{ type: 'end', path: '', steps: lastStep, epochs: 1, seconds: 4, loss: 0.5, tokens: 20 * lastStep },
-    ...{ labelledTokens: 10 * lastStep, tokensPerSecond: 100 },
+    type: 'end',
+    path: '',
+    steps: lastStep,
+    epochs: 1,
+    seconds: 4,
+    loss: 0.5,
+    tokens: 20 * lastStep,
+    labelledTokens: 10 * lastStep,
+    tokensPerSecond: 100,
   } as TrainingEvent;
 }

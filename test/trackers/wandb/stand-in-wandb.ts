@@ -134,9 +134,15 @@ export class StandInWandb {
     if (run === undefined) return null;
     const count = (file: string) => run.streams.get(file)?.length ?? 0;
     return {
-      ...{ id: name, name, displayName: run.displayName, config: JSON.stringify(run.config), tags: run.tags },
-      ...{ historyLineCount: count('wandb-history.jsonl'), eventsLineCount: count('wandb-events.jsonl') },
-      ...{ logLineCount: count('output.log'), summaryMetrics: JSON.stringify(run.summary) },
+      id: name,
+      name,
+      displayName: run.displayName,
+      config: JSON.stringify(run.config),
+      tags: run.tags,
+      historyLineCount: count('wandb-history.jsonl'),
+      eventsLineCount: count('wandb-events.jsonl'),
+      logLineCount: count('output.log'),
+      summaryMetrics: JSON.stringify(run.summary),
       historyTail: JSON.stringify(run.streams.get('wandb-history.jsonl')?.slice(-1) ?? []),
       eventsTail: '[]',
     };
@@ -163,16 +169,16 @@ export class StandInWandb {
     const known = this.runs.get(name);
     if (known) return known;
     const made: StoredRun = {
-      ...{
-        config: {},
-        displayName: name,
-        project: 'p',
-        tags: [],
-        streams: new Map(),
-        repeated: 0,
-        summary: {},
-      },
-      ...{ files: new Map(), exitCode: undefined, isComplete: false },
+      config: {},
+      displayName: name,
+      project: 'p',
+      tags: [],
+      streams: new Map(),
+      repeated: 0,
+      summary: {},
+      files: new Map(),
+      exitCode: undefined,
+      isComplete: false,
     };
     this.runs.set(name, made);
     return made;

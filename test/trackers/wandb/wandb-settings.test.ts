@@ -6,7 +6,12 @@ import { errorOf } from '../../helpers/error-of.js';
 import { tempDir } from '../../helpers/temp-dir.js';
 
 const request: WandbRequest = {
-  ...{ use: 'auto', project: 'default', isProjectGiven: false, entity: null, name: 'run', outputDir: 'out' },
+  use: 'auto',
+  project: 'default',
+  isProjectGiven: false,
+  entity: null,
+  name: 'run',
+  outputDir: 'out',
 };
 const nowhere = join(tempDir(), 'no-netrc');
 const settings = (extra: Partial<WandbRequest>, env: NodeJS.ProcessEnv = {}) =>
@@ -48,18 +53,26 @@ describe('where a run is reported', () => {
 
   it('takes the variables of the official client, and what the configuration gives before them', () => {
     const env = {
-      ...{ WANDB_PROJECT: 'from-env', WANDB_ENTITY: 'team', WANDB_NAME: 'named', WANDB_RUN_ID: 'id-1' },
-      ...{
-        WANDB_RESUME: 'must',
-        WANDB_RUN_GROUP: 'g',
-        WANDB_TAGS: 'a, b,,',
-        WANDB_NOTES: 'n',
-        WANDB_DIR: 'there',
-      },
+      WANDB_PROJECT: 'from-env',
+      WANDB_ENTITY: 'team',
+      WANDB_NAME: 'named',
+      WANDB_RUN_ID: 'id-1',
+      WANDB_RESUME: 'must',
+      WANDB_RUN_GROUP: 'g',
+      WANDB_TAGS: 'a, b,,',
+      WANDB_NOTES: 'n',
+      WANDB_DIR: 'there',
     };
     expect(settings({}, env)).toMatchObject({
-      ...{ project: 'from-env', entity: 'team', name: 'named', runId: 'id-1', resume: 'must', group: 'g' },
-      ...{ tags: ['a', 'b'], notes: 'n', dir: 'there' },
+      project: 'from-env',
+      entity: 'team',
+      name: 'named',
+      runId: 'id-1',
+      resume: 'must',
+      group: 'g',
+      tags: ['a', 'b'],
+      notes: 'n',
+      dir: 'there',
     });
     expect(settings({ project: 'given', isProjectGiven: true, entity: 'mine' }, env)).toMatchObject({
       project: 'given',

@@ -24,16 +24,19 @@ afterEach(() => server.stop());
 
 function settings(extra: Partial<WandbSettings> = {}): WandbSettings {
   return {
-    ...{ mode: 'online', baseUrl: server.url, apiKey, project: 'p', entity: undefined, name: 'my run' },
-    ...{
-      runId: undefined,
-      resume: undefined,
-      group: 'g',
-      tags: ['a', 'b'],
-      notes: undefined,
-      dir,
-      console: false,
-    },
+    mode: 'online',
+    baseUrl: server.url,
+    apiKey,
+    project: 'p',
+    entity: undefined,
+    name: 'my run',
+    runId: undefined,
+    resume: undefined,
+    group: 'g',
+    tags: ['a', 'b'],
+    notes: undefined,
+    dir,
+    console: false,
     ...extra,
   };
 }
