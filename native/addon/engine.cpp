@@ -128,7 +128,7 @@ void finish(Napi::Env env, Job& job) {
     Napi::HandleScope scope(env);
     settle(env, job);
   } catch (const Napi::Error&) {
-    // A worker that is being terminated still gets its callbacks, but may not make values any more. Nobody
+    // A worker that is being terminated still gets its callbacks, but may not make values any more. No code
     // waits for the promise there.
   }
 }
@@ -166,8 +166,7 @@ Napi::Promise Engine::run(Napi::Env env, std::function<ToJs()> work) {
       raw->failure = currentFailure();
     }
     work = nullptr;  // frees tensors on this thread
-    // Of a closed environment nobody waits; its deferred must not be touched off its thread, so the job is
-    // left.
+    // The environment is closed: its deferred must not be touched on another thread, so the job is leaked.
     std::lock_guard lock(raw->port->mutex);
     if (raw->port->closed) return;
     raw->port->back.BlockingCall(raw, [](Napi::Env env, Napi::Function, Job* done) {

@@ -4,7 +4,7 @@ import { UsageError } from './usage-error.js';
 /**
  * Prints an error to standard error and gives the exit status it means: 2 for the command line, 1 for all else.
  * Errors of this library are told in their own words; with DEBUG=adaptive-trainer, and for any other error, which
- * nobody foresaw, the stack is printed too.
+ * was not foreseen, the stack is printed too.
  */
 export function printError(error: unknown, env: NodeJS.ProcessEnv = process.env): number {
   if (error instanceof UsageError) {

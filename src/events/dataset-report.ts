@@ -7,7 +7,7 @@ export interface BadRow {
   reason: string;
 }
 
-/** What became of one dataset. Counts are of rows, over its training and its validation part, unless said otherwise. */
+/** How the rows of one dataset were used. Counts are of rows, over its training and its validation part, unless said otherwise. */
 export interface DatasetReport {
   /** The name as configured, without its `:|:K`; where it stands several times in a style, with what differs. */
   name: string;

@@ -24,7 +24,7 @@ export interface TokenStatistics {
   coherence_bias_beta: number;
 }
 
-/** Once, before `start`, where the rows come from a DatasetMixer: what became of each dataset. */
+/** Once, before `start`, where the rows come from a DatasetMixer: how the rows of each dataset were used. */
 export interface DatasetsEvent {
   type: 'datasets';
   report: DatasetReport[];

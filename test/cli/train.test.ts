@@ -46,7 +46,7 @@ describe('adaptive-trainer train', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
-  it('prints the stack with DEBUG=adaptive-trainer, and of an error nobody foresaw', async () => {
+  it('prints the stack with DEBUG=adaptive-trainer, and of an error that was not foreseen', async () => {
     const known = await train('fails', [], { DEBUG: 'adaptive-trainer' });
     expect(known.status).toBe(1);
     expect(known.stderr).toMatch(/^\s+at .*train-with-fake/m);

@@ -21,7 +21,7 @@ async function splitOf(dir: string, split: string, location: Partial<DatasetLoca
 }
 
 describe('a local copy of a Hub dataset has the splits that it has on the Hub', () => {
-  // Two formats of the same rows are refused on disk, where nobody has sorted them out.
+  // Two formats of the same rows are refused on disk, where no one chose between them.
   const layouts = datasetLayouts.filter(({ what }) => what !== 'a copy in another format');
   test.each(layouts)('$what', async ({ paths, readme, location = {}, expected }) => {
     const dir = await clone(paths, readme);

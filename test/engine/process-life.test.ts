@@ -40,7 +40,7 @@ describe('the engine and the life of a process', () => {
     expect(await outcome('terminate', big)).toEqual({ status: 0, signal: null, said: ['alive'], stderr: '' });
   });
 
-  it('survives a worker that is terminated with calls in the queue and nobody else using the engine', async () => {
+  it('survives a worker that is terminated with calls in the queue and no other user of the engine', async () => {
     expect(await outcome('terminate-only-user', big)).toEqual({
       status: 0,
       signal: null,
@@ -58,7 +58,7 @@ describe('the engine and the life of a process', () => {
     expect(await outcome('idle', tiny)).toEqual({ status: 0, signal: null, said: ['done'], stderr: '' });
   });
 
-  it('stays alive until a call that nobody awaits has finished', async () => {
+  it('stays alive until a call that is not awaited has finished', async () => {
     expect(await outcome('pending', big)).toEqual({
       status: 0,
       signal: null,

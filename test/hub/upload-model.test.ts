@@ -137,7 +137,7 @@ describe('uploadModel', () => {
     ).toHaveLength(1);
   });
 
-  it('does not send a commit twice when nobody knows whether it was made', async () => {
+  it('does not send a commit twice where it is unknown whether it was made', async () => {
     test.hub.fail(/\/commit\//, { kind: 'hang' }, 9);
     const failure = await failureOf(upload());
     expect(failure.message).toContain('got none after 1 attempt:');

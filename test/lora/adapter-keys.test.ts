@@ -32,7 +32,7 @@ const refusedHere = [
   /peftConfig.bias|bias: expected/,
   // Weights that the configuration does not use.
   /Expected exactly the weights that the adapter’s configuration describes/,
-  // Values that nobody trains with.
+  // Values that are of no use in training.
   /(lora_alpha|lora_dropout|task_type): expected/,
 ];
 /** What opens here though peft trips over it, as JSON of the changes. */

@@ -17,7 +17,7 @@ struct ChunkOptions {
   int64_t budget = 0;
 };
 
-/// What becomes of hidden·weightᵀ before it is a logit: z = cap·tanh(scale·l/cap), or scale·l without a cap.
+/// From hidden·weightᵀ = l to the logit: z = cap·tanh(scale·l/cap), or scale·l without a cap.
 struct LogitOptions {
   double scale = 1;
   double cap = 0;  ///< 0: none

@@ -8,7 +8,7 @@ import { findDatasetKey } from './find-dataset-key.js';
 /** How datasets are mixed into one training set. */
 export interface Mixing {
   /**
-   * `concat`: every row of every dataset once. `interleave`: rows are drawn from one dataset after the other by chance,
+   * `concat`: every row of every dataset once. `interleave`: each row is drawn from a dataset chosen at random,
    * until the stop rule says so.
    */
   mode: 'concat' | 'interleave';

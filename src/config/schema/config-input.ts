@@ -119,7 +119,7 @@ export interface TrainingConfigInput {
    * Most tokens of a training micro-batch, which then takes as many rows as fit, in place of `batchSize`. Default null.
    */
   maxTokensPerBatch?: number | null | undefined;
-  /** How datasets are mixed: every row once (`concat`), or drawn by chance (`interleave`). Default `concat`. */
+  /** How datasets are mixed: every row once (`concat`), or drawn at random (`interleave`). Default `concat`. */
   mixing?: 'concat' | 'interleave' | undefined;
   /**
    * For `interleave`: how likely each dataset is to be drawn from, by its name; scaled to sum to 1. Default null:
@@ -294,8 +294,8 @@ export interface TrainingConfigInput {
    */
   resumeFromCheckpoint?: boolean | string | null | undefined;
   /**
-   * What becomes of another run in the output folder: false (default) refuses to begin; true deletes its checkpoints
-   * and, at the end, replaces its final model. With `resumeFromCheckpoint` what is gone on from stays.
+   * How an output folder that holds another run is treated: false (default) refuses to begin; true deletes its
+   * checkpoints and, at the end, replaces its final model. The checkpoint of `resumeFromCheckpoint` is kept.
    */
   overwriteOutputDir?: boolean | undefined;
   /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */

@@ -46,7 +46,7 @@ export const trainingConfigSchema = z.object({
   gradientAccumulationSteps: field.wholeNumber(1).default(16),
   /** Most tokens of a training micro-batch, which then takes as many rows as fit, in place of `batchSize`. Default null. */
   maxTokensPerBatch: field.wholeNumber(1).nullable().default(null),
-  /** How datasets are mixed: every row once (`concat`), or drawn by chance (`interleave`). Default `concat`. */
+  /** How datasets are mixed: every row once (`concat`), or drawn at random (`interleave`). Default `concat`. */
   mixing: field.oneOf('concat', 'interleave').default('concat'),
   /** For `interleave`: how likely each dataset is to be drawn from, by its name; scaled to sum to 1. Default null: equally. */
   mixingProbabilities: z
@@ -211,8 +211,8 @@ export const trainingConfigSchema = z.object({
     .nullable()
     .default(null),
   /**
-   * What becomes of another run in the output folder: false (default) refuses to begin; true deletes its checkpoints and, at
-   * the end, replaces its final model. With `resumeFromCheckpoint` what is gone on from stays.
+   * How an output folder that holds another run is treated: false (default) refuses to begin; true deletes its checkpoints
+   * and, at the end, replaces its final model. The checkpoint of `resumeFromCheckpoint` is kept.
    */
   overwriteOutputDir: field.flag().default(false),
   /** When a checkpoint cannot be written (a full disk, say): `continue` (default) with a warning, or `stop`. */

@@ -2,7 +2,7 @@ import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { BadRow } from '../../events/dataset-report.js';
 
-/** What becomes of rows that cannot be used: `onBadRow` of their dataset. */
+/** Rows that cannot be used: an error or a list, as `onBadRow` of their dataset says. */
 export const badRow = {
   /** How many are listed with their reasons; the others are counted. */
   mostListed: 10,

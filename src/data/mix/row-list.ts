@@ -4,7 +4,7 @@ import type { TrainingRow } from '../../events/training-row.js';
 type RowLength = (index: number) => number;
 const lengthsOf = new WeakMap<readonly TrainingRow[], RowLength>();
 
-/** What is known of rows without reading them. */
+/** Facts about rows that need no reading of them. */
 export interface KnownRows {
   /** Every row can be trained on, and its ids are below this. */
   vocabSize: number;
@@ -14,8 +14,8 @@ export interface KnownRows {
 const known = new WeakMap<readonly TrainingRow[], KnownRows>();
 
 /**
- * An array of rows that are made when they are asked for, so that millions of them cost next to nothing. Everything that
- * only reads an array works on it, `Array.isArray` too; it cannot be changed: `[...rows]` is a copy that can.
+ * Returns an array whose rows are made when they are read, so that its memory does not grow with their number. Whatever only
+ * reads an array works on it, `Array.isArray` too. Changing it throws; `[...rows]` is a copy that can be changed.
  *
  * @param rowAt makes the row at an index from 0 to length − 1
  * @param lengthAt tokens of that row, without making it
@@ -33,7 +33,7 @@ export function rowList(
   };
   const refuse = (): never => {
     const message =
-      'Expected nobody to change these rows, which are read from disk. Copy them first: [...rows].';
+      'Expected these rows to be left unchanged, since they are read from disk. Change a copy: [...rows].';
     throw new AdaptiveTrainerError('INVALID_INPUT', message);
   };
   const list = new Proxy<TrainingRow[]>([], {

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../../tokenizer/tokenizer.js';
 import { GrowingUint32 } from './growing-uint32.js';
 import { tokenWord } from './token-word.js';
 
-/** Rows as tokens, joined, and what became of the others. Typed arrays alone hold what grows with the data. */
+/** Rows as tokens, joined, and counts of the others. Typed arrays alone hold what grows with the data. */
 export interface TokenizedRows {
   /** See `tokenWord`. */
   words: Uint32Array;

@@ -11,7 +11,7 @@ import { TokenWriter } from './token-writer.js';
 import type { TokenizerFailure } from './chat-tokenizer.js';
 import type { TokenizerWorkerAnswer } from './tokenizer-worker.js';
 
-/** What became of the rows of one split. */
+/** Counts of the rows of one split: used, and left out for each reason. */
 export interface SplitCounts {
   read: number;
   tooLong: number;
@@ -25,7 +25,7 @@ export interface SplitCounts {
   leastTooLong: number | null;
 }
 
-/** The usable rows of one split, and what became of the others. */
+/** The usable rows of one split, and counts of the others. */
 export interface EncodedSplit extends SplitCounts {
   /** The first of those that could not be used. */
   badRows: BadRow[];

@@ -54,7 +54,7 @@ export class TokenWriter {
     }
     if (memory !== undefined) {
       if (this.file?.path === this.cached) await this.file?.handle.close();
-      else await this.discard(); // it lies where nobody would look for it
+      else await this.discard(); // no later run would find it there
       return new TokenRows(lengths, trained, { memory }, digest!);
     }
     const { path, handle } = this.file!;
@@ -103,7 +103,7 @@ export class TokenWriter {
     return { handle: await open(path, 'wx'), path };
   }
 
-  /** Ends the file, and puts it in its place in one step, so that nobody ever sees a part of it. */
+  /** Ends the file, and puts it in its place in one step, so that no reader finds a part of it. */
   private async seal(index: readonly Buffer[]): Promise<void> {
     const { handle, path } = this.file!;
     for (const part of index) {

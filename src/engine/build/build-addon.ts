@@ -68,7 +68,7 @@ async function buildHere(sources: AddonSources, libtorch: Libtorch): Promise<str
   return path.join(output, addonFileName);
 }
 
-// CMake's own files are hundreds of megabytes, and nobody compiles a second time.
+// CMake's own files are hundreds of megabytes, and a second build is not expected.
 async function buildIntoCache(sources: AddonSources, libtorch: Libtorch): Promise<string> {
   const target = builtAddonDir(prebuiltKey(thisMachine(), libtorch.version));
   await mkdir(path.dirname(target), { recursive: true });

@@ -89,7 +89,7 @@ async function fetchInto(root: string, fetcher: LibtorchFetcher, onProgress: OnS
   }
 }
 
-// Work folders of setups that were killed; with the lock held here, nobody is using them.
+// Work folders of setups that were killed; with the lock held here, no process uses them.
 async function removeLeftovers(root: string): Promise<void> {
   const names = await readdir(path.dirname(root));
   for (const name of names.filter((other) => other.startsWith(`${path.basename(root)}.part-`))) {

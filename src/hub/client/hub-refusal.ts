@@ -1,4 +1,4 @@
-/** An answer of the Hub that is none of success. Internal: it becomes an AdaptiveTrainerError where attempts are counted. */
+/** An answer of the Hub with an HTTP status of failure. Internal: `withRetries` turns it into an AdaptiveTrainerError. */
 export class HubRefusal extends Error {
   readonly status: number;
 
@@ -40,6 +40,6 @@ function messageOf(body: string): string {
     const { error, message } = JSON.parse(body) as { error?: unknown; message?: unknown };
     return typeof error === 'string' ? error : typeof message === 'string' ? message : '';
   } catch {
-    return ''; // the HTML of a proxy helps nobody
+    return ''; // the HTML of a proxy is no message
   }
 }

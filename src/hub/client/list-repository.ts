@@ -31,7 +31,7 @@ export async function listRepository(
   return files;
 }
 
-// All of this becomes paths and sizes on this machine, so none of it is taken on trust.
+// All of this becomes paths and sizes on this machine, so all of it is checked.
 function checked(settings: HubSettings, repo: HubRepo, entry: ListFileEntry): ListedFile {
   const { path, oid, lfs, xetHash } = entry;
   if (typeof path !== 'string' || !isSafePath(path)) {

@@ -24,10 +24,10 @@ export interface Attempts {
   repeatable?: boolean;
 }
 
-const passing = new Set([408, 429, 500, 502, 503, 504]);
+const temporary = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
- * Runs `attempt` until it succeeds, a failure is no passing one, or the number of attempts is used up.
+ * Runs `attempt` until it succeeds, fails for good, or the number of attempts is used up.
  * @throws AdaptiveTrainerError HUB_FAILED, with what was asked, what came and what to do; ABORTED
  */
 export async function withRetries<T>(
@@ -44,11 +44,11 @@ export async function withRetries<T>(
       if (!(error instanceof HubRefusal) && !isNetworkTrouble(error)) throw error;
       failed = progressed() ? 1 : failed + 1;
       const refusal = error instanceof HubRefusal ? error : undefined;
-      // A refusal with 429 or 503 says that nothing was done; after silence or a 500 nobody knows.
+      // With 429 or 503 nothing was done; without an answer, or with 500, the Hub may have acted.
       const again =
         refusal === undefined
           ? repeatable
-          : passing.has(refusal.status) && (repeatable || isHarmless(refusal));
+          : temporary.has(refusal.status) && (repeatable || isHarmless(refusal));
       const pause = again && failed < settings.attempts ? pauseFor(settings, failed, refusal) : undefined;
       if (pause === undefined) {
         throw refusal === undefined

@@ -1,6 +1,6 @@
 /**
- * Every key of PEFT 0.21's LoraConfig, and what becomes of it here: read; without influence on what an adapter that is
- * stored computes; or, as a list, only its neutral values open (what PEFT writes comes first).
+ * Every key of PEFT 0.21's LoraConfig and how it is treated: `read`; `bookkeeping`, without influence on what a stored
+ * adapter computes; or a list of neutral values, the only ones that are accepted (what PEFT writes comes first).
  */
 export const loraKeys: Readonly<Record<string, 'read' | 'bookkeeping' | readonly unknown[]>> = {
   alora_invocation_tokens: [null, []],
@@ -13,7 +13,7 @@ export const loraKeys: Readonly<Record<string, 'read' | 'bookkeeping' | readonly
   ensure_weight_tying: [false, null],
   eva_config: 'bookkeeping',
   exclude_modules: 'read',
-  fan_in_fan_out: 'bookkeeping', // the model says how its weights lie, as for PEFT
+  fan_in_fan_out: 'bookkeeping', // the layout of the weights follows from the model, as for PEFT
   inference_mode: 'bookkeeping',
   init_lora_weights: 'read',
   kasa_config: [null],
@@ -45,12 +45,12 @@ export const loraKeys: Readonly<Record<string, 'read' | 'bookkeeping' | readonly
   use_qalora: [false, null],
   use_rslora: 'read',
   velora_config: [null],
-  // Not of LoraConfig: written by PEFT's kin.
+  // Not keys of LoraConfig: written by packages built on PEFT.
   _custom_modules: 'bookkeeping',
   modules_to_save_kwargs: 'bookkeeping',
 };
 
-/** Whether a key can be read, or says nothing that changes what the adapter computes. Keys of later versions must be off. */
+/** Returns true if a key can be read, or its value does not change what the adapter computes. Keys of later versions must be off. */
 export function isHarmless(key: string, value: unknown): boolean {
   const kind = Object.hasOwn(loraKeys, key) ? loraKeys[key]! : [null, false];
   if (typeof kind === 'string') return true;

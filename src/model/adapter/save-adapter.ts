@@ -11,7 +11,7 @@ import { adapterPrefix, isTable } from './adapter-weights.js';
 
 /**
  * Writes adapter_config.json and adapter_model.safetensors as PEFT does, and generation_config.json where texts end with
- * more tokens than the base model's. A whole model that lies in the folder goes.
+ * more tokens than the base model's. A whole model in the folder is deleted.
  * @throws AdaptiveTrainerError INVALID_INPUT for the folder of the base model
  */
 export async function saveAdapter(model: SavableModel, dir: string, dtype: StorageType): Promise<void> {
@@ -27,7 +27,7 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
     // From here on the folder is an adapter's.
     ['adapter_config.json', (path) => writeFile(path, text)],
   ]);
-  // PEFT writes none; without it, nobody would know where the base is to stop with this adapter.
+  // PEFT writes none; without it, the base would not be known to stop there with this adapter.
   const generation = await generationConfig(model);
   if (generation.isChanged) files.set('generation_config.json', (path) => writeFile(path, generation.text!));
   await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);

@@ -37,7 +37,7 @@ export async function savePretrained(
   ]);
   const { text } = await generationConfig(model);
   if (text !== undefined) files.set('generation_config.json', (path) => writeFile(path, text));
-  // An adapter that lies in the folder is what is opened there until its adapter_config.json is gone.
+  // An adapter in the folder is what is opened there until its adapter_config.json is gone.
   await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
 }
 

@@ -1,7 +1,7 @@
 import type { DatasetReport } from '../../events/dataset-report.js';
 import { format } from '../../common/format.js';
 
-/** What became of each dataset, one paragraph each: rows to train and to evaluate, what was left out, and why. */
+/** Returns a paragraph for each dataset: rows to train and to evaluate, what was left out, and why. */
 export function datasetsText(report: readonly DatasetReport[]): string {
   return report.map(datasetText).join('\n');
 }

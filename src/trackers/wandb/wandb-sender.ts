@@ -257,7 +257,7 @@ export class WandbSender {
       } catch (error) {
         if (this.stop.signal.aborted || !(error instanceof WandbRequestError) || error.isFinal) throw error;
         this.failure = error.message;
-        // Half of it by chance: many runs that lost one server do not come back in step.
+        // Half of it at random: many runs that lost one server do not come back in step.
         await this.unlessStopped(
           sleep(error.retryAfter ?? pause * (0.5 + Math.random() / 2), undefined, {
             ref: false,

@@ -194,7 +194,7 @@ export class Checkpoints {
     await this.lock?.check();
   }
 
-  /** Gives the folder free. */
+  /** Releases the lock of the folder. */
   async close(): Promise<void> {
     await this.lock?.release();
     this.lock = undefined;
