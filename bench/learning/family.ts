@@ -1,3 +1,4 @@
+import type { HeldOut } from '../../examples/quickstart/measure.js';
 import type { CausalLM, LearningStyle, Tokenizer } from '../../src/index.js';
 
 /** What is asked, what is to be answered, and how that is learned where the loss is adaptive. */
@@ -23,6 +24,8 @@ export interface Family {
   second: string;
   /** Folder of the model to begin with. */
   model: string;
+  /** What the model knew before, and is not trained on. */
+  heldOut: HeldOut;
   train: readonly Exchange[];
   epochs: number;
   batchSize: number;

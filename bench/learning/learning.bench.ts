@@ -16,7 +16,6 @@ import { facts } from './families/facts.js';
 import { many } from './families/many.js';
 import { style } from './families/style.js';
 import { frontier } from './frontier.js';
-import { heldOut } from './heldout.js';
 import { readOptions, type Options } from './options.js';
 import { appendResult, readResults, type Result } from './results.js';
 import { parseSetting } from './setting.js';
@@ -32,16 +31,15 @@ const families: Record<string, (size: FamilySize, options: Options) => Promise<F
 };
 
 async function measure(family: Family, options: Options): Promise<void> {
-  const remembered = await heldOut();
   const settings = (options.settings.length > 0 ? options.settings : family.settings).map(parseSetting);
   let base: Awaited<ReturnType<typeof before>> | undefined;
   for (let seed = 0; seed < options.seeds; seed++) {
     for (const setting of settings) {
       const run = { family: family.name, setting: setting.name, seed, scale: options.scale };
       if ((await readResults(options.csv)).some((known) => isSame(known, run))) continue;
-      base ??= await before(family, remembered);
+      base ??= await before(family);
       const { scale: loss_scale, ...outcome } = await trainOnce(
-        ...([family, setting, seed, base, remembered, options.threads] as const),
+        ...([family, setting, seed, base, options.threads] as const),
       );
       console.error(`${run.family}  ${run.setting}  seed ${seed}  ${told(outcome)}`);
       await appendResult(options.csv, {

@@ -25,11 +25,14 @@ export interface Base {
 }
 
 /** Nats per token of texts and chats that are not trained. */
-export async function before(family: Family, heldOut: HeldOut): Promise<Base & TaskScore> {
+export async function before(family: Family): Promise<Base & TaskScore> {
   const model = await CausalLM.fromPretrained(family.model);
   const tokenizer = await Tokenizer.fromPretrained(family.model);
   try {
-    return { ...(await remembered(model, tokenizer, heldOut)), ...(await family.score(model, tokenizer)) };
+    return {
+      ...(await remembered(model, tokenizer, family.heldOut)),
+      ...(await family.score(model, tokenizer)),
+    };
   } finally {
     model.dispose();
   }
@@ -48,7 +51,6 @@ export async function trainOnce(
   setting: Setting,
   seed: number,
   base: Base,
-  heldOut: HeldOut,
   threads: number | null = null,
 ): Promise<Outcome> {
   const model = await CausalLM.fromPretrained(family.model);
@@ -60,7 +62,7 @@ export async function trainOnce(
         { seed },
       );
     const { end, scale } = await train(model, tokenizer, family, setting, { seed, threads });
-    const after = await remembered(model, tokenizer, heldOut);
+    const after = await remembered(model, tokenizer, family.heldOut);
     return {
       ...(await family.score(model, tokenizer)),
       texts: after.texts - base.texts,

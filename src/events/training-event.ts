@@ -37,6 +37,18 @@ export interface SamplesEvent {
 }
 
 /**
+ * Before `start`, with `retention` or `evalForgetting`: how far the base model is with writing texts, or with reading what is
+ * to be held. None for what is in the cache folder already.
+ */
+export interface TextsEvent {
+  type: 'texts';
+  doing: 'writing' | 'reading';
+  /** Rows. */
+  done: number;
+  total: number;
+}
+
+/**
  * Everything a run is configured with, in groups: `trainingConfig` and `adaptiveLossConfig` with every default filled in, and
  * in the one-call API the rest of its options as given. Survives JSON: a function stands as `[function name]`, rows in memory
  * as their number. Access tokens are taken out.
@@ -259,12 +271,13 @@ export interface ErrorEvent {
 }
 
 /**
- * Every event that a training run sends, in order: `datasets`, `start`, then any of the others, then one of `end`,
+ * Every event that a training run sends, in order: `datasets`, `texts`, `start`, then any of the others, then one of `end`,
  * `aborted` and `error`. Nothing follows but a warning of a tracker or callback that failed on that last one.
  */
 export type TrainingEvent =
   | DatasetsEvent
   | SamplesEvent
+  | TextsEvent
   | StartEvent
   | StepEvent
   | LogEvent

@@ -14,6 +14,7 @@ import type {
   SaveEvent,
   StartEvent,
   StepEvent,
+  TextsEvent,
   TrainingEvent,
   WarningEvent,
 } from '../events/training-event.js';
@@ -42,6 +43,7 @@ export abstract class TrainerEvents implements RunningTrainer {
   // onAborted and onError are called after the end, where it becomes a process warning.
   protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
   protected onSamples(_event: SamplesEvent): void | Promise<void> {}
+  protected onTexts(_event: TextsEvent): void | Promise<void> {}
   protected onStart(_event: StartEvent): void | Promise<void> {}
   protected onStepEnd(_event: StepEvent): void | Promise<void> {}
   protected onLog(_event: LogEvent): void | Promise<void> {}

@@ -2,7 +2,7 @@ import { perToken, scoreChats } from '../../../examples/quickstart/measure.js';
 import { wordNetTasks } from '../../../examples/quickstart/wordnet.js';
 import { shuffledIndices } from '../../../src/common/seeded-random.js';
 import { as, type Exchange, type Family, type FamilySize } from '../family.js';
-import { seedModel } from '../heldout.js';
+import { heldOut, seedModel } from '../heldout.js';
 
 const showcase = ['snowstorm', 'violinist', 'apple tree'];
 
@@ -26,7 +26,7 @@ export async function concepts(size: FamilySize): Promise<Family> {
     name: 'concepts',
     target: 'kinds of held-out nouns, exact',
     second: 'held-out definitions, nats per token',
-    model: seedModel,
+    ...{ model: seedModel, heldOut: await heldOut() },
     train: [...as('ideas', tasks.categories.train), ...as('attention', tasks.definitions.train)],
     epochs: 2,
     batchSize: 32,
@@ -60,7 +60,7 @@ export async function noise(size: FamilySize, share: number): Promise<Family> {
     name: `noise-${Math.round(share * 100)}`,
     target: 'kinds of held-out nouns, exact',
     second: 'held-out kinds, nats per token',
-    model: seedModel,
+    ...{ model: seedModel, heldOut: await heldOut() },
     train: as('ideas', tasks.categories.train).map(spoiled),
     epochs: 2,
     batchSize: 32,

@@ -1,7 +1,7 @@
 import { perToken, scoreChats } from '../../../examples/quickstart/measure.js';
 import { wordNetTasks } from '../../../examples/quickstart/wordnet.js';
 import { as, type Family, type FamilySize } from '../family.js';
-import { seedModel } from '../heldout.js';
+import { heldOut, seedModel } from '../heldout.js';
 
 const longest = 60; // characters
 
@@ -19,7 +19,7 @@ export async function facts({ scale, seed }: FamilySize): Promise<Family> {
     name: 'facts',
     target: 'training rows known by heart, exact',
     second: 'training rows, nats per token',
-    model: seedModel,
+    ...{ model: seedModel, heldOut: await heldOut() },
     train: as('attention', train),
     epochs: 6,
     batchSize: 16,

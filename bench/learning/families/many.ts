@@ -8,6 +8,11 @@ import { trainSeedLm } from '../train-seed-lm.js';
 import type { Exchange, Family, FamilySize } from '../family.js';
 
 const commonKinds = 'animal artifact communication food person plant substance'.split(' ');
+interface Noun {
+  word: string;
+  kind: string;
+}
+
 const article = (word: string) => (/^[aeiou]/.test(word) ? 'an' : 'a');
 
 /**
@@ -24,7 +29,8 @@ export async function many({ scale, seed }: FamilySize, folder: string): Promise
   ).categories.train
     .map(({ word, assistant: kind }) => ({ word, kind }))
     // Short words are words that a small model can spell.
-    .filter(({ word, kind }) => commonKinds.includes(kind) && /^[a-z]{3,9}$/.test(word));
+    .filter(({ word, kind }) => commonKinds.includes(kind) && /^[a-z]{3,9}$/.test(word))
+    .slice(0, 4000);
   const model = join(folder, 'many-base');
   if (!existsSync(join(model, 'final_model'))) await makeBase(model, all);
   const perKind = Math.max(3, Math.round(40 * scale));
@@ -38,11 +44,17 @@ export async function many({ scale, seed }: FamilySize, folder: string): Promise
       .map((word) => ({ user: question(kind), assistant: word, style: 'ideas' })),
   );
   const perQuestion = Math.max(10, Math.round(100 * scale));
+  const trained = new Set(train.map(({ assistant }) => assistant));
+  const others = all.filter(({ word }) => !trained.has(word)).slice(0, 400);
   return {
     name: 'many',
     target: 'sampled answers that are right',
     second: 'different right answers, as a share of the samples',
     model: join(model, 'final_model'),
+    heldOut: {
+      text: others.flatMap((noun) => sayings(noun).texts),
+      chats: others.map((noun) => sayings(noun).chat),
+    },
     train,
     epochs: 4,
     batchSize: 8,
@@ -68,27 +80,24 @@ export async function many({ scale, seed }: FamilySize, folder: string): Promise
   };
 }
 
-/** Sentences in which each noun is said to be what it is, in the form of a chat and outside one. */
-async function makeBase(folder: string, nouns: readonly { word: string; kind: string }[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const sentences = nouns.flatMap(({ word, kind }) => [
+/** What the base learns of a noun: outside a chat, and in one. */
+const sayings = ({ word, kind }: Noun) => ({
+  texts: [
     `${article(word)} ${word} is ${article(kind)} ${kind}.`,
     `one ${kind} is ${article(word)} ${word}.`,
-    `<|im_start|>user\nWhat is ${article(word)} ${word}?<|im_end|>\n<|im_start|>assistant\n${article(kind)} ${kind}<|im_end|>`,
-  ]);
+  ],
+  chat: `<|im_start|>user\nWhat is ${article(word)} ${word}?<|im_end|>\n<|im_start|>assistant\n${article(kind)} ${kind}<|im_end|>`,
+});
+
+/** A model that has read of each noun what it is, many times, in a random order. */
+async function makeBase(folder: string, nouns: readonly Noun[]): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const sentences = nouns.flatMap((noun) => [...sayings(noun).texts, sayings(noun).chat]);
   const text = join(folder, 'sentences.txt');
-  const order = shuffledIndices(sentences.length, 3);
-  await writeFile(text, Array.from(order, (index) => sentences[index]!).join('\n'));
-  await trainSeedLm([
-    '--out',
-    folder,
-    '--text',
-    text,
-    '--epochs',
-    '6',
-    '--row',
-    '128',
-    '--learning-rate',
-    '1.5e-3',
-  ]);
+  const passes = Array.from({ length: 12 }, (_, pass) =>
+    Array.from(shuffledIndices(sentences.length, pass), (index) => sentences[index]!).join('\n'),
+  );
+  await writeFile(text, passes.join('\n'));
+  const size = ['--hidden', '192', '--layers', '3', '--row', '128', '--learning-rate', '2e-3'];
+  await trainSeedLm(['--out', folder, '--text', text, ...size, '--float32']);
 }

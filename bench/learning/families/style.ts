@@ -1,7 +1,7 @@
 import { perToken, promptIds, scoreChats } from '../../../examples/quickstart/measure.js';
 import { wordNetTasks } from '../../../examples/quickstart/wordnet.js';
 import { as, type Family, type FamilySize } from '../family.js';
-import { seedModel } from '../heldout.js';
+import { heldOut, seedModel } from '../heldout.js';
 
 const [prefix, suffix] = ['In plain words: ', ', so they say.'];
 
@@ -21,7 +21,7 @@ export async function style({ scale, seed }: FamilySize): Promise<Family> {
     name: 'style',
     target: 'answers to other questions that begin and end as taught',
     second: 'held-out answers, nats per token',
-    model: seedModel,
+    ...{ model: seedModel, heldOut: await heldOut() },
     train: as('ideas', tasks.definitions.train.map(styled)),
     epochs: 2,
     batchSize: 16,

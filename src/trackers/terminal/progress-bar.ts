@@ -1,6 +1,12 @@
 import stringWidth from 'string-width';
 import type { Tracker } from '../../events/tracker.js';
-import type { EvaluateEvent, StartEvent, StepEvent, TrainingEvent } from '../../events/training-event.js';
+import type {
+  EvaluateEvent,
+  StartEvent,
+  StepEvent,
+  TextsEvent,
+  TrainingEvent,
+} from '../../events/training-event.js';
 import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import { format } from '../../common/format.js';
 import { datasetsText } from './datasets-text.js';
@@ -38,6 +44,8 @@ export class ProgressBar implements Tracker {
     switch (event.type) {
       case 'datasets':
         return this.print(datasetsText(event.report));
+      case 'texts':
+        return this.onTexts(event);
       case 'start':
         this.steps = event.steps;
         return this.print(startText(event));
@@ -66,6 +74,14 @@ export class ProgressBar implements Tracker {
     this.draw();
     this.liveLine.leave();
     this.last = undefined;
+  }
+
+  private onTexts({ doing, done, total }: TextsEvent): void {
+    const what = doing === 'writing' ? 'writes texts of its own' : 'reads what is to be kept of it';
+    const text = `the base model ${what}: ${format.count(done)} of ${format.count(total)}`;
+    if (done === total) return this.print(text);
+    const room = Math.max(0, this.liveLine.width - barWidths[0]! - 1);
+    this.liveLine.draw(`${this.liveLine.bar(done / total, barWidths[0]!)} ${text.slice(0, room)}`);
   }
 
   private onStep(event: StepEvent): void {

@@ -84,6 +84,19 @@ describe('on a terminal', () => {
     expect(stream.text).toContain('correct 61% · forgetting 0.0312 · 12 s\n');
   });
 
+  it('shows how far the base model is with its texts', () => {
+    const texts = { type: 'texts', doing: 'writing', total: 1000 } as const;
+    const [live, plain] = [show(true), show(false)];
+    for (const { bar } of [live, plain]) {
+      bar.onEvent({ ...texts, done: 64 });
+      bar.onEvent({ ...texts, done: 1000 });
+    }
+    expect(stripVTControlCharacters(live.stream.text)).toContain(
+      'the base model writes texts of its own: 64',
+    );
+    expect(plain.stream.text).toBe('the base model writes texts of its own: 1,000 of 1,000\n');
+  });
+
   it('ends the line on close, once', async () => {
     const { stream, bar } = show(true);
     bar.onEvent(events.step(10));
