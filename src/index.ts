@@ -46,7 +46,7 @@ export type { GenerateOptions } from './model/generation/generate-options.js';
 export { Generation } from './model/generation/generation.js';
 export type { SaveOptions } from './model/files/save-pretrained.js';
 export { Tokenizer } from './tokenizer/tokenizer.js';
-export type { ChatMessage } from './events/chat-message.js';
+export type { ChatMessage, ContentPart } from './events/chat-message.js';
 export type { ChatVariables } from './tokenizer/template/chat-template.js';
 export { encodeChat, type EncodeChatOptions, type EncodedChat } from './tokenizer/encode/encode-chat.js';
 export { applyChatTemplate } from './tokenizer/template/apply-chat-template.js';

@@ -17,7 +17,7 @@ import { planDatasets } from '../config/datasets/plan-datasets.js';
 import type { DatasetTables } from '../config/datasets/datasets-config.js';
 import { planMixing, type MixingOptions } from '../config/datasets/plan-mixing.js';
 import { badRow } from './chats/bad-row.js';
-import { ignoredColumnsNote } from './chats/ignored-columns-note.js';
+import { datasetNotes } from './chats/dataset-notes.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 
@@ -125,7 +125,9 @@ export class DatasetMixer {
       const divided = divideRows(rows.rows.length, validation?.rows.length, plan.limit);
       this.warnOfEval(plan, rows, validation);
       const made = makeReport(plan, divided, rows, validation);
-      if (made.ignoredColumns.length > 0) this.onWarning(ignoredColumnsNote(plan, made.ignoredColumns));
+      const unused = [...new Set([...rows.unused, ...(validation?.unused ?? [])])];
+      const noted = { ignoredColumns: made.ignoredColumns, unused };
+      datasetNotes(plan, noted, this.options.tokenizer).forEach(this.onWarning);
       report.push(made);
       const { style, label: name } = plan;
       train.push({ rows: rows.rows, chosen: divided.train, style, source: name });

@@ -13,7 +13,7 @@ import { planDatasets } from '../config/datasets/plan-datasets.js';
 import type { DatasetTables } from '../config/datasets/datasets-config.js';
 import type { BadRow } from '../events/dataset-report.js';
 import { badRow } from './chats/bad-row.js';
-import { ignoredColumnsNote } from './chats/ignored-columns-note.js';
+import { datasetNotes } from './chats/dataset-notes.js';
 import { sampleToChat } from './chats/sample-to-chat.js';
 import { throwTogether } from '../common/throw-together.js';
 import { tokenRuns, type TokenRun } from './tokens/token-runs.js';
@@ -113,6 +113,7 @@ async function previewOf(
   const pacer = new EventLoopPacer();
   const preview = emptyPreview(plan, source);
   const answers = new ClosedAnswers();
+  const unused = new Set<string>();
   let [tokens, trained] = [0, 0];
   for await (const sample of source.train()) {
     if (preview.counted >= Math.max(counted, rows)) {
@@ -120,7 +121,8 @@ async function previewOf(
       break;
     }
     preview.counted++;
-    const row = await previewRow(plan, sample, options, { preview, answers }).catch((error: unknown) =>
+    const found = { preview, answers, unused };
+    const row = await previewRow(plan, sample, options, found).catch((error: unknown) =>
       badRow.orThrow(plan, sample, error),
     );
     await pacer.breathe();
@@ -143,8 +145,10 @@ async function previewOf(
       trained += row.trainedTokens;
     }
   }
-  if (preview.ignoredColumns.length > 0)
-    options.onWarning?.(ignoredColumnsNote(plan, preview.ignoredColumns));
+  const { ignoredColumns } = preview;
+  datasetNotes(plan, { ignoredColumns, unused: [...unused] }, options.tokenizer).forEach((note) =>
+    options.onWarning?.(note),
+  );
   const note = options.adaptiveLoss && answers.note(plan, options.adaptiveLoss);
   if (note !== undefined) options.onWarning?.(note);
   preview.meanTokens = preview.usable === 0 ? 0 : tokens / preview.usable;
@@ -168,7 +172,7 @@ async function previewRow(
   plan: DatasetPlan,
   sample: Sample,
   options: PreviewOptions,
-  { preview, answers }: { preview: DatasetPreview; answers: ClosedAnswers },
+  { preview, answers, unused }: { preview: DatasetPreview; answers: ClosedAnswers; unused: Set<string> },
 ): Promise<RowPreview | null> {
   const { tokenizer, maxLengthToken = 4096, trainOnHeader = false, onWarning = () => {} } = options;
   const made = await sampleToChat(plan, sample);
@@ -177,7 +181,9 @@ async function previewRow(
   preview.ignoredColumns.push(...made.ignored.filter(isNew));
   const isShown = preview.rows.length < (options.rows ?? 3);
   try {
-    const { inputIds, labels } = encodeRow(tokenizer, made.chat, { trainOnHeader, onWarning });
+    const encoded = encodeRow(tokenizer, made.chat, { trainOnHeader, onWarning });
+    const { inputIds, labels } = encoded;
+    for (const part of [...made.unused, ...encoded.unused]) unused.add(part);
     const trainedTokens = labels.subarray(1).reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
     const isTooLong = inputIds.length > maxLengthToken;
     if (!isTooLong && trainedTokens > 0) answers.add(labels);

@@ -4,7 +4,7 @@ import type { DatasetLocation, DatasetPlan } from '../config/datasets/dataset-pl
 import type { MixProgress } from '../events/dataset-report.js';
 import { format } from '../common/format.js';
 import { ClosedAnswers } from '../data/closed-answers.js';
-import { ignoredColumnsNote } from '../data/chats/ignored-columns-note.js';
+import { datasetNotes } from '../data/chats/dataset-notes.js';
 import { leftOut } from '../data/left-out.js';
 import { MixContext } from '../data/mix/mix-context.js';
 import { nothingLeft } from '../data/nothing-left.js';
@@ -134,8 +134,7 @@ async function trySplit(
     if (left.length > 0) {
       onNote(`${plan.path}: of ${format.count(encoded.read)} ${what} of "${plan.name}", ${left.join(', ')}`);
     }
-    if (split === 'train' && encoded.ignoredColumns.length > 0)
-      onNote(ignoredColumnsNote(plan, encoded.ignoredColumns));
+    if (split === 'train') datasetNotes(plan, encoded, tokenizer).forEach(onNote);
     const note = adaptiveLossConfig && answersOf(encoded.rows).note(plan, adaptiveLossConfig);
     if (split === 'train' && note !== undefined) onNote(note);
   } finally {

@@ -51,7 +51,7 @@ describe('CSV and TSV', () => {
       'question;answer\n1;2\n',
       /separated by ",".*column "question;answer", .*separated by ";"/,
     ],
-    ['a quote that is not closed', 'q,a\n1,"2\n3,4\n', /not closed.*line 3/i],
+    ['a quote that is not closed', 'q,a\n1,"2\n3,4\n', /line 2.*not closed/i],
     ['a stray quote', 'q,a\n1,2"3\n', /line 2.*quote/],
     ['a column twice', 'q,a,q\n1,2,3\n', /line 1 of .*"q" twice \(q, a, q\)/],
     ['nothing', '', /is empty/],

@@ -16,6 +16,8 @@ export interface ChatChunk {
   bad: BadRow[];
   /** Columns of text or lists that were met for the first time and not looked at. */
   ignored: string[];
+  /** What of the configuration is not used for rows of this chunk; see `SampleChat`. */
+  unused: string[];
   /** Rows read so far, of which some were skipped. */
   read: number;
   skipped: number;
@@ -37,12 +39,15 @@ export async function* chatChunks(
   pacer: EventLoopPacer,
 ): AsyncGenerator<ChatChunk> {
   let texts: string[] = [];
-  let open: Pick<ChatChunk, 'rows' | 'bad' | 'ignored'> = { rows: [], bad: [], ignored: [] };
+  const nothing = (): Pick<ChatChunk, 'rows' | 'bad' | 'ignored' | 'unused'> => ({
+    ...{ rows: [], bad: [], ignored: [], unused: [] },
+  });
+  let open = nothing();
   let [characters, read, skipped, done] = [0, 0, 0, 0];
   const told = new Set<string>();
   const take = (): ChatChunk => {
     const chunk = { text: `[${texts.join(',')}]`, ...open, read, skipped, done };
-    [texts, open, characters] = [[], { rows: [], bad: [], ignored: [] }, 0];
+    [texts, open, characters] = [[], nothing(), 0];
     return chunk;
   };
   for await (const sample of samples) {
@@ -61,6 +66,7 @@ export async function* chatChunks(
       open.rows.push({ index: sample.index, where: sample.where });
       open.ignored.push(...made.ignored.filter((column) => !told.has(column)));
       made.ignored.forEach((column) => told.add(column));
+      if (open.unused.length === 0) open.unused.push(...made.unused);
       characters += text.length;
     }
     if (open.rows.length + open.bad.length >= chunkRows || characters >= chunkCharacters) yield take();

@@ -1,6 +1,7 @@
 import { describeValue } from '../../common/describe-value.js';
 import { suggest } from '../../common/suggest.js';
 import type { ChatMessage } from '../../events/chat-message.js';
+import { reasoningKeys } from '../../tokenizer/encode/check-answer-is-seen.js';
 import { asObject } from './as-object.js';
 import { jsonColumn } from './json-column.js';
 import { messageRoles } from './message-roles.js';
@@ -20,7 +21,6 @@ export interface ReadMessages {
 const roleKeys = ['role', 'from'];
 // OpenAI's, axolotl's.
 const weightKeys = ['weight', 'train', 'training'];
-const reasoningKeys = ['reasoning_content', 'reasoning', 'thinking'];
 
 /**
  * Checks a list of messages, in OpenAI's spelling (`role`, `content`) or ShareGPT's (`from`, `value`), or its JSON text, and
@@ -49,8 +49,8 @@ function hasNullKey(message: Message): boolean {
   return Object.entries(message).some(([key, entry]) => entry === null && !contentKeys.includes(key));
 }
 
-function contentOf(message: ChatMessage): { content?: string } {
-  return 'content' in message ? { content: message.content } : {};
+function contentOf({ content }: ChatMessage): Pick<ChatMessage, 'content'> {
+  return content === undefined ? {} : { content };
 }
 
 function readMessage(value: unknown, where: string, options: ReadMessages): ChatMessage {

@@ -18,6 +18,8 @@ export interface SampleChat {
   chat: Chat;
   /** Columns that hold text or a list and were not looked at. */
   ignored: readonly string[];
+  /** `prompt`: the dataset's system prompt is not used for it, as it is no chat. */
+  unused: readonly 'prompt'[];
 }
 
 /**
@@ -32,7 +34,11 @@ export async function sampleToChat(plan: DatasetPlan, sample: Sample): Promise<S
     const made = await readSample(plan, sample);
     if (made === null) return null;
     const isRead = plan.process === null; // then its nulls are out already
-    return { ...made, chat: finished(made.chat, plan.systemPrompt, sample.nullIsAbsent === true && !isRead) };
+    return {
+      ...made,
+      chat: finished(made.chat, plan.systemPrompt, sample.nullIsAbsent === true && !isRead),
+      unused: 'text' in made.chat && plan.systemPrompt !== '' ? ['prompt'] : [],
+    };
   } catch (cause) {
     throw explain(plan, sample, cause);
   }

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import { pipeline } from 'node:stream';
-import { CsvError, parse, type InfoRecord } from 'csv-parse';
+import { CsvError } from 'csv-parse';
+import { parse } from 'csv-parse/sync';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { csvRecords, type CsvRecord } from './csv-records.js';
 import { decodeUtf8 } from './decode-utf8.js';
 import { readBytes } from './read-bytes.js';
 import { inMebibytes, rowLimits } from './row-limits.js';
@@ -16,40 +17,30 @@ export interface CsvRow {
 }
 
 /**
- * Reads rows from a CSV or TSV file as a stream. The first row names the columns; values stay text, and an empty one is
- * null, as it is for pandas and `datasets`. A row with too few or too many values comes with its `fault`.
+ * Reads rows from a CSV or TSV file in pieces. The first row names the columns; values stay text, and an empty one is
+ * null, as it is for pandas and `datasets`. A row that has too few or too many values, a quote out of place, a byte that is
+ * not UTF-8, or is too long, comes with its `fault`.
  *
  * @param onRead told how many bytes of the file were read so far
- * @throws AdaptiveTrainerError `DATASET_INVALID` with file and line when the file is not UTF-8, a quote stands alone, a
- * row is too long, a column name is there twice, the delimiter is another, or there is no row; else as `readBytes`
+ * @throws AdaptiveTrainerError `DATASET_INVALID` with file and line when the first row cannot be read, a column name is there
+ * twice, the delimiter is another, a quote is never closed so that no further row can be told apart, or there is no row; else
+ * as `readBytes`
  */
 export async function* readCsv(
   path: string,
   delimiter: string,
   onRead?: (bytes: number) => void,
 ): AsyncGenerator<CsvRow> {
-  const parser = parse({
-    delimiter,
-    bom: true,
-    info: true,
-    skip_empty_lines: true,
-    max_record_size: rowLimits.rowBytes, // beyond it a quote was never closed
-    relax_column_count: true, // a row that has too many or too few is told below
-  });
+  const pieces = withoutMark(readBytes(path, { onRead }));
+  const first = await pieces.next();
+  const start = first.done ? Buffer.alloc(0) : first.value;
+  const parser = new RecordParser(path, delimiter, lineBreak(start));
   let count = 0;
-  let columns: string[] | undefined;
-  try {
-    for await (const item of pipeline(utf8Lines(path, onRead), parser, () => {})) {
-      const { record, info } = item as { record: string[]; info: InfoRecord };
-      if (columns === undefined) {
-        columns = checkColumns(path, delimiter, record);
-        continue;
-      }
+  for await (const records of csvRecords(joined(start, pieces), parser.splitting)) {
+    for (const row of parser.rows(records)) {
       count++;
-      yield { ...readRecord(path, columns, record, info.lines), where: `${path} line ${info.lines}` };
+      yield row;
     }
-  } catch (cause) {
-    throw cause instanceof CsvError ? explain(path, cause) : cause;
   }
   if (count > 0) return;
   throw new AdaptiveTrainerError(
@@ -57,6 +48,111 @@ export async function* readCsv(
     `Expected rows in ${path} but it is empty. Put the column names in its first line and one row in each line after it.`,
     { details: { path } },
   );
+}
+
+async function* joined(start: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield start;
+  yield* rest;
+}
+
+/** The pieces without a byte order mark; the first one has the first line, or a good part of it. */
+async function* withoutMark(pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let isStart = true;
+  for await (const piece of pieces) {
+    const hasMark = isStart && piece[0] === 0xef && piece[1] === 0xbb && piece[2] === 0xbf;
+    isStart = false;
+    yield hasMark ? piece.subarray(3) : piece;
+  }
+}
+
+/** A line feed, but in files of old Macs. */
+function lineBreak(start: Buffer): number {
+  return !start.includes(10) && start.includes(13) ? 13 : 10;
+}
+
+/** Makes rows of records. */
+class RecordParser {
+  private columns: string[] | undefined;
+  readonly splitting;
+
+  constructor(
+    private readonly path: string,
+    private readonly delimiter: string,
+    private readonly newline: number,
+  ) {
+    const areRows = (records: readonly CsvRecord[], first: CsvRecord) => this.areRows(records, first);
+    this.splitting = { delimiter: delimiter.charCodeAt(0), newline, areRows };
+  }
+
+  *rows(records: readonly CsvRecord[]): Generator<CsvRow> {
+    let at = 0;
+    if (this.columns === undefined && records.length > 0) {
+      at = 1;
+      this.columns = checkColumns(this.path, this.delimiter, this.parse(records[0]!));
+    }
+    // Many at once, which is far quicker; one by one where any of them is at fault.
+    for (; at < records.length; at += batchRecords) {
+      const batch = records.slice(at, at + batchRecords);
+      const values = this.parseAll(batch);
+      for (const [index, record] of batch.entries()) yield this.row(record, values?.[index]);
+    }
+  }
+
+  private row(record: CsvRecord, parsed: string[] | undefined): CsvRow {
+    const where = `${this.path} line ${record.lastLine}`;
+    const isLost = record.isOpen && (record.bytes === null || record.lastLine > record.line);
+    if (isLost) throw neverClosed(this.path, record.line, record.bytes === null);
+    try {
+      const values = parsed ?? this.parse(record);
+      return { ...readRecord(this.path, this.columns!, values, record.lastLine), where };
+    } catch (fault) {
+      if (!AdaptiveTrainerError.isInstance(fault, 'DATASET_INVALID')) throw fault;
+      return { value: {}, where, fault };
+    }
+  }
+
+  private parseAll(records: readonly CsvRecord[]): string[][] | undefined {
+    const isOdd = ({ bytes, isMalformed, isOpen }: CsvRecord) =>
+      bytes === null || isMalformed || isOpen || !isUtf8(bytes);
+    if (records.some(isOdd)) return undefined;
+    const lineBreak = Buffer.of(this.newline);
+    try {
+      const all = this.read(Buffer.concat(records.flatMap(({ bytes }) => [bytes!, lineBreak])));
+      return all.length === records.length ? all : undefined;
+    } catch (cause) {
+      if (cause instanceof CsvError) return undefined;
+      throw cause;
+    }
+  }
+
+  /** @throws AdaptiveTrainerError `DATASET_INVALID` */
+  private parse({ bytes, line, lastLine }: CsvRecord): string[] {
+    if (bytes === null) throw longLine(this.path, line);
+    if (!isUtf8(bytes)) decodeUtf8(this.path, bytes, line); // throws, saying where
+    try {
+      return this.read(bytes)[0] ?? [];
+    } catch (cause) {
+      throw cause instanceof CsvError ? explain(this.path, cause, line, lastLine) : cause;
+    }
+  }
+
+  private areRows(records: readonly CsvRecord[], first: CsvRecord): boolean {
+    const [columns] = this.parseAll([first]) ?? [];
+    for (let at = 0; at < records.length; at += batchRecords) {
+      const values = this.parseAll(records.slice(at, at + batchRecords));
+      if (!values?.every(({ length }) => length === columns?.length)) return false;
+    }
+    return true;
+  }
+
+  private read(bytes: Buffer): string[][] {
+    const { delimiter, newline } = this;
+    return parse(bytes, {
+      delimiter,
+      record_delimiter: newline === 13 ? ['\r'] : ['\r\n', '\n'],
+      relax_column_count: true, // a row that has too many or too few is told
+    });
+  }
 }
 
 function readRecord(
@@ -119,30 +215,6 @@ function tooManyColumns(path: string, count: number): AdaptiveTrainerError {
   );
 }
 
-/** The bytes of a file in whole lines, which makes sure that no character is cut, checked to be UTF-8. */
-async function* utf8Lines(path: string, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
-  let pending: Buffer[] = [];
-  let held = 0;
-  let line = 1;
-  const checked = (bytes: Buffer) => {
-    if (!isUtf8(bytes)) decodeUtf8(path, bytes, line); // throws, saying where
-    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) line++;
-    return bytes;
-  };
-  for await (const chunk of readBytes(path, { onRead })) {
-    const end = chunk.lastIndexOf(10) + 1;
-    if (end > 0) {
-      yield checked(Buffer.concat([...pending, chunk.subarray(0, end)]));
-      [pending, held] = [[], 0];
-    }
-    held += chunk.length - end;
-    if (held > rowLimits.rowBytes) throw longLine(path, line);
-    pending.push(chunk.subarray(end));
-  }
-  const rest = Buffer.concat(pending);
-  if (rest.length > 0) yield checked(rest);
-}
-
 function longLine(path: string, line: number): AdaptiveTrainerError {
   return new AdaptiveTrainerError(
     'DATASET_INVALID',
@@ -152,20 +224,32 @@ function longLine(path: string, line: number): AdaptiveTrainerError {
   );
 }
 
+/** Not the fault of a row: which rows follow cannot be told. */
+function neverClosed(path: string, line: number, isLong: boolean): AdaptiveTrainerError {
+  const within = isLong ? ` within ${inMebibytes(rowLimits.rowBytes)}` : '';
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected each quote to be closed${within} in ${path}, but one that opens in line ${line} is not, and what follows it cannot be ` +
+      `told from its text, so no row can be skipped. ${advice['CSV_QUOTE_NOT_CLOSED']}`,
+    { details: { path, line, reason: 'CSV_QUOTE_NOT_CLOSED' } },
+  );
+}
+
+const batchRecords = 256;
+
 const inconsistent =
   'Put values that hold a comma, a quote or a line break in double quotes, or name the file .tsv if tabs separate them.';
 
 const advice: Record<string, string> = {
   CSV_QUOTE_NOT_CLOSED: 'Close the quote; a quote inside a quoted value is written twice ("").',
-  CSV_MAX_RECORD_SIZE: 'A quote may not be closed; a quote inside a quoted value is written twice ("").',
 };
 
-function explain(path: string, cause: CsvError): AdaptiveTrainerError {
-  const { lines } = cause as unknown as { lines?: number };
+function explain(path: string, cause: CsvError, line: number, lastLine: number): AdaptiveTrainerError {
+  const place = lastLine > line ? `lines ${line} to ${lastLine}` : `line ${line}`;
   return new AdaptiveTrainerError(
     'DATASET_INVALID',
-    `Expected CSV in ${path}${lines === undefined ? '' : `, line ${lines}`}, but it cannot be read: ${cause.message}. ` +
+    `Expected CSV in ${path}, ${place}, but it cannot be read: ${cause.message.replace(/ at line \d+/, '')}. ` +
       (advice[cause.code] ?? 'Write a value that holds a quote in quotes, with its quotes doubled ("").'),
-    { details: { path, line: lines, reason: cause.code }, cause },
+    { details: { path, line, reason: cause.code }, cause },
   );
 }

@@ -21,6 +21,8 @@ export interface TokenizedRows {
   /** The same of those that were not, as their text told: how many the shortest has at least. */
   leastTooLong: number;
   noTrainedToken: number;
+  /** What the chat template left out of rows; see `RenderedAnswers`. */
+  unused: string[];
 }
 
 /** A chat that could not be tokenized. */
@@ -43,6 +45,7 @@ export class ChatTokenizer {
   private shortestTooLong = Infinity;
   private leastTooLong = Infinity;
   private noTrainedToken = 0;
+  private unused = new Set<string>();
 
   constructor(
     private readonly tokenizer: Tokenizer,
@@ -59,6 +62,7 @@ export class ChatTokenizer {
       return;
     }
     const { inputIds, labels } = encoded;
+    for (const part of encoded.unused) this.unused.add(part);
     if (inputIds.length > this.maxLengthToken) {
       this.tooLong++;
       this.shortestTooLong = Math.min(this.shortestTooLong, inputIds.length);
@@ -111,8 +115,9 @@ export class ChatTokenizer {
     const { tooLong, shortestTooLong, leastTooLong, noTrainedToken } = this;
     const taken = {
       ...{ words: this.words.take(), lengths: this.lengths.take(), trained: this.trained.take() },
-      ...{ tooLong, shortestTooLong, leastTooLong, noTrainedToken },
+      ...{ tooLong, shortestTooLong, leastTooLong, noTrainedToken, unused: [...this.unused] },
     };
+    this.unused = new Set();
     [this.tooLong, this.noTrainedToken] = [0, 0];
     [this.shortestTooLong, this.leastTooLong] = [Infinity, Infinity];
     return taken;

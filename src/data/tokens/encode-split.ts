@@ -30,6 +30,8 @@ export interface EncodedSplit extends SplitCounts {
   /** The first of those that could not be used. */
   badRows: BadRow[];
   ignoredColumns: string[];
+  /** What of the configuration and the rows no token was made of; see `unusedPartsNotes`. */
+  unused: string[];
   rows: TokenRows;
 }
 
@@ -38,6 +40,7 @@ interface Note {
   counts: SplitCounts;
   badRows: BadRow[];
   ignoredColumns: string[];
+  unused: string[];
   warnings: string[];
 }
 
@@ -75,6 +78,7 @@ class SplitEncoder {
     },
     badRows: [],
     ignoredColumns: [],
+    unused: [],
     warnings: [],
   };
 
@@ -114,11 +118,11 @@ class SplitEncoder {
   private async cached(path: string): Promise<EncodedSplit | undefined> {
     const found = await this.context.cache?.open(path);
     if (found === undefined) return undefined;
-    const { counts, badRows, ignoredColumns, warnings } = found.note as Note;
+    const { counts, badRows, ignoredColumns, unused, warnings } = found.note as Note;
     if (counts.bad > 0 && this.plan.onBadRow === 'stop') return undefined; // reading it again will tell which
     warnings.forEach(this.context.warnOnce);
     this.report(counts.read, 1, true);
-    return { rows: found.rows, ...counts, badRows, ignoredColumns };
+    return { rows: found.rows, ...counts, badRows, ignoredColumns, unused };
   }
 
   /** @param path where the tokens are kept; undefined: nowhere */
@@ -143,8 +147,8 @@ class SplitEncoder {
       }
       while (waiting.length > 0) await settle();
       const rows = await writer.finish(this.note);
-      const { counts, badRows, ignoredColumns } = this.note;
-      return { rows, ...counts, badRows, ignoredColumns };
+      const { counts, badRows, ignoredColumns, unused } = this.note;
+      return { rows, ...counts, badRows, ignoredColumns, unused };
     } catch (error) {
       await writer.discard();
       if (!AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')) throw error;
@@ -157,7 +161,7 @@ class SplitEncoder {
   }
 
   private async keep(writer: TokenWriter, chunk: ChatChunk, answer: TokenizerWorkerAnswer): Promise<void> {
-    const { counts, badRows, ignoredColumns, warnings } = this.note;
+    const { counts, badRows, ignoredColumns, unused, warnings } = this.note;
     const failed = answer.failures.map((failure) =>
       badRow.orThrow(this.plan, chunk.rows[failure.row]!, this.failure(chunk, failure)),
     );
@@ -166,6 +170,8 @@ class SplitEncoder {
       if (badRows.length < badRow.mostListed) badRows.push(row);
     }
     ignoredColumns.push(...chunk.ignored);
+    for (const part of [...chunk.unused, ...answer.rows.unused])
+      if (!unused.includes(part)) unused.push(part);
     await writer.append(answer.rows);
     const { tooLong, noTrainedToken, shortestTooLong, leastTooLong } = answer.rows;
     counts.tooLong += tooLong;

@@ -1,4 +1,4 @@
-import type { ChatMessage } from '../../events/chat-message.js';
+import type { ChatMessage, ContentPart } from '../../events/chat-message.js';
 import type { Tokenizer } from '../../tokenizer/tokenizer.js';
 
 // Per tokenizer and template: asking costs a render, and the answer holds for every chat.
@@ -9,13 +9,13 @@ export function joinTextParts(
   tokenizer: Tokenizer,
   messages: readonly ChatMessage[],
 ): readonly ChatMessage[] {
-  const hasParts = (message: ChatMessage) => Array.isArray(message.content as unknown);
+  const hasParts = (message: ChatMessage) => Array.isArray(message.content);
   if (!messages.some(hasParts) || takesParts(tokenizer)) return messages;
   return messages.map((message) => (hasParts(message) ? { ...message, content: joined(message) } : message));
 }
 
-function joined(message: ChatMessage): string {
-  return (message.content as unknown as { text: string }[]).map(({ text }) => text).join('');
+function joined({ content }: ChatMessage): string {
+  return (content as readonly ContentPart[]).map(({ text = '' }) => text).join('');
 }
 
 function takesParts(tokenizer: Tokenizer): boolean {
@@ -28,8 +28,8 @@ function takesParts(tokenizer: Tokenizer): boolean {
 
 function tryOut(tokenizer: Tokenizer): boolean {
   const said = { user: 'Parts of adaptive-trainer', assistant: 'are in adaptive-trainer' };
-  const chat = (make: (text: string) => unknown) =>
-    Object.entries(said).map(([role, text]) => ({ role, content: make(text) }) as ChatMessage);
+  const chat = (make: (text: string) => string | ContentPart[]): ChatMessage[] =>
+    Object.entries(said).map(([role, text]) => ({ role, content: make(text) }));
   try {
     const asText = tokenizer.renderChat(chat((text) => text));
     return tokenizer.renderChat(chat((text) => [{ type: 'text', text }])) === asText;

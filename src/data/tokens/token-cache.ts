@@ -9,6 +9,7 @@ import { readBytes } from '../read/read-bytes.js';
 import { openTokenFile } from './token-file.js';
 import type { TokenRows } from './token-rows.js';
 
+const form = 2; // of what is stored
 const unusedDays = 30;
 const abandonedHours = 24;
 
@@ -69,7 +70,7 @@ export class TokenCache {
   private path(of: readonly unknown[]): string {
     const key = createHash('sha256')
       // A new version of this library may render, encode or store otherwise.
-      .update(JSON.stringify([packageVersion(), this.settings, of]))
+      .update(JSON.stringify([packageVersion(), form, this.settings, of]))
       .digest('hex');
     return join(this.dir, `${key.slice(0, 40)}.tokens`);
   }

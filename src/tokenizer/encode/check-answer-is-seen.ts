@@ -5,7 +5,8 @@ import type { RenderedChat } from '../template/chat-template.js';
 import type { Tokenizer } from '../tokenizer.js';
 import type { TextSpan } from './text-span.js';
 
-const reasoning = ['reasoning_content', 'reasoning', 'thinking'];
+/** What the reasoning of an answer may be called. */
+export const reasoningKeys: readonly string[] = ['reasoning_content', 'reasoning', 'thinking'];
 
 /** Where each message's content, calls and reasoning stand in the text; its role and name do not count. */
 export function saidIn({ parts }: RenderedChat, messages: number): TextSpan[][] {
@@ -16,7 +17,7 @@ export function saidIn({ parts }: RenderedChat, messages: number): TextSpan[][] 
 
 /**
  * Checks that what the assistant messages hold is in the text: content, calls of tools and, in the last answer, reasoning
- * (templates drop that of earlier ones).
+ * (templates drop that of earlier ones), or in one that says nothing else.
  *
  * @throws AdaptiveTrainerError `CHAT_TEMPLATE_FAILED` which names what is missing
  */
@@ -38,11 +39,22 @@ export function checkAnswerIsSeen(
     for (const [key, paths] of kinds) {
       if (!paths.every(isSeen)) throw leftOut(tokenizer, index, key);
     }
-    const thoughts = reasoning.filter((key) => texts(message[key], key).length > 0);
-    // One of them is enough: the same thoughts may stand under two names.
-    if (index > lastUser && thoughts.length > 0 && !thoughts.some(isSeen))
+    const thoughts = reasoningKeys.filter((key) => texts(message[key], key).length > 0);
+    const isAll = kinds.every(([, paths]) => paths.length === 0);
+    // One of them is enough: the same thoughts may stand under two names. Templates drop those of earlier turns.
+    if ((index > lastUser || isAll) && thoughts.length > 0 && !thoughts.some(isSeen))
       throw leftOut(tokenizer, index, thoughts[0]!);
   }
+}
+
+/** Roles of the messages, but the assistant's, whose content the template leaves out. */
+export function unseenRoles(messages: readonly ChatMessage[], { text, parts }: RenderedChat): string[] {
+  const seen = new Set(parts.map(({ message, path }) => `${message} ${path}`));
+  const isSeen = (message: ChatMessage, index: number) =>
+    texts(message.content, 'content', true).every((path) => seen.has(`${index} ${path}`)) ||
+    (typeof message.content === 'string' && text.includes(message.content.trim()));
+  const unseen = messages.filter((message, index) => message.role !== 'assistant' && !isSeen(message, index));
+  return [...new Set(unseen.map(({ role }) => role))];
 }
 
 /** Paths of what a call says: the function's name and its arguments, without ids and types. */

@@ -1,5 +1,6 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import { answerSpans } from './answer-spans.js';
+import { reasoningKeys, unseenRoles } from './check-answer-is-seen.js';
 import type { ChatMessage } from '../../events/chat-message.js';
 import { foldSystemPrompt } from '../template/fold-system-prompt.js';
 import type { ChatVariables } from '../template/chat-template.js';
@@ -16,14 +17,15 @@ export interface EncodedChat {
 export interface EncodeChatOptions {
   /** Train the header of assistant turns too (`<|im_start|>assistant`), as the Python package does. Default false. */
   trainOnHeader?: boolean;
-  /** Called once per tokenizer when its template has no system role. Default: `process.emitWarning`. */
+  /** Told once per tokenizer of each thing that its template leaves out or has no role for. Default: `process.emitWarning`. */
   onWarning?: (message: string) => void;
   /** What the template is given beside the messages. */
   tools?: ChatVariables['tools'];
   variables?: ChatVariables['variables'];
 }
 
-const warned = new WeakMap<Tokenizer, Set<unknown>>();
+// By tokenizer and listener.
+const warned = new WeakMap<Tokenizer, Map<unknown, Set<string>>>();
 
 /**
  * Renders a chat with the model's template and encodes it. Trained are the answer of every assistant turn and its end
@@ -37,13 +39,27 @@ export function encodeChat(
   messages: readonly ChatMessage[],
   options: EncodeChatOptions = {},
 ): EncodedChat {
-  return encodeAnswers(tokenizer, renderAnswers(tokenizer, messages, options));
+  const rendered = renderAnswers(tokenizer, messages, options);
+  for (const part of rendered.unused)
+    warnOnce(tokenizer, part, unusedNote(part, tokenizer), options.onWarning);
+  return encodeAnswers(tokenizer, rendered);
 }
 
 /** The text of a chat, and what of it is trained. */
 export interface RenderedAnswers {
   text: string;
   spans: readonly TextSpan[];
+  /** What the template leaves out: `tools`, or the role of messages (but the assistant's, for that is an error). */
+  unused: readonly string[];
+}
+
+/** In words, for a warning. */
+export function unusedNote(part: string, { dir }: Tokenizer): string {
+  return part === 'tools'
+    ? `The chat template of ${dir} leaves the tools out, so calls are trained without what they are calls of. Use the ` +
+        `template of a model that calls tools, or leave the tools away.`
+    : `The chat template of ${dir} leaves the text of ${part} messages out. Set a template that writes it, or move it ` +
+        `into another message.`;
 }
 
 /** The first half of `encodeChat`: all but the work of the tokenizer. */
@@ -54,11 +70,13 @@ export function renderAnswers(
 ): RenderedAnswers {
   checkMessages(messages);
   const chat = foldSystemPrompt(tokenizer, messages);
-  if (chat.folded !== undefined) warnOnce(tokenizer, chat.folded, onWarning);
+  if (chat.folded !== undefined) warnOnce(tokenizer, 'folded', foldedNote(tokenizer, chat.folded), onWarning);
   const given = { tools, variables };
   const rendered = tokenizer.renderChatParts(chat.messages, given);
   const spans = answerSpans(tokenizer, chat.messages, given, rendered, trainOnHeader);
-  return { text: rendered.text, spans };
+  const unused = unseenRoles(chat.messages, rendered);
+  if (!showsTools(tokenizer, chat.messages, given, rendered.text)) unused.push('tools');
+  return { text: rendered.text, spans, unused };
 }
 
 /** The second half of `encodeChat`. */
@@ -74,30 +92,71 @@ function checkMessages(messages: readonly ChatMessage[]): void {
     throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected at least one chat message but received none.');
   }
   for (const [index, message] of messages.entries()) {
-    const { role, content = null, tool_calls: calls } = (message ?? {}) as Partial<ChatMessage>;
+    const { role, content = null } = (message ?? {}) as Partial<ChatMessage>;
     const isText = typeof content === 'string' || Array.isArray(content);
-    if (typeof role === 'string' && (isText || (content === null && Array.isArray(calls)))) continue;
+    if (typeof role === 'string' && (isText || (content === null && saysOtherwise(message)))) continue;
     throw new AdaptiveTrainerError(
       'INVALID_INPUT',
-      `Expected messages[${index}] to be { role: string, content: string } (content parts, or none beside tool_calls, ` +
-        `will do) but role is a ${typeof role} and content ${content === null ? 'is missing' : `a ${typeof content}`}.`,
+      `Expected messages[${index}] to be { role: string, content: string } (content parts, or none beside tool_calls or ` +
+        `reasoning_content, will do) but role is a ${typeof role} and content ` +
+        `${content === null ? 'is missing' : `a ${typeof content}`}.`,
       { details: { message: index } },
     );
   }
 }
 
+/** Whether an assistant message is a call, or reasoning alone. */
+function saysOtherwise(message: ChatMessage): boolean {
+  const isReasoning = (key: string) => typeof message[key] === 'string' && message[key] !== '';
+  return (
+    Array.isArray(message['tool_calls']) || (message.role === 'assistant' && reasoningKeys.some(isReasoning))
+  );
+}
+
+/** Whether a template writes the tools that it is given; what it writes of them may be anything. */
+function showsTools(
+  tokenizer: Tokenizer,
+  messages: readonly ChatMessage[],
+  given: ChatVariables,
+  text: string,
+): boolean {
+  const { tools = null } = given;
+  if (tools === null || tools.length === 0) return true;
+  const names = tools.map(nameOf).filter((name) => name !== undefined);
+  if (names.length > 0 && names.every((name) => text.includes(name))) return true;
+  try {
+    return tokenizer.renderChat(messages, { ...given, tools: null }) !== text;
+  } catch {
+    return true; // it insists on them
+  }
+}
+
+function nameOf(tool: unknown): string | undefined {
+  const described = tool as { name?: unknown; function?: { name?: unknown } } | null;
+  const name = described?.function?.name ?? described?.name;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function foldedNote({ dir }: Tokenizer, why: 'refused' | 'ignored'): string {
+  const verb = why === 'refused' ? 'refuses the system role' : 'leaves the system prompt out';
+  return (
+    `The chat template of ${dir} ${verb}; the system prompt is put at the start of the first user ` +
+    `message instead. Prompt the trained model the same way.`
+  );
+}
+
+/** Says each thing once to each listener. */
 function warnOnce(
   tokenizer: Tokenizer,
-  why: 'refused' | 'ignored',
+  what: string,
+  message: string,
   onWarning: EncodeChatOptions['onWarning'],
 ): void {
-  const told = warned.get(tokenizer) ?? new Set();
-  if (told.has(onWarning)) return;
-  warned.set(tokenizer, told.add(onWarning));
-  const verb = why === 'refused' ? 'refuses the system role' : 'leaves the system prompt out';
-  const message =
-    `The chat template of ${tokenizer.dir} ${verb}; the system prompt is put at the start of the first user ` +
-    `message instead. Prompt the trained model the same way.`;
+  const told = warned.get(tokenizer) ?? new Map<unknown, Set<string>>();
+  warned.set(tokenizer, told);
+  const said = told.get(onWarning) ?? new Set();
+  if (said.has(what)) return;
+  told.set(onWarning, said.add(what));
   if (onWarning === undefined) process.emitWarning(message, 'AdaptiveTrainerWarning');
   else onWarning(message);
 }

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '../../events/chat-message.js';
 import type { Tokenizer } from '../tokenizer.js';
+import { joinContent } from './join-content.js';
 
 type SystemRole = 'rendered' | 'refused' | 'ignored';
 
@@ -24,7 +25,7 @@ export function foldSystemPrompt(tokenizer: Tokenizer, messages: readonly ChatMe
   const first = rest.findIndex((message) => message.role === 'user');
   const user = rest[first];
   if (role === 'rendered' || user === undefined) return { messages };
-  const content = system.content === '' ? user.content : `${system.content}\n\n${user.content}`;
+  const content = joinContent(system.content, user.content);
   return { messages: rest.with(first, { ...user, content }), folded: role };
 }
 
