@@ -2,16 +2,16 @@
 // could otherwise crash. Rejections carry a `code`: call through engineCall().
 
 export interface FlatBatch {
-  /** All rows joined, without padding. */
+  /** Ids of all rows joined, without padding: [tokens]. */
   inputIds: Int32Array;
   /** Where each row begins, and the total at the end: [rows + 1]. */
   cuSeqlens: Int32Array;
 }
 
 export interface MicroBatch extends FlatBatch {
-  /** Lined up with inputIds; -100 is not trained. */
+  /** [tokens], lined up with inputIds; -100 is not trained. */
   labels: Int32Array;
-  /** One code per row: the index into learningStyles. */
+  /** [rows], indices into learningStyles. */
   styles: Uint8Array;
   /** What dropout draws from in training; absent: no dropout. */
   dropout?: { seed: number; step: number; microBatch: number };
@@ -56,16 +56,23 @@ export interface AdaptiveSums {
   nll: number;
 }
 
-/** One entry per labelled token, in order. */
+/** The labelled tokens of a micro-batch in order: each array is [labelled tokens]. */
 export interface TokenArrays {
   /** Index into the flat batch of the token whose hidden state predicts. */
   positions: Int32Array;
+  /** Ids to predict. */
   labels: Int32Array;
+  /** Row of the micro-batch, from 0. */
   rows: Int32Array;
+  /** −log p(label), nats. */
   nll: Float32Array;
+  /** −log p(first choice), nats. */
   topNll: Float32Array;
+  /** Of the whole distribution, nats. */
   entropy: Float32Array;
+  /** How many logits are greater than the label's. */
   rank: Int32Array;
+  /** Id of the first choice. */
   predicted: Int32Array;
 }
 
@@ -205,12 +212,14 @@ export interface NativeModel {
     masterType: ComputeType;
     gradientCheckpointing: boolean;
   }): Promise<void>;
+  /** [tokens, vocabSize], row-major. */
   logits(batch: FlatBatch): Promise<Float32Array>;
+  /** Mean cross-entropy in nats; gradients by name, each in the shape of its weight. */
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
   trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport>;
   /** Forward and statistics; the graph is kept for backward(). */
   forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
-  /** weights: ∂loss/∂nll per labelled token of the last forward(). Default: those of its LossRequest. */
+  /** weights: ∂loss/∂nll of the last forward(), [labelled tokens]. Default: those of its LossRequest. */
   backward(request: { weights?: Float32Array }): Promise<void>;
   evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
   createOptimizer(options: OptimizerRequest): Promise<void>;
@@ -241,7 +250,7 @@ export interface NativeModel {
       stopTokenIds: Int32Array;
     },
   ): Promise<NativeGeneration>;
-  /** One more token per row; -1 for rows that have ended. */
+  /** The next id of each row, [rows]; -1 for rows that have ended. */
   nextTokens(generation: NativeGeneration): Promise<{ tokens: Int32Array; ended: boolean }>;
   dispose(): void;
 }
@@ -271,10 +280,14 @@ export interface NativeAddon {
   setThreads(options: { threads: number }): Promise<number>;
   createModel(config: DecoderConfig): Promise<NativeModel>;
   adaptiveLoss(request: {
+    /** [rows, seq, hiddenSize] */
     hidden: Float32Array;
+    /** [vocabSize, hiddenSize] */
     weight: Float32Array;
+    /** [rows, seq] */
     labels: Int32Array;
     demarcationIds: Int32Array;
+    /** [rows], indices into learningStyles. */
     styles: Uint8Array;
     rows: number;
     seq: number;
@@ -295,7 +308,9 @@ export interface NativeAddon {
     sums: AdaptiveSums;
     state: AdaptiveState;
     tokens: TokenArrays;
+    /** [rows, seq, hiddenSize] */
     gradHidden?: Float32Array;
+    /** [vocabSize, hiddenSize] */
     gradWeight?: Float32Array;
   }>;
 }

@@ -18,7 +18,7 @@ export interface AdaptiveLossOptions {
   vocabSize: number;
   /** [rows, seq], not shifted: position t predicts the label at t + 1. -100 is not trained. */
   labels: Int32Array | readonly number[];
-  /** The learning style of each row. */
+  /** The learning style of each row, [rows]. */
   styles: readonly LearningStyle[];
   /** 1 to vocabSize: a wrong token is outside when it is not among this many first choices. */
   topK: number;

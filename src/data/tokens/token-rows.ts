@@ -17,9 +17,9 @@ export class TokenRows {
   readonly digest: string;
 
   /**
-   * @param lengths tokens per row
+   * @param lengths tokens per row, [rows]
    * @param wordsDigest SHA-256 of the tokens
-   * @param trained tokens per row that are trained, the first one, which nothing predicts, not counted
+   * @param trained tokens per row that are trained, [rows]; the first one, which nothing predicts, not counted
    */
   constructor(
     readonly lengths: Uint32Array,
@@ -39,7 +39,10 @@ export class TokenRows {
     return this.lengths.length;
   }
 
-  /** @throws AdaptiveTrainerError `IO_FAILED` when the file was cut meanwhile */
+  /**
+   * Returns one row, both arrays [tokens].
+   * @throws AdaptiveTrainerError `IO_FAILED` when the file was cut meanwhile
+   */
   row(index: number): { inputIds: Int32Array; labels: Int32Array } {
     const words = this.read(this.starts[index] as number, this.lengths[index] as number);
     const inputIds = new Int32Array(words.length);

@@ -1,13 +1,13 @@
 import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
 import type { MicroBatch, TokenArrays } from '../../engine/addon.js';
 
-/** What the model makes of each labelled token of a micro-batch, in order. */
+/** What the model predicts for the labelled tokens of a micro-batch, in order: each array is [labelled tokens]. */
 export interface TokenStatisticsArrays {
   /** −log p(label), nats. */
   nll: Float32Array;
   /** How many tokens are likelier than the label; 0: the model's first choice. */
   rank: Int32Array;
-  /** The model's first choice. */
+  /** Id of the model's first choice. */
   predicted: Int32Array;
   /** −log p(first choice), nats. */
   topNll: Float32Array;
@@ -17,7 +17,7 @@ export interface TokenStatisticsArrays {
   confidence: Float32Array;
 }
 
-/** What each labelled token is, in the same order. */
+/** The labelled tokens in the same order: each array is [labelled tokens]. */
 export interface TokenBatch {
   /** The id to predict. */
   labels: Int32Array;
