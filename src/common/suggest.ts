@@ -1,24 +1,11 @@
 import { distance } from 'fastest-levenshtein';
 
-// Names other trainers use for what is a key here.
+// What people write for what is a key here.
 const otherNames = new Map([
-  ['perdevicetrainbatchsize', 'batchSize'],
-  ['perdeviceevalbatchsize', 'evalBatchSize'],
-  ['numtrainepochs', 'numEpochs'],
   ['epochs', 'numEpochs'],
   ['lr', 'learningRate'],
-  ['optim', 'optimizer'],
-  ['lrscheduler', 'lrSchedulerType'],
-  ['evaluationstrategy', 'evalStrategy'],
-  ['maxlength', 'maxLengthToken'],
-  ['maxseqlength', 'maxLengthToken'],
-  ['attnimplementation', 'attnImpl'],
-  ['usecpu', 'device'],
   ['model', 'modelName'],
-  ['modelnameorpath', 'modelName'],
-  ['datasets', 'datasetsConfig'],
   ['dataset', 'datasetsConfig'],
-  ['hubmodelid', 'huggingfaceRepo'],
 ]);
 
 /**

@@ -6,6 +6,8 @@ import type { ConfigWarning } from './config-warning.js';
 import { describeValue } from '../../common/describe-value.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { snakeCase } from '../../common/snake-case.js';
+import { otherTrainers, type Verdict } from '../schema/other-trainers.js';
+import { groupWithKey } from './group-with-key.js';
 import { suggest } from '../../common/suggest.js';
 
 /** The keys an object gave, under their camelCase names, each with the path as the user spelled it. */
@@ -33,19 +35,31 @@ export class ConfigReader {
 
   /** Records a key that is not known. `elsewhere` names the object it does belong to, if any. */
   unknownKey(path: string, key: string, known: readonly string[], elsewhere?: string): void {
+    const verdict = otherTrainers.get(snakeCase(key));
     const near = suggest(key, known);
     const fault: ConfigFault = {
       path,
       code: 'UNKNOWN_KEY',
       message: 'expected a known key, received an unknown one',
     };
-    if (elsewhere !== undefined) {
+    if (verdict !== undefined) {
+      fault.message = `expected a key of this library, received one of another trainer; ${this.hint(verdict)}`;
+      if (verdict.kind === 'renamed') fault.suggestion = this.spell(verdict.to);
+    } else if (elsewhere !== undefined) {
       fault.message += `; it belongs in ${this.spell(elsewhere)}`;
     } else if (near !== undefined) {
       fault.suggestion = this.spell(near);
       fault.message += `; did you mean ${JSON.stringify(fault.suggestion)}?`;
     }
     this.faults.push(fault);
+  }
+
+  private hint(verdict: Verdict): string {
+    if (verdict.kind === 'missing') return verdict.hint;
+    if (verdict.kind === 'noEffect') return `remove it: ${verdict.note}`;
+    const group = groupWithKey(verdict.to);
+    const where = group === undefined ? '' : ` in ${this.spell(group)}`;
+    return `it is ${JSON.stringify(this.spell(verdict.to))}${where} here`;
   }
 
   /**
