@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isAdapterFolder } from './common/adapter-folder.js';
 import { atMostEvery } from './common/at-most-every.js';
 import { errorText } from './common/error-text.js';
@@ -17,11 +17,11 @@ import type { HubProgress } from './events/hub-progress.js';
 import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent } from './events/training-event.js';
 import { downloadDataset } from './hub/datasets/download-dataset.js';
-import { AdaptiveTrainerError } from './errors.js';
 import { CausalLM } from './model/causal-lm.js';
-import { checkModelFolder } from './model/check-model-folder.js';
+import { refuseBaseFolder } from './model/adapter/save-adapter.js';
+import { checkModelFiles } from './model/check-model-files.js';
 import { longestRow } from './model/longest-row.js';
-import { modelFolder } from './model/files/model-folder.js';
+import { locateModel } from './model/files/located-model.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
 import { publishModel } from './publish/publish-model.js';
 import { RunRecord } from './publish/run-record.js';
@@ -96,18 +96,17 @@ export async function trainAdaptively(
   let model: CausalLM | undefined;
   try {
     await checkOutputDir(config.outputDir, config.trainingConfig);
-    const { ignoreDropout, fromScratch } = config.trainingConfig;
-    // What cannot be trained is told before anything large is fetched or read.
-    const onConfig = (dir: string) => checkModelFolder(dir, { ignoreDropout, needsWeights: false });
-    const modelDir = await modelFolder(config.modelName, { ...hubOptions(view, signal), onConfig });
-    const decoder = await checkModelFolder(modelDir, { ignoreDropout, needsWeights: !fromScratch });
-    const { chatTemplate } = config.trainingConfig;
-    const tokenizer = await trainingTokenizer(modelDir, chatTemplate, view.warn('CHAT_TEMPLATE'));
-    if (config.peftConfig !== null && resolve(config.outputDir, 'final_model') === modelDir)
-      throw new AdaptiveTrainerError(
-        'INVALID_INPUT',
-        `Expected another outputDir than ${config.outputDir}, since the adapter would be saved over its base model ${modelDir}.`,
-      );
+    const { ignoreDropout, fromScratch, chatTemplate } = config.trainingConfig;
+    // What cannot be trained is told before anything large is fetched or read: the configuration and the headers of the
+    // weights first, then the data, and the weights of a model on the Hub last.
+    const needsWeights = !fromScratch;
+    const hub = hubOptions(view, signal);
+    const source = await locateModel(config.modelName, { ...hub, needsWeights });
+    const { decoder, baseDir } = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
+    if (config.peftConfig !== null || isAdapterFolder(source.dir))
+      await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
+    await source.fetch('without weights');
+    const tokenizer = await trainingTokenizer(source.dir, chatTemplate, view.warn('CHAT_TEMPLATE'));
     const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
     const data = await mixDatasets(config, config.datasets, tokenizer, longest, view, signal);
     for (const note of closedAnswers(data.train, config.adaptiveLossConfig)) view.warn('TOP_K')(note);
@@ -116,7 +115,8 @@ export async function trainAdaptively(
         ? undefined
         : await mixDatasets(config, config.retentionDatasets, tokenizer, longest, view, signal);
     throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
-    model = await openModel(config, modelDir, tokenizer);
+    if (needsWeights) await source.fetch();
+    model = await openModel(config, source.dir, tokenizer);
     await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
     const run = new RunRecord();
     const trainer = new Trainer({

@@ -14,6 +14,7 @@ import argparse
 import dataclasses
 import json
 import os
+import resource
 import shutil
 import tempfile
 import types
@@ -25,6 +26,7 @@ import transformers
 from safetensors.torch import load_file
 
 REPO = Path(__file__).resolve().parents[2]
+torch.set_num_threads(1)  # a process that forks must have no other threads
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity(transformers.utils.logging.CRITICAL)
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "gpt2"]
@@ -35,6 +37,7 @@ BASES = [
     *(f"extra/models/{name}" for name in ["llama-biases", "qwen2-window", "qwen3-bias", "gemma2-caps", "gemma3-linear", "smollm3-window", "granite-tied", "gpt2-scaled", "phi3-longrope", "llama-yarn-mscale"]),
 ]
 REMOVE = "<left out>"
+MOST_MEMORY = 6 << 30  # bytes of address space for one case
 FLAGS = [True, False, "yes", 0, 1]
 SIZES = [0, -1, 1, 2, 3, 4, 8, "8", 1.5, True, []]
 NUMBERS = [0, -1, 0.5, 1, 2.5, "0.5", True, []]
@@ -326,6 +329,22 @@ def computed(folder, row, picks):
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:100].replace(str(folder), "")
 
 
+def apart(work):
+    """The result of work in a process of its own, so that one that ends it, or takes all memory, counts as refused."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        with os.fdopen(writing, "w") as answer:
+            answer.write(json.dumps(work()))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        text = answer.read()
+    _, status = os.waitpid(child, 0)
+    return json.loads(text) if status == 0 else "dies: the Python process ends"
+
+
 def changed(config, edits):
     config = {**config, **edits}
     return {key: value for key, value in config.items() if value != REMOVE}
@@ -345,7 +364,7 @@ def write_cases(base, out, everything):
 
         def result(edits):
             (folder / "config.json").write_text(json.dumps(changed(config, edits)))
-            return computed(folder, row, picks)
+            return apart(lambda: computed(folder, row, picks))
 
         unchanged = result({})
         cases = [(edits, result(edits)) for edits in cases_of(config, base.startswith("extra"))]
@@ -385,7 +404,8 @@ def main():
     parser.add_argument("--all", action="store_true", help="every value of every key")
     parser.add_argument("--table", action="store_true", help="write the table alone")
     options = parser.parse_args()
-    write_table(REPO / "src/model/architecture/config-keys.ts")
+    if not options.only:
+        write_table(REPO / "src/model/architecture/config-keys.ts")
     if options.table:
         return
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import pc from 'picocolors';
-import { checkModelFolder } from '../model/check-model-folder.js';
+import { checkModelFiles } from '../model/check-model-files.js';
+import { locateModel } from '../model/files/located-model.js';
 import { longestRow } from '../model/longest-row.js';
 import { parseConfig } from '../config/read/parse-config.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
@@ -45,10 +46,10 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
   };
   const tokenizer = await trainingTokenizer(config.modelName, chatTemplate, onWarning);
   // A model that cannot be trained can be looked at all the same; validate tells.
-  const model = await checkModelFolder(tokenizer.dir, { ignoreDropout: true, needsWeights: false }).catch(
-    () => undefined,
-  );
-  const maxLengthToken = longestRow(asked, model, onWarning);
+  const model = await locateModel(config.modelName, { needsWeights: false })
+    .then((located) => checkModelFiles(located, { ignoreDropout: true, needsWeights: false }))
+    .catch(() => undefined);
+  const maxLengthToken = longestRow(asked, model?.decoder, onWarning);
   for (const { code, message } of config.warnings) if (code === 'DATASET_ENTRY_UNUSED') onWarning(message);
   const previews = await previewDatasets({
     datasetsConfig: [...config.datasets, ...config.retentionDatasets],

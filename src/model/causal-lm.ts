@@ -11,7 +11,7 @@ import { loadAddon } from '../engine/load/load-addon.js';
 import { adapterModules } from './adapter/adapter-modules.js';
 import { adapterVocabulary, checkAdapterWeights, readAdapterWeights } from './adapter/adapter-weights.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
-import { findAdapter, type FoundAdapter } from './adapter/find-adapter.js';
+import { findAdapter, refuseSecondAdapter, type FoundAdapter } from './adapter/find-adapter.js';
 import type { ModelAdapter } from './adapter/model-adapter.js';
 import { withUntiedHead } from './adapter/with-untied-head.js';
 import { checkOpenOptions } from './check-open-options.js';
@@ -73,10 +73,7 @@ export class CausalLM {
     const dir = await modelFolder(dirOrHubId, { revision, settings });
     const { adapter } = options;
     if (isAdapterFolder(dir)) {
-      if (adapter !== undefined) {
-        const message = `Expected a model without an adapter, since one is given, found the adapter ${dir}. Leave the other out to go on with this one, or merge this one into its base first.`;
-        throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { dir } });
-      }
+      if (adapter !== undefined) refuseSecondAdapter(dir);
       const { base, revision } = await findAdapter(dir);
       const { baseName: _unused, revision: _ofAdapter, ...others } = options;
       return CausalLM.fromPretrained(adapterBase({ dir, base }), {

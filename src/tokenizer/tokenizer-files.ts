@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { boundedJson, withinLimit } from '../common/bounded-json.js';
 import { isPlainObject } from '../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
@@ -45,8 +46,11 @@ export async function readTokenizerFiles(dir: string): Promise<TokenizerFiles> {
 export function readTokenizerJson(dir: string): Record<string, unknown> {
   let text: string;
   try {
-    text = readFileSync(join(dir, 'tokenizer.json'), 'utf8');
+    const path = join(dir, 'tokenizer.json');
+    withinLimit('bytes', statSync(path).size, 'bytes', path, 'TOKENIZER_INVALID');
+    text = readFileSync(path, 'utf8');
   } catch (cause) {
+    if (AdaptiveTrainerError.isInstance(cause)) throw cause;
     throw isMissing(cause) ? missing(dir, 'tokenizer.json') : unreadable(join(dir, 'tokenizer.json'), cause);
   }
   return checkShape(dir, parse(dir, 'tokenizer.json', text));
@@ -91,10 +95,11 @@ function checkShape(dir: string, tokenizer: Record<string, unknown>): Record<str
   if (!isPlainObject(tokenizer['model'])) throw invalid(dir, 'tokenizer.json', 'an object "model"');
   const added = tokenizer['added_tokens'] ?? [];
   const isToken = (value: unknown) =>
-    isPlainObject(value) && Number.isSafeInteger(value['id']) && typeof value['content'] === 'string';
+    isPlainObject(value) && isId(value['id']) && typeof value['content'] === 'string';
   if (!Array.isArray(added) || !added.every(isToken)) {
     throw invalid(dir, 'tokenizer.json', '"added_tokens": a list of { id, content, … }');
   }
+  checkIds(dir, tokenizer['model'], added as { id: number }[]);
   const parts = ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'].map((key) => [
     key,
     tokenizer[key] ?? null,
@@ -102,11 +107,29 @@ function checkShape(dir: string, tokenizer: Record<string, unknown>): Record<str
   return { ...tokenizer, ...Object.fromEntries(parts), added_tokens: added };
 }
 
+/** The embeddings of a model get a row for every id up to the largest. */
+function checkIds(dir: string, { vocab }: Record<string, unknown>, added: readonly { id: number }[]): void {
+  const ids: unknown[] = isPlainObject(vocab) ? Object.values(vocab) : [];
+  if (!ids.every(isId)) throw invalid(dir, 'tokenizer.json', 'ids that are whole numbers in the vocabulary');
+  let largest = Array.isArray(vocab) ? vocab.length - 1 : -1;
+  for (const id of ids as number[]) largest = Math.max(largest, id);
+  for (const { id } of added) largest = Math.max(largest, id);
+  const path = join(dir, 'tokenizer.json');
+  withinLimit('vocabulary', largest + 1, 'ids of tokens', path, 'TOKENIZER_INVALID');
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /** The text of a file, or undefined where there is none. */
 async function read(dir: string, name: string): Promise<string | undefined> {
   try {
-    return await readFile(join(dir, name), 'utf8');
+    const path = join(dir, name);
+    withinLimit('bytes', (await stat(path)).size, 'bytes', path, 'TOKENIZER_INVALID');
+    return await readFile(path, 'utf8');
   } catch (cause) {
+    if (AdaptiveTrainerError.isInstance(cause)) throw cause;
     if (isMissing(cause)) return undefined;
     throw unreadable(join(dir, name), cause);
   }
@@ -126,8 +149,9 @@ function unreadable(path: string, cause: unknown): AdaptiveTrainerError {
 function parse(dir: string, name: string, text: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = boundedJson(text, join(dir, name), 'TOKENIZER_INVALID');
   } catch (cause) {
+    if (AdaptiveTrainerError.isInstance(cause)) throw cause;
     throw invalid(dir, name, 'valid JSON', cause);
   }
   if (!isPlainObject(value)) throw invalid(dir, name, 'a JSON object');

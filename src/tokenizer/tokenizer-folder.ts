@@ -21,7 +21,7 @@ export async function tokenizerFolder(
   const name = config['base_model_name_or_path'];
   const base = typeof name === 'string' ? name : undefined;
   const { revision: _ofAdapter, ...others } = options;
-  return tokenizerFolder(adapterBase({ dir, base }), { settings, ...others });
+  return ownFolder(adapterBase({ dir, base }), { settings, ...others });
 }
 
 async function ownFolder(

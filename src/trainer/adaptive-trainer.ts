@@ -13,6 +13,7 @@ import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
 import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
+import { longRowsNote } from './batches/long-rows-note.js';
 import { noRows, onePass } from './batches/one-pass.js';
 import { microBatchCounts, trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
@@ -34,6 +35,7 @@ import { takeStep, type MicroBatchPlace, type MicroBatchReport, type StepReport 
 import type { TokenBatch, TokenStatisticsArrays } from './step/token-statistics.js';
 import { trainMicroBatch } from './step/train-micro-batch.js';
 import { TrainerEvents } from './trainer-events.js';
+import { whileTraining } from './while-training.js';
 
 /**
  * Trains a model on rows of token ids. Made to be extended: each protected method is a part of the run that a subclass may
@@ -95,9 +97,13 @@ export class AdaptiveTrainer extends TrainerEvents {
    * Runs to the end of the last epoch or `maxSteps`.
    * @param options.resumeFromCheckpoint a checkpoint's folder, or true for the newest in outputDir; default: that of `args`
    * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, OUTPUT_DIR_USED, OUTPUT_DIR_BUSY, CHECKPOINT_INVALID,
-   * CHECKPOINT_MISMATCH, …
+   * CHECKPOINT_MISMATCH; INVALID_INPUT while another train() moves the same model; …
    */
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
+    return whileTraining(this.model, () => this.trainToEnd(resumeFromCheckpoint));
+  }
+
+  private async trainToEnd(resumeFromCheckpoint: boolean | string | undefined): Promise<EndEvent> {
     const started = performance.now();
     let failure: ReturnType<Run['failure']> | undefined;
     try {
@@ -273,6 +279,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       hasTrackers,
       progress: this.progress,
       hasEvalDataset: evalDataset !== undefined,
+      longRows: longRowsNote(model, trainDataset),
     };
     for (const warning of runWarnings(args, precision, { ...facts, hasOwnSchedule }))
       await this.emit(warning);

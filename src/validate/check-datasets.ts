@@ -19,6 +19,7 @@ import { checkAccess } from '../hub/client/check-access.js';
 import { findDataset } from '../hub/datasets/download-dataset.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import { beyondPositions } from '../model/rotary-positions.js';
 import { askHub } from './ask-hub.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { ConfigFault } from '../common/config-fault.js';
@@ -33,6 +34,8 @@ export interface CheckDatasets {
   trainingConfig: TrainingConfig | undefined;
   /** Undefined where it has faults of its own. */
   adaptiveLossConfig: AdaptiveLossConfig | undefined;
+  /** How many tokens the model was made for; undefined where that is not known. */
+  positions: number | undefined;
   settings: HubSettings;
   onNote: (note: string) => void;
   /** How many rows of each split are looked at; Infinity: all. */
@@ -103,8 +106,10 @@ async function trySplit(
   plan: DatasetPlan,
   split: 'train' | 'eval',
   source: DatasetSource,
-  { tokenizer, trainingConfig, adaptiveLossConfig, rows, onNote, onProgress }: CheckDatasets,
+  check: CheckDatasets,
 ): Promise<void> {
+  const { tokenizer, trainingConfig, adaptiveLossConfig, positions = Infinity, rows } = check;
+  const { onNote, onProgress } = check;
   const samples = split === 'train' ? source.train : source.eval;
   if (samples === undefined) return;
   // A user's function may have effects, so it is not tried out; the files are opened, which says something too.
@@ -134,6 +139,9 @@ async function trySplit(
     if (left.length > 0) {
       onNote(`${plan.path}: of ${format.count(encoded.read)} ${what} of "${plan.name}", ${left.join(', ')}`);
     }
+    const { lengths } = encoded.rows;
+    const long = lengths.filter((length) => length > positions).length;
+    if (long > 0) onNote(`${plan.path}: ${beyondPositions(long, lengths.length, positions)}`);
     if (split === 'train') datasetNotes(plan, encoded, tokenizer).forEach(onNote);
     const note = adaptiveLossConfig && answersOf(encoded.rows).note(plan, adaptiveLossConfig);
     if (split === 'train' && note !== undefined) onNote(note);

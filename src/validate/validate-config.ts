@@ -12,6 +12,9 @@ import { checkModel } from './check-model.js';
 import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../common/config-fault.js';
 import { kindOfPath } from './kind-of-path.js';
+import { refuseBaseFolder } from '../model/adapter/save-adapter.js';
+import type { CheckedModel } from '../model/check-model-files.js';
+import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
 import { longestRow } from '../model/longest-row.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { configParts, wholeConfig } from '../config/read/parse-config.js';
@@ -61,6 +64,7 @@ export async function validateConfig(
 /** What is checked of a configuration outside of itself, as far as its parts can be read. */
 class Checks {
   private readonly faults: ConfigFault[] = [];
+  private checkedModel: CheckedModel | undefined;
 
   constructor(
     private readonly parts: ConfigParts,
@@ -78,12 +82,12 @@ class Checks {
       const onNote = (note: string) => void this.notes.push(note);
       const found = await checkDatasets({
         ...{ datasets: [...datasets, ...retentionDatasets], trainingConfig, adaptiveLossConfig },
-        ...{ tokenizer, settings, onNote },
+        ...{ tokenizer, settings, onNote, positions: this.checkedModel?.positions },
         ...this.looking,
       });
       this.faults.push(...found);
     }
-    if (outputDir !== undefined) this.refuse(this.spell('outputDir'), await faultOfOutput(outputDir));
+    if (outputDir !== undefined) await this.output(outputDir);
     if (typeof huggingfaceRepo === 'string') {
       const at = this.spell('huggingfaceRepo');
       const isPrivate = uploadConfig?.isPrivateRepo === true;
@@ -93,17 +97,30 @@ class Checks {
     return this.faults;
   }
 
+  private async output(outputDir: string): Promise<void> {
+    const [at, { trainingConfig }] = [this.spell('outputDir'), this.parts];
+    const fault = await faultOfOutput(outputDir);
+    this.refuse(at, fault);
+    if (fault !== undefined || trainingConfig === undefined) return;
+    const note = await outputDirNote(outputDir, trainingConfig);
+    if (note !== undefined) this.noteOn(at)(note);
+  }
+
   /** The tokenizer, with the chat template it would train with, to try the datasets on. */
   private async model(name: string): Promise<Tokenizer | undefined> {
     const at = this.spell('modelName');
-    const { fault, answer } = await checkModel(name, this.settings, this.noteOn(at), {
-      needsWeights: this.parts.trainingConfig?.fromScratch !== true,
-      ignoreDropout: this.parts.trainingConfig?.ignoreDropout === true,
-    });
-    this.refuse(at, fault);
     const { trainingConfig } = this.parts;
-    if (trainingConfig !== undefined && answer != null)
-      longestRow(trainingConfig.maxLengthToken, answer, this.noteOn(this.spell('trainingConfig')));
+    const options = {
+      settings: this.settings,
+      needsWeights: trainingConfig?.fromScratch !== true,
+      ignoreDropout: trainingConfig?.ignoreDropout === true,
+    };
+    const { fault, answer } = await checkModel(name, options, this.noteOn(at));
+    this.checkedModel = answer;
+    this.refuse(at, fault);
+    if (trainingConfig !== undefined && answer !== undefined)
+      longestRow(trainingConfig.maxLengthToken, answer.decoder, this.noteOn(this.spell('trainingConfig')));
+    if (answer !== undefined) await this.adapterOverBase(name, answer);
     if (answer === undefined || trainingConfig === undefined) return undefined;
     const opened = await askHub(async () => {
       try {
@@ -117,6 +134,17 @@ class Checks {
     }, this.noteOn(at));
     this.refuse(at, opened.fault);
     return opened.answer;
+  }
+
+  private async adapterOverBase(name: string, { baseDir }: CheckedModel): Promise<void> {
+    const { outputDir, peftConfig } = this.parts;
+    if (outputDir === undefined || (peftConfig == null && path.resolve(name) === baseDir)) return;
+    try {
+      await refuseBaseFolder(baseDir, path.join(outputDir, 'final_model'));
+    } catch (error) {
+      if (!AdaptiveTrainerError.isInstance(error)) throw error;
+      this.refuse(this.spell('outputDir'), error.message);
+    }
   }
 
   private refuse(at: string, message: string | undefined): void {

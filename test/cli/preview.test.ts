@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,6 +38,18 @@ afterAll(() => rm(folder, { recursive: true }));
 const run = (...args: string[]) => runCommand('src/cli/main.ts', ['preview', ...args]);
 
 describe('adaptive-trainer preview', () => {
+  it('says where the model has fewer positions than maxLengthToken', async () => {
+    const model = path.join(folder, 'model');
+    await cp(seedDir, model, { recursive: true, filter: (name) => !name.endsWith('.safetensors') });
+    await cp('test/fixtures/models/gpt2/config.json', path.join(model, 'config.json'));
+    const file = path.join(folder, 'short.json');
+    const written = JSON.parse(await readFile(config, 'utf8')) as object;
+    await writeFile(file, JSON.stringify({ ...written, model_name: model }));
+    const { stdout, stderr } = await run(file, '--json');
+    expect(stderr).toContain('maxLengthToken is 200, but the model has 128 positions: 128 is taken.');
+    expect(JSON.parse(stdout)).toMatchObject({ maxLengthToken: 128 });
+  });
+
   it('shows rows as they are trained on, with counts, style and prompt', async () => {
     const { status, stdout, stderr } = await run(config);
     expect(stderr).toBe('');

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { uploadModel } from '../../src/hub/models/upload-model.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import { checkModelFiles } from '../../src/model/check-model-files.js';
+import { locateModel } from '../../src/model/files/located-model.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { hubTest, token } from './hub-test.js';
 
@@ -36,6 +38,40 @@ describe('an adapter on the Hub', () => {
     expect(written).toMatchObject({ base_model_name_or_path: 'me/base' });
     model.dispose();
     local.dispose();
+  });
+
+  it('is checked with its base, and of neither more than the headers is read', async () => {
+    publish('me/base', 'test/fixtures/models/llama');
+    const stated = JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8')) as object;
+    const put = (base: string) =>
+      publish('me/adapter', adapter, {
+        'adapter_config.json': JSON.stringify({ ...stated, base_model_name_or_path: base }),
+      });
+    const check = async (options: object = {}) => {
+      const settings = test.settings(options);
+      return checkModelFiles(await locateModel('me/adapter', { settings }), { settings });
+    };
+    put('me/base');
+    expect((await check()).decoder.names).toBe('llama');
+    const ranges = test.hub.requests.filter(({ host }) => host === 'storage').map((one) => one.headers.range);
+    expect(ranges).toEqual([expect.stringMatching(/^bytes=0-\d+$/)]);
+    // The answer of a server that knows no ranges is not read to its end.
+    const noRange: typeof fetch = (input, init) => {
+      const headers = new Headers(init?.headers);
+      headers.delete('range');
+      return fetch(input, { ...init, headers });
+    };
+    expect((await check({ fetch: noRange })).decoder.names).toBe('llama');
+    put('me/gone');
+    await expect(check()).rejects.toMatchObject({
+      code: 'HUB_FAILED',
+      message: expect.stringMatching(/me\/gone/),
+    });
+    put('me/adapter');
+    await expect(check()).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(/a model without an adapter/),
+    });
   });
 
   it('is uploaded', async () => {

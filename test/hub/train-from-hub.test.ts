@@ -1,4 +1,4 @@
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { cp, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
@@ -6,6 +6,8 @@ import type { HubEvent } from '../../src/events/hub-event.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { Tokenizer } from '../../src/tokenizer/tokenizer.js';
 import { trainAdaptively } from '../../src/train-adaptively.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import { validateConfig } from '../../src/validate/validate-config.js';
 import type { TrainingEvent } from '../../src/events/training-event.js';
 import { failureOf } from './failure-of.js';
 import { hubTest, token } from './hub-test.js';
@@ -82,6 +84,74 @@ describe('a run from the Hub to the Hub', () => {
     expect(written.size).toBeGreaterThan(15);
     for (const [name, content] of written) expect([name, content.includes(token)]).toEqual([name, false]);
     for (const { content } of files.values()) expect(content.includes(token)).toBe(false);
+  });
+
+  it('asks for the configuration first, then headers, data and last the weights', async () => {
+    await trainAdaptively({ ...config(), huggingfaceRepo: null }, { progress: false });
+    const asked = test.hub.requests
+      .filter(({ url, host }) => host === 'storage' || /resolve.*(json|jsonl)$/.test(url))
+      .map(({ url, host, headers }) => (host === 'storage' ? (headers.range ?? 'weights') : url.slice(55)));
+    const order = ['config.json', 'bytes=0-65535', 'tokenizer.json', 'train-00000-of-00001.jsonl', 'weights'];
+    const places = order.map((name) => asked.findIndex((one) => one.endsWith(name)));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(places).not.toContain(-1);
+    expect(asked.filter((one) => one === 'weights')).toHaveLength(1);
+  });
+
+  it.each([
+    ['a configuration that cannot be computed', { attention_dropout: 0.5 }, 'MODEL_UNSUPPORTED'],
+    ['weights that lack tensors', { num_hidden_layers: 50 }, 'WEIGHTS_MISMATCH'],
+  ])('fetches neither data nor weights for %s', async (_, change, code) => {
+    const { store } = test.hub;
+    const stated = JSON.parse(await readFile(join(seedModel, 'config.json'), 'utf8')) as object;
+    store.put(store.find('model', 'me/seed')!, { 'config.json': JSON.stringify({ ...stated, ...change }) });
+    const failure = await failureOf(trainAdaptively(config(), { progress: false }));
+    expect(failure.code).toBe(code);
+    const asked = test.hub.requests.filter(
+      ({ url, host }) => host === 'storage' || /sums|tokenizer/.test(url),
+    );
+    expect(asked.filter(({ headers }) => headers.range !== 'bytes=0-65535')).toEqual([]);
+  });
+
+  it('does not fetch weights for data that nothing can be trained on, or where they will be new', async () => {
+    const { store } = test.hub;
+    const options = { ...config(), huggingfaceRepo: null };
+    const weights = () =>
+      test.hub.requests.filter(({ host, headers }) => host === 'storage' && !headers.range);
+    const { trainingConfig } = options;
+    const path = await trainAdaptively(
+      { ...options, trainingConfig: { ...trainingConfig, fromScratch: true } },
+      { progress: false },
+    );
+    expect((await stat(join(path, 'model.safetensors'))).size).toBeGreaterThan(1e6);
+    expect(weights()).toEqual([]);
+    store.put(store.find('dataset', 'me/sums')!, { 'data/train-00000-of-00001.jsonl': '{"a":1}\n' });
+    const outputDir = join(test.folder, 'other');
+    const failure = await failureOf(trainAdaptively({ ...options, outputDir }, { progress: false }));
+    expect(failure.code).toBe('DATASET_INVALID');
+    expect(weights()).toEqual([]);
+  });
+
+  it('refuses early to save an adapter over its base', async () => {
+    const dir = join(test.folder, 'out', 'final_model');
+    await cp(seedModel, dir, { recursive: true });
+    const options = {
+      ...{ ...config(), modelName: dir, peftConfig: { r: 2 } },
+      trainingConfig: { overwriteOutputDir: true },
+    };
+    const failure = await failureOf(trainAdaptively(options, { progress: false }));
+    expect(failure.message).toContain(`Expected another folder than that of the base model`);
+    const faults = await failureOf(validateConfig(options));
+    expect(faults.message).toMatch(/outputDir: .*another folder than that of the base model/);
+    // Neither asked for the data.
+    expect(test.hub.requests.filter(({ url }) => url.includes('/resolve/'))).toEqual([]);
+    const model = await CausalLM.fromPretrained(dir, { adapter: { r: 2 } });
+    const trainer = new AdaptiveTrainer({
+      ...{ model, outputDir: join(test.folder, 'out'), args: { overwriteOutputDir: true } },
+      trainDataset: [{ inputIds: [1, 2, 3], labels: [1, 2, 3], learningStyle: 'ideas' }],
+    });
+    await expect(trainer.train()).rejects.toThrow('another folder than that of the base model');
+    model.dispose();
   });
 
   it('ends well when the upload fails: a warning with the command, and the model', async () => {

@@ -42,13 +42,17 @@ beforeEach(publish);
 afterEach(() => test.hub.clear());
 
 describe('a model and datasets on the Hub', () => {
-  it('are asked for, and no weights or rows are fetched', async () => {
+  it('are asked for, and of weights and rows no more than the header is fetched', async () => {
     const { notes } = await validate({});
     expect(notes).toEqual([
       'datasetsConfig.ideas[0]: "some/rows" is on the Hub; its rows are read when it is trained on',
     ]);
     const asked = test.hub.requests.map(({ url }) => url);
-    expect(asked.filter((url) => /safetensors|train\.jsonl/.test(url))).toEqual([]);
+    expect(asked.filter((url) => /train\.jsonl/.test(url))).toEqual([]);
+    const stored = test.hub.requests.filter(({ host }) => host === 'storage');
+    expect(stored.map(({ headers }) => headers.range)).toEqual(['bytes=0-65535']);
+    const blobs = await readdir(join(test.folder, 'hf/hub/models--some--seed/blobs'));
+    expect(blobs.filter((name) => name.length === 64)).toEqual([]);
     expect(asked.filter((url) => url.includes('/resolve/')).length).toBeGreaterThan(2); // the tokenizer
   });
 
@@ -67,6 +71,28 @@ describe('a model and datasets on the Hub', () => {
       expect.stringMatching(/^datasetsConfig\.both\[0\]: .*JSONL, JSON, CSV or Parquet.*a\.png/s),
       expect.stringMatching(/^datasetsConfig\.both\[1\]: .*gated.*Visit .*\/datasets\/some\/gated/s),
     ]);
+  });
+
+  it.each([
+    ['tensors that are missing', { num_hidden_layers: 99 }, /missing: model\.layers\.\d+\./],
+    ['tensors of another shape', { intermediate_size: 77 }, /of another shape: .*mlp/],
+    ['a family that is not there', { model_type: 'mamba' }, /mamba/],
+  ])('that cannot be computed are found before any row is rendered: %s', async (_, change, message) => {
+    const { store } = test.hub;
+    const config = JSON.parse(await readFile(join(seedDir, 'config.json'), 'utf8')) as object;
+    store.put(store.find('model', 'some/seed')!, { 'config.json': JSON.stringify({ ...config, ...change }) });
+    const faults = await faultsOf({});
+    expect(faults).toEqual([
+      expect.objectContaining({ path: 'modelName', message: expect.stringMatching(message) }),
+    ]);
+    expect(test.hub.requests.some(({ url }) => url.includes('tokenizer.json'))).toBe(false);
+  });
+
+  it('whose weights were cut short are found', async () => {
+    const { store } = test.hub;
+    const weights = await readFile(join(seedDir, 'model.safetensors'));
+    store.put(store.find('model', 'some/seed')!, { 'model.safetensors': weights.subarray(0, -4) });
+    expect((await faultsOf({}))[0]!.message).toMatch(/was it cut short/);
   });
 
   it('that are missing or gated give their page', async () => {

@@ -1,4 +1,4 @@
-import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,41 @@ describe('validateConfig', () => {
   it('notes settings without effect', async () => {
     const { notes } = await validate({ datasetsKwargs: { 'row.jsonl': {} } });
     expect(notes).toEqual([expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)]);
+  });
+
+  it('says what a used output folder holds, and what will become of it', async () => {
+    await mkdir('used/final_model', { recursive: true });
+    await writeFile('used/final_model/config.json', '{}');
+    await mkdir('used/checkpoint-4');
+    await writeFile('used/checkpoint-4/run_state.json', '{}');
+    const notesOf = async (trainingConfig: object, outputDir = 'used') =>
+      (await validate({ outputDir, trainingConfig })).notes;
+    const held = /^outputDir: .*holds checkpoint-4 and final_model/;
+    const refused = await notesOf({});
+    expect(refused).toEqual([expect.stringMatching(held)]);
+    expect(refused[0]).toMatch(
+      /will be refused.*resumeFromCheckpoint.*overwriteOutputDir.*another outputDir/,
+    );
+    expect(await notesOf({ overwriteOutputDir: true })).toEqual([
+      expect.stringMatching(/checkpoint-4 deleted, final_model replaced/),
+    ]);
+    expect(await notesOf({ resumeFromCheckpoint: true })).toEqual([
+      expect.stringMatching(/^outputDir: a run goes on from .*used\/checkpoint-4/),
+    ]);
+    expect(await notesOf({ resumeFromCheckpoint: true }, 'unused')).toEqual([
+      expect.stringMatching(/no checkpoint in unused to go on from; a run begins at step 0/),
+    ]);
+    expect(await notesOf({}, 'unused')).toEqual([]);
+  });
+
+  it('counts rows that are longer than the positions the model was made for', async () => {
+    await cp('model', 'short', { recursive: true });
+    const stated = JSON.parse(await readFile('model/config.json', 'utf8')) as object;
+    await writeFile('short/config.json', JSON.stringify({ ...stated, max_position_embeddings: 8 }));
+    const { notes } = await validate({ modelName: 'short' });
+    expect(notes).toEqual([
+      expect.stringMatching(/^datasetsConfig\.ideas\[0\]: 1 of 1 rows have more tokens than the 8 positions/),
+    ]);
   });
 
   it('looks at every row, or at the first ones', async () => {

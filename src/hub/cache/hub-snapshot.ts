@@ -13,6 +13,7 @@ import { isDown, notCached, oddAnswer } from '../client/hub-failures.js';
 import { linkFile } from './link-file.js';
 import { listRepository } from '../client/list-repository.js';
 import type { ListedFile } from '../client/listed-file.js';
+import { readRange } from './read-range.js';
 import { resolveCommit } from '../client/resolve-commit.js';
 import { writeTextDurably } from '../../common/write-durably.js';
 
@@ -25,6 +26,14 @@ export interface OpenSnapshot {
   signal?: AbortSignal | undefined;
   /** Told when the cache stands in for a Hub that cannot be reached. */
   onWarning?: ((message: string) => void) | undefined;
+}
+
+/** A file that is not in the cache. */
+export interface RemoteFile {
+  /** Bytes. */
+  size: number;
+  /** Reads a part of it, which is not kept. @throws AdaptiveTrainerError HUB_FAILED, ABORTED */
+  read: (position: number, length: number) => Promise<Buffer>;
 }
 
 /** A repository at one commit, in the cache. Its files are there once `fetch` has brought them. */
@@ -116,7 +125,7 @@ export class HubSnapshot {
     const files: ListedFile[] = [];
     for (const path of paths) {
       const file = this.files.get(path)!;
-      if ((await stat(this.nameOf(file)).catch(() => undefined))?.size !== file.size) files.push(file);
+      if (!(await this.isHere(file))) files.push(file);
     }
     const total = files.reduce((sum, { size }) => sum + size, 0);
     const received = new Map<string, number>();
@@ -152,6 +161,22 @@ export class HubSnapshot {
       await this.bring(file, () => this.download(file, signal, () => {}));
     }
     return readFile(join(this.dir, ...path.split('/')), 'utf8').catch(() => undefined);
+  }
+
+  /** A reader for parts of a file that is only on the Hub; undefined for one that is in the cache. */
+  async remoteFile(path: string): Promise<RemoteFile | undefined> {
+    const file = this.files?.get(path);
+    if (file === undefined || (await this.isHere(file))) return undefined;
+    const { settings, repo, signal } = this.options;
+    const { commit } = this;
+    return {
+      size: file.size,
+      read: (position, length) => readRange({ settings, repo, commit, file, position, length, signal }),
+    };
+  }
+
+  private async isHere(file: ListedFile): Promise<boolean> {
+    return (await stat(this.nameOf(file)).catch(() => undefined))?.size === file.size;
   }
 
   /** Whether files are in the cache, every one of them. */

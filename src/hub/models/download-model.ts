@@ -1,5 +1,6 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import { join } from 'node:path';
+import { withinLimit } from '../../common/bounded-json.js';
 import { readJsonFile } from '../../common/read-json-file.js';
 import { chooseModelFiles, isSharded, weightIndex } from './choose-model-files.js';
 import { HubSnapshot } from '../cache/hub-snapshot.js';
@@ -16,8 +17,14 @@ export interface DownloadModelOptions {
   onProgress?: ((progress: HubProgress) => void) | undefined;
   onWarning?: ((message: string) => void) | undefined;
   signal?: AbortSignal | undefined;
-  /** Told the folder once config.json is there, before the weights are fetched; what it throws ends the download. */
-  onConfig?: ((dir: string) => Promise<unknown>) | undefined;
+  /** False for a model that gets new weights: then one without any is found too. Default true. */
+  needsWeights?: boolean | undefined;
+}
+
+/** A model on the Hub, and which of its files training needs. */
+export interface HubModel {
+  snapshot: HubSnapshot;
+  paths: readonly string[];
 }
 
 /**
@@ -27,11 +34,22 @@ export interface DownloadModelOptions {
  * @throws AdaptiveTrainerError HUB_FAILED; MODEL_UNSUPPORTED for one without safetensors; ABORTED, IO_FAILED
  */
 export async function downloadModel(name: string, options: DownloadModelOptions = {}): Promise<string> {
-  const { snapshot, paths } = await findModel(name, options);
+  const model = await findModel(name, options);
+  await fetchModel(model, options);
+  return model.snapshot.dir;
+}
+
+/**
+ * Brings the files of a model into the cache, as far as they are not there. Without its weights it is not whole, and does
+ * not become what a run without network finds.
+ */
+export async function fetchModel(
+  { snapshot, paths }: HubModel,
+  { onProgress, needsWeights = true }: DownloadModelOptions = {},
+): Promise<void> {
+  const isWanted = (path: string) => needsWeights || !path.endsWith('.safetensors');
   const isNeeded = (path: string) => /^(config|tokenizer)\.json$|\.safetensors(\.index\.json)?$/.test(path);
-  if (options.onConfig !== undefined) await options.onConfig(await fetchConfig(snapshot));
-  await snapshot.fetch(paths, options.onProgress, isNeeded);
-  return snapshot.dir;
+  await snapshot.fetch(paths.filter(isWanted), onProgress, isNeeded, needsWeights);
 }
 
 /**
@@ -41,12 +59,12 @@ export async function downloadModel(name: string, options: DownloadModelOptions 
  */
 export async function findModel(
   name: string,
-  { settings = hubSettings(), revision, signal, onWarning }: DownloadModelOptions = {},
-): Promise<{ snapshot: HubSnapshot; paths: string[] }> {
+  { settings = hubSettings(), revision, signal, onWarning, needsWeights = true }: DownloadModelOptions = {},
+): Promise<HubModel> {
   const repo = { type: 'model', name } as const;
   const snapshot = await HubSnapshot.open({ settings, repo, revision, signal, onWarning });
   const paths = chooseModelFiles(snapshot.paths, await listedShards(snapshot));
-  if (paths.some((path) => path.endsWith('.safetensors'))) return { snapshot, paths };
+  if (!needsWeights || paths.some((path) => path.endsWith('.safetensors'))) return { snapshot, paths };
   const weights = snapshot.paths.filter((path) =>
     /\.(bin|gguf|onnx|pt|pth|h5|msgpack|safetensors)$/.test(path),
   );
@@ -70,7 +88,10 @@ export async function fetchConfig(snapshot: HubSnapshot): Promise<string> {
 async function listedShards(snapshot: HubSnapshot): Promise<string[]> {
   if (!isSharded(snapshot.paths)) return [];
   await snapshot.fetch([weightIndex], undefined, undefined, false);
-  const { weight_map: map } = await readJsonFile(join(snapshot.dir, weightIndex), 'SAFETENSORS_INVALID');
+  const path = join(snapshot.dir, weightIndex);
+  const { weight_map: map } = await readJsonFile(path, 'SAFETENSORS_INVALID');
   const names = typeof map === 'object' && map !== null ? Object.values(map as Record<string, unknown>) : [];
-  return [...new Set(names.filter((name) => typeof name === 'string'))];
+  const shards = [...new Set(names.filter((name) => typeof name === 'string'))];
+  withinLimit('shards', shards.length, 'shards', path, 'SAFETENSORS_INVALID');
+  return shards;
 }

@@ -33,14 +33,19 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
   await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
 }
 
-/** Saved over its base, an adapter would be without one. */
-async function refuseBaseFolder(base: string, dir: string): Promise<void> {
+/**
+ * Saved over its base, an adapter would be without one.
+ * @param base the folder of the base model
+ * @param dir where the adapter is to be saved
+ * @throws AdaptiveTrainerError INVALID_INPUT where they are the same
+ */
+export async function refuseBaseFolder(base: string, dir: string): Promise<void> {
   const real = (path: string) => realpath(path).catch(() => undefined);
   const [one, other] = await Promise.all([real(base), real(dir)]);
   if (one === undefined || one !== other) return;
   throw new AdaptiveTrainerError(
     'INVALID_INPUT',
-    `Expected another folder than that of the base model to save its adapter in, found ${dir}. Choose another, or merge the adapter first (mergeAdapter()).`,
+    `Expected another folder than that of the base model to save its adapter in, found ${dir}. Choose another folder (outputDir, for a run), or merge the adapter first (mergeAdapter()).`,
     { details: { dir } },
   );
 }

@@ -159,7 +159,7 @@ const granite: Family = {
 
 const gpt2: Family = {
   names: 'gpt2',
-  beside: [],
+  beside: ['layer_types'],
   ownNames: {
     hidden_size: 'n_embd',
     num_attention_heads: 'n_head',

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { withinLimit } from '../../common/bounded-json.js';
 import { firstOf } from '../../common/first-of.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { StoredTensor } from '../../engine/addon.js';
@@ -11,18 +13,34 @@ export interface WeightFile {
   tensors: StoredTensor[];
 }
 
+/** The files of a model, some of which may still be on the Hub. */
+export interface ModelFiles {
+  has: (name: string) => boolean;
+  /** The checked tensors of a safetensors file. */
+  tensors: (name: string) => Promise<StoredTensor[]>;
+}
+
+/** The files of a folder. */
+export function filesIn(dir: string): ModelFiles {
+  return {
+    has: (name) => existsSync(join(dir, name)),
+    tensors: async (name) => (await readSafetensorsHeader(join(dir, name))).tensors,
+  };
+}
+
 /**
  * The weight files of a model folder with their checked headers: model.safetensors, or the shards that
  * model.safetensors.index.json lists.
  *
+ * @param files what there is; the index lies in `dir` in any case
  * @throws AdaptiveTrainerError MODEL_NOT_FOUND (no weights, or shards missing: all are named), SAFETENSORS_INVALID,
  * MODEL_UNSUPPORTED for a folder that has only pickled weights
  */
-export async function findWeights(dir: string): Promise<WeightFile[]> {
-  const single = join(dir, 'model.safetensors');
+export async function findWeights(dir: string, files: ModelFiles = filesIn(dir)): Promise<WeightFile[]> {
+  const single = 'model.safetensors';
   const index = join(dir, 'model.safetensors.index.json');
-  if (existsSync(single)) return [{ path: single, tensors: (await readSafetensorsHeader(single)).tensors }];
-  if (existsSync(index)) return readShards(dir, index);
+  if (files.has(single)) return [{ path: join(dir, single), tensors: await files.tensors(single) }];
+  if (existsSync(index)) return readShards(dir, index, files);
   const pickled = join(dir, 'pytorch_model.bin');
   if (existsSync(pickled) || existsSync(`${pickled}.index.json`)) {
     throw new AdaptiveTrainerError(
@@ -39,14 +57,15 @@ export async function findWeights(dir: string): Promise<WeightFile[]> {
   );
 }
 
-async function readShards(dir: string, index: string): Promise<WeightFile[]> {
+async function readShards(dir: string, index: string, files: ModelFiles): Promise<WeightFile[]> {
   const { weight_map: map } = await readJsonFile(index, 'SAFETENSORS_INVALID');
   if (typeof map !== 'object' || map === null) {
     throw new AdaptiveTrainerError('SAFETENSORS_INVALID', `Expected a weight_map in ${index}, found none.`);
   }
   const names = [...new Set(Object.values(map as Record<string, string>))].sort();
+  withinLimit('shards', names.length, 'shards', index, 'SAFETENSORS_INVALID');
   for (const name of names) checkShardName(name, index);
-  const missing = names.filter((name) => !existsSync(join(dir, name)));
+  const missing = names.filter((name) => !files.has(name));
   if (missing.length > 0) {
     throw new AdaptiveTrainerError(
       'MODEL_NOT_FOUND',
@@ -54,13 +73,8 @@ async function readShards(dir: string, index: string): Promise<WeightFile[]> {
       { details: { dir, missing } },
     );
   }
-  return Promise.all(
-    names.map(async (name) => {
-      const path = join(dir, name);
-      const { tensors } = await readSafetensorsHeader(path);
-      return { path, tensors };
-    }),
-  );
+  const atOnce = pLimit(8);
+  return atOnce.map(names, async (name) => ({ path: join(dir, name), tensors: await files.tensors(name) }));
 }
 
 // An index comes with the model; it must not point outside its folder.

@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { boundedJson } from '../../common/bounded-json.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { StoredTensor } from '../../engine/addon.js';
 
@@ -27,6 +28,13 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
+/** What a header is read from. */
+export interface HeaderSource {
+  /** Bytes of the whole file. */
+  size: number;
+  read: (position: number, length: number) => Promise<Buffer>;
+}
+
 /**
  * Reads and checks the header of a safetensors file (https://github.com/huggingface/safetensors#format): sizes add up,
  * and every range lies inside the file, fits its shape and overlaps no other.
@@ -38,12 +46,23 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   const file = await openFile(path);
   try {
     const { size } = await file.stat();
-    const length = await headerLength(file, size, path);
-    const text = (await readExactly(file, 8, length, path)).toString('utf8');
-    return parseHeader(text, 8 + length, size, path);
+    return await readHeaderFrom(
+      { size, read: (position, length) => readExactly(file, position, length, path) },
+      path,
+    );
   } finally {
     await file.close();
   }
+}
+
+/**
+ * The same from wherever the file's bytes come.
+ * @param path for messages
+ */
+export async function readHeaderFrom(source: HeaderSource, path: string): Promise<SafetensorsHeader> {
+  const length = await headerLength(source, path);
+  const text = (await source.read(8, length)).toString('utf8');
+  return parseHeader(text, 8 + length, source.size, path);
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -59,9 +78,9 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function headerLength(file: FileHandle, size: number, path: string): Promise<number> {
+async function headerLength({ size, read }: HeaderSource, path: string): Promise<number> {
   if (size < 8) throw invalid(path, `at least 8 bytes`, `${size}`);
-  const length = Number((await readExactly(file, 0, 8, path)).readBigUInt64LE());
+  const length = Number((await read(0, 8)).readBigUInt64LE());
   if (length > longestHeader)
     throw invalid(path, `a header of at most ${longestHeader} bytes`, `one of ${length}`);
   if (8 + length > size) {
@@ -125,8 +144,9 @@ function parseHeader(text: string, dataStart: number, size: number, path: string
 function parseObject(text: string, path: string): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(text);
+    header = boundedJson(text, path, 'SAFETENSORS_INVALID');
   } catch (cause) {
+    if (AdaptiveTrainerError.isInstance(cause)) throw cause;
     throw invalid(path, 'a header in JSON', (cause as Error).message, cause);
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {

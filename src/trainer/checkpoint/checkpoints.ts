@@ -6,6 +6,7 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import type { EndEvent, StartEvent, TrainingEvent } from '../../events/training-event.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { BestModel, type BestModelState } from '../evaluation/best-model.js';
+import { refuseBaseFolder } from '../../model/adapter/save-adapter.js';
 import { lockOutputDir, type OutputLock } from '../output-dir/lock-output-dir.js';
 import { removeLeftovers } from '../output-dir/output-contents.js';
 import { overwritingMessage, usedOutputDir } from '../output-dir/used-output-dir.js';
@@ -58,13 +59,15 @@ export class Checkpoints {
    * @throws AdaptiveTrainerError OUTPUT_DIR_BUSY; OUTPUT_DIR_USED where something else would be written over; CHECKPOINT_INVALID
    */
   async open(from: boolean | string | null): Promise<void> {
-    const { outputDir, args, emit } = this.options;
+    const { model, outputDir, args, emit } = this.options;
     if (outputDir === undefined && from === true) {
       const message =
         'Expected an outputDir to look for checkpoints in, found none. Give one, or the path of a checkpoint.';
       throw new AdaptiveTrainerError('INVALID_INPUT', message);
     }
     if (outputDir !== undefined) {
+      // Told at the end, it would be told too late.
+      if (model.adapter !== undefined) await refuseBaseFolder(model.dir, join(outputDir, 'final_model'));
       await makeFolder(outputDir);
       this.lock = await lockOutputDir(outputDir, args.runName);
       await removeLeftovers(outputDir);

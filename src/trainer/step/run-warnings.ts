@@ -9,6 +9,8 @@ interface Facts {
   hasTrackers: boolean;
   /** Whether a subclass has a schedule of its own. */
   hasOwnSchedule: boolean;
+  /** What there is to say of rows with more tokens than the model was made for. */
+  longRows: string | undefined;
   progress: Pick<RunProgress, 'step' | 'totalSteps'>;
 }
 
@@ -59,6 +61,7 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
       `The learning rate rises for ${args.warmupSteps} steps (warmupSteps), but the run ends after ${totalSteps}: it never reaches ${args.learningRate}. Lower warmupSteps, or train for longer.`,
     );
   }
+  if (facts.longRows !== undefined) warn('LONGER_THAN_POSITIONS', facts.longRows);
   if (!hasEvalDataset && isEvaluationDue(args, totalSteps)) {
     warn(
       'NOTHING_TO_EVALUATE',

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { checkModelFolder } from '../../src/model/check-model-folder.js';
+import { checkModelFiles } from '../../src/model/check-model-files.js';
+import { modelIn } from '../../src/model/files/located-model.js';
 import { longestRow } from '../../src/model/longest-row.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, tinyWeights, writeTinyModel } from '../helpers/tiny-model.js';
@@ -11,11 +12,11 @@ import { writeSafetensors } from '../helpers/write-safetensors.js';
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));
 
-describe('checkModelFolder', () => {
+describe('checkModelFiles', () => {
   it.each(['models/llama', 'models/gpt2', 'extra/models/llama-fp16-sharded', 'extra/lora/qwen2-saved'])(
     'takes %s for good',
     async (name) => {
-      await expect(checkModelFolder(join(fixtures, name))).resolves.toBeDefined();
+      await expect(checkModelFiles(modelIn(join(fixtures, name)))).resolves.toBeDefined();
     },
   );
 
@@ -28,7 +29,7 @@ describe('checkModelFolder', () => {
   ])('finds %s', async (_, change, code, message) => {
     const dir = writeTinyModel(tempDir());
     writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...tinyConfig, ...change }));
-    await expect(checkModelFolder(dir)).rejects.toMatchObject({
+    await expect(checkModelFiles(modelIn(dir))).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),
     });
@@ -39,7 +40,7 @@ describe('checkModelFolder', () => {
     const weights = Object.entries(tinyWeights(tinyConfig));
     const prefixed = Object.fromEntries(weights.map(([name, tensor]) => [`language_model.${name}`, tensor]));
     writeSafetensors(join(dir, 'model.safetensors'), prefixed);
-    const error = await checkModelFolder(dir).then(
+    const error = await checkModelFiles(modelIn(dir)).then(
       () => undefined,
       (found: Error) => found,
     );
@@ -52,7 +53,7 @@ describe('checkModelFolder', () => {
     const dir = tempDir();
     const text = JSON.parse(readFileSync(join(fixtures, 'models/gemma3/config.json'), 'utf8')) as object;
     writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'gemma3', text_config: text }));
-    await expect(checkModelFolder(dir)).rejects.toMatchObject({
+    await expect(checkModelFiles(modelIn(dir))).rejects.toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(/text_config is a gemma3_text.*Take the text model out/),
     });
@@ -62,8 +63,8 @@ describe('checkModelFolder', () => {
 describe('longestRow', () => {
   it('is what the positions of the model allow', async () => {
     const notes: string[] = [];
-    const gpt2 = await checkModelFolder(join(fixtures, 'models/gpt2'));
-    const llama = await checkModelFolder(join(fixtures, 'models/llama'));
+    const { decoder: gpt2 } = await checkModelFiles(modelIn(join(fixtures, 'models/gpt2')));
+    const { decoder: llama } = await checkModelFiles(modelIn(join(fixtures, 'models/llama')));
     expect(longestRow(2048, gpt2, (note) => notes.push(note))).toBe(128);
     expect(notes).toEqual(['maxLengthToken is 2048, but the model has 128 positions: 128 is taken.']);
     expect(longestRow(100, gpt2, (note) => notes.push(note))).toBe(100);

@@ -1,0 +1,64 @@
+import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
+import { loadAddon } from '../engine/load/load-addon.js';
+import type { DecoderConfig } from '../engine/addon.js';
+import { engineCall } from '../engine/engine-call.js';
+import { findAdapter, refuseSecondAdapter } from './adapter/find-adapter.js';
+import { readModelConfig } from './architecture/read-model-config.js';
+import type { DownloadModelOptions } from '../hub/models/download-model.js';
+import { checkWeights } from './files/check-weights.js';
+import { findWeights } from './files/find-weights.js';
+import { fullWeightNames } from './files/full-weight-names.js';
+import { locateModel, type LocatedModel } from './files/located-model.js';
+import { storedHead } from './files/stored-head.js';
+import { rotaryPositions } from './rotary-positions.js';
+
+/** How a model is checked. */
+export interface CheckModelOptions extends DownloadModelOptions {
+  /** Accept dropout, and train without. Default false. */
+  ignoreDropout?: boolean;
+}
+
+/** What is known of a model before its weights are read. */
+export interface CheckedModel {
+  /** What config.json says, an adapter's base's. */
+  decoder: DecoderConfig;
+  /** The folder of the model, or of an adapter's base. */
+  baseDir: string;
+  /** See `rotaryPositions`. */
+  positions: number | undefined;
+}
+
+/**
+ * Checks what can be known of a model without reading its weights: that config.json, or adapter_config.json, can be
+ * computed, and that the headers of the weights have every tensor in its shape. An adapter's base is looked for and checked
+ * too. Of a model on the Hub the headers alone are read.
+ *
+ * @throws AdaptiveTrainerError what opening the model would throw for these
+ */
+export async function checkModelFiles(
+  { dir, files }: LocatedModel,
+  options: CheckModelOptions = {},
+): Promise<CheckedModel> {
+  const { ignoreDropout = false, needsWeights = true } = options;
+  if (isAdapterFolder(dir)) {
+    const { base, revision } = await findAdapter(dir, { needsWeights, files });
+    const model = await locateModel(adapterBase({ dir, base }), { ...options, revision });
+    refuseSecondAdapter(model.dir);
+    return checkModelFiles(model, options);
+  }
+  const { config, decoder } = await readModelConfig(dir, { ignoreDropout });
+  const checked = { decoder, baseDir: dir, positions: rotaryPositions(config, decoder) };
+  if (!needsWeights) return checked;
+  const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
+  const named = fullWeightNames(await findWeights(dir, files), embedding);
+  // A head beside a tied embedding has its shape, whatever its values make of it.
+  const head = await storedHead(named, embedding, decoder.tiedHead, async () => false);
+  // Memory that was never written is not taken.
+  const native = await engineCall(async () => loadAddon().createModel({ ...decoder, tiedHead: head.tied }));
+  try {
+    checkWeights(await engineCall(() => native.parameters()), head.files);
+  } finally {
+    native.dispose();
+  }
+  return checked;
+}

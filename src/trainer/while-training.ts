@@ -1,0 +1,22 @@
+import { AdaptiveTrainerError } from '../errors.js';
+import type { CausalLM } from '../model/causal-lm.js';
+
+const inTraining = new WeakSet<CausalLM>();
+
+/**
+ * Runs a training of a model, one at a time: two would mix their gradients.
+ * @throws AdaptiveTrainerError INVALID_INPUT while another is under way
+ */
+export async function whileTraining<T>(model: CausalLM, training: () => Promise<T>): Promise<T> {
+  if (inTraining.has(model)) {
+    const message =
+      'Expected a model that nothing trains, found a train() of it under way. Wait for its end (await trainer.train()), or open the model a second time.';
+    throw new AdaptiveTrainerError('INVALID_INPUT', message);
+  }
+  inTraining.add(model);
+  try {
+    return await training();
+  } finally {
+    inTraining.delete(model);
+  }
+}
