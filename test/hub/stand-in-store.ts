@@ -95,6 +95,6 @@ export function isLarge(path: string): boolean {
 }
 
 /** The pointer that git keeps in place of a large file. */
-export function pointer(sha256: string, size: number): Buffer {
+function pointer(sha256: string, size: number): Buffer {
   return Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${size}\n`);
 }

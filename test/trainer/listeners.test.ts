@@ -51,6 +51,20 @@ const ways: [string, () => void | Promise<void>][] = [
 ];
 
 describe('a tracker that fails', () => {
+  it('to close is told of to those that are still open, not to those that are closed', async () => {
+    class Broken extends Recorder {
+      override close() {
+        super.close();
+        fail();
+      }
+    }
+    const [first, second, third] = [new Recorder(), new Broken(), new Recorder()];
+    await trainer({ trackers: [first, second, third] }).train();
+    expect([first, second, third].map(({ closed }) => closed)).toEqual([1, 1, 1]);
+    expect([first, second, third].map(({ warnings }) => warnings.length)).toEqual([0, 0, 1]);
+    expect(third.warnings[0]!.message).toMatch(/Broken failed in close: mine/);
+  });
+
   it.each(ways)(
     'and %s does not end the run; one warning names it, and all are closed',
     async (_, broken) => {

@@ -1,6 +1,8 @@
 // The losses that can be asked for by name, each a pure function of the statistics: what a report says and
 // what weight each token gets.
 #pragma once
+#include <string>
+
 #include "core/loss/adaptive_loss.h"
 
 namespace adaptive {

@@ -35,7 +35,7 @@ export function readConfigs(
  * The configurations that a dataset's README.md declares; none where it declares none.
  * @throws Error when the front matter is no YAML or its `configs` are not what they should be
  */
-export function datasetConfigs(readme: string): DatasetConfig[] {
+function datasetConfigs(readme: string): DatasetConfig[] {
   const front = /^\uFEFF?---\r?\n([^]*?)\r?\n---(\r?\n|$)/.exec(readme)?.[1];
   const metadata: unknown = front === undefined ? undefined : parse(front);
   const configs = isPlainObject(metadata) ? metadata['configs'] : undefined;

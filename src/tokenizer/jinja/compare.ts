@@ -80,7 +80,7 @@ function compareNumbers(a: boolean | bigint | number, b: boolean | bigint | numb
 }
 
 /** By code points: UTF-16 puts the characters above U+FFFF before those from U+E000 on. */
-export function compareStrings(a: string, b: string): number {
+function compareStrings(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let at = 0; at < length; at++) {
     const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
