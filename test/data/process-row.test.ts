@@ -285,7 +285,7 @@ describe('messages', () => {
 describe('rows that do not fit', () => {
   test.each([
     [
-      { 'the text': 'x', label: 1 },
+      { 'the text': 'x', label: 'y' },
       /its columns are: the text, label\..*"columns": { "user": "the text", "assistant": "label" }.*\(sample\) => \[sample\["the text"\], sample\.label\]/s,
     ],
     [{}, /its columns are: none/],

@@ -3,6 +3,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import type { ColumnNames } from '../../config/datasets/column-names.js';
 import type { Chat } from '../../events/chat.js';
 import type { ChatMessage } from '../../events/chat-message.js';
+import { adviceFor } from './advice-for.js';
 import { chatMessages } from './chat-messages.js';
 import { mapColumns } from './map-columns.js';
 import { reasoningMarks } from './reasoning-marks.js';
@@ -111,11 +112,15 @@ export function processRow(
     throw rowFault(`Expected a row that is an object but found ${describeValue(row)}.`);
   }
   if (columns !== null) return { chat: mapColumns(row, columns), ignored: [] };
-  const shape = shapes.find(({ fits }) => fits(row));
+  // A column that is null is absent where another shape fits without it, as in files whose rows are of several kinds.
+  const present = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+  const isText = 'text' in present;
+  const shape =
+    shapes.find(({ fits }) => fits(present)) ?? (isText ? undefined : shapes.find(({ fits }) => fits(row)));
   if (shape === undefined && 'text' in row) {
     return { chat: { text: text(row, 'text') }, ignored: ignored(row, ['text']) };
   }
-  if (shape === undefined) throw noShape(Object.keys(row));
+  if (shape === undefined) throw noShape(row);
   const { messages, used } = shape.read(row, contextMode);
   const { used: beside, ...chat } = sideColumns(row, messages, used);
   return { chat, ignored: ignored(row, [...used, ...beside]) };
@@ -127,15 +132,11 @@ function ignored(row: Row, used: readonly string[]): string[] {
   return Object.keys(row).filter((key) => !used.includes(key) && carries(row[key]));
 }
 
-function noShape(keys: string[]): Error {
-  const names = keys.map((key) => JSON.stringify(key));
-  const [user = '"question"', assistant = '"answer"'] = names;
-  const get = (name: string) => (/^"[A-Za-z_$][\w$]*"$/.test(name) ? `.${name.slice(1, -1)}` : `[${name}]`);
+function noShape(row: Row): Error {
+  const keys = Object.keys(row);
   return rowFault(
     `Expected a row with one of these sets of columns: ${shapes.map(({ columns }) => columns).join(' | ')} | text; but its ` +
-      `columns are: ${keys.join(', ') || 'none'}. Say which columns to read in datasetsKwargs (datasets_kwargs), ` +
-      `"columns": { "user": ${user}, "assistant": ${assistant} }, or with a function: ` +
-      `dataProcessingFunction: (sample) => [sample${get(user)}, sample${get(assistant)}].`,
+      `columns are: ${keys.join(', ') || 'none'}. ${adviceFor(row)}`,
     { keys },
   );
 }

@@ -41,16 +41,27 @@ export function readRows(path: string, onRead?: (bytes: number) => void): AsyncI
 
 const pointer = 'version https://git-lfs.github.com/spec/';
 
-/** The rows, unless the file is what git leaves in the place of a large one. */
+/** The rows, unless the file is what git leaves in the place of a large one, or is written in UTF-16. */
 async function* whole(path: string, rows: AsyncIterable<FileRow>): AsyncGenerator<FileRow> {
   const start = Buffer.alloc(pointer.length);
   const file = await open(path).catch(() => undefined); // the reader will say why
   const { bytesRead = 0 } = (await file?.read(start, 0, start.length, 0).catch(() => undefined)) ?? {};
   await file?.close();
+  const isUtf16 = bytesRead >= 2 && [0xfeff, 0xfffe].includes(start.readUInt16LE(0));
+  const isText = ['json', 'csv'].includes(dataFileKind(path)!.format);
+  if (isUtf16 && isText) throw utf16(path);
   if (start.toString('latin1', 0, bytesRead) !== pointer) return yield* rows;
   throw new AdaptiveTrainerError(
     'DATASET_INVALID',
     `Expected the rows of ${path} but git has left a pointer to them in its place (Git LFS). Run "git lfs pull" in its folder.`,
+    { details: { path } },
+  );
+}
+
+function utf16(path: string): AdaptiveTrainerError {
+  return new AdaptiveTrainerError(
+    'DATASET_INVALID',
+    `Expected UTF-8 text in ${path} but it is UTF-16, as Windows programs write "Unicode". Save the file as UTF-8.`,
     { details: { path } },
   );
 }

@@ -1,0 +1,48 @@
+type Row = Readonly<Record<string, unknown>>;
+
+/** What to write into the configuration for a row of columns that are not known: something that works for this row. */
+export function adviceFor(row: Row): string {
+  const names = Object.keys(row);
+  const texts = names.filter((name) => typeof row[name] === 'string');
+  if ('chosen' in row && 'rejected' in row)
+    return `It is a row of preferences. To train on what was chosen: ${ofChosen(row)}.`;
+  const messages = names.find((name) => isMessages(row[name]));
+  if (messages !== undefined) return say({ messages });
+  const [user, assistant] = texts;
+  if (user === undefined) {
+    return (
+      'Make a chat of it with a function: dataProcessingFunction: (sample) => [userText, assistantText], of whatever sample ' +
+      'holds.'
+    );
+  }
+  if (assistant === undefined) return say({ text: user });
+  return (
+    `${say({ user, assistant }).slice(0, -1)}, or with a function: ` +
+    `dataProcessingFunction: (sample) => [sample${member(user)}, sample${member(assistant)}].`
+  );
+}
+
+function ofChosen(row: Row): string {
+  if (isMessages(row['chosen']) && isMessages(row['prompt']))
+    return 'dataProcessingFunction: (sample) => [...sample.prompt, ...sample.chosen]';
+  if (isMessages(row['chosen']))
+    return '"columns": { "messages": "chosen" } in datasetsKwargs (datasets_kwargs)';
+  const user = ['prompt', 'question', 'instruction', 'input'].find((name) => typeof row[name] === 'string');
+  if (user === undefined) return '"columns": { "text": "chosen" } in datasetsKwargs (datasets_kwargs)';
+  return `"columns": { "user": "${user}", "assistant": "chosen" } in datasetsKwargs (datasets_kwargs)`;
+}
+
+function isMessages(value: unknown): boolean {
+  const isMessage = (one: unknown) =>
+    typeof one === 'object' && one !== null && ('role' in one || 'from' in one);
+  return Array.isArray(value) && value.length > 0 && value.every(isMessage);
+}
+
+function say(columns: Readonly<Record<string, string>>): string {
+  const list = Object.entries(columns).map(([use, name]) => `"${use}": ${JSON.stringify(name)}`);
+  return `Say which columns to read in datasetsKwargs (datasets_kwargs), "columns": { ${list.join(', ')} }.`;
+}
+
+function member(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+}
