@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { AdaptiveTrainerError } from '../../src/errors.js';
+import { configKeys } from '../../src/model/architecture/config-keys.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 
 type Json = Record<string, unknown>;
@@ -72,6 +73,62 @@ describe('readDecoderConfig', () => {
     expect(readDecoderConfig(mistral, '').layers.map(({ window }) => window)).toEqual([4096, 4096]);
     const { final_logit_softcapping: _cap, tie_word_embeddings: _tie, ...gemma } = configOf('gemma2');
     expect(readDecoderConfig(gemma, '')).toMatchObject({ logitsCap: 30, tiedHead: true });
+  });
+
+  it('takes the text_config of the released Gemma 3 4B, which states what differs alone', () => {
+    const decoder = readDecoderConfig(
+      {
+        ...{ model_type: 'gemma3_text', hidden_size: 2560, intermediate_size: 10240, num_hidden_layers: 34 },
+        ...{ rope_scaling: { factor: 8, rope_type: 'linear' }, sliding_window: 1024 },
+      },
+      '',
+    );
+    // What transformers 5.18 makes of it.
+    expect(decoder).toMatchObject({
+      ...{
+        heads: 8,
+        kvHeads: 4,
+        headDim: 256,
+        vocabSize: 262208,
+        tiedHead: true,
+        normEps: 1e-6,
+        paddingId: 0,
+      },
+      ropes: [
+        { type: 'linear', factor: 8, theta: 1e6 },
+        { type: 'default', theta: 1e4 },
+      ],
+    });
+    const slides = decoder.layers.map(({ window }) => window);
+    expect(slides.slice(0, 7)).toEqual([1024, 1024, 1024, 1024, 1024, 0, 1024]);
+    expect(decoder.layers[0]!.attentionScale).toBe(1 / 16);
+  });
+
+  const names = [
+    'llama',
+    'mistral',
+    'qwen2',
+    'qwen3',
+    'phi3',
+    'gemma2',
+    'gemma3',
+    'smollm3',
+    'olmo2',
+    'granite',
+    'gpt2',
+  ];
+  it.each(names)('reads the same from %s without the keys that have their default', (name) => {
+    const config = configOf(name);
+    const fields = configKeys[String(config['model_type'])]!;
+    const whole = Object.fromEntries(Object.entries(fields).map(([key, [, fallback]]) => [key, fallback]));
+    const isDefault = ([key, value]: [string, unknown]) => key in whole && Object.is(whole[key], value);
+    const partial = Object.fromEntries(Object.entries(config).filter((entry) => !isDefault(entry)));
+    expect(Object.keys(partial).length).toBeLessThan(Object.keys(config).length);
+    const options = { ignoreDropout: true };
+    expect(readDecoderConfig(partial, '', options)).toEqual(readDecoderConfig(config, '', options));
+    expect(readDecoderConfig({ ...whole, ...partial }, '', options)).toEqual(
+      readDecoderConfig(config, '', options),
+    );
   });
 
   it('opens a configuration with dropout when it is told to', () => {

@@ -1,11 +1,11 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { largestDifference } from '../helpers/differences.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
-import { writeSafetensors } from '../helpers/write-safetensors.js';
+import { headerOf, safetensorsBytes, writeSafetensors } from '../helpers/write-safetensors.js';
 
 const models = new URL('../fixtures/models/', import.meta.url).pathname;
 const rows = [
@@ -20,8 +20,8 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 type Tensors = Record<string, { data: Float32Array; shape: number[] }>;
 
-/** A copy of a fixture with other tensors. */
-function withTensors(family: string, change: (tensors: Tensors) => Tensors): void {
+/** A copy of a fixture with other tensors; undefined where `change` wrote them itself. */
+function withTensors(family: string, change: (tensors: Tensors) => Tensors | undefined): void {
   cpSync(join(models, family, 'config.json'), join(dir, 'config.json'));
   const read = readSafetensors(join(models, family, 'model.safetensors'));
   const tensors = Object.fromEntries(
@@ -30,7 +30,8 @@ function withTensors(family: string, change: (tensors: Tensors) => Tensors): voi
       { data: Float32Array.from(numbers(tensor)), shape: tensor.shape },
     ]),
   );
-  writeSafetensors(join(dir, 'model.safetensors'), change(tensors));
+  const changed = change(tensors);
+  if (changed !== undefined) writeSafetensors(join(dir, 'model.safetensors'), changed);
 }
 
 async function logitsOf(folder: string): Promise<Float32Array> {
@@ -49,6 +50,36 @@ describe('a head that config.json ties to the embedding', () => {
     const model = await CausalLM.fromPretrained(dir);
     expect(model.parameters.map(({ name }) => name)).not.toContain('lm_head.weight');
     model.dispose();
+  });
+
+  it('may be stored as a copy of it in another type', async () => {
+    // Values that bfloat16 holds, which is the upper half of float32.
+    const rounded = (data: Float32Array) => {
+      const bits = new Uint32Array(Float32Array.from(data).buffer).map((value) => value & 0xffff0000);
+      return new Float32Array(bits.buffer);
+    };
+    const write = (head: (data: Float32Array) => Float32Array) =>
+      withTensors('llama-3.2', (all) => {
+        const { data, shape } = all[embedding]!;
+        const same = rounded(data);
+        const halves = Uint16Array.from(new Uint32Array(head(same).buffer), (value) => value >>> 16);
+        const packed = { shape, data: new Float32Array(halves.buffer) };
+        const tensors = { ...all, [embedding]: { shape, data: same }, 'lm_head.weight': packed };
+        const header = headerOf(tensors);
+        header['lm_head.weight']!.dtype = 'BF16';
+        writeFileSync(join(dir, 'model.safetensors'), safetensorsBytes(tensors, header));
+        return undefined;
+      });
+    write((data) => Float32Array.from(data));
+    const model = await CausalLM.fromPretrained(dir);
+    expect(model.parameters.map(({ name }) => name)).not.toContain('lm_head.weight');
+    expect(model.config['tie_word_embeddings']).toBe(true);
+    model.dispose();
+    // One value that differs makes it a head of its own.
+    write((data) => Float32Array.from(data, (value, at) => (at === 3 ? value * 2 : value)));
+    const other = await CausalLM.fromPretrained(dir);
+    expect(other.parameters.map(({ name }) => name)).toContain('lm_head.weight');
+    other.dispose();
   });
 
   it('may be stored in place of it', async () => {
