@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { boundedJson, withinLimit } from './bounded-json.js';
 import { isPlainObject } from './is-plain-object.js';
+import { shownJson } from './shown-json.js';
 import { AdaptiveTrainerError, type ErrorCode } from '../errors.js';
 
 /**
@@ -26,10 +27,7 @@ export async function readJsonFile(path: string, code: ErrorCode): Promise<Recor
     );
   }
   if (!isPlainObject(value)) {
-    throw new AdaptiveTrainerError(
-      code,
-      `Expected a JSON object in ${path}, found ${JSON.stringify(value).slice(0, 40)}.`,
-    );
+    throw new AdaptiveTrainerError(code, `Expected a JSON object in ${path}, found ${shownJson(value)}.`);
   }
   return value;
 }

@@ -31,7 +31,13 @@ const say = ({ what, file }: Finding) => {
   console.log(`\n${what}\n  saved as ${file}; again: npm run fuzz -- --target ${target} --replay ${file}`);
 };
 const report = await runFuzzer({
-  ...{ target, seed, rounds, minutes: number('minutes', rounds === Infinity ? 10 : Infinity), onFinding: say },
+  ...{
+    target,
+    seed,
+    rounds,
+    minutes: number('minutes', rounds === Infinity ? 10 : Infinity),
+    onFinding: say,
+  },
   findings: fileURLToPath(new URL('../../build/fuzz', import.meta.url)),
   ...(replay === undefined ? {} : { replay }),
 });

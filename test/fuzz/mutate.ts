@@ -24,15 +24,23 @@ export function choices(random: () => number): Choices {
  */
 export function mutate({ name, bytes }: Case, other: Case, words: readonly string[], choose: Choices): Case {
   let changed = bytes;
-  for (let i = choose.pick([1, 1, 1, 2, 3, 4]); i > 0; i--) changed = changeOnce(name, changed, other.bytes, words, choose);
+  for (let i = choose.pick([1, 1, 1, 2, 3, 4]); i > 0; i--)
+    changed = changeOnce(name, changed, other.bytes, words, choose);
   return { name, bytes: changed };
 }
 
-function changeOnce(name: string, bytes: Buffer, other: Buffer, words: readonly string[], choose: Choices): Buffer {
+function changeOnce(
+  name: string,
+  bytes: Buffer,
+  other: Buffer,
+  words: readonly string[],
+  choose: Choices,
+): Buffer {
   if (name.endsWith('safetensors') && choose.upTo(2) === 0) {
     return withHeader(bytes, (header) => changeText(header, header, words, true, choose));
   }
-  if (/(gz|zst|parquet|safetensors|npy)$/.test(name) || choose.upTo(5) === 0) return changeBytes(bytes, other, choose);
+  if (/(gz|zst|parquet|safetensors|npy)$/.test(name) || choose.upTo(5) === 0)
+    return changeBytes(bytes, other, choose);
   const isJson = /json$/.test(name);
   return Buffer.from(changeText(bytes.toString('utf8'), other.toString('utf8'), words, isJson, choose));
 }
@@ -81,9 +89,35 @@ function withHeader(bytes: Buffer, change: (header: string) => string): Buffer {
 
 // ---- text ----
 
-const odd = ['', ' ', '\n', '\r\n', '\t', '\0', '"', "'", '\\', '\u2028', '\ufeff', '\ud83d', '😀', '{', '}', '[', ']', ',', ':'];
+const odd = [
+  '',
+  ' ',
+  '\n',
+  '\r\n',
+  '\t',
+  '\0',
+  '"',
+  "'",
+  '\\',
+  '\u2028',
+  '\ufeff',
+  '\ud83d',
+  '😀',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+];
 
-function changeText(text: string, other: string, words: readonly string[], isJson: boolean, choose: Choices): string {
+function changeText(
+  text: string,
+  other: string,
+  words: readonly string[],
+  isJson: boolean,
+  choose: Choices,
+): string {
   const { upTo, pick } = choose;
   if (isJson && upTo(4) > 0) {
     const changed = changeJson(text, words, choose);
@@ -121,7 +155,27 @@ function changeText(text: string, other: string, words: readonly string[], isJso
 const deep = 'deep-lists';
 
 const values: readonly unknown[] = [
-  ...[null, true, false, 0, -0, 1, -1, 2, 3, 7, 0.5, 255, 256, 65536, 2 ** 31, 2 ** 53, -(2 ** 31), 1e308, 1e-308],
+  ...[
+    null,
+    true,
+    false,
+    0,
+    -0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    0.5,
+    255,
+    256,
+    65536,
+    2 ** 31,
+    2 ** 53,
+    -(2 ** 31),
+    1e308,
+    1e-308,
+  ],
   ...['', 'x', '0', '__proto__', 'constructor', '\ud800', [], {}, [[]], [null], { a: {} }, [1, 2, 3]],
 ];
 
@@ -153,7 +207,8 @@ function changeMember(whole: { whole: unknown }, words: readonly string[], { upT
       holder[key] = pick([...values, ...words]);
       break;
     case 2:
-      if (typeof holder[key] === 'number') holder[key] = holder[key] * pick([-1, 0, 2, 0.5, 1e6]) + pick([0, 1, -1]);
+      if (typeof holder[key] === 'number')
+        holder[key] = holder[key] * pick([-1, 0, 2, 0.5, 1e6]) + pick([0, 1, -1]);
       else holder[key] = structuredClone(from[name]);
       break;
     case 3:

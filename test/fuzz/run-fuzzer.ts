@@ -103,7 +103,9 @@ function runWorker(
       clearTimeout(timer);
       if (status === 0) return resolve(undefined);
       if (name === '') return reject(new Error(`The target ${order.target} could not be set up:\n${errors}`));
-      const end = isHung ? `took more than ${longestSeconds} seconds` : `ended the process (${signal ?? `status ${status}`})`;
+      const end = isHung
+        ? `took more than ${longestSeconds} seconds`
+        : `ended the process (${signal ?? `status ${status}`})`;
       found(`${end}\n${isHung ? '' : errors.split('\n').slice(0, 40).join('\n')}`, name);
       resolve(round);
     });

@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readConfigFile } from '../../src/cli/read-config-file.js';
@@ -51,7 +59,19 @@ async function safetensors(): Promise<Target> {
   const path = join(dir, 'model.safetensors');
   return {
     seeds: [readCase(path), ...kept('safetensors')],
-    words: ['F16', 'BF16', 'F64', 'I64', 'BOOL', 'F8_E4M3', '__metadata__', 'data_offsets', 'shape', 'dtype', 'lm_head.weight'],
+    words: [
+      'F16',
+      'BF16',
+      'F64',
+      'I64',
+      'BOOL',
+      'F8_E4M3',
+      '__metadata__',
+      'data_offsets',
+      'shape',
+      'dtype',
+      'lm_head.weight',
+    ],
     async read({ bytes }) {
       writeFileSync(path, bytes);
       await use(await CausalLM.fromPretrained(dir));
@@ -76,15 +96,51 @@ async function config(): Promise<Target> {
     const dir = join(tempDir(), family);
     mkdirSync(dir);
     copyFileSync(fixture(`models/${family}/model.safetensors`), join(dir, 'model.safetensors'));
-    dirs.set(/"model_type": "(\w+)"/.exec(readFileSync(fixture(`models/${family}/config.json`), 'utf8'))?.[1], dir);
+    dirs.set(
+      /"model_type": "(\w+)"/.exec(readFileSync(fixture(`models/${family}/config.json`), 'utf8'))?.[1],
+      dir,
+    );
   }
   const runConfig = join(tempDir(), 'run.json');
   return {
-    seeds: [...families.map((family) => readCase(fixture(`models/${family}/config.json`), 'config.json')), ...kept('config')],
+    seeds: [
+      ...families.map((family) => readCase(fixture(`models/${family}/config.json`), 'config.json')),
+      ...kept('config'),
+    ],
     words: [
-      ...['llama', 'qwen3', 'gemma3_text', 'phi3', 'gpt2', 'yarn', 'longrope', 'linear', 'llama3', 'dynamic', 'rope_type'],
-      ...['rope_scaling', 'sliding_window', 'layer_types', 'num_hidden_layers', 'head_dim', 'vocab_size', 'gelu', 'silu'],
-      ...['trainingConfig', 'training_config', 'datasetsConfig', 'adaptiveLossConfig', 'peftConfig', 'batch_size', ':|:', 'ideas'],
+      ...[
+        'llama',
+        'qwen3',
+        'gemma3_text',
+        'phi3',
+        'gpt2',
+        'yarn',
+        'longrope',
+        'linear',
+        'llama3',
+        'dynamic',
+        'rope_type',
+      ],
+      ...[
+        'rope_scaling',
+        'sliding_window',
+        'layer_types',
+        'num_hidden_layers',
+        'head_dim',
+        'vocab_size',
+        'gelu',
+        'silu',
+      ],
+      ...[
+        'trainingConfig',
+        'training_config',
+        'datasetsConfig',
+        'adaptiveLossConfig',
+        'peftConfig',
+        'batch_size',
+        ':|:',
+        'ideas',
+      ],
     ],
     async read({ name, bytes }) {
       if (name === 'run.json') {
@@ -118,14 +174,55 @@ const chats = [
 
 async function tokenizer(): Promise<Target> {
   const dir = tempDir();
-  for (const name of ['tokenizer_config.json', 'chat_template.jinja']) copyFileSync(join(exampleModel, name), join(dir, name));
-  const texts = ['', 'the cat', ' The  the\n\tthe 12345 don’t “x”', 'Täglich 日本 😀\u0000\ud800', 'a'.repeat(3000)];
+  for (const name of ['tokenizer_config.json', 'chat_template.jinja'])
+    copyFileSync(join(exampleModel, name), join(dir, name));
+  const texts = [
+    '',
+    'the cat',
+    ' The  the\n\tthe 12345 don’t “x”',
+    'Täglich 日本 😀\u0000\ud800',
+    'a'.repeat(3000),
+  ];
   return {
     seeds: kept('tokenizer'),
     words: [
-      ...['BPE', 'Unigram', 'WordPiece', 'WordLevel', 'Sequence', 'ByteLevel', 'Split', 'Regex', 'String', 'Isolated', 'Removed'],
-      ...['MergedWithNext', 'Metaspace', 'Digits', 'Replace', 'Prepend', 'NFKC', 'Precompiled', 'TemplateProcessing', 'Strip'],
-      ...['\\p{L}+', '\\s+(?!\\S)', '(?i:x)', '[^\\r\\n]', '(', '[', 'byte_fallback', 'unk_token', 'merges', 'vocab', 'special'],
+      ...[
+        'BPE',
+        'Unigram',
+        'WordPiece',
+        'WordLevel',
+        'Sequence',
+        'ByteLevel',
+        'Split',
+        'Regex',
+        'String',
+        'Isolated',
+        'Removed',
+      ],
+      ...[
+        'MergedWithNext',
+        'Metaspace',
+        'Digits',
+        'Replace',
+        'Prepend',
+        'NFKC',
+        'Precompiled',
+        'TemplateProcessing',
+        'Strip',
+      ],
+      ...[
+        '\\p{L}+',
+        '\\s+(?!\\S)',
+        '(?i:x)',
+        '[^\\r\\n]',
+        '(',
+        '[',
+        'byte_fallback',
+        'unk_token',
+        'merges',
+        'vocab',
+        'special',
+      ],
     ],
     async read({ bytes }) {
       writeFileSync(join(dir, 'tokenizer.json'), bytes);
@@ -138,16 +235,81 @@ async function tokenizer(): Promise<Target> {
 
 async function template(): Promise<Target> {
   const opened = await Tokenizer.fromPretrained(exampleModel);
-  const tools = [{ type: 'function', function: { name: 'add', parameters: { type: 'object', properties: {} } } }];
+  const tools = [
+    { type: 'function', function: { name: 'add', parameters: { type: 'object', properties: {} } } },
+  ];
   return {
     seeds: kept('template'),
     words: [
-      ...['{{', '}}', '{%', '%}', '{%-', '-%}', '{#', '#}', '{% raw %}', '{% endraw %}', '{% if', '{% endif %}', '{% endfor %}'],
-      ...['{% for x in range(10) %}', '{% set ns = namespace(a=1) %}', '{% macro m(a, b=2) %}', '{% endmacro %}', '{{ m(1) }}'],
-      ...['loop.index', 'loop.previtem', 'messages', 'message', '.content', '[0]', '[::-1]', '[-1:]', '|', 'tojson', 'trim'],
-      ...['join', 'map(attribute="role")', 'selectattr("role", "equalto", "user")', 'is defined', 'is none', 'not in', '~', '**'],
-      ...['raise_exception("x")', 'strftime_now("%Y")', '{% generation %}', '{% endgeneration %}', '{% break %}', 'replace("a", "b")'],
-      ...['split(",")', 'format', '%', 'round', 'int', 'float', 'sum', 'dictsort', 'items', 'indent(4)', '"\\u0041"', '1e999', '//', '0'],
+      ...[
+        '{{',
+        '}}',
+        '{%',
+        '%}',
+        '{%-',
+        '-%}',
+        '{#',
+        '#}',
+        '{% raw %}',
+        '{% endraw %}',
+        '{% if',
+        '{% endif %}',
+        '{% endfor %}',
+      ],
+      ...[
+        '{% for x in range(10) %}',
+        '{% set ns = namespace(a=1) %}',
+        '{% macro m(a, b=2) %}',
+        '{% endmacro %}',
+        '{{ m(1) }}',
+      ],
+      ...[
+        'loop.index',
+        'loop.previtem',
+        'messages',
+        'message',
+        '.content',
+        '[0]',
+        '[::-1]',
+        '[-1:]',
+        '|',
+        'tojson',
+        'trim',
+      ],
+      ...[
+        'join',
+        'map(attribute="role")',
+        'selectattr("role", "equalto", "user")',
+        'is defined',
+        'is none',
+        'not in',
+        '~',
+        '**',
+      ],
+      ...[
+        'raise_exception("x")',
+        'strftime_now("%Y")',
+        '{% generation %}',
+        '{% endgeneration %}',
+        '{% break %}',
+        'replace("a", "b")',
+      ],
+      ...[
+        'split(",")',
+        'format',
+        '%',
+        'round',
+        'int',
+        'float',
+        'sum',
+        'dictsort',
+        'items',
+        'indent(4)',
+        '"\\u0041"',
+        '1e999',
+        '//',
+        '0',
+      ],
     ],
     async read({ bytes }) {
       opened.chatTemplate = bytes.toString('utf8');
@@ -169,25 +331,60 @@ async function dataFile(seeds: readonly Case[], words: readonly string[]): Promi
     async read({ name, bytes }) {
       const path = join(dir, `rows.${name}`);
       writeFileSync(path, bytes);
-      for await (const { fault } of readRows(path)) if (fault !== undefined && fault.code === undefined) throw fault;
+      for await (const { fault } of readRows(path))
+        if (fault !== undefined && fault.code === undefined) throw fault;
       const datasetsKwargs = { [path]: { onBadRow: 'skip' } } as const;
       const datasetsConfig = { misc: [path] };
-      await new DatasetMixer({ tokenizer: opened, datasetsConfig, datasetsKwargs, cacheDir: null, onWarning: () => {} }).build();
+      await new DatasetMixer({
+        tokenizer: opened,
+        datasetsConfig,
+        datasetsKwargs,
+        cacheDir: null,
+        onWarning: () => {},
+      }).build();
     },
   };
 }
 
 function jsonl(): Promise<Target> {
-  return dataFile(kept('jsonl'), ['null', 'true', '1e999', '-0', '\\ud83d', '\\u0000', '\n', '"', '{', '[', '//', '__proto__']);
+  return dataFile(kept('jsonl'), [
+    'null',
+    'true',
+    '1e999',
+    '-0',
+    '\\ud83d',
+    '\\u0000',
+    '\n',
+    '"',
+    '{',
+    '[',
+    '//',
+    '__proto__',
+  ]);
 }
 
 function csv(): Promise<Target> {
-  return dataFile(kept('csv'), ['"', '""', ',', '\t', '\r', '\n', '\r\n', '\ufeff', ';', '__proto__', 'constructor']);
+  return dataFile(kept('csv'), [
+    '"',
+    '""',
+    ',',
+    '\t',
+    '\r',
+    '\n',
+    '\r\n',
+    '\ufeff',
+    ';',
+    '__proto__',
+    'constructor',
+  ]);
 }
 
 function parquet(): Promise<Target> {
   const names = ['numbers', 'snappy', 'gzip', 'zstd', 'empty'];
-  return dataFile([...names.map((name) => readCase(fixture(`data/${name}.parquet`))), ...kept('parquet')], []);
+  return dataFile(
+    [...names.map((name) => readCase(fixture(`data/${name}.parquet`))), ...kept('parquet')],
+    [],
+  );
 }
 
 // ---- a checkpoint ----
@@ -204,7 +401,19 @@ async function checkpoint(): Promise<Target> {
   const whole = new Map(readdirSync(saved).map((name) => [name, readFileSync(join(saved, name))]));
   return {
     seeds: [...[...whole].map(([name, bytes]) => ({ name, bytes })), ...kept('checkpoint')],
-    words: ['version', 'files', 'sha256', 'bytes', 'step', 'epoch', 'optimizer', 'history', 'best', 'runId', 'fingerprint'],
+    words: [
+      'version',
+      'files',
+      'sha256',
+      'bytes',
+      'step',
+      'epoch',
+      'optimizer',
+      'history',
+      'best',
+      'runId',
+      'fingerprint',
+    ],
     async read({ name, bytes }) {
       for (const [file, content] of whole) writeFileSync(join(saved, file), file === name ? bytes : content);
       if (name !== 'checkpoint.json') {
@@ -213,7 +422,11 @@ async function checkpoint(): Promise<Target> {
       }
       const again = await CausalLM.fromPretrained(dir);
       try {
-        const trainer = new AdaptiveTrainer({ model: again, trainDataset: rows, args: { ...args, saveStrategy: 'no' } });
+        const trainer = new AdaptiveTrainer({
+          model: again,
+          trainDataset: rows,
+          args: { ...args, saveStrategy: 'no' },
+        });
         await trainer.train({ resumeFromCheckpoint: saved });
       } finally {
         again.dispose();

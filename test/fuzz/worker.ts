@@ -75,7 +75,8 @@ async function tryCase(round: number, one: Case): Promise<void> {
         : { type: 'finding', round, name: one.name, what: relative(stack ?? String(error)) };
   }
   const grown = (process.resourceUsage().maxRSS - before) * 1024;
-  if (grown > mostMemory) outcome = { type: 'finding', round, name: one.name, what: `took ${grown} bytes of memory` };
+  if (grown > mostMemory)
+    outcome = { type: 'finding', round, name: one.name, what: `took ${grown} bytes of memory` };
   say(outcome);
 }
 

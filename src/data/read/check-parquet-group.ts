@@ -1,14 +1,19 @@
-import type { AsyncBuffer, RowGroup } from 'hyparquet';
+import type { AsyncBuffer, RowGroup, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { checkParquetRuns } from './check-parquet-runs.js';
 import { inMebibytes, rowLimits } from './row-limits.js';
 
 /**
  * Looks at the sizes that a row group and its pages declare, before any of them is unpacked: a file of a few kilobytes may
- * declare gigabytes.
+ * declare gigabytes. Then at the runs in them.
  *
- * @throws Error in words, when one is too large
+ * @throws Error in words, when one is too large or cannot be
  */
-export async function checkParquetGroup(file: AsyncBuffer, group: RowGroup): Promise<void> {
+export async function checkParquetGroup(
+  file: AsyncBuffer,
+  group: RowGroup,
+  schema: SchemaElement[],
+): Promise<void> {
   const rows = Number(group.num_rows);
   if (rows > rowLimits.groupRows) {
     throw new Error(
@@ -40,6 +45,10 @@ export async function checkParquetGroup(file: AsyncBuffer, group: RowGroup): Pro
       }
       const size = Number(page.compressed_page_size);
       if (!(size >= 0)) throw new Error('a page has no size');
+      const { buffer, byteOffset } = reader.view;
+      const left = reader.view.byteLength - reader.offset;
+      const packed = new Uint8Array(buffer, byteOffset + reader.offset, Math.min(size, left));
+      checkParquetRuns(packed, page, column, schema);
       reader.offset += size;
     }
   }

@@ -83,7 +83,7 @@ async function readGroup(
   range: { file: AsyncBuffer; metadata: FileMetaData; rowStart: number; rowEnd: number },
 ): Promise<unknown[]> {
   try {
-    await checkParquetGroup(range.file, range.metadata.row_groups[group]!);
+    await checkParquetGroup(range.file, range.metadata.row_groups[group]!, range.metadata.schema);
     const rows = await parquetReadObjects({ ...range, compressors, parsers, utf8: false });
     const wanted = range.rowEnd - range.rowStart;
     if (rows.length === wanted) return rows;

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { boundedJson } from '../../common/bounded-json.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { shownJson } from '../../common/shown-json.js';
 import type { StoredTensor } from '../../engine/addon.js';
 
 const bytesOf: Record<string, number> = {
@@ -150,7 +151,7 @@ function parseObject(text: string, path: string): Record<string, unknown> {
     throw invalid(path, 'a header in JSON', (cause as Error).message, cause);
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw invalid(path, 'a header that is a JSON object', JSON.stringify(header).slice(0, 40));
+    throw invalid(path, 'a header that is a JSON object', shownJson(header));
   }
   return header as Record<string, unknown>;
 }
@@ -159,17 +160,17 @@ function storedTensor(name: string, entry: unknown, dataStart: number, path: str
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   const bytes = typeof dtype === 'string' ? bytesOf[dtype] : undefined;
-  if (bytes === undefined) throw invalid(path, `a known dtype for ${name}`, JSON.stringify(dtype));
+  if (bytes === undefined) throw invalid(path, `a known dtype for ${name}`, shownJson(dtype));
   if (!Array.isArray(shape) || !shape.every(isSize)) {
-    throw invalid(path, `a shape of whole numbers for ${name}`, JSON.stringify(shape));
+    throw invalid(path, `a shape of whole numbers for ${name}`, shownJson(shape));
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    throw invalid(path, `two data_offsets for ${name}`, JSON.stringify(offsets));
+    throw invalid(path, `two data_offsets for ${name}`, shownJson(offsets));
   }
   const [begin, end] = offsets as [number, number];
   const needed = (shape as number[]).reduce((product, length) => product * length, bytes);
   if (end - begin !== needed) {
-    throw invalid(path, `${needed} bytes for ${name} (${dtype} ${JSON.stringify(shape)})`, `${end - begin}`);
+    throw invalid(path, `${needed} bytes for ${name} (${dtype} ${shownJson(shape)})`, `${end - begin}`);
   }
   return {
     name,

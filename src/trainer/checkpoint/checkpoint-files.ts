@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { pipeline } from 'node:stream/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { sync, writeDurably } from '../../common/write-durably.js';
@@ -16,12 +17,15 @@ export interface CheckpointOrigin {
   step: number;
 }
 
-interface Manifest extends Partial<CheckpointOrigin> {
-  version: 1;
+const manifestSchema = z.looseObject({
+  version: z.literal(1),
+  runId: z.string().exactOptional(),
+  step: z.int().min(0).exactOptional(),
   /** ISO 8601. */
-  savedAt?: string;
-  files: Record<string, { bytes: number; sha256: string }>;
-}
+  savedAt: z.string().exactOptional(),
+  files: z.record(z.string(), z.looseObject({ bytes: z.number(), sha256: z.string() })),
+});
+type Manifest = z.infer<typeof manifestSchema>;
 
 /** Seals a folder whose files are all written, after each of them is on the disk. */
 export async function sealCheckpoint(dir: string, { runId, step }: CheckpointOrigin): Promise<void> {
@@ -67,13 +71,16 @@ export async function verifyCheckpoint(dir: string): Promise<Manifest> {
  */
 export async function readManifest(dir: string): Promise<Manifest> {
   const path = join(dir, manifestName);
+  let value: unknown;
   try {
-    const manifest = JSON.parse(await readFile(path, 'utf8')) as Manifest;
-    if (manifest.version === 1 && typeof manifest.files === 'object') return manifest;
+    value = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
     throw invalid(dir, manifestName, (cause as Error).message, cause);
   }
-  throw invalid(dir, `${manifestName} of version 1`, 'another one');
+  const { success, data, error } = manifestSchema.safeParse(value);
+  if (success) return data;
+  const faults = error.issues.map(({ path: key, message }) => `${key.join('.') || 'the whole'}: ${message}`);
+  throw invalid(dir, `${manifestName} of version 1`, faults.join('; '));
 }
 
 async function hashFile(path: string): Promise<string> {

@@ -3,11 +3,24 @@ import { join } from 'node:path';
 import type { OptimizerCounts } from '../../engine/addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { readSafetensorsHeader } from '../../model/files/safetensors-header.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+import { parseRunState } from './parse-run-state.js';
 import type { RunState } from './run-state.js';
 
-/** The state of a run in a verified checkpoint, without weights and optimizer. */
+/**
+ * The state of a run in a verified checkpoint, without weights and optimizer.
+ * @throws AdaptiveTrainerError CHECKPOINT_INVALID
+ */
 export async function readRunState(path: string): Promise<RunState> {
-  return JSON.parse(await readFile(join(path, 'run_state.json'), 'utf8')) as RunState;
+  try {
+    return parseRunState(await readFile(join(path, 'run_state.json'), 'utf8'));
+  } catch (cause) {
+    throw new AdaptiveTrainerError(
+      'CHECKPOINT_INVALID',
+      `Expected the state of a run in run_state.json of ${path}, found: ${(cause as Error).message}. Go on from another checkpoint.`,
+      { details: { path }, cause },
+    );
+  }
 }
 
 /**
