@@ -4,7 +4,6 @@ import { refused, unreachable } from './hub-failures.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import { HubRefusal } from './hub-refusal.js';
-import { retryPause } from './retry-pause.js';
 
 /** A transfer that broke: worth another attempt. */
 export class NetworkTrouble extends Error {
@@ -49,7 +48,8 @@ export async function withRetries<T>(
         refusal === undefined
           ? repeatable
           : temporary.has(refusal.status) && (repeatable || isHarmless(refusal));
-      const pause = again && failed < settings.attempts ? pauseFor(settings, failed, refusal) : undefined;
+      const pause =
+        again && failed < settings.attempts ? retryPause(settings, failed, refusal?.retryAfter) : undefined;
       if (pause === undefined) {
         throw refusal === undefined
           ? unreachable(settings, repo, url, total, error)
@@ -60,12 +60,29 @@ export async function withRetries<T>(
   }
 }
 
-function pauseFor(
-  settings: HubSettings,
+/**
+ * How long to wait before the next attempt, in milliseconds: what the Hub asks for, else twice the last
+ * pause, a little spread so that parallel files do not return together.
+ * @param failed attempts that failed so far, 1 or more
+ * @param retryAfter seconds or a date
+ * @returns undefined when the Hub asks for more than `longestPauseMs`
+ */
+function retryPause(
+  { pauseMs, longestPauseMs }: Pick<HubSettings, 'pauseMs' | 'longestPauseMs'>,
   failed: number,
-  refusal: HubRefusal | undefined,
+  retryAfter: string | null = null,
 ): number | undefined {
-  return retryPause(settings, failed, refusal?.retryAfter ?? null);
+  const asked = millisecondsIn(retryAfter);
+  if (asked !== undefined) return asked > longestPauseMs ? undefined : asked;
+  return Math.min(pauseMs * 2 ** (failed - 1) * (1 + Math.random() / 4), longestPauseMs);
+}
+
+function millisecondsIn(header: string | null): number | undefined {
+  if (header === null || header.trim() === '') return undefined;
+  const seconds = Number(header);
+  if (seconds >= 0) return seconds * 1000;
+  const date = Date.parse(header);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
 function isHarmless({ status }: HubRefusal): boolean {
