@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parseDocument } from 'yaml';
 import { scanJson } from '../common/scan-json.js';
 import { locateJsonError } from '../data/read/locate-json-error.js';
 import { textPlace } from '../data/read/text-place.js';
@@ -7,8 +8,8 @@ import type { ConfigFault } from '../common/config-fault.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
- * Reads a configuration file.
- * @throws AdaptiveTrainerError IO_FAILED where it cannot be read; CONFIG_INVALID where it is no JSON, with
+ * Reads a configuration file: JSON, or YAML where its name ends so.
+ * @throws AdaptiveTrainerError IO_FAILED where it cannot be read; CONFIG_INVALID where it is neither, with
  *   `details.line` and `details.column`, both counted from 1
  */
 export async function readConfigFile(file: string): Promise<unknown> {
@@ -24,7 +25,21 @@ export async function readConfigFile(file: string): Promise<unknown> {
       cause: error,
     });
   }
-  return parseJson(text.replace(/^\uFEFF/, ''), full);
+  const plain = text.replace(/^\uFEFF/, '');
+  return /\.ya?ml$/i.test(full) ? parseYaml(plain, full) : parseJson(plain, full);
+}
+
+/** Of YAML 1.2, in which `2e-5` is a number and `no` is text; merge keys (`<<`) as in Python's readers. */
+function parseYaml(text: string, file: string): unknown {
+  const document = parseDocument(text, { merge: true, prettyErrors: false });
+  const [error] = document.errors;
+  if (error === undefined) return document.toJS() as unknown;
+  const { line, column } = textPlace(text.slice(0, error.pos[0]), 1);
+  const message = `Expected YAML in ${file} but found at line ${line}, column ${column}: ${error.message}.`;
+  throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
+    details: { faults: [wholeFault(message)], file, line, column },
+    cause: error,
+  });
 }
 
 function parseJson(text: string, file: string): unknown {

@@ -12,6 +12,7 @@ Commands:
   validate <config.json>         check a configuration without training
   preview <config.json> [--rows N] [--all] [--full] [--json]
                                  show the datasets as they will be trained on
+  import-config <axolotl.yml>    make a configuration of axolotl, TRL or the Hugging Face Trainer into one of this library
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   generate <model> "<prompt>"    print what a model makes of a text
   chat <model>                   talk with a model
@@ -30,6 +31,7 @@ const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>
   train: async () => (await import('./train.js')).runTrain,
   validate: async () => (await import('./validate.js')).runValidate,
   preview: async () => (await import('./preview.js')).runPreview,
+  'import-config': async () => (await import('./import-config.js')).runImportConfig,
   upload: async () => (await import('./upload.js')).runUpload,
   generate: async () => (await import('./generate.js')).runGenerate,
   chat: async () => (await import('./chat.js')).runChat,

@@ -29,6 +29,22 @@ describe('readConfigFile', () => {
     expect(await readConfigFile(file)).toEqual({ a: [1, null] });
   });
 
+  it('reads YAML where the name of the file says so', async () => {
+    const yaml = path.join(folder, 'config.yml');
+    await writeFile(
+      yaml,
+      'base: &base { r: 8 }\npeft_config:\n  <<: *base\nlr: 2e-5 # a number\nbf16: true\nno: text\n',
+    );
+    expect(await readConfigFile(yaml)).toEqual({
+      ...{ base: { r: 8 }, peft_config: { r: 8 }, lr: 2e-5, bf16: true, no: 'text' },
+    });
+    await writeFile(yaml, 'a: 1\nb:\n  - x\n c: 2\n');
+    const error = await failure(yaml);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', details: { line: 4, file: yaml } });
+    await writeFile(yaml, 'a: 1\na: 2\n');
+    expect((await failure(yaml)).message).toMatch(/line 2, column 1: Map keys must be unique/);
+  });
+
   it.each([
     ['', 1, 1, 'an empty file'],
     ['{"a": 1', 1, 8, 'the end of the file'],

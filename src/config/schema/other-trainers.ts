@@ -38,7 +38,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   [renamed('attnImpl'), 'attn_implementation eager_attention sdp_attention'],
   [renamed('chatTemplate'), 'chat_template_path chat_template_jinja'],
   [renamed('loss'), 'loss_type'],
-  [renamed('shuffle'), 'shuffle_dataset train_sampling_strategy'],
+  [renamed('shuffle'), 'train_sampling_strategy'],
   [renamed('seed'), 'data_seed sampler_seed'],
   [renamed('runName'), 'wandb_name'],
   [renamed('wandbProject'), 'project'],
@@ -161,7 +161,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   [noEffect('each row is checked, and each file looked up'), 'skip_prepare_dataset dataset_kwargs'],
   [
     noEffect('shuffle orders the rows anew in each epoch'),
-    'shuffle_merged_datasets shuffle_before_merging_datasets',
+    'shuffle_merged_datasets shuffle_before_merging_datasets shuffle_dataset',
   ],
   [noEffect('the command does one thing at a time'), 'merge_lora axolotl_config_path merge_method'],
   [

@@ -1,0 +1,113 @@
+import type { Draft } from './draft.js';
+
+/** A setting that is being carried over, and all that stand beside it. */
+export interface Setting {
+  key: string;
+  value: unknown;
+  input: Readonly<Record<string, unknown>>;
+}
+
+type Converter = (draft: Draft, setting: Setting) => void;
+
+const ignore: Converter = () => {};
+const to =
+  (name: string, convert: (value: unknown) => unknown): Converter =>
+  (draft, setting) => {
+    const value = convert(setting.value);
+    if (value !== undefined) draft.set(name, value, setting);
+  };
+/** By a table of its values; one that is not in it is left to the check of values. */
+const byTable = (name: string, table: Readonly<Record<string, unknown>>): Converter =>
+  to(name, (value) => (Object.hasOwn(table, String(value)) ? table[String(value)] : value));
+
+const optimizers = { adamw_hf: 'adamw', adamw_apex_fused: 'adamw_torch_fused', adamw_bnb_8bit: 'adamw_8bit' };
+const templates: Readonly<Record<string, string | undefined>> = {
+  ...{
+    chatml: 'chatml',
+    llama3: 'llama',
+    qwen_25: 'qwen',
+    qwen3: 'qwen',
+    phi_3: 'phi',
+    phi_35: 'phi',
+    phi_4: 'phi',
+  },
+  ...{ tokenizer_default: undefined, jinja: undefined },
+};
+
+/** Settings whose values mean something else here, or that stand for several keys. The others keep their values. */
+export const converters: Readonly<Record<string, Converter>> = {
+  optim: byTable('optimizer', optimizers),
+  optimizer: byTable('optimizer', optimizers),
+  adafactor: (draft, setting) =>
+    void (setting.value === true && draft.set('optimizer', 'adafactor', setting)),
+  bf16: bf16,
+  bfloat16: bf16,
+  float16: to('fp16', (value) => value),
+  gradient_checkpointing(draft, setting) {
+    const { value } = setting;
+    draft.set('gradientCheckpointing', value !== false, setting);
+    if (typeof value === 'string') draft.note(setting.key, value, 'blocks are recomputed in one way');
+  },
+  dtype: byTable('precision', { bfloat16: 'bf16-true', float32: undefined, auto: undefined }),
+  torch_dtype: byTable('precision', { bfloat16: 'bf16-true', float32: undefined, auto: undefined }),
+  float32: (draft, setting) => void (setting.value === true && draft.set('precision', 'fp32', setting)),
+  attn_implementation: byTable('attnImpl', { flash_attention_2: undefined, flash_attention_3: undefined }),
+  eager_attention: to('attnImpl', (value) => (value === true ? 'eager' : undefined)),
+  sdp_attention: to('attnImpl', (value) => (value === true ? 'sdpa' : undefined)),
+  loss_type: byTable('loss', { nll: 'ce', chunked_nll: 'ce' }),
+  train_sampling_strategy: to('shuffle', (value) => (value === 'sequential' ? false : undefined)),
+  // Where to compute is looked for anew.
+  ...{ use_cpu: ignore, no_cuda: ignore, device: ignore, local_rank: ignore, use_liger: ignore },
+  lora_target_modules(draft, setting) {
+    if (setting.input['lora_target_linear'] !== true) draft.set('targetModules', setting.value, setting);
+  },
+  lora_target_linear: to('targetModules', (value) => (value === true ? 'all-linear' : undefined)),
+  data_seed(draft, { key, value, input }) {
+    if (value !== (input['seed'] ?? 42)) draft.note(key, value, 'one seed, seed, orders the rows too');
+  },
+  cosine_min_lr_ratio(draft, setting) {
+    draft.set('lrSchedulerType', 'cosine_with_min_lr', setting);
+    draft.set('minLrRate', setting.value, setting);
+  },
+  lr_scheduler(draft, setting) {
+    if (!draft.has('minLrRate')) draft.set('lrSchedulerType', setting.value, setting);
+  },
+  chat_template(draft, setting) {
+    const { key, value } = setting;
+    const name = String(value).replace(/^tokenizer_default.*/, 'tokenizer_default');
+    if (!Object.hasOwn(templates, name)) draft.note(key, value, 'the template of the model is taken');
+    else if (templates[name] !== undefined) draft.set('chatTemplate', templates[name], setting);
+  },
+  evals_per_epoch: perEpoch('evalStrategy'),
+  saves_per_epoch: perEpoch('saveStrategy'),
+  hub_model_id(draft, setting) {
+    // axolotl uploads where it is given, the Hugging Face Trainer where push_to_hub is true.
+    if (setting.input['push_to_hub'] !== false) draft.set('huggingfaceRepo', setting.value, setting);
+  },
+  push_to_hub: ignore,
+  project: to('wandbProject', (value) => (value === 'huggingface' ? undefined : value)),
+  default_system_message: to('systemPrompts', (value) => ({ misc: value })),
+  // Settings of adapters are taken together, and datasets too.
+  ...{ use_peft: ignore, adapter: ignore, peft: ignore, use_tensorboard: ignore },
+  ...{
+    dataset_config: ignore,
+    dataset_train_split: ignore,
+    dataset_test_split: ignore,
+    dataset_text_field: ignore,
+  },
+};
+
+function bf16(draft: Draft, setting: Setting): void {
+  const { value } = setting;
+  if (value === 'full') draft.set('precision', 'bf16-true', setting);
+  else draft.set('bf16', value === 'auto' || value, setting);
+}
+
+function perEpoch(strategy: string): Converter {
+  return (draft, setting) => {
+    const { key, value } = setting;
+    draft.set(strategy, value === 0 ? 'no' : 'epoch', setting);
+    if (Number(value) > 1)
+      draft.note(key, value, 'once per epoch; eval_steps and save_steps set it in steps');
+  };
+}
