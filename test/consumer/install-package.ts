@@ -54,8 +54,8 @@ function buildIfOld(): void {
 }
 
 /** Runs a program in the project. Returns what it printed. */
-export function runIn(dir: string, program: string): string {
-  return execFileSync(process.execPath, [program], {
+export function runIn(dir: string, program: string, args: readonly string[] = []): string {
+  return execFileSync(process.execPath, [program, ...args], {
     cwd: dir,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
