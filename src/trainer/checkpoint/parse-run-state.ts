@@ -30,7 +30,14 @@ const schema = z.looseObject({
     zeroNormsInARow: count,
     hasWarnedOfZeroNorms: z.boolean(),
   }),
-  best: z.looseObject({ step: count, loss: measured }).nullable(),
+  best: z.looseObject({
+    ...{ metric: z.string(), greaterIsBetter: z.boolean(), evaluations: count, withoutImprovement: count },
+    seen: z.looseObject({ step: count, value: number }).nullable(),
+    saved: z
+      .looseObject({ step: count, value: number })
+      .and(z.object({ elsewhere: z.object({ folder: z.string(), runId: z.string() }).optional() }))
+      .nullable(),
+  }),
   history: z.array(z.record(z.string(), measured)),
   fingerprint: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
 });
