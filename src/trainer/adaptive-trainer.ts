@@ -22,6 +22,7 @@ import { fingerprint } from './checkpoint/fingerprint.js';
 import type { Fingerprint } from './checkpoint/run-state.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
 import { isEvaluationDue } from './evaluation/evaluation-due.js';
+import { finalDtype } from './final-dtype.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
@@ -238,7 +239,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     if (outputDir === undefined) return '';
     await this.checkpoints.checkLock();
     const path = join(outputDir, 'final_model');
-    await this.saveModel(path, { dtype: this.args.saveDtype });
+    await this.saveModel(path, { dtype: finalDtype(this.model, this.args.saveDtype) });
     await this.emit({ type: 'save', step: this.progress.step, path });
     return path;
   }
@@ -311,7 +312,8 @@ export class AdaptiveTrainer extends TrainerEvents {
     if (progress.wasStopped) return;
     // The rest of an epoch that was cut short is left for a longer run.
     if (isWhole) progress.endEpoch();
-    const evaluates = args.evalStrategy === 'epoch' && evalDataset !== undefined;
+    const isEvaluationDue = args.evalStrategy === 'epoch' && progress.epoch >= args.evalDelay;
+    const evaluates = isEvaluationDue && evalDataset !== undefined;
     if (evaluates) await this.evaluate();
     const isBest = evaluates && args.saveStrategy === 'best' && this.checkpoints.best.lastIsBest;
     if (isBest || args.saveStrategy === 'epoch') await this.save();

@@ -67,7 +67,9 @@ function evaluations(args: TrainingConfig, { totalSteps, plannedEpochs }: RunPro
   const { evalStrategy, evalSteps, evalOnStart } = args;
   const atStart = evalOnStart ? 1 : 0;
   if (evalStrategy === 'no') return atStart;
-  if (evalStrategy === 'epoch') return atStart + Math.ceil(plannedEpochs);
+  if (evalStrategy === 'epoch')
+    return atStart + Math.ceil(Math.max(0, plannedEpochs - Math.max(0, args.evalDelay - 1)));
   const atEnd = totalSteps % evalSteps !== 0 && isEvaluationDue(args, totalSteps, 0) ? 1 : 0;
-  return atStart + Math.floor(totalSteps / evalSteps) + atEnd;
+  const before = Math.max(0, Math.ceil(args.evalDelay / evalSteps) - 1);
+  return atStart + Math.max(0, Math.floor(totalSteps / evalSteps) - before) + atEnd;
 }

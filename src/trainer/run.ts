@@ -129,7 +129,11 @@ export class Run {
   /** @param checkpoint that was saved of it; undefined: none */
   aborted(cause: unknown, checkpoint: string | undefined): AdaptiveTrainerError {
     const { step, totalSteps } = this.progress;
-    const saved = checkpoint && ` Its state is in ${checkpoint}: resume with resumeFromCheckpoint: true.`;
+    const { saveOnlyModel } = this.settings.args;
+    const where = saveOnlyModel
+      ? ` Its model is in ${checkpoint}.`
+      : ` Its state is in ${checkpoint}: resume with resumeFromCheckpoint: true.`;
+    const saved = checkpoint && where;
     const message = `The run was aborted after step ${step} of ${totalSteps}.${saved ?? ''}`;
     return new AdaptiveTrainerError('ABORTED', message, { cause, details: { step, checkpoint } });
   }
@@ -139,7 +143,9 @@ export class Run {
     const due = (every: number) => event.step % every === 0;
     this.log.add(event);
     const events: TrainingEvent[] = [event];
-    if (due(this.settings.args.loggingSteps)) events.push(this.log.takeLog());
+    const { loggingSteps, loggingFirstStep } = this.settings.args;
+    const isFirst = loggingFirstStep && event.step === 1;
+    if (isFirst || due(loggingSteps)) events.push(this.log.takeLog());
     if (due(this.settings.adaptiveLoss.adaptiveLogSteps)) events.push(this.log.adaptive(event));
     return events;
   }

@@ -70,6 +70,9 @@ const ownDefaults = {
   greater_is_better: false,
   early_stopping_patience: null,
   early_stopping_threshold: 0,
+  logging_first_step: false,
+  eval_delay: 0,
+  save_only_model: false,
   device: 'auto',
   threads: null,
 };

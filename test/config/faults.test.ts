@@ -97,7 +97,7 @@ describe('one fault', () => {
     [{ localRank: -2 }, 'localRank', 'expected -1 or 0'],
     [{ betas: [0.9] }, 'betas', 'expected two numbers from 0 to less than 1, received an array of 1'],
     [{ betas: [0.9, 1] }, 'betas[1]', 'expected a number from 0 to less than 1, received 1'],
-    [{ warmupSteps: 0.1 }, 'warmupSteps', 'expected a whole number, 0 or more'],
+    [{ warmupSteps: 1.5 }, 'warmupSteps', 'expected a whole number, 0 or more'],
     [{ saveTotalLimit: 0 }, 'saveTotalLimit', 'expected a whole number, 1 or more'],
     [{ runName: '' }, 'runName', 'expected a string that is not empty, received an empty string'],
     [{ evalStrategy: 'sometimes' }, 'evalStrategy', 'expected "no", "steps" or "epoch"'],

@@ -43,7 +43,7 @@ export function readTrainingConfig(
 /** What follows from other settings where it is not given. */
 function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingConfig, 'retention'> {
   // The caller has looked for outputDir already, here and beside the training configuration.
-  const { betas, outputDir: _outputDir, ...config } = read;
+  const { betas, warmupRatio, outputDir: _outputDir, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
   const precision = config.precision ?? (config.bf16 || fp16 ? null : 'fp32');
   return {
@@ -55,6 +55,7 @@ function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingCon
     evalBatchSize: config.evalBatchSize ?? config.batchSize,
     evalSteps: config.evalSteps ?? config.loggingSteps,
     greaterIsBetter: config.greaterIsBetter ?? greaterIsBetter.has(config.metricForBestModel),
+    warmupSteps: warmupRatio ?? config.warmupSteps,
     adamBeta1: betas?.[0] ?? config.adamBeta1,
     adamBeta2: betas?.[1] ?? config.adamBeta2,
   };
@@ -80,6 +81,15 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
       `expected the value in ${betas.path} or none, received another one; remove one of the two`,
     );
   });
+  const [warmupSteps, ratio] = [given.get('warmupSteps'), given.get('warmupRatio')];
+  // The Hugging Face Trainer writes 0 where it was not set.
+  const isWarmupGiven = warmupSteps !== undefined && warmupSteps.value !== 0;
+  if (isWarmupGiven && ratio !== undefined && ratio.value !== null && ratio.value !== warmupSteps.value) {
+    contradiction(
+      ratio.path,
+      `expected none beside ${warmupSteps.path}, received one; remove one of the two`,
+    );
+  }
   const optimizer = given.get('optimizer')?.value ?? 'paged_adamw_8bit';
   const momentum = given.get('momentum');
   if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd') {

@@ -146,8 +146,10 @@ export interface TrainingConfigInput {
    * Default 0.01.
    */
   weightDecay?: number | undefined;
-  /** Steps over which the learning rate rises from 0. Default 10. */
+  /** Steps over which the learning rate rises from 0; below 1 a share of all steps, rounded up. Default 10. */
   warmupSteps?: number | undefined;
+  /** The same as a share of all steps, in place of `warmupSteps`. Default null. */
+  warmupRatio?: number | null | undefined;
   /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
   lrSchedulerType?:
     | 'cosine'
@@ -240,10 +242,14 @@ export interface TrainingConfigInput {
   onNonFinite?: 'stop' | 'skip' | undefined;
   /** Steps between two reports. Default 10. */
   loggingSteps?: number | undefined;
+  /** Report the first step on its own, too. Default false. */
+  loggingFirstStep?: boolean | undefined;
   /** When to evaluate: never, every `evalSteps` steps or after every epoch. Default `steps`. */
   evalStrategy?: 'no' | 'steps' | 'epoch' | undefined;
   /** Steps between two evaluations; null takes `loggingSteps`. Default 200. */
   evalSteps?: number | null | undefined;
+  /** No evaluation before this many steps, or epochs with `evalStrategy` `epoch`. Default 0. */
+  evalDelay?: number | undefined;
   /** Evaluate once before the first step. Default false. */
   evalOnStart?: boolean | undefined;
   /**
@@ -287,8 +293,16 @@ export interface TrainingConfigInput {
   earlyStoppingPatience?: number | null | undefined;
   /** What counts as better for `earlyStoppingPatience`: only a change by more than this. Default 0. */
   earlyStoppingThreshold?: number | undefined;
-  /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
-  saveDtype?: 'float32' | 'bfloat16' | 'float16' | undefined;
+  /**
+   * Checkpoints hold the model alone, without the optimizer: about a third of the size, and no run goes on from them.
+   * Default false.
+   */
+  saveOnlyModel?: boolean | undefined;
+  /**
+   * Type of the weights of the final model on disk; `auto` is that of the base model (of an adapter, float32).
+   * Checkpoints lose nothing in any case. Default `float32`.
+   */
+  saveDtype?: 'auto' | 'float32' | 'bfloat16' | 'float16' | undefined;
   /**
    * Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not.
    */

@@ -20,6 +20,13 @@ export const field = {
     return below ? schema.lt(most, { error }) : schema.max(most, { error });
   },
 
+  /** A whole number of steps, 0 or more, or a share of them below 1. */
+  stepsOrShare() {
+    const error = 'a whole number, 0 or more, or a number from 0 to less than 1';
+    const isSteps = (value: number) => value >= 0 && (value < 1 || Number.isSafeInteger(value));
+    return z.number({ error }).refine(isSteps, { error });
+  },
+
   /** A finite number greater than `bound`. */
   numberAbove(bound: number) {
     const error = `a number greater than ${bound}`;

@@ -212,11 +212,9 @@ const rows: readonly (readonly [Verdict, string])[] = [
       'cosine_constant_lr_ratio jagged_restart_anneal_steps jagged_restart_steps jagged_restart_warmup_steps ' +
       'curriculum_sampling',
   ],
-  [missing('warmupSteps sets it in steps'), 'warmup_ratio'],
   [
     missing('it cannot be had yet; leave it out'),
-    'label_smoothing_factor neftune_noise_alpha noisy_embedding_alpha ' +
-      'neftune_alpha logging_first_step eval_delay save_only_model',
+    'label_smoothing_factor neftune_noise_alpha noisy_embedding_alpha ' + 'neftune_alpha',
   ],
   [
     missing('a whole base is trained, or an adapter of peftConfig'),

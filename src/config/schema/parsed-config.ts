@@ -18,6 +18,7 @@ export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefi
 export interface TrainingConfig extends Omit<
   Filled<TrainingConfigInput>,
   | 'betas'
+  | 'warmupRatio'
   | 'outputDir'
   | 'fp16'
   | 'precision'

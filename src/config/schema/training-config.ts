@@ -68,8 +68,10 @@ export const trainingConfigSchema = z.object({
   learningRate: field.number(0).default(2e-5),
   /** Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, where it joins the gradient. Default 0.01. */
   weightDecay: field.number(0).default(0.01),
-  /** Steps over which the learning rate rises from 0. Default 10. */
-  warmupSteps: field.wholeNumber(0).default(10),
+  /** Steps over which the learning rate rises from 0; below 1 a share of all steps, rounded up. Default 10. */
+  warmupSteps: field.stepsOrShare().default(10),
+  /** The same as a share of all steps, in place of `warmupSteps`. Default null. */
+  warmupRatio: field.number(0, 1, { below: true }).nullable().default(null),
   /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
   lrSchedulerType: field
     .oneOf(
@@ -166,10 +168,14 @@ export const trainingConfigSchema = z.object({
 
   /** Steps between two reports. Default 10. */
   loggingSteps: field.wholeNumber(1).default(10),
+  /** Report the first step on its own, too. Default false. */
+  loggingFirstStep: field.flag().default(false),
   /** When to evaluate: never, every `evalSteps` steps or after every epoch. Default `steps`. */
   evalStrategy: field.oneOf('no', 'steps', 'epoch').default('steps'),
   /** Steps between two evaluations; null takes `loggingSteps`. Default 200. */
   evalSteps: field.wholeNumber(1).nullable().default(200),
+  /** No evaluation before this many steps, or epochs with `evalStrategy` `epoch`. Default 0. */
+  evalDelay: field.number(0).default(0),
   /** Evaluate once before the first step. Default false. */
   evalOnStart: field.flag().default(false),
   /**
@@ -203,8 +209,16 @@ export const trainingConfigSchema = z.object({
   earlyStoppingPatience: field.wholeNumber(1).nullable().default(null),
   /** What counts as better for `earlyStoppingPatience`: only a change by more than this. Default 0. */
   earlyStoppingThreshold: field.number(0).default(0),
-  /** Type of the weights of the final model on disk; checkpoints lose nothing in any case. Default `float32`. */
-  saveDtype: field.oneOf('float32', 'bfloat16', 'float16').default('float32'),
+  /**
+   * Checkpoints hold the model alone, without the optimizer: about a third of the size, and no run goes on from them. Default
+   * false.
+   */
+  saveOnlyModel: field.flag().default(false),
+  /**
+   * Type of the weights of the final model on disk; `auto` is that of the base model (of an adapter, float32). Checkpoints lose
+   * nothing in any case. Default `float32`.
+   */
+  saveDtype: field.oneOf('auto', 'float32', 'bfloat16', 'float16').default('float32'),
   /** Go on from a checkpoint: its folder, or true for the newest whole one in the output folder. Default null: do not. */
   resumeFromCheckpoint: z
     .union([z.boolean(), field.text()], { error: 'a path, true, false or null' })

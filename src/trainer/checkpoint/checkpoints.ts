@@ -158,7 +158,8 @@ export class Checkpoints {
     const whole = { ...state, runId, history: this.history, best };
     try {
       const trainerState = trainerStateJson(whole, args, epoch, maxSteps);
-      await saveCheckpoint(path, { model, saveModel, state: whole, trainerState });
+      const onlyModel = args.saveOnlyModel;
+      await saveCheckpoint(path, { model, saveModel, state: whole, trainerState, onlyModel });
       await rotateCheckpoints(outputDir, args.saveTotalLimit, { runId, step: state.step }, best.saved?.step);
     } catch (error) {
       if (args.onSaveError === 'stop' || !AdaptiveTrainerError.isInstance(error, 'IO_FAILED')) throw error;

@@ -45,6 +45,7 @@ export const effects = {
       saveTotalLimit: 'future',
     },
     ...{ loadBestModelAtEnd: 'future', metricForBestModel: 'future', greaterIsBetter: 'future' },
+    ...{ warmupRatio: 'alias', loggingFirstStep: 'none', evalDelay: 'future', saveOnlyModel: 'future' },
     ...{ earlyStoppingPatience: 'future', earlyStoppingThreshold: 'future' },
     ...{
       saveDtype: 'future',

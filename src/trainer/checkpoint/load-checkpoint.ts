@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OptimizerCounts } from '../../engine/addon.js';
@@ -12,6 +13,10 @@ import type { RunState } from './run-state.js';
  * @throws AdaptiveTrainerError CHECKPOINT_INVALID
  */
 export async function readRunState(path: string): Promise<RunState> {
+  if (!existsSync(join(path, 'run_state.json'))) {
+    const message = `Expected a checkpoint with the state of a run in ${path}, found the model alone (saveOnlyModel). Begin a new run with that folder as the model, or go on from another checkpoint.`;
+    throw new AdaptiveTrainerError('CHECKPOINT_INVALID', message, { details: { path } });
+  }
   try {
     return parseRunState(await readFile(join(path, 'run_state.json'), 'utf8'));
   } catch (cause) {

@@ -14,6 +14,8 @@ export interface CheckpointContent {
   state: Omit<RunState, 'optimizer'>;
   /** trainer_state.json. */
   trainerState: string;
+  /** Whether the state and the optimizer are left out. */
+  onlyModel: boolean;
 }
 
 /**
@@ -28,9 +30,7 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary, { recursive: true });
     await content.saveModel(temporary);
-    const optimizer = await saveOptimizer(content.model, join(temporary, 'optimizer.safetensors'));
-    const stateJson = `${JSON.stringify({ ...content.state, optimizer })}\n`;
-    await writeDurably(join(temporary, 'run_state.json'), (file) => writeFile(file, stateJson));
+    if (!content.onlyModel) await saveState(temporary, content);
     await writeDurably(join(temporary, 'trainer_state.json'), (file) =>
       writeFile(file, content.trainerState),
     );
@@ -44,6 +44,12 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw ioError(path, cause);
   }
+}
+
+async function saveState(folder: string, { model, state }: CheckpointContent): Promise<void> {
+  const optimizer = await saveOptimizer(model, join(folder, 'optimizer.safetensors'));
+  const stateJson = `${JSON.stringify({ ...state, optimizer })}\n`;
+  await writeDurably(join(folder, 'run_state.json'), (file) => writeFile(file, stateJson));
 }
 
 /** Puts a folder in the place of another, which is deleted only when the new one is there. */

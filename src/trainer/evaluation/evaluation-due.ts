@@ -10,6 +10,6 @@ export function watchesMetric(args: TrainingConfig): boolean {
  * the Hugging Face Trainer.
  */
 export function isEvaluationDue(args: TrainingConfig, step: number, stepsLeft: number): boolean {
-  if (args.evalStrategy !== 'steps') return false;
+  if (args.evalStrategy !== 'steps' || step < args.evalDelay) return false;
   return step % args.evalSteps === 0 || (stepsLeft <= 0 && watchesMetric(args));
 }

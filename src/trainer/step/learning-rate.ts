@@ -14,8 +14,13 @@ export interface Schedule {
 
 /** The schedule that a configuration asks for. */
 export function scheduleOf(args: TrainingConfig, totalSteps: number): Schedule {
-  const { lrSchedulerType: type, lrSchedulerKwargs: kwargs, learningRate, warmupSteps, minLrRate } = args;
-  return { type, kwargs, learningRate, warmupSteps, minLrRate, totalSteps };
+  const { lrSchedulerType: type, lrSchedulerKwargs: kwargs, learningRate, minLrRate } = args;
+  return { type, kwargs, learningRate, warmupSteps: warmupSteps(args, totalSteps), minLrRate, totalSteps };
+}
+
+/** Steps of the warm-up, which may be given as a share of all. */
+export function warmupSteps({ warmupSteps: given }: TrainingConfig, totalSteps: number): number {
+  return given < 1 ? Math.ceil(given * totalSteps) : given;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { WarningEvent } from '../../events/training-event.js';
+import { warmupSteps } from './learning-rate.js';
 import type { RunProgress } from '../run-progress.js';
 
 interface Facts {
@@ -55,10 +56,11 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
       `The run goes on from step ${step} and ends after ${totalSteps}: nothing is left to train. Raise numEpochs or maxSteps to train further.`,
     );
   }
-  if (args.warmupSteps >= totalSteps && warmsUp(args) && !hasOwnSchedule) {
+  const warmup = warmupSteps(args, totalSteps);
+  if (warmup >= totalSteps && warmsUp(args) && !hasOwnSchedule) {
     warn(
       'WARMUP_LONGER_THAN_RUN',
-      `The learning rate rises for ${args.warmupSteps} steps (warmupSteps), but the run ends after ${totalSteps}: it never reaches ${args.learningRate}. Lower warmupSteps, or train for longer.`,
+      `The learning rate rises for ${warmup} steps (warmupSteps), but the run ends after ${totalSteps}: it never reaches ${args.learningRate}. Lower warmupSteps, or train for longer.`,
     );
   }
   if (facts.longRows !== undefined) warn('LONGER_THAN_POSITIONS', facts.longRows);
@@ -82,6 +84,6 @@ function isEvaluationDue(args: TrainingConfig, totalSteps: number): boolean {
   return evalOnStart || evalStrategy === 'epoch' || (evalStrategy === 'steps' && totalSteps >= evalSteps);
 }
 
-function warmsUp({ lrSchedulerType, warmupSteps, learningRate }: TrainingConfig): boolean {
-  return lrSchedulerType !== 'constant' && warmupSteps > 0 && learningRate > 0;
+function warmsUp({ lrSchedulerType, warmupSteps: steps, learningRate }: TrainingConfig): boolean {
+  return lrSchedulerType !== 'constant' && steps > 0 && learningRate > 0;
 }
