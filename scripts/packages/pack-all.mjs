@@ -1,9 +1,11 @@
 // Makes the tarballs of every package that this machine can make, in build/packages:
-//   node scripts/packages/pack-all.mjs [main] [addon] [libtorch] [source]      default: all of them
+//   node scripts/packages/pack-all.mjs [main] [addon] [libtorch] [source] [--platforms <name>,<name>]
+// Default: all of them, the main package with the binaries of this platform.
 // docs/packages.md says what they are. They are published from these tarballs, never from the checkout.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { stageAddon } from './stage-addon.mjs';
 import { stageLibtorch } from './stage-libtorch.mjs';
 import { stageMain } from './stage-main.mjs';
@@ -12,7 +14,10 @@ import { checkout } from './checkout.mjs';
 
 const stages = { main: stageMain, addon: stageAddon, libtorch: stageLibtorch, source: stageSource };
 const output = path.join(checkout, 'build', 'packages');
-const wanted = process.argv.slice(2);
+const { values, positionals: wanted } = parseArgs({
+  options: { platforms: { type: 'string', default: `${process.platform}-${process.arch}` } },
+  allowPositionals: true,
+});
 
 /** Packs a staged folder, unless the tarball that is there was made of the same files. */
 function pack(folder) {
@@ -50,6 +55,6 @@ if (unknown.length > 0) {
 mkdirSync(output, { recursive: true });
 for (const [name, stage] of Object.entries(stages)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const tarball = pack(await stage(path.join(output, 'staged')));
+  const tarball = pack(await stage(path.join(output, 'staged'), { platforms: values.platforms.split(',') }));
   console.log(`${path.relative(checkout, tarball)} ${(statSync(tarball).size / 1e6).toFixed(1)} MB`);
 }

@@ -1,26 +1,28 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { checkout, manifest, publishConfig } from './checkout.mjs';
 import { rollupTypes } from './rollup-types.mjs';
 import { copyIfChanged, writeIfChanged, writeManifest } from './write-if-changed.mjs';
 
+// Packages of many small files that every import needs become part of the bundle; NOTICE names them.
+const inlined = ['zod', '@bufbuild/protobuf'];
+
 const commonJs = `// For require(): the very module that import gives. Needs a Node that can require ES modules (20.19, 22.12 or later).
-module.exports = require('./index.js');
+module.exports = require('./library/index.js');
 `;
 
-/** The main package: what TypeScript made, its declarations in one file, and the documentation. */
-export async function stageMain(into) {
+/**
+ * The main package: what TypeScript made, bundled, its declarations in one file, and the documentation.
+ * @param {string} into
+ * @param {{ platforms: readonly string[] }} options the platforms whose packages are published with it; `npm ci` fails where a
+ *   lock file lacks one that is named here and in no registry
+ */
+export async function stageMain(into, { platforms }) {
   const folder = path.join(into, 'main');
   rmSync(path.join(folder, 'dist'), { recursive: true, force: true });
-  const dist = path.join(checkout, 'dist');
-  for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-    // An output whose source is gone stays in dist.
-    if (!name.endsWith('.js') || !existsSync(path.join(checkout, 'src', name.replace(/js$/, 'ts')))) continue;
-    // The sources that the maps lead to are not in the package.
-    const code = readFileSync(path.join(dist, name), 'utf8').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
-    writeIfChanged(path.join(folder, 'dist', name), code);
-  }
-  const declarations = path.join(folder, 'dist', 'index.d.ts');
+  await bundle(path.join(folder, 'dist'));
+  const declarations = path.join(folder, 'dist', 'library', 'index.d.ts');
   rollupTypes({ declarations });
   writeIfChanged(path.join(folder, 'dist', 'index.d.cts'), readFileSync(declarations));
   writeIfChanged(path.join(folder, 'dist', 'index.cjs'), commonJs);
@@ -31,15 +33,35 @@ export async function stageMain(into) {
     if (name.endsWith('.md'))
       copyIfChanged(path.join(checkout, 'docs', name), path.join(folder, 'docs', name));
   }
-  writeManifest(folder, await mainManifest());
+  writeManifest(folder, await mainManifest(platforms));
   return folder;
 }
 
-async function mainManifest() {
+// Hundreds of small files take most of the time of an import. What is imported on demand stays apart.
+async function bundle(into) {
+  const from = (name) => path.join(checkout, 'dist', name);
+  await build({
+    entryPoints: [
+      { in: from('index.js'), out: 'library/index' },
+      { in: from('cli/main.js'), out: 'cli/main' },
+      // A thread of its own, started by its name beside the chunk that starts it.
+      { in: from('data/tokens/tokenizer-worker.js'), out: 'chunks/tokenizer-worker' },
+    ],
+    outdir: into,
+    ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
+    chunkNames: 'chunks/[name]-[hash]',
+    external: Object.keys(manifest.dependencies).filter((name) => !inlined.includes(name)),
+    // Comments are for readers of the sources.
+    legalComments: 'inline',
+    logLevel: 'warning',
+  });
+}
+
+async function mainManifest(platforms) {
   const { addonPackage, libtorchPackage, prebuiltPlatforms } =
     await import('../../dist/engine/platform/prebuilt.js');
   const { libtorchPin } = await import('../../dist/engine/libtorch/libtorch-pin.js');
-  const machines = prebuiltPlatforms.map((name) => {
+  const machines = platforms.map((name) => {
     const [platform, arch] = name.split('-');
     return { platform, arch };
   });
@@ -50,7 +72,7 @@ async function mainManifest() {
     sideEffects: false,
     exports: {
       '.': {
-        import: { types: './dist/index.d.ts', default: './dist/index.js' },
+        import: { types: './dist/library/index.d.ts', default: './dist/library/index.js' },
         require: { types: './dist/index.d.cts', default: './dist/index.cjs' },
       },
       './package.json': './package.json',
@@ -58,7 +80,9 @@ async function mainManifest() {
     // For tools that do not read "exports".
     ...{ main: './dist/index.cjs', types: './dist/index.d.cts' },
     bin,
-    dependencies,
+    dependencies: Object.fromEntries(
+      Object.entries(dependencies).filter(([name]) => !inlined.includes(name)),
+    ),
     // npm installs those whose os, cpu and libc fit, and leaves the others.
     optionalDependencies: Object.fromEntries(
       machines.flatMap((machine) => [

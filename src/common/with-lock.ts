@@ -1,5 +1,3 @@
-import lockfile from 'proper-lockfile';
-
 // The holder refreshes its lock every few seconds; one that has not for this long is dead.
 const staleMs = 30_000;
 const pollMs = 500;
@@ -10,6 +8,7 @@ const pollMs = 500;
  * @returns the function that gives it back; undefined where another holds it
  */
 export async function takeLock(file: string): Promise<(() => Promise<void>) | undefined> {
+  const { default: lockfile } = await import('proper-lockfile');
   let compromised: Error | undefined;
   try {
     const release = await lockfile.lock(file, {

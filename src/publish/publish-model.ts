@@ -4,7 +4,6 @@ import { uploadConfigSchema } from '../config/schema/upload-config.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import type { HubEvent } from '../events/hub-event.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
-import { modelCard } from './model-card.js';
 import type { RunRecord } from './run-record.js';
 import { uploadCommand } from './upload-command.js';
 import { uploadModel } from '../hub/models/upload-model.js';
@@ -33,6 +32,7 @@ export async function publishModel(publish: PublishModel): Promise<void> {
   if (repo === null) return;
   const { isPrivateRepo, commitMessage } = uploadConfig;
   try {
+    const { modelCard } = await import('./model-card.js');
     await writeFile(join(folder, 'README.md'), modelCard(repo, config, run));
     if (settings.token === undefined) return; // said before the run, when there was still time to set one
     const uploaded = await uploadModel({

@@ -1,4 +1,3 @@
-import { modelInfo } from '@huggingface/hub';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubFetch } from '../hub/client/hub-fetch.js';
 import { tokenOnlyReads, tokenRefused } from '../hub/client/hub-failures.js';
@@ -45,6 +44,7 @@ async function lookAt(repo: string, settings: HubSettings) {
     throw isStatus(error, 401) ? tokenRefused(settings) : error;
   });
   const name = repo.includes('/') ? repo : `${me.name}/${repo}`;
+  const { modelInfo } = await import('@huggingface/hub');
   const info = await modelInfo({
     name,
     revision: 'main',

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hubSettings } from '../../common/hub-settings.js';
 import { isHubName } from '../../common/is-hub-name.js';
 import { ConfigReader } from './config-reader.js';

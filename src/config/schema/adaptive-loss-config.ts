@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { field } from './field.js';
 
 /** The loss: `adaptiveLossConfig` of the one-call API. Every key is optional and may be written in snake_case. */

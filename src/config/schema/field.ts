@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Builders for the values of a configuration. Each gives its schema one message, "what is expected", which the

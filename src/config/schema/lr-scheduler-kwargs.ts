@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { field } from './field.js';
 
 const shape = () => field.oneOf('linear', 'cosine', '1-sqrt').optional();

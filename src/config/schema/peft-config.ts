@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { field } from './field.js';
 
 const modules = 'a list of module names, a regular expression or "all-linear"';

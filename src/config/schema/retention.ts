@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DatasetEntry } from '../datasets/datasets-config.js';
 import { field } from './field.js';
 

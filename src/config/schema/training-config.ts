@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { field } from './field.js';
 import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
 import { metricNames } from './metric-names.js';

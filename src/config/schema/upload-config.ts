@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { field } from './field.js';
 
 /** How the finished model is uploaded: `uploadConfig` of the one-call API. Without a `huggingfaceRepo` it has no effect. */

@@ -1,10 +1,7 @@
 import { open } from 'node:fs/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
-import { readArrow } from './read-arrow.js';
-import { readCsv } from './read-csv.js';
 import { readJsonl } from './read-jsonl.js';
-import { readParquet } from './read-parquet.js';
 
 /** One row of any data file. */
 export interface FileRow {
@@ -26,10 +23,10 @@ export interface FileRow {
  */
 export function readRows(path: string, onRead?: (bytes: number) => void): AsyncIterable<FileRow> {
   const kind = dataFileKind(path);
-  if (kind?.format === 'csv') return whole(path, readCsv(path, kind.delimiter, onRead));
+  if (kind?.format === 'csv') return whole(path, csvRows(path, kind.delimiter, onRead));
   if (kind?.format === 'json') return whole(path, readJsonl(path, onRead));
-  if (kind?.format === 'arrow' && kind.compression === null) return whole(path, readArrow(path, onRead));
-  if (kind?.format === 'parquet' && kind.compression === null) return whole(path, readParquet(path, onRead));
+  if (kind?.format === 'arrow' && kind.compression === null) return whole(path, arrowRows(path, onRead));
+  if (kind?.format === 'parquet' && kind.compression === null) return whole(path, parquetRows(path, onRead));
   const found = kind === undefined ? 'a file of another kind' : 'a packed one, which cannot be read in parts';
   throw new AdaptiveTrainerError(
     'DATASET_INVALID',
@@ -37,6 +34,21 @@ export function readRows(path: string, onRead?: (bytes: number) => void): AsyncI
       `${kind === undefined ? 'Convert it, one JSON object a line.' : 'Unpack it; Parquet and Arrow are not packed as files.'}`,
     { details: { path } },
   );
+}
+
+// A program that reads no such files waits for none of the libraries that do.
+async function* csvRows(
+  path: string,
+  delimiter: string,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<FileRow> {
+  yield* (await import('./read-csv.js')).readCsv(path, delimiter, onRead);
+}
+async function* arrowRows(path: string, onRead?: (bytes: number) => void): AsyncGenerator<FileRow> {
+  yield* (await import('./read-arrow.js')).readArrow(path, onRead);
+}
+async function* parquetRows(path: string, onRead?: (bytes: number) => void): AsyncGenerator<FileRow> {
+  yield* (await import('./read-parquet.js')).readParquet(path, onRead);
 }
 
 const pointer = 'version https://git-lfs.github.com/spec/';

@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { glob } from 'tinyglobby';
 import type { DatasetLocation } from '../../config/datasets/dataset-plan.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { chooseDatasetFiles } from '../../hub/datasets/choose-dataset-files.js';
 import { convertedConfig, convertedSplits } from '../../hub/datasets/converted-splits.js';
-import { readConfigs } from '../../hub/datasets/dataset-configs.js';
 import { hubSplits } from '../../hub/datasets/hub-splits.js';
 
 /**
@@ -22,6 +20,7 @@ export async function declaredSplits(
   onWarning: (message: string) => void,
 ): Promise<Map<string, string[]> | undefined> {
   const readme = await readFile(join(dir, 'README.md'), 'utf8').catch(() => undefined);
+  const { readConfigs } = await import('../../hub/datasets/dataset-configs.js');
   const configs = dataDir === null ? readConfigs(readme, `in ${dir}`, onWarning) : [];
   if (configs.length === 0 && configName === null) return undefined;
   const paths = await filesOf(dir);
@@ -78,6 +77,7 @@ function inFolder(dir: string, splits: ReadonlyMap<string, string[]>): Map<strin
 }
 
 async function filesOf(dir: string): Promise<string[]> {
+  const { glob } = await import('tinyglobby');
   const found = await glob('**', { cwd: dir, dot: true, onlyFiles: true, ignore: ['**/.git/**'] });
   return found.sort();
 }

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { glob } from 'tinyglobby';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
 
@@ -24,6 +23,7 @@ export async function matchingFiles(dir: string, patterns: readonly string[]): P
 async function matching(dir: string, pattern: string): Promise<string[]> {
   const path = resolve(dir, pattern);
   if (await isFile(path)) return [path]; // also where its name holds a character that has a meaning in patterns
+  const { glob } = await import('tinyglobby');
   const found = await glob(pattern.replaceAll('\\', '/'), {
     cwd: dir,
     absolute: true,

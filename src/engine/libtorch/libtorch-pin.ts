@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../common/package-root.js';
 
 /** Which libtorch this package is made for: `version` is fetched, `oldest` ≤ v < `newestBelow` is accepted. */
 export interface LibtorchPin {
@@ -7,8 +9,7 @@ export interface LibtorchPin {
   readonly newestBelow: string;
 }
 
-// libtorch.json lies beside package.json; src/ and dist/ are equally deep, so one relative path serves both.
-const pinFile = new URL('../../../libtorch.json', import.meta.url);
-
 /** The one place that says which libtorch is wanted: libtorch.json. */
-export const libtorchPin: LibtorchPin = JSON.parse(readFileSync(pinFile, 'utf8')) as LibtorchPin;
+export const libtorchPin: LibtorchPin = JSON.parse(
+  readFileSync(join(packageRoot, 'libtorch.json'), 'utf8'),
+) as LibtorchPin;

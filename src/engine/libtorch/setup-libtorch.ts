@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cachedLibtorchDir } from './cached-libtorch-dir.js';
-import { extractZip } from './extract-zip.js';
 import { fetchPinnedLibtorch } from './fetch-pinned-libtorch.js';
 import { inspectLibtorch } from './inspect-libtorch.js';
 import { libtorchPin } from './libtorch-pin.js';
@@ -100,6 +99,7 @@ async function removeLeftovers(root: string): Promise<void> {
 async function unpack(fetched: FetchedLibtorch, into: string, onProgress: OnSetupProgress): Promise<void> {
   const prefix = fetched.kind === 'wheel' ? 'torch/' : 'libtorch/';
   const message = `Extracting ${path.basename(fetched.zip)}`;
+  const { extractZip } = await import('./extract-zip.js');
   const files = await extractZip({
     zip: fetched.zip,
     into,

@@ -1,4 +1,4 @@
-import { listFiles, type ListFileEntry } from '@huggingface/hub';
+import type { ListFileEntry } from '@huggingface/hub';
 import { hubFetch } from './hub-fetch.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
@@ -18,6 +18,7 @@ export async function listRepository(
   commit: string,
   signal?: AbortSignal,
 ): Promise<ListedFile[]> {
+  const { listFiles } = await import('@huggingface/hub');
   const files: ListedFile[] = [];
   for await (const entry of listFiles({
     repo: { type: repo.type, name: repo.name },

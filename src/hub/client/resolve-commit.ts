@@ -1,4 +1,3 @@
-import { datasetInfo, modelInfo } from '@huggingface/hub';
 import { hubFetch } from './hub-fetch.js';
 import type { HubRepo } from './hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
@@ -13,6 +12,7 @@ export async function resolveCommit(
   signal?: AbortSignal,
 ): Promise<string> {
   if (isCommit(revision)) return revision;
+  const { datasetInfo, modelInfo } = await import('@huggingface/hub');
   const asked = { name: repo.name, revision, hubUrl: settings.endpoint };
   const fetch = hubFetch(settings, repo, signal);
   const { sha } =

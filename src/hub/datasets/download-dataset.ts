@@ -4,7 +4,6 @@ import type { DatasetLocation } from '../../config/datasets/dataset-plan.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { chooseDatasetFiles } from './choose-dataset-files.js';
 import { convertedConfig, convertedSplits } from './converted-splits.js';
-import { readConfigs } from './dataset-configs.js';
 import { HubSnapshot, type OpenSnapshot } from '../cache/hub-snapshot.js';
 import { repoPage } from '../client/hub-repo.js';
 import { join } from 'node:path';
@@ -70,6 +69,7 @@ async function ownFiles(open: OpenSnapshot, location: DatasetLocation): Promise<
   const { configName, dataDir, dataFiles, revision } = location;
   const { name } = open.repo;
   const snapshot = await HubSnapshot.open({ ...open, revision: revision ?? undefined });
+  const { readConfigs } = await import('./dataset-configs.js');
   const configs =
     dataFiles === null && dataDir === null
       ? readConfigs(await snapshot.read('README.md'), `"${name}"`, open.onWarning)

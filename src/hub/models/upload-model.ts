@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { commitIter, type CommitOutput, type CommitProgressEvent } from '@huggingface/hub';
+import type { CommitOutput, CommitProgressEvent } from '@huggingface/hub';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { createRepo } from '../client/create-repo.js';
 import { hubFetch } from '../client/hub-fetch.js';
@@ -44,6 +44,7 @@ export async function uploadModel(options: UploadModelOptions): Promise<{ url: s
   checkCanUpload(settings, options.repo);
   const repo: HubRepo = { type: 'model', name: await fullName(settings, options.repo, signal) };
   await createRepo(settings, repo, isPrivate, signal);
+  const { commitIter } = await import('@huggingface/hub');
   const commits = commitIter({
     repo: { type: 'model', name: repo.name },
     title: options.commitMessage ?? 'Upload model',

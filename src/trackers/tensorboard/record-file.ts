@@ -1,6 +1,4 @@
-import { createCRC32 } from 'hash-wasm';
-
-type Crc32 = Awaited<ReturnType<typeof createCRC32>>;
+import type { IHasher as Crc32 } from 'hash-wasm';
 
 /** The polynomial of CRC-32C (Castagnoli), its bits reversed. */
 const castagnoli = 0x82f63b78;
@@ -10,6 +8,7 @@ export class RecordFrame {
   private constructor(private readonly crc: Crc32) {}
 
   static async create(): Promise<RecordFrame> {
+    const { createCRC32 } = await import('hash-wasm');
     return new RecordFrame(await createCRC32(castagnoli));
   }
 

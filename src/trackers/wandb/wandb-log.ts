@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { createCRC32 } from 'hash-wasm';
+import type { IHasher as Crc32 } from 'hash-wasm';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { BackgroundFile } from '../background-file.js';
 import { decodeRecord, encodeRecord, type ReadRecord, type WandbRecord } from './wandb-records.js';
@@ -11,8 +11,6 @@ const chunkHeader = 7;
 /** How a chunk of a record stands to the record: all of it, its first part, a middle part, its last part. */
 const chunkTypes = { full: 1, first: 2, middle: 3, last: 4 } as const;
 
-type Crc32 = Awaited<ReturnType<typeof createCRC32>>;
-
 /**
  * The `.wandb` file of a run: records in the framing of LevelDB's log (blocks of 32 KiB; each chunk has a CRC-32 that
  * starts with its type byte, a length and a type). It is written in the background, and what is written can be read
@@ -20,7 +18,7 @@ type Crc32 = Awaited<ReturnType<typeof createCRC32>>;
  */
 export class WandbLog {
   private readonly file: BackgroundFile;
-  private readonly crc = createCRC32();
+  private readonly crc = import('hash-wasm').then(({ createCRC32 }) => createCRC32());
   private position = 0;
   private records = 0;
 

@@ -3,7 +3,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, symlink, unlink } from 'node:fs/promises';
 import { hostname, release, type as systemType } from 'node:os';
 import { basename, join } from 'node:path';
-import { stringify } from 'yaml';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { redactSecrets } from '../../common/redact-secrets.js';
 import { snakeCase } from '../../common/snake-case.js';
@@ -82,9 +81,10 @@ export class WandbTracker implements Tracker {
     this.writeSystemMetrics();
     log.append({ type: 'exit', exitCode: this.exitCode, runtime: Math.round(this.runtime()) });
     await log.flushed();
+    const { stringify } = await import('yaml');
     const isSent = await sender?.finish(this.exitCode, () => ({
       config: JSON.stringify(this.configFile()),
-      files: this.files(),
+      files: this.files(stringify),
     }));
     await log.close();
     const folder = this.folder();
@@ -290,10 +290,10 @@ export class WandbTracker implements Tracker {
   }
 
   /** What is stored with the run at its end. */
-  private files(): Record<string, string> {
+  private files(yaml: (value: unknown) => string): Record<string, string> {
     const summary = { ...this.summary, _wandb: { runtime: Math.round(this.runtime()) } };
     return {
-      'config.yaml': stringify(this.configFile()),
+      'config.yaml': yaml(this.configFile()),
       'wandb-metadata.json': JSON.stringify(environmentFile(this.environment!)),
       'wandb-summary.json': JSON.stringify(summary),
       ...(this.output.length > 0 ? { 'output.log': `${this.output.join('\n')}\n` } : {}),

@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { checkout } from '../../scripts/packages/checkout.mjs';
+import { packDependencies, startRegistry } from './registry.js';
+import { fetchTools } from './tools.js';
+import { packNextVersion, packWithAllPlatforms } from './variants.js';
+import type { Tool } from './tools.js';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The address of a registry that has the packages and what they depend on. */
+    registry: string;
+    /** The folder of the tarballs of the packages. */
+    tarballs: string;
+    /** The program of npm. */
+    npm: string;
+    /** Other package managers and versions of Node, as far as they could be fetched. */
+    tools: Partial<Record<Tool, string>>;
+  }
+}
+
+/** Packs everything once and serves it to all tests. */
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const temporary = realpathSync(mkdtempSync(path.join(os.tmpdir(), 'adaptive-trainer-packages-')));
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = temporary;
+  execFileSync(process.execPath, [path.join(checkout, 'scripts/packages/pack-all.mjs')], {
+    stdio: 'inherit',
+  });
+  const tarballs = path.join(checkout, 'build', 'packages');
+  const registry = await startRegistry();
+  const ours = readdirSync(tarballs).filter((name) => name.endsWith('.tgz'));
+  for (const tarball of [
+    ...ours.map((name) => path.join(tarballs, name)),
+    ...packWithAllPlatforms(tarballs, path.join(temporary, 'all')),
+    ...packNextVersion(tarballs, path.join(temporary, 'next')),
+    ...packDependencies(path.join(temporary, 'dependencies')),
+  ]) {
+    registry.add(tarball);
+  }
+  provide('registry', registry.url);
+  provide('tarballs', tarballs);
+  provide('npm', npmProgram());
+  provide('tools', fetchTools(npmProgram()));
+  return async () => {
+    await registry.close();
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    rmSync(temporary, { recursive: true, force: true });
+  };
+}
+
+function npmProgram(): string {
+  const beside = path.join(path.dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js');
+  const program = [process.env['npm_execpath'], beside].find((file) => file && existsSync(file));
+  if (program === undefined) throw new Error('Expected npm beside Node. Run `npm run test:packages`.');
+  return program;
+}
