@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // They install packages of hundreds of megabytes: `npm run test:packages`.
+    exclude: ['test/packages/**'],
     globalSetup: 'test/helpers/global-setup.ts',
     // The addon owns one engine thread per process, so tests that load it get a process each, one at a time.
     pool: 'forks',

@@ -46,6 +46,30 @@ describe('npm ci from a lock file, with nothing but Node and without install scr
     expect(await project.program('both.cjs', code)).toBe('true\n');
   });
 
+  it('loads few files when it is imported, and no library that only some programs need', async () => {
+    const hooks = `let port;
+      export function initialize(data) { port = data.port; }
+      export function load(url, context, next) { port.postMessage(url); return next(url, context); }`;
+    const code = `import { register, createRequire } from 'node:module';
+      import { MessageChannel } from 'node:worker_threads';
+      const { port1, port2 } = new MessageChannel();
+      const urls = [];
+      port1.on('message', (url) => urls.push(url));
+      const source = 'data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)});
+      register(source, { data: { port: port2 }, transferList: [port2] });
+      await import('adaptive-trainer');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const files = [...urls, ...Object.keys(createRequire(import.meta.url).cache)];
+      console.log(JSON.stringify(files.filter((file) => !file.startsWith('node:'))));
+      process.exit();`;
+    const files = JSON.parse(await project.program('count.mjs', code)) as string[];
+    expect(files.length).toBeGreaterThan(1);
+    expect(files.length).toBeLessThan(100);
+    const heavy =
+      /node_modules\/(@huggingface\/hub|hyparquet|csv-parse|yaml|yauzl|@uwdata|hash-wasm|tinyglobby|proper-lockfile)/;
+    expect(files.filter((file) => heavy.test(file))).toEqual([]);
+  });
+
   it('has a command that trains and generates', async () => {
     const row = JSON.stringify({ prompt: 'What is red?', response: 'Red is a colour.' });
     project.write('rows.jsonl', `${row}\n`.repeat(8));

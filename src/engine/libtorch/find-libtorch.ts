@@ -48,7 +48,7 @@ export function findLibtorch(options: FindOptions = {}): Libtorch {
   const faults: Inspection['kind'][] = [];
 
   const look = (place: string, root: string, source: Libtorch['source']): Libtorch | undefined => {
-    const inspection = inspectLibtorch(root, source, env);
+    const inspection = inspectLibtorch(root, source, { env, withHeaders: options.withHeaders ?? false });
     if (inspection.kind === 'usable') {
       if (inspection.note !== undefined) options.onNote?.(inspection.note);
       return inspection.libtorch;

@@ -12,13 +12,20 @@ export type Inspection =
   | { readonly kind: 'usable'; readonly libtorch: Libtorch; readonly note?: string }
   | { readonly kind: 'absent' | 'wrong-version' | 'broken'; readonly found: string };
 
+/** What a libtorch is wanted for. */
+export interface InspectOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** Whether an addon is to be compiled with it. */
+  readonly withHeaders?: boolean;
+}
+
 /** Looks at a folder that may hold a libtorch. Reads small files and sizes only; loads nothing. */
 export function inspectLibtorch(
   root: string,
   source: LibtorchSource,
-  env: NodeJS.ProcessEnv = process.env,
+  { env = process.env, withHeaders = false }: InspectOptions = {},
 ): Inspection {
-  const shape = faultOfShape(root, source);
+  const shape = faultOfShape(root, source, withHeaders);
   if (shape) return shape;
   const version = readVersion(root);
   if (version === undefined) {
@@ -36,19 +43,16 @@ export function inspectLibtorch(
   return note === undefined ? { kind: 'usable', libtorch } : { kind: 'usable', libtorch, note };
 }
 
-// Libraries alone: nothing is compiled with them.
-const withoutHeaders: readonly LibtorchSource[] = ['package', 'process'];
-
-function faultOfShape(root: string, source: LibtorchSource): Inspection | undefined {
+function faultOfShape(root: string, source: LibtorchSource, withHeaders: boolean): Inspection | undefined {
   if (!existsSync(root)) return { kind: 'absent', found: 'no such folder' };
   if (!statSync(root).isDirectory()) return { kind: 'broken', found: 'is a file, not a folder' };
   const needed = libraryNames().map((name) => path.join('lib', name));
-  if (!withoutHeaders.includes(source)) needed.push(path.join('include', 'ATen', 'ATen.h'));
+  if (withHeaders) needed.push(path.join('include', 'ATen', 'ATen.h'));
   const missing = needed.filter((file) => !existsSync(path.join(root, file)));
   if (missing.length === needed.length) {
     return {
       kind: 'absent',
-      found: `holds no libtorch (neither lib/${libraryNames()[0]} nor include/ATen/ATen.h)`,
+      found: `holds no libtorch (no lib/${libraryNames()[0]})`,
     };
   }
   if (missing.length > 0) return { kind: 'broken', found: `incomplete, lacks ${missing.join(', ')}` };

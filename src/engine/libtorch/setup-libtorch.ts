@@ -53,7 +53,7 @@ export async function setupLibtorch(options: SetupOptions = {}): Promise<Libtorc
       return meanwhile;
     }
     await fetchInto(root, options.fetcher ?? fetchPinnedLibtorch, onProgress);
-    const inspection = inspectLibtorch(root, 'cache', env);
+    const inspection = inspectLibtorch(root, 'cache', { env, withHeaders: true });
     if (inspection.kind !== 'usable') {
       throw new AdaptiveTrainerError(
         'LIBTORCH_BROKEN',
@@ -66,7 +66,7 @@ export async function setupLibtorch(options: SetupOptions = {}): Promise<Libtorc
 }
 
 function usable(root: string, env: NodeJS.ProcessEnv): Libtorch | undefined {
-  const inspection = inspectLibtorch(root, 'cache', env);
+  const inspection = inspectLibtorch(root, 'cache', { env, withHeaders: true });
   return inspection.kind === 'usable' ? inspection.libtorch : undefined;
 }
 

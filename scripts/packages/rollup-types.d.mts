@@ -1,0 +1,1 @@
+export declare function rollupTypes(options: { declarations?: string; report?: string }): void;
