@@ -1,15 +1,26 @@
-// The namespace under which libtorch knows this project's operators. It names the version, because two
-// versions of the addon may share one process and its libtorch, and libtorch ends a process that defines an
-// operator twice.
+// How this project's operators become known to libtorch: as its macros TORCH_LIBRARY and TORCH_LIBRARY_IMPL
+// make them, under a namespace that names the version. Two versions of the addon may share one process and
+// its libtorch, and libtorch ends a process that defines an operator twice.
 #pragma once
 #include <torch/library.h>
 
-#ifndef ADAPTIVE_OPS
-#error "Expected CMakeLists.txt to define ADAPTIVE_OPS."
-#endif
+namespace adaptive::ops {
 
-// libtorch's own macros turn the name into a string before they expand it.
-#define ADAPTIVE_LIBRARY(m) ADAPTIVE_LIBRARY_OF(ADAPTIVE_OPS, m)
-#define ADAPTIVE_LIBRARY_OF(name, m) TORCH_LIBRARY(name, m)
-#define ADAPTIVE_LIBRARY_IMPL(device, m) ADAPTIVE_LIBRARY_IMPL_OF(ADAPTIVE_OPS, device, m)
-#define ADAPTIVE_LIBRARY_IMPL_OF(name, device, m) TORCH_LIBRARY_IMPL(name, device, m)
+/// `adaptive_trainer_1_2_3` in version 1.2.3.
+const char* libraryName() noexcept;
+
+}  // namespace adaptive::ops
+
+#define ADAPTIVE_LIBRARY(m)                                                                                 \
+  static void defineOperators(torch::Library&);                                                             \
+  static const torch::detail::TorchLibraryInit operatorsDefined(torch::Library::DEF, &defineOperators,      \
+                                                                adaptive::ops::libraryName(), std::nullopt, \
+                                                                __FILE__, __LINE__);                        \
+  static void defineOperators(torch::Library& m)
+
+#define ADAPTIVE_LIBRARY_IMPL(device, m)                                                                 \
+  static void implementOperators(torch::Library&);                                                       \
+  static const torch::detail::TorchLibraryInit operatorsImplemented(                                     \
+      torch::Library::IMPL, &implementOperators, adaptive::ops::libraryName(), c10::DispatchKey::device, \
+      __FILE__, __LINE__);                                                                               \
+  static void implementOperators(torch::Library& m)

@@ -9,7 +9,7 @@ namespace {
 
 template <class Signature>
 auto find(const char* name) {
-  const std::string whole = std::string(C10_STRINGIZE(ADAPTIVE_OPS)) + "::" + name;
+  const std::string whole = std::string(libraryName()) + "::" + name;
   return c10::Dispatcher::singleton().findSchemaOrThrow(whole.c_str(), "").typed<Signature>();
 }
 
