@@ -52,7 +52,13 @@ export class Project {
 
   /** Runs any program in the folder. */
   async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-    const options = { cwd: this.dir, env: { ...this.env, ...env }, maxBuffer: 1e8, timeout: 300_000 };
+    const options = {
+      cwd: this.dir,
+      env: { ...this.env, ...env },
+      maxBuffer: 1e8,
+      timeout: 240_000,
+      killSignal: 'SIGKILL' as const,
+    };
     try {
       const { stdout, stderr } = await run(program, [...args], options);
       return { status: 0, output: stdout + stderr };
