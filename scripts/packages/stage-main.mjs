@@ -58,8 +58,7 @@ async function bundle(into) {
 }
 
 async function mainManifest(platforms) {
-  const { addonPackage, libtorchPackage, prebuiltPlatforms } =
-    await import('../../dist/engine/platform/prebuilt.js');
+  const { addonPackage, libtorchPackage } = await import('../../dist/engine/platform/prebuilt.js');
   const { libtorchPin } = await import('../../dist/engine/libtorch/libtorch-pin.js');
   const machines = platforms.map((name) => {
     const [platform, arch] = name.split('-');
