@@ -2,7 +2,19 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'build', 'dist', 'examples/seed-lm', 'test/fixtures', 'runs'] },
+  {
+    ignores: [
+      'node_modules',
+      'build',
+      'dist',
+      'examples/seed-lm',
+      'test/fixtures',
+      'runs',
+      'website/pages',
+      'website/dist',
+      'website/.vitepress/cache',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
@@ -11,7 +23,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['scripts/**/*.mjs', 'bench/**/*.mjs'],
+    files: ['scripts/**/*.mjs', 'website/*.mjs', 'bench/**/*.mjs'],
     languageOptions: {
       globals: {
         process: 'readonly',

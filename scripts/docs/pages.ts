@@ -1,5 +1,6 @@
 import { format, resolveConfig } from 'prettier';
 import { root } from './comments.js';
+import { cliPage } from './cli-page.js';
 import { configGroups } from './config-keys.js';
 import { errorsPage } from './errors-page.js';
 import { eventsPage } from './events-page.js';
@@ -14,6 +15,7 @@ export async function pages(): Promise<Map<string, string>> {
     ['docs/keys.md', keysPage(groups)],
     ['docs/events.md', eventsPage()],
     ['docs/errors.md', errorsPage()],
+    ['docs/cli.md', await cliPage()],
   ];
   const made = texts.map(async ([path, text]) => {
     const options = await resolveConfig(root + path);

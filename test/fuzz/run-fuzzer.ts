@@ -41,7 +41,7 @@ export interface FuzzReport {
 }
 
 /** Seconds that one small file may take, on a machine that has other things to do. */
-const longestSeconds = 60;
+const longestSeconds = 120;
 const mostFindings = 10;
 
 /** Reads changed files in a child process, which is started again when it ends or hangs. */
@@ -61,7 +61,7 @@ export async function runFuzzer(options: FuzzOptions): Promise<FuzzReport> {
     if (kinds.has(kind)) return;
     kinds.add(kind);
     const bytes = readFileSync(join(folder, `case.${name}`));
-    const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 40);
+    const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 12);
     mkdirSync(options.findings, { recursive: true });
     const finding = { what, file: join(options.findings, `${target}-${hash}.${name}`) };
     writeFileSync(finding.file, bytes);
@@ -87,10 +87,11 @@ function runWorker(
   });
   let [round, name, errors, isHung] = [order.firstRound - 1, '', '', false];
   child.stderr!.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(0, 8000)));
-  let timer = watch(child, () => (isHung = true));
+  // Setting up trains a model or reads a tokenizer, which a busy machine may take long for.
+  let timer = watch(child, 5 * longestSeconds, () => (isHung = true));
   child.on('message', (note: FuzzNote) => {
     clearTimeout(timer);
-    timer = watch(child, () => (isHung = true));
+    timer = watch(child, longestSeconds, () => (isHung = true));
     if (note.type === 'reading') return ([round, name] = [note.round, note.name]);
     report.rounds++;
     if (note.type === 'finding') return found(note.what, note.name);
@@ -112,9 +113,9 @@ function runWorker(
   });
 }
 
-function watch(child: ChildProcess, onHung: () => void): NodeJS.Timeout {
+function watch(child: ChildProcess, seconds: number, onHung: () => void): NodeJS.Timeout {
   return setTimeout(() => {
     onHung();
     child.kill('SIGKILL');
-  }, longestSeconds * 1000);
+  }, seconds * 1000);
 }
