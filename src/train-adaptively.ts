@@ -122,7 +122,9 @@ export async function trainAdaptively(
     const trainer = new Trainer({
       ...trainerOptions(config, data),
       ...(texts === undefined ? {} : { retentionDataset: texts.train }),
-      ...{ model, tokenizer, callbacks: hooks.callbacks ?? [] },
+      model,
+      tokenizer,
+      callbacks: hooks.callbacks ?? [],
       trackers: [
         ...[...reporting, ...trackers].map((one) => afterStart(one, [...view.warnings])),
         ...[run, ...view.trackers],
@@ -168,7 +170,12 @@ async function mixDatasets(
 ): Promise<MixedDatasets> {
   const { trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } = config.trainingConfig;
   const mixer = new DatasetMixer({
-    ...{ datasetsConfig: datasets, tokenizer, maxLengthToken, trainOnHeader, seed, signal },
+    datasetsConfig: datasets,
+    tokenizer,
+    maxLengthToken,
+    trainOnHeader,
+    seed,
+    signal,
     // How datasets are mixed is said of those that are trained on.
     ...(datasets === config.datasets ? { mixing, mixingProbabilities, mixingStop } : {}),
     onWarning: view.warn('DATASET'),
@@ -186,7 +193,9 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
   const precision = runPrecision(args);
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
   return CausalLM.fromPretrained(modelDir, {
-    ...{ device, attnImpl, ignoreDropout },
+    device,
+    attnImpl,
+    ignoreDropout,
     // The folder is one of the cache, where the model was named.
     ...(resolve(modelName) === modelDir ? {} : { baseName: modelName }),
     // An adapter is made for the vocabulary that there is. Frozen weights never stand in memory wider than they are computed in.
@@ -201,7 +210,12 @@ function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report 
   const { warnings: _warnings, datasets: _datasets, retentionDatasets: _texts, ...configuration } = config;
   const { trainingConfig: args, adaptiveLossConfig: adaptiveLoss, outputDir } = config;
   return {
-    ...{ args, adaptiveLoss, outputDir, datasetReport: report, config: configuration, trainDataset: train },
+    args,
+    adaptiveLoss,
+    outputDir,
+    datasetReport: report,
+    config: configuration,
+    trainDataset: train,
     ...(evaluation.length > 0 ? { evalDataset: evaluation } : {}),
   };
 }

@@ -54,7 +54,11 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
   const previews = await previewDatasets({
     datasetsConfig: [...config.datasets, ...config.retentionDatasets],
     adaptiveLoss: config.adaptiveLossConfig,
-    ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning, rows: options.rows },
+    tokenizer,
+    maxLengthToken,
+    trainOnHeader,
+    onWarning,
+    rows: options.rows,
     counted: options.all ? Infinity : 1000,
     fetchHubDataset: (id, location, onHubWarning) =>
       downloadDataset(id, location, { onWarning: onHubWarning }),
@@ -87,8 +91,9 @@ function readArguments(argv: readonly string[]): PreviewArguments | undefined {
       allowPositionals: true,
       options: {
         rows: { type: 'string', default: '3' },
-        ...{ all: { type: 'boolean', default: false }, full: { type: 'boolean', default: false } },
-        ...{ json: { type: 'boolean', default: false } },
+        all: { type: 'boolean', default: false },
+        full: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });

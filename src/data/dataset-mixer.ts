@@ -83,7 +83,12 @@ export class DatasetMixer {
     const sources = await this.open(plans);
     const { maxLengthToken, onWarning } = this;
     const context = await MixContext.create({
-      ...{ tokenizer, maxLengthToken, trainOnHeader, cacheDir, onWarning, signal },
+      tokenizer,
+      maxLengthToken,
+      trainOnHeader,
+      cacheDir,
+      onWarning,
+      signal,
       onProgress: onProgress ?? (() => {}),
     });
     try {

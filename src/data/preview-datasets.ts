@@ -159,12 +159,27 @@ async function previewOf(
 function emptyPreview(plan: DatasetPlan, source: DatasetSource): DatasetPreview {
   const { name, style, path, limit, systemPrompt, contextMode } = plan;
   return {
-    ...{ name, style, path, limit, systemPrompt, contextMode },
+    name,
+    style,
+    path,
+    limit,
+    systemPrompt,
+    contextMode,
     trainFiles: source.files?.train ?? null,
     evalFiles: source.files?.eval ?? null,
-    ...{ counted: 0, isAll: true, usable: 0, tooLong: 0, noTrainedToken: 0, skipped: 0, bad: 0 },
-    ...{ badRows: [], ignoredColumns: [] },
-    ...{ longest: 0, meanTokens: 0, trainedShare: 0, rows: [] },
+    counted: 0,
+    isAll: true,
+    usable: 0,
+    tooLong: 0,
+    noTrainedToken: 0,
+    skipped: 0,
+    bad: 0,
+    badRows: [],
+    ignoredColumns: [],
+    longest: 0,
+    meanTokens: 0,
+    trainedShare: 0,
+    rows: [],
   };
 }
 
@@ -188,7 +203,9 @@ async function previewRow(
     const isTooLong = inputIds.length > maxLengthToken;
     if (!isTooLong && trainedTokens > 0) answers.add(labels);
     return {
-      ...{ where: sample.where, tokens: inputIds.length, trainedTokens },
+      where: sample.where,
+      tokens: inputIds.length,
+      trainedTokens,
       dropped: isTooLong ? 'too long' : trainedTokens === 0 ? 'no trained token' : null,
       runs: isShown ? tokenRuns(tokenizer, inputIds, labels) : [],
     };

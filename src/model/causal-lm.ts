@@ -77,7 +77,8 @@ export class CausalLM {
       const { base, revision } = await findAdapter(dir);
       const { baseName: _unused, revision: _ofAdapter, ...others } = options;
       return CausalLM.fromPretrained(adapterBase({ dir, base }), {
-        ...{ ...others, adapter: dir },
+        ...others,
+        adapter: dir,
         ...(revision === undefined ? {} : { revision }),
       });
     }
@@ -355,8 +356,10 @@ export class CausalLM {
       ...new Set(modules.targets.map(({ module }) => module.split('.').at(-1)!)),
     ];
     this.adapter = {
-      ...{ config: { ...config, targetModules }, trainable },
-      ...{ ...this.source, hasOwnVocabulary: this.resized },
+      config: { ...config, targetModules },
+      trainable,
+      ...this.source,
+      hasOwnVocabulary: this.resized,
     };
   }
 

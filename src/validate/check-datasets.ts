@@ -124,7 +124,11 @@ async function trySplit(
   const { maxLengthToken, trainOnHeader } = trainingConfig;
   const isAll = rows === Infinity;
   const context = await MixContext.create({
-    ...{ tokenizer, maxLengthToken, trainOnHeader, onWarning: onNote, onProgress },
+    tokenizer,
+    maxLengthToken,
+    trainOnHeader,
+    onWarning: onNote,
+    onProgress,
     cacheDir: isAll ? undefined : null,
   });
   try {

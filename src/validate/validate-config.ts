@@ -81,8 +81,13 @@ class Checks {
       const { settings } = this;
       const onNote = (note: string) => void this.notes.push(note);
       const found = await checkDatasets({
-        ...{ datasets: [...datasets, ...retentionDatasets], trainingConfig, adaptiveLossConfig },
-        ...{ tokenizer, settings, onNote, positions: this.checkedModel?.positions },
+        datasets: [...datasets, ...retentionDatasets],
+        trainingConfig,
+        adaptiveLossConfig,
+        tokenizer,
+        settings,
+        onNote,
+        positions: this.checkedModel?.positions,
         ...this.looking,
       });
       this.faults.push(...found);

@@ -95,19 +95,20 @@ describe('retention', () => {
 describe('a bound on forgetting', () => {
   const { args, adaptiveLoss } = parseTrainerConfig({}, {});
   const bounded = { trainingConfig: args, adaptiveLossConfig: { ...adaptiveLoss, maxKlDivergence: 0.1 } };
-  const withBound = (training: unknown) => {
+  const withBound = ({ refusesRetention }: { refusesRetention: boolean }) => {
     const reader = new ConfigReader(false);
-    return { config: withRetention(reader, bounded, training, 'loss'), faults: reader.faults };
+    const parts = { ...bounded, refusesRetention };
+    return { config: withRetention(reader, parts, 'loss'), faults: reader.faults };
   };
 
   it('turns retention on', () => {
-    const { config, faults } = withBound({});
+    const { config, faults } = withBound({ refusesRetention: false });
     expect(faults).toEqual([]);
     expect(config!.retention).toEqual({ ...defaults, auto: true });
   });
 
   it('contradicts retention that is turned off', () => {
-    expect(withBound({ retention: false }).faults).toMatchObject([
+    expect(withBound({ refusesRetention: true }).faults).toMatchObject([
       { path: 'loss.maxKlDivergence', code: 'CONTRADICTION' },
     ]);
   });

@@ -35,9 +35,9 @@ export function parseTrainerConfig(
   const reader = new ConfigReader(writesSnakeCase(input));
   const [own, ofLoss] = isParsed(input.args) ? [input.args, {}] : splitArgs(input.args);
   const planner = new Planner(reader, new Map());
-  const args = isParsed(own)
-    ? (own as TrainingConfig)
-    : readTrainingConfig(reader, own, 'args', env, planner).config;
+  const { config: args, refusesRetention } = isParsed(own)
+    ? { config: own as TrainingConfig, refusesRetention: false }
+    : readTrainingConfig(reader, own, 'args', env, planner);
   const hasLossKeys = Object.keys(ofLoss).length > 0;
   const loss =
     isPlainObject(input.adaptiveLoss) && hasLossKeys
@@ -50,8 +50,8 @@ export function parseTrainerConfig(
   const folder = findOutputDir(reader, beside, own, 'args');
   if (folder !== undefined && (typeof folder.value !== 'string' || folder.value === ''))
     reader.unexpected(folder.path, 'a string that is not empty', folder.value);
-  const parts = { trainingConfig: args, adaptiveLossConfig: adaptiveLoss };
-  const whole = withRetention(reader, parts, own, 'adaptiveLoss');
+  const parts = { trainingConfig: args, adaptiveLossConfig: adaptiveLoss, refusesRetention };
+  const whole = withRetention(reader, parts, 'adaptiveLoss');
   throwFaults(reader.faults);
   return {
     args: asParsedWhole(whole!),

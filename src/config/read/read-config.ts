@@ -54,6 +54,8 @@ export interface ConfigParts {
   datasets: readonly DatasetPlan[] | undefined;
   /** Those that `trainingConfig.retention` names. */
   retentionDatasets: readonly DatasetPlan[] | undefined;
+  /** `trainingConfig.retention` was given as false. */
+  refusesRetention: boolean;
   trainingConfig: TrainingConfig | undefined;
   adaptiveLossConfig: AdaptiveLossConfig | undefined;
   uploadConfig: UploadConfig | undefined;
@@ -84,6 +86,7 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
   parts.trainingConfig = whole(reader, () => {
     const read = readTrainingConfig(reader, given.get(training)?.value, pathOf(training), env, planner);
     parts.retentionDatasets = read.retentionDatasets;
+    parts.refusesRetention = read.refusesRetention;
     return read.config;
   });
   planner.warnOfUnused();
@@ -93,7 +96,7 @@ export function readConfig(input: unknown, env: NodeJS.ProcessEnv): ConfigParts 
     reader.faults.push(...faultsOfMixing(parts.trainingConfig, parts.datasets, at, spell));
   }
   parts.adaptiveLossConfig = readAdaptiveLossConfig(reader, given.get(loss)?.value, pathOf(loss));
-  parts.trainingConfig = withRetention(reader, parts, given.get(training)?.value, pathOf(loss));
+  parts.trainingConfig = withRetention(reader, parts, pathOf(loss));
   const peft = given.get('peftConfig');
   const hasPeft = peft !== undefined && peft.value !== null;
   parts.peftConfig = hasPeft ? readPeftConfig(reader, peft.value, peft.path) : null;

@@ -6,18 +6,23 @@ import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
 import { asParsed } from './parsed.js';
 
-/** `retention` of a training configuration, taken out of its keys, and the datasets among its sources. */
-export function readRetention(
-  reader: ConfigReader,
-  given: GivenKeys,
-  planner: Planner,
-): { retention: RetentionConfig | null; datasets: DatasetPlan[] } {
-  const none = { retention: null, datasets: [] };
+/** `retention` of a training configuration, as it was read. */
+export interface RetentionParts {
+  retention: RetentionConfig | null;
+  /** It was given as false. */
+  isRefused: boolean;
+  /** The datasets among its sources. */
+  datasets: DatasetPlan[];
+}
+
+/** Takes `retention` out of the keys of a training configuration. */
+export function readRetention(reader: ConfigReader, given: GivenKeys, planner: Planner): RetentionParts {
+  const none = { retention: null, isRefused: false, datasets: [] };
   const found = given.get('retention');
   if (found === undefined) return none;
   given.delete('retention');
   const { value, path } = found;
-  if (value === null || value === false) return none;
+  if (value === null || value === false) return { ...none, isRefused: value === false };
   if (value === 'auto') return { ...none, retention: automatic };
   if (typeof value !== 'object' || Array.isArray(value)) {
     reader.unexpected(path, '"auto", false or an object of settings', value);
@@ -39,7 +44,8 @@ export function readRetention(
     'misc',
     entries.filter(({ value: text }) => text !== 'self'),
   );
-  return { retention: asParsed({ ...read, source: Object.freeze([...texts]) }), datasets };
+  const retention = asParsed({ ...read, source: Object.freeze([...texts]) });
+  return { retention, isRefused: false, datasets };
 }
 
 /** What `auto` is. */

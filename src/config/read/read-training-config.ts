@@ -18,6 +18,8 @@ export interface TrainingParts {
   config: TrainingConfig | undefined;
   /** Those that `retention` names. */
   retentionDatasets: readonly DatasetPlan[];
+  /** `retention` was given as false. */
+  refusesRetention: boolean;
 }
 
 /** Reads a training configuration: values, what is not available, and what excludes each other. */
@@ -34,10 +36,10 @@ export function readTrainingConfig(
   checkTogether(reader, given, path);
   readBestModel(reader, given, path);
   checkEnvironment(reader, given, path, env);
-  const { retention, datasets: retentionDatasets } = readRetention(reader, given, planner);
+  const { retention, isRefused: refusesRetention, datasets } = readRetention(reader, given, planner);
   const read = reader.read(trainingConfigSchema, given, path);
   const config = read === undefined ? undefined : { ...filledIn(read), retention };
-  return { config, retentionDatasets };
+  return { config, retentionDatasets: datasets, refusesRetention };
 }
 
 /** What follows from other settings where it is not given. */

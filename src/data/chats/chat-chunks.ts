@@ -40,7 +40,10 @@ export async function* chatChunks(
 ): AsyncGenerator<ChatChunk> {
   let texts: string[] = [];
   const nothing = (): Pick<ChatChunk, 'rows' | 'bad' | 'ignored' | 'unused'> => ({
-    ...{ rows: [], bad: [], ignored: [], unused: [] },
+    rows: [],
+    bad: [],
+    ignored: [],
+    unused: [],
   });
   let open = nothing();
   let [characters, read, skipped, done] = [0, 0, 0, 0];

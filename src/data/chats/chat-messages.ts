@@ -138,7 +138,8 @@ function readPart(value: unknown, where: string): unknown {
 function readCall(message: Message, said: unknown, where: string): ChatMessage {
   const calls = toolCalls.fromCall(said, `the content of ${where}`);
   return {
-    ...{ role: 'assistant', content: '' },
+    role: 'assistant',
+    content: '',
     ...otherKeys(message),
     tool_calls: calls,
     ...readWeight(message, 'assistant', where),

@@ -114,8 +114,14 @@ export class ChatTokenizer {
   take(): TokenizedRows {
     const { tooLong, shortestTooLong, leastTooLong, noTrainedToken } = this;
     const taken = {
-      ...{ words: this.words.take(), lengths: this.lengths.take(), trained: this.trained.take() },
-      ...{ tooLong, shortestTooLong, leastTooLong, noTrainedToken, unused: [...this.unused] },
+      words: this.words.take(),
+      lengths: this.lengths.take(),
+      trained: this.trained.take(),
+      tooLong,
+      shortestTooLong,
+      leastTooLong,
+      noTrainedToken,
+      unused: [...this.unused],
     };
     this.unused = new Set();
     [this.tooLong, this.noTrainedToken] = [0, 0];

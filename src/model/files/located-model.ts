@@ -75,7 +75,8 @@ export async function modelOnHub(
     },
   };
   return {
-    ...{ dir, files: snapshot.isOnline ? files : filesIn(dir) },
+    dir,
+    files: snapshot.isOnline ? files : filesIn(dir),
     fetch: (part = 'all') => fetchModel(model, { onProgress, needsWeights: part === 'all' }),
   };
 }

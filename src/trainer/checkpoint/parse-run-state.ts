@@ -16,12 +16,21 @@ const schema = z.looseObject({
   windowsPerPass: count.optional(),
   since: z.looseObject({ step: count, epochIndex: count, rows: count }),
   adaptiveState: z.looseObject({
-    ...{ alpha: number, beta: number, step: count },
-    ...{ alphaMoment1: number, alphaMoment2: number, betaMoment1: number, betaMoment2: number },
+    alpha: number,
+    beta: number,
+    step: count,
+    alphaMoment1: number,
+    alphaMoment2: number,
+    betaMoment1: number,
+    betaMoment2: number,
   }),
   log: z.looseObject({
     recent: z.array(z.looseObject({ step: count, loss: measured })),
-    ...{ steps: count, lossSum: measured, seconds: number, tokens: count, labelledTokens: count },
+    steps: count,
+    lossSum: measured,
+    seconds: number,
+    tokens: count,
+    labelledTokens: count,
     statistics: z.record(z.string(), measured).optional(),
   }),
   guard: z.looseObject({
@@ -31,7 +40,10 @@ const schema = z.looseObject({
     hasWarnedOfZeroNorms: z.boolean(),
   }),
   best: z.looseObject({
-    ...{ metric: z.string(), greaterIsBetter: z.boolean(), evaluations: count, withoutImprovement: count },
+    metric: z.string(),
+    greaterIsBetter: z.boolean(),
+    evaluations: count,
+    withoutImprovement: count,
     seen: z.looseObject({ step: count, value: number }).nullable(),
     saved: z
       .looseObject({ step: count, value: number })
