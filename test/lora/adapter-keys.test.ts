@@ -22,6 +22,7 @@ const source = fileURLToPath(new URL('../fixtures/extra/lora-keys', import.meta.
 const base = fileURLToPath(new URL('../fixtures/models/llama', import.meta.url));
 const oracle = JSON.parse(readFileSync(join(source, 'cases.json'), 'utf8')) as Oracle;
 const config = JSON.parse(readFileSync(join(source, 'adapter_config.json'), 'utf8')) as object;
+const changedBase = fileURLToPath(new URL('../../scripts/oracles/lora_changed_base.py', import.meta.url));
 const python = process.env['ADAPTIVE_TRAINER_PYTHON'];
 
 /** What is refused here by name, though peft opens it. */
@@ -110,29 +111,64 @@ describe('every key of adapter_config.json', () => {
     },
   );
 
-  it.skipIf(!python)(
-    'the way to convert leads to what peft computes',
-    async () => {
-      for (const init of ['pissa', 'olora']) {
-        const dir = write({ init_lora_weights: init });
-        const message = await logitsOf(dir).then(
-          () => '',
-          (error: Error) => error.message,
-        );
-        const out = join(tempDir(), 'merged');
-        const recipe = /in Python: (.*), and open/
-          .exec(message)![1]!
-          .replace('"merged"', JSON.stringify(out));
-        execFileSync(python!, [
-          '-c',
-          `from transformers import AutoModelForCausalLM\nfrom peft import PeftModel\nbase = ${JSON.stringify(base)}\n${recipe}`,
-        ]);
+  describe.skipIf(!python)('followed in peft', () => {
+    const inPython = (cwd: string, ...args: string[]) =>
+      execFileSync(python!, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const refusal = (init: string) =>
+      logitsOf(write({ init_lora_weights: init })).then(
+        () => expect.fail('it was opened'),
+        (error: Error) => error.message,
+      );
+
+    it.each(['pissa', 'olora'])(
+      'the way to merge an adapter of %s leads to what peft computes',
+      async (init) => {
+        const dir = tempDir();
+        const recipe = /in Python: (PeftModel.*), and open "merged"/.exec(await refusal(init))![1]!;
+        const imports = 'from transformers import AutoModelForCausalLM\nfrom peft import PeftModel';
+        inPython(dir, '-c', `${imports}\nbase = ${JSON.stringify(base)}\n${recipe}`);
         const number = oracle.cases.find(
           ([changes]) => JSON.stringify(changes) === `{"init_lora_weights":"${init}"}`,
         )![1];
-        expect(gapOf(await logitsOf(out), oracle.results[number] as number[])).toBeLessThan(2e-5);
-      }
-    },
-    300_000,
-  );
+        expect(gapOf(await logitsOf(join(dir, 'merged')), oracle.results[number] as number[])).toBeLessThan(
+          2e-5,
+        );
+      },
+      600_000,
+    );
+
+    // Trained with the initialisation; what is saved computes what the trained model did.
+    const trained = async (init: string, saved: string, ...recipe: string[]) => {
+      const dir = tempDir();
+      const answer = JSON.parse(inPython(dir, changedBase, base, '--init', init, ...recipe)) as {
+        row: number[];
+        logits: number[];
+      };
+      const model = await CausalLM.fromPretrained(join(dir, saved));
+      const { data } = await model.logits([answer.row]);
+      model.dispose();
+      expect(gapOf([...data], answer.logits)).toBeLessThan(2e-5);
+    };
+
+    it.each(['corda', 'lora_ga', 'pissa_niter_4'])(
+      'the ways to convert and to merge an adapter of %s lead to what was trained',
+      async (init) => {
+        const message = await refusal(init);
+        const [, before, after] =
+          /once before training: (.*), and afterwards: (.*), and open "converted"/.exec(message)!;
+        await trained(init, 'converted', '--before', before!, '--after', after!);
+        const merge = /that trained it: (.*?), and open "merged"/.exec(message)![1]!;
+        await trained(init, 'merged', '--after', merge);
+      },
+      600_000,
+    );
+
+    it.each(['eva', 'orthogonal', 'gaussian'])(
+      'an adapter of %s opens as peft saved it',
+      async (init) => {
+        await trained(init, 'saved', '--after', 'model.save_pretrained("saved")');
+      },
+      600_000,
+    );
+  });
 });

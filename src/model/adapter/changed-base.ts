@@ -3,8 +3,10 @@ import { AdaptiveTrainerError } from '../../errors.js';
 
 /** Ways to draw an adapter's matrices that leave the base as it is. */
 const plain = ['gaussian', 'eva', 'orthogonal', 'mica', ''];
-/** Where PEFT can make the changed base again. */
+/** PEFT makes the changed base again, to the last bit, when it opens the adapter. */
 const repeatable = /^(pissa|olora)$/;
+/** What was taken out of the base is the adapter as it was first drawn, so that it can be given back. */
+const convertible = /^(pissa_niter_\d+|corda|lora_ga)$/;
 
 /**
  * Some ways to initialise an adapter take its first value out of the base, which PEFT does again when it opens the
@@ -15,17 +17,27 @@ export function refuseChangedBase(init: unknown, path: string): void {
   if (init == null || typeof init === 'boolean') return;
   const name = String(init).toLowerCase();
   if (typeof init === 'string' && plain.includes(name)) return;
-  const dir = dirname(path);
   const changes = /^(pissa|olora|corda|loftq|lora_ga)/.test(name);
-  const recipe = repeatable.test(name)
-    ? `Merge it in Python: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ${JSON.stringify(dir)})` +
-      '.merge_and_unload().save_pretrained("merged"), and open "merged".'
-    : 'Convert it where it was trained: before training model.save_pretrained("initial"), afterwards ' +
-      'model.save_pretrained(dir, path_initial_model_for_weight_conversion="initial") (or merge_and_unload() it there).';
   throw new AdaptiveTrainerError(
     'MODEL_UNSUPPORTED',
     `Expected an adapter of the base model as it is in ${path}, found init_lora_weights: ${JSON.stringify(init)}` +
-      (changes ? `, which trains on a base that it has changed. ${recipe}` : '.'),
+      (changes ? `, which trains on a base that it has changed. ${recipeOf(name, dirname(path))}` : '.'),
     { details: { path, refused: { init_lora_weights: init } } },
+  );
+}
+
+function recipeOf(name: string, dir: string): string {
+  if (repeatable.test(name))
+    return (
+      `Merge it in Python: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ${JSON.stringify(dir)})` +
+      '.merge_and_unload().save_pretrained("merged"), and open "merged".'
+    );
+  const merge =
+    'Merge it in the Python process that trained it: model.merge_and_unload().save_pretrained("merged"), and open "merged".';
+  if (!convertible.test(name)) return merge;
+  return (
+    `${merge} To keep an adapter instead, save it once before training: ` +
+    'model.peft_config["default"].init_lora_weights = True; model.save_pretrained("./initial"), and afterwards: ' +
+    'model.save_pretrained("converted", path_initial_model_for_weight_conversion="./initial"), and open "converted".'
   );
 }
