@@ -7,6 +7,7 @@ import { builtAddonDir } from '../load/built-addon-dir.js';
 import { addonFileName } from '../load/find-addon.js';
 import { rebuildCommand } from '../load/rebuild-command.js';
 import { findLibtorch } from '../libtorch/find-libtorch.js';
+import { explainStorage } from '../libtorch/explain-storage.js';
 import { setupLibtorch } from '../libtorch/setup-libtorch.js';
 import { thisMachine } from '../platform/machine.js';
 import { prebuiltKey } from '../platform/prebuilt.js';
@@ -68,11 +69,19 @@ async function buildHere(sources: AddonSources, libtorch: Libtorch): Promise<str
   return path.join(output, addonFileName);
 }
 
+async function workFolder(target: string): Promise<string> {
+  try {
+    await mkdir(path.dirname(target), { recursive: true });
+    return await mkdtemp(`${target}.part-`);
+  } catch (error) {
+    throw explainStorage(error, path.dirname(target));
+  }
+}
+
 // CMake's own files are hundreds of megabytes, and a second build is not expected.
 async function buildIntoCache(sources: AddonSources, libtorch: Libtorch): Promise<string> {
   const target = builtAddonDir(prebuiltKey(thisMachine(), libtorch.version));
-  await mkdir(path.dirname(target), { recursive: true });
-  const work = await mkdtemp(`${target}.part-`);
+  const work = await workFolder(target);
   try {
     const output = path.join(work, 'addon');
     await compileAddon(sources, libtorch, path.join(work, 'cmake'), output);

@@ -47,6 +47,16 @@ export async function fetchPinnedLibtorch(
   }
 }
 
+// fetch of Node asks for no proxy unless it is told to.
+function proxyNote(env: NodeJS.ProcessEnv = process.env): string {
+  const isSet = [env['HTTPS_PROXY'], env['https_proxy']].some(Boolean);
+  if (!isSet || env['NODE_USE_ENV_PROXY'] === '1') return '';
+  return (
+    'HTTPS_PROXY is set; pip goes through it, and Node 22.21 and 24 do with NODE_USE_ENV_PROXY=1 (Node 20 cannot: install ' +
+    "Python's pip).\n"
+  );
+}
+
 function bothFailed(ofPip: Error, ofArchive: Error): AdaptiveTrainerError {
   const indent = (text: string): string => text.replace(/\n/g, '\n    ');
   return new AdaptiveTrainerError(
@@ -54,6 +64,7 @@ function bothFailed(ofPip: Error, ofArchive: Error): AdaptiveTrainerError {
     `Could not fetch libtorch ${libtorchPin.version}. Tried:\n` +
       `  - the wheel, with pip:\n    ${indent(ofPip.message)}\n` +
       `  - the official archive:\n    ${indent(ofArchive.message)}\n` +
+      proxyNote() +
       'Mend the network, the proxy (HTTPS_PROXY, pip.conf) or pip, and run `npx adaptive-trainer setup` again. Or ' +
       'fetch libtorch elsewhere and set ADAPTIVE_TRAINER_LIBTORCH to the folder that holds its lib/ and include/.',
     { cause: new AggregateError([ofPip, ofArchive]) },

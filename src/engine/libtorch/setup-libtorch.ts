@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import path from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cachedLibtorchDir } from './cached-libtorch-dir.js';
+import { explainStorage } from './explain-storage.js';
 import { fetchPinnedLibtorch } from './fetch-pinned-libtorch.js';
 import { inspectLibtorch } from './inspect-libtorch.js';
 import { libtorchPin } from './libtorch-pin.js';
@@ -27,7 +28,8 @@ export interface SetupOptions {
 /**
  * Makes sure that the pinned libtorch is in this project's cache, fetching it if it is not. Of several processes that
  * do so at once one fetches, and the others wait for it.
- * @throws AdaptiveTrainerError LIBTORCH_NOT_FOUND when nothing could be fetched, LIBTORCH_BROKEN when what came is bad.
+ * @throws AdaptiveTrainerError LIBTORCH_NOT_FOUND when nothing could be fetched, LIBTORCH_BROKEN when what came is bad,
+ * IO_FAILED when the disk is full or the cache cannot be written to.
  */
 export async function setupLibtorch(options: SetupOptions = {}): Promise<Libtorch> {
   const env = options.env ?? process.env;
@@ -38,6 +40,19 @@ export async function setupLibtorch(options: SetupOptions = {}): Promise<Libtorc
     onProgress({ phase: 'found', message: `libtorch ${present.version} is in ${root}; nothing to fetch.` });
     return present;
   }
+  try {
+    return await fetchOnce(root, options, onProgress);
+  } catch (error) {
+    throw explainStorage(error, path.dirname(root));
+  }
+}
+
+async function fetchOnce(
+  root: string,
+  options: SetupOptions,
+  onProgress: OnSetupProgress,
+): Promise<Libtorch> {
+  const env = options.env ?? process.env;
   await mkdir(path.dirname(root), { recursive: true });
   const lock = `${root}.lock`;
   const onWait = () =>
@@ -123,6 +138,9 @@ async function unpack(fetched: FetchedLibtorch, into: string, onProgress: OnSetu
 // C++ needs lib/, include/ and CMake's files; Python's own half stays out (30 MB of libtorch_python alone).
 function selectEntry(name: string, prefix: string): string | undefined {
   if (prefix === 'torch/' && /^torch-[^/]+\.dist-info\/RECORD$/.test(name)) return 'RECORD';
+  // Whoever packs the libraries passes the licenses on.
+  const license = /^torch-[^/]+\.dist-info\/(licenses\/.+)$/.exec(name)?.[1];
+  if (license !== undefined) return license;
   if (!name.startsWith(prefix)) return undefined;
   const inner = name.slice(prefix.length);
   if (!/^(lib|include|share\/cmake)\/|^build-version$/.test(inner)) return undefined;
