@@ -1,6 +1,7 @@
 import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Tokenizer as Encoder } from '@huggingface/tokenizers';
+import { errorText } from '../common/error-text.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { replaceFiles, type FileWriter } from '../common/replace-files.js';
@@ -118,7 +119,7 @@ export class Tokenizer {
 
   /** Token ids of a text. `addSpecialTokens` (default false) adds what the tokenizer puts around a text, such as `<s>`. */
   encode(text: string, { addSpecialTokens = false }: { addSpecialTokens?: boolean } = {}): number[] {
-    const { ids } = this.encoder.encode(text, { add_special_tokens: addSpecialTokens });
+    const { ids } = this.run(() => this.encoder.encode(text, { add_special_tokens: addSpecialTokens }));
     const unknown = ids.findIndex((id: number) => !Number.isSafeInteger(id));
     if (unknown < 0) return ids;
     throw new AdaptiveTrainerError(
@@ -137,10 +138,27 @@ export class Tokenizer {
   /** Text of token ids. `skipSpecialTokens` (default true) leaves `<s>`, `<|im_end|>` and the like out. */
   decode(ids: ArrayLike<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
     if (ids.length === 0) return '';
-    return this.encoder.decode(Array.from(ids), {
-      skip_special_tokens: skipSpecialTokens,
-      clean_up_tokenization_spaces: false, // it deletes spaces before punctuation, so text would not come back
-    });
+    return this.run(() =>
+      this.encoder.decode(Array.from(ids), {
+        skip_special_tokens: skipSpecialTokens,
+        clean_up_tokenization_spaces: false, // it deletes spaces before punctuation, so text would not come back
+      }),
+    );
+  }
+
+  /** What the library throws at parts of tokenizer.json that it did not look at when it read them. */
+  private run<T>(use: () => T): T {
+    try {
+      return use();
+    } catch (cause) {
+      const path = join(this.dir, 'tokenizer.json');
+      throw new AdaptiveTrainerError(
+        'TOKENIZER_INVALID',
+        `Expected a tokenizer that @huggingface/tokenizers can run in ${path} but it failed on a text: ${errorText(cause)}. ` +
+          `If the file was edited or is damaged, download it again.`,
+        { details: { path }, cause },
+      );
+    }
   }
 
   /**

@@ -22,17 +22,24 @@ class Scanner {
 
   constructor(private readonly text: string) {}
 
+  /** With a list of what is open in place of calls within calls: a text may open more than the stack holds. */
   value(): boolean {
-    this.skip(space);
-    switch (this.text[this.at]) {
-      case '{':
-        return this.list('}', () => this.entry());
-      case '[':
-        return this.list(']', () => this.value());
-      case '"':
-        return this.string();
-      default:
-        return this.skip(word) || this.skip(number);
+    const open: ('}' | ']')[] = [];
+    for (;;) {
+      this.skip(space);
+      const first = this.text[this.at];
+      if (first === '{' || first === '[') {
+        const close = first === '{' ? '}' : ']';
+        this.at++;
+        this.skip(space);
+        if (!this.take(close)) {
+          open.push(close);
+          if (close === '}' && !this.key()) return false;
+          continue;
+        }
+      } else if (!(first === '"' ? this.string() : this.skip(word) || this.skip(number))) return false;
+      const next = this.afterValue(open);
+      if (next !== 'value') return next === 'end';
     }
   }
 
@@ -43,23 +50,22 @@ class Scanner {
     return true;
   }
 
-  private list(close: string, item: () => boolean): boolean {
-    this.at++;
-    this.skip(space);
-    if (this.take(close)) return true;
+  /** Closes what ends after a value, up to the comma before the next one. */
+  private afterValue(open: string[]): 'value' | 'end' | 'error' {
     for (;;) {
-      if (!item()) return false;
+      const close = open.at(-1);
+      if (close === undefined) return 'end';
       this.skip(space);
-      if (this.take(close)) return true;
-      if (!this.take(',')) return false;
+      if (this.take(close)) open.pop();
+      else return this.take(',') && (close === ']' || this.key()) ? 'value' : 'error';
     }
   }
 
-  private entry(): boolean {
+  private key(): boolean {
     this.skip(space);
     if (this.text[this.at] !== '"' || !this.string()) return false;
     this.skip(space);
-    return this.take(':') && this.value();
+    return this.take(':');
   }
 
   /** Character by character: a regular expression for the whole would run out of stack on a book-long string. */
