@@ -5,6 +5,7 @@ Run:  python scripts/oracles/trainer_flow.py [--out test/fixtures/extra/trainer-
 
 import argparse
 import json
+import random
 import tempfile
 from pathlib import Path
 
@@ -54,6 +55,23 @@ def cases():
     for delay in (0, 1, 1.5, 2):
         epoch = {"eval_strategy": "epoch", "eval_delay": delay, "logging_steps": 100}
         yield {"steps": 12, "stepsPerEpoch": 3, "args": {**constant, **epoch}}
+    random.seed(5)
+    plateau = {"lr_scheduler_type": "reduce_lr_on_plateau", "logging_steps": 100, "eval_strategy": "steps", "eval_steps": 1}
+    falling = [round(3 / (1 + i / 3) + random.uniform(0, 0.6), 3) for i in range(24)]
+    for kwargs in (
+        {},
+        {"patience": 0},
+        {"patience": 1, "factor": 0.5},
+        {"patience": 1, "factor": 0.5, "cooldown": 2},
+        {"patience": 0, "factor": 0.3, "min_lr": 0.02},
+        {"patience": 1, "factor": 0.5, "threshold": 0.2, "threshold_mode": "abs"},
+        {"patience": 1, "factor": 0.5, "threshold": 0.1},
+        {"patience": 1, "factor": 0.5, "mode": "max"},
+        {"patience": 0, "factor": 0.9, "eps": 0.04},
+    ):
+        yield {"steps": 24, "values": falling, "args": {**plateau, "lr_scheduler_kwargs": kwargs}}
+    every_three = {**plateau, "eval_steps": 3, "eval_on_start": True, "lr_scheduler_kwargs": {"patience": 1, "factor": 0.5}}
+    yield {"steps": 24, "values": falling, "args": every_three}
 
 
 def main():

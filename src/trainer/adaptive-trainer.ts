@@ -172,6 +172,8 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   /** Override for another schedule. The learning rate of optimizer step `step`, counted from 0. */
   protected learningRate(step: number): number {
+    const { plateau } = this.run;
+    if (plateau !== undefined) return plateau.state.rate;
     return learningRate(step, scheduleOf(this.args, this.progress.totalSteps));
   }
 
@@ -246,6 +248,7 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   protected override async emit(event: TrainingEvent): Promise<void> {
     this.checkpoints.record(event);
+    if (event.type === 'evaluate') this.run.plateau?.record(event);
     await super.emit(event);
   }
 

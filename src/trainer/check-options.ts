@@ -31,7 +31,9 @@ export function checkOptions(
     ? 'loadBestModelAtEnd is true'
     : saveStrategy === 'best'
       ? 'saveStrategy is "best"'
-      : 'earlyStoppingPatience is given';
+      : args.earlyStoppingPatience !== null
+        ? 'earlyStoppingPatience is given'
+        : 'lrSchedulerType is "reduce_lr_on_plateau"';
   const missing = (what: string, hint: string) => {
     const message = `Expected ${what}, since ${reason}, found none. ${hint}`;
     throw new AdaptiveTrainerError('INVALID_INPUT', message);

@@ -16,6 +16,7 @@ import type { RunState } from './checkpoint/run-state.js';
 import { RunProgress } from './run-progress.js';
 import { confidence } from './step/confidence.js';
 import { NumberGuard } from './step/number-guard.js';
+import { Plateau } from './step/plateau.js';
 import type { RunPlan } from './step/run-plan.js';
 import { stepEvent } from './step/step-event.js';
 import { StepLog } from './step/step-log.js';
@@ -39,6 +40,8 @@ export class Run {
   /** α and β as they stand. */
   adaptiveState: AdaptiveState;
   readonly log: StepLog;
+  /** undefined with any schedule but `reduce_lr_on_plateau`. */
+  readonly plateau: Plateau | undefined;
   private readonly guard: NumberGuard;
 
   /** @param state of the checkpoint that is resumed; default: the beginning */
@@ -50,6 +53,8 @@ export class Run {
     this.progress = new RunProgress(plan, state);
     this.adaptiveState = adaptiveState(state?.adaptiveState);
     this.log = new StepLog(state?.log);
+    if (settings.args.lrSchedulerType === 'reduce_lr_on_plateau')
+      this.plateau = new Plateau(settings.args, state?.plateau);
     this.guard = new NumberGuard(settings.model, settings.args.onNonFinite, state?.guard);
   }
 
@@ -57,7 +62,14 @@ export class Run {
   get state(): Omit<RunState, 'runId' | 'history' | 'best' | 'optimizer' | 'fingerprint'> {
     const { adaptiveState, progress, log, guard } = this;
     const { position, since } = progress;
-    return { ...position, since, adaptiveState, log: log.state, guard: guard.state };
+    return {
+      ...position,
+      since,
+      adaptiveState,
+      log: log.state,
+      guard: guard.state,
+      plateau: this.plateau?.state,
+    };
   }
 
   /** The configured loss, with the confidence that the curriculum is at. */

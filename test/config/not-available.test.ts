@@ -14,7 +14,7 @@ function expectNotAvailable(input: object, path: string, env: NodeJS.ProcessEnv 
 describe('not available yet', () => {
   it.each([
     ['optimizer', 'lion_8bit'],
-    ['lrSchedulerType', 'reduce_lr_on_plateau'],
+    ['lrSchedulerType', 'greedy'],
     ['attnImpl', 'flash_attention_2'],
     ['localRank', 1],
     ['retention', 'auto'],

@@ -5,6 +5,7 @@ import { camelCase } from '../../src/common/camel-case.js';
 import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
+import type { TrainingRows } from '../../src/trainer/batches/training-rows.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { errorOf } from '../helpers/error-of.js';
 import { tempDir } from '../helpers/temp-dir.js';
@@ -17,6 +18,8 @@ type Args = NonNullable<AdaptiveTrainerOptions['args']>;
 interface Case {
   steps: number;
   stepsPerEpoch?: number;
+  /** What each step's evaluation finds. */
+  values?: number[];
   args: Record<string, unknown>;
   expected: { rates: number[]; logged: number[]; evaluated: number[] };
 }
@@ -31,23 +34,45 @@ beforeAll(() => {
 });
 const evalDataset = trainingRows(2, tinyConfig.vocab_size, 9);
 
-async function flow(args: Args, stepsPerEpoch = 100, outputDir?: string) {
+/** Trains with evaluations that find these values, by step. */
+function foretelling(values: readonly number[] | undefined): typeof AdaptiveTrainer {
+  if (values === undefined) return AdaptiveTrainer;
+  return class extends AdaptiveTrainer {
+    protected override async evaluateRows(rows: TrainingRows) {
+      return { ...(await super.evaluateRows(rows)), loss: values[this.progress.step - 1] ?? 9 };
+    }
+  };
+}
+
+async function flow(args: Args, stepsPerEpoch = 100, outputDir?: string, values?: readonly number[]) {
   const [logged, evaluated]: number[][] = [[], []];
-  const steps = await trainRun(dir, {
+  const options = {
     ...{ trainDataset: trainingRows(stepsPerEpoch, tinyConfig.vocab_size, 3, 6), evalDataset },
     ...(outputDir === undefined ? {} : { outputDir }),
     args: { batchSize: 1, numEpochs: 100, learningRate: 0.5, ...args },
     callbacks: [
-      { onLog: ({ step }) => void logged!.push(step), onEvaluate: ({ step }) => void evaluated!.push(step) },
+      {
+        onLog: ({ step }: { step: number }) => void logged!.push(step),
+        onEvaluate: ({ step }: { step: number }) => void evaluated!.push(step),
+      },
     ],
-  });
+  };
+  const steps = await trainRun(dir, options, foretelling(values));
   return { rates: steps.map(({ learningRate }) => learningRate), logged: logged!, evaluated: evaluated! };
 }
 
 describe('logs, evaluations and learning rates come as in the Hugging Face Trainer', () => {
   it.each(cases.map((one) => [JSON.stringify(one.args), one] as const))('%s', async (_name, one) => {
-    const args = Object.fromEntries(Object.entries(one.args).map(([key, value]) => [camelCase(key), value]));
-    const actual = await flow({ ...(args as Args), maxSteps: one.steps }, one.stepsPerEpoch);
+    const camel = (object: object) =>
+      Object.fromEntries(Object.entries(object).map(([key, value]) => [camelCase(key), value as unknown]));
+    const kwargs = { lrSchedulerKwargs: camel(one.args['lr_scheduler_kwargs'] ?? {}) };
+    const args = { ...camel(one.args), ...kwargs };
+    const actual = await flow(
+      { ...(args as Args), maxSteps: one.steps },
+      one.stepsPerEpoch,
+      undefined,
+      one.values,
+    );
     const { rates, logged, evaluated } = one.expected;
     for (const [step, rate] of rates.entries())
       expect(Math.abs(actual.rates[step]! - rate)).toBeLessThan(1e-12);
@@ -58,6 +83,44 @@ describe('logs, evaluations and learning rates come as in the Hugging Face Train
     expect(actual.evaluated.filter((step) => step < one.steps)).toEqual(
       evaluated.filter((step) => step < one.steps),
     );
+  });
+});
+
+describe('reduce_lr_on_plateau', () => {
+  it('falls in most of the runs that it is compared with', () => {
+    const falls = cases.map(
+      ({ values, expected }) => values !== undefined && new Set(expected.rates).size > 1,
+    );
+    expect(falls.filter(Boolean).length).toBeGreaterThan(5);
+  });
+
+  const values = [3, 2, 2.5, 2.4, 2.3, 1, 2, 2, 2, 2];
+  const args: Args = {
+    ...{ lrSchedulerType: 'reduce_lr_on_plateau', lrSchedulerKwargs: { patience: 1, factor: 0.5 } },
+    ...{ evalStrategy: 'steps', evalSteps: 1, saveStrategy: 'steps', saveSteps: 1, maxSteps: 10 },
+    saveTotalLimit: null,
+  };
+
+  it('goes on where it was when a run is resumed', async () => {
+    const whole = join(tempDir(), 'run');
+    const expected = await flow(args, 100, whole, values);
+    expect(new Set(expected.rates).size).toBe(3);
+    const weights = (dir: string) => readFileSync(join(dir, 'final_model', 'model.safetensors'));
+    for (const step of [1, 4, 5, 8]) {
+      const outputDir = join(tempDir(), 'run');
+      const resumeFromCheckpoint = join(whole, `checkpoint-${step}`);
+      const resumed = await flow({ ...args, resumeFromCheckpoint }, 100, outputDir, values);
+      expect(resumed.rates).toEqual(expected.rates.slice(step));
+      expect(weights(outputDir).equals(weights(whole))).toBe(true);
+    }
+    const resumeFromCheckpoint = join(whole, 'checkpoint-5');
+    const doubled = { ...args, learningRate: 1, resumeFromCheckpoint };
+    const { rates } = await flow(doubled, 100, join(tempDir(), 'run'), values);
+    expect(rates).toEqual(expected.rates.slice(5).map((rate) => 2 * rate));
+  });
+
+  it('needs evaluations', async () => {
+    await errorOf(() => parseTrainerConfig({ args: { ...args, evalStrategy: 'no' } }, {}), 'CONFIG_INVALID');
   });
 });
 

@@ -8,6 +8,9 @@ const keysOf: Record<string, readonly string[]> = {
   cosine_with_min_lr: ['numCycles', 'minLr', 'minLrRate'],
   polynomial: ['power', 'lrEnd'],
   inverse_sqrt: ['timescale'],
+  reduce_lr_on_plateau: [
+    ...['mode', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minLr', 'eps'],
+  ],
   wsd: ['numDecaySteps', 'numStableSteps', 'warmupType', 'decayType', 'minLrRatio', 'numCycles'],
 };
 keysOf['warmup_stable_decay'] = keysOf['wsd']!;
@@ -22,7 +25,8 @@ export function checkLrSchedule(reader: ConfigReader, given: GivenKeys, path: st
   const least = given.get('minLrRate');
   const leasts = [...(least !== undefined && least.value !== null ? [least] : [])];
   for (const [name, entry] of kwargs) {
-    if (name === 'minLr' || name === 'minLrRate') leasts.push(entry);
+    const isLeast = name === 'minLr' || name === 'minLrRate';
+    if (isLeast && !(name === 'minLr' && schedule === 'reduce_lr_on_plateau')) leasts.push(entry);
     else if (!isKeyOf(schedule, name))
       contradict(reader, entry.path, `expected no such key with ${schedule}`);
   }

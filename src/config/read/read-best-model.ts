@@ -24,6 +24,7 @@ export function readBestModel(reader: ConfigReader, given: GivenKeys, path: stri
     ...(loadsBest ? [at('loadBestModelAtEnd')] : []),
     ...(saveStrategy === 'best' ? [at('saveStrategy')] : []),
     ...(value('earlyStoppingPatience', null) !== null ? [at('earlyStoppingPatience')] : []),
+    ...(value('lrSchedulerType', 'cosine') === 'reduce_lr_on_plateau' ? [at('lrSchedulerType')] : []),
   ];
   if (reasons.length > 0 && evalStrategy === 'no')
     contradiction('evalStrategy', `expected "steps" or "epoch", since ${reasons[0]} is given, received "no"`);

@@ -13,7 +13,7 @@ export interface LrSchedulerKwargs {
   power?: number | undefined;
   /** polynomial: the last rate, below `learningRate`. Default 1e-7. */
   lrEnd?: number | undefined;
-  /** cosine_with_min_lr: the lowest rate. Excludes `minLrRate`. Default: none. */
+  /** cosine_with_min_lr, where it excludes `minLrRate`, and reduce_lr_on_plateau: the lowest rate. Default: none. */
   minLr?: number | undefined;
   /** cosine_with_min_lr: the lowest rate as a share of the highest. Default: none. */
   minLrRate?: number | undefined;
@@ -31,6 +31,20 @@ export interface LrSchedulerKwargs {
   decayType?: 'linear' | 'cosine' | '1-sqrt' | undefined;
   /** warmup_stable_decay: where the rate begins and ends, as a share of the highest. Default 0. */
   minLrRatio?: number | undefined;
+  /** reduce_lr_on_plateau: whether less or more of `metricForBestModel` is better. Default: by `greaterIsBetter`. */
+  mode?: 'min' | 'max' | undefined;
+  /** reduce_lr_on_plateau: what the rate is multiplied with. Default 0.1. */
+  factor?: number | undefined;
+  /** reduce_lr_on_plateau: evaluations without a better one that are put up with. Default 10. */
+  patience?: number | undefined;
+  /** reduce_lr_on_plateau: what counts as better, as a share of the best or a difference to it. Default 1e-4. */
+  threshold?: number | undefined;
+  /** reduce_lr_on_plateau: whether `threshold` is a share or a difference. Default `rel`. */
+  thresholdMode?: 'rel' | 'abs' | undefined;
+  /** reduce_lr_on_plateau: evaluations after a fall that are not counted. Default 0. */
+  cooldown?: number | undefined;
+  /** reduce_lr_on_plateau: the least fall that is made. Default 1e-8. */
+  eps?: number | undefined;
 }
 
 /**
@@ -150,7 +164,10 @@ export interface TrainingConfigInput {
   warmupSteps?: number | undefined;
   /** The same as a share of all steps, in place of `warmupSteps`. Default null. */
   warmupRatio?: number | null | undefined;
-  /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
+  /**
+   * How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. `reduce_lr_on_plateau` has
+   * no warm-up and falls when `metricForBestModel` no longer gets better. Default `cosine`.
+   */
   lrSchedulerType?:
     | 'cosine'
     | 'linear'
@@ -162,6 +179,7 @@ export interface TrainingConfigInput {
     | 'inverse_sqrt'
     | 'wsd'
     | 'warmup_stable_decay'
+    | 'reduce_lr_on_plateau'
     | undefined;
   /** Settings of the schedule, those of transformers' `lr_scheduler_kwargs`. Default: none. */
   lrSchedulerKwargs?: LrSchedulerKwargs | undefined;

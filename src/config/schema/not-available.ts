@@ -32,7 +32,7 @@ export const notAvailable: readonly NotAvailable[] = [
   {
     group: 'trainingConfig',
     key: 'lrSchedulerType',
-    matches: oneOf('cosine_warmup_with_min_lr', 'reduce_lr_on_plateau', 'greedy'),
+    matches: oneOf('cosine_warmup_with_min_lr', 'greedy'),
     expected: '"cosine", "linear", "constant", "polynomial", "inverse_sqrt", "wsd" or another of its kind',
     what: 'this schedule',
   },

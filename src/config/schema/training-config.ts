@@ -72,11 +72,15 @@ export const trainingConfigSchema = z.object({
   warmupSteps: field.stepsOrShare().default(10),
   /** The same as a share of all steps, in place of `warmupSteps`. Default null. */
   warmupRatio: field.number(0, 1, { below: true }).nullable().default(null),
-  /** How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. Default `cosine`. */
+  /**
+   * How the learning rate moves after the warm-up; `wsd` is short for `warmup_stable_decay`. `reduce_lr_on_plateau` has no
+   * warm-up and falls when `metricForBestModel` no longer gets better. Default `cosine`.
+   */
   lrSchedulerType: field
     .oneOf(
       ...(['cosine', 'linear', 'constant', 'constant_with_warmup', 'cosine_with_min_lr'] as const),
       ...(['cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'wsd', 'warmup_stable_decay'] as const),
+      'reduce_lr_on_plateau',
     )
     .default('cosine'),
   /** Settings of the schedule, those of transformers' `lr_scheduler_kwargs`. Default: none. */

@@ -33,6 +33,12 @@ const schema = z.looseObject({
     labelledTokens: count,
     statistics: z.record(z.string(), measured).optional(),
   }),
+  plateau: z
+    .looseObject({
+      ...{ rate: number, learningRate: number, best: number.nullable() },
+      ...{ badEvaluations: count, cooldownLeft: count },
+    })
+    .optional(),
   guard: z.looseObject({
     skippedSteps: count,
     skippedInARow: count,

@@ -2,6 +2,7 @@ import type { AdaptiveState, OptimizerCounts } from '../../engine/addon.js';
 import type { BestModelState } from '../evaluation/best-model.js';
 import type { BatchesSince } from '../step/run-plan.js';
 import type { NumberGuardState } from '../step/number-guard.js';
+import type { PlateauState } from '../step/plateau.js';
 import type { StepEvent, TokenStatistics } from '../../events/training-event.js';
 
 /** What a run has to know, besides weights and optimizer, to go on as if it had never stopped. */
@@ -19,6 +20,8 @@ export interface RunState {
   since: BatchesSince;
   adaptiveState: AdaptiveState;
   log: StepLogState;
+  /** Absent with any schedule but `reduce_lr_on_plateau`. */
+  plateau?: PlateauState | undefined;
   guard: NumberGuardState;
   best: BestModelState;
   /** Log entries in the Hugging Face form. */

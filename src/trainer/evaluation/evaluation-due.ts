@@ -2,7 +2,8 @@ import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 
 /** Whether something depends on how good the model is found to be. */
 export function watchesMetric(args: TrainingConfig): boolean {
-  return args.loadBestModelAtEnd || args.saveStrategy === 'best' || args.earlyStoppingPatience !== null;
+  if (args.loadBestModelAtEnd || args.saveStrategy === 'best') return true;
+  return args.earlyStoppingPatience !== null || args.lrSchedulerType === 'reduce_lr_on_plateau';
 }
 
 /**

@@ -85,5 +85,10 @@ function isEvaluationDue(args: TrainingConfig, totalSteps: number): boolean {
 }
 
 function warmsUp({ lrSchedulerType, warmupSteps: steps, learningRate }: TrainingConfig): boolean {
-  return lrSchedulerType !== 'constant' && steps > 0 && learningRate > 0;
+  return (
+    lrSchedulerType !== 'constant' &&
+    lrSchedulerType !== 'reduce_lr_on_plateau' &&
+    steps > 0 &&
+    learningRate > 0
+  );
 }
