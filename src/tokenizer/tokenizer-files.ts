@@ -100,11 +100,21 @@ function checkShape(dir: string, tokenizer: Record<string, unknown>): Record<str
     throw invalid(dir, 'tokenizer.json', '"added_tokens": a list of { id, content, … }');
   }
   checkIds(dir, tokenizer['model'], added as { id: number }[]);
+  checkLongestWord(dir, tokenizer['model']);
   const parts = ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'].map((key) => [
     key,
     tokenizer[key] ?? null,
   ]);
   return { ...tokenizer, ...Object.fromEntries(parts), added_tokens: added };
+}
+
+/** Splitting a word takes time with the cube of its length; published tokenizers stop at 100 or 200 characters. */
+const longestWord = 500;
+
+function checkLongestWord(dir: string, model: Record<string, unknown>): void {
+  const length = model['max_input_chars_per_word'] ?? 100;
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= longestWord) return;
+  throw invalid(dir, 'tokenizer.json', `"max_input_chars_per_word": a whole number up to ${longestWord}`);
 }
 
 /** The embeddings of a model get a row for every id up to the largest. */
