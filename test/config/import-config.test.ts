@@ -87,7 +87,7 @@ made_up_key: 3
         maxLengthToken: 2048,
         learningRate: 2e-4,
       },
-      ...{ optimizer: 'adamw_8bit', lrSchedulerType: 'cosine', bf16: true, gradientCheckpointing: true },
+      ...{ optimizer: 'adamw_bnb_8bit', lrSchedulerType: 'cosine', bf16: true, gradientCheckpointing: true },
       ...{ evalStrategy: 'epoch', saveStrategy: 'epoch', weightDecay: 0.1, reportTo: ['wandb'] },
       ...{ wandbProject: 'mine', runName: 'first', saveTotalLimit: null },
     });

@@ -36,6 +36,7 @@ describe('not available yet', () => {
 describe('available', () => {
   it.each([
     ['optimizer', ['adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit']],
+    ['optimizer', ['paged_adamw', 'paged_adamw_32bit', 'adamw_bnb_8bit']],
     ['optimizer', ['sgd', 'adafactor', 'lion']],
     ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup', 'polynomial', 'wsd']],
     ['lrSchedulerType', ['cosine_with_restarts', 'inverse_sqrt', 'warmup_stable_decay']],

@@ -20,7 +20,7 @@ const to =
 const byTable = (name: string, table: Readonly<Record<string, unknown>>): Converter =>
   to(name, (value) => (Object.hasOwn(table, String(value)) ? table[String(value)] : value));
 
-const optimizers = { adamw_hf: 'adamw', adamw_apex_fused: 'adamw_torch_fused', adamw_bnb_8bit: 'adamw_8bit' };
+const optimizers = { adamw_hf: 'adamw', adamw_apex_fused: 'adamw_torch_fused' };
 const templates: Readonly<Record<string, string | undefined>> = {
   ...{
     chatml: 'chatml',

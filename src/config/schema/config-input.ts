@@ -221,15 +221,18 @@ export interface TrainingConfigInput {
    */
   useLigerKernel?: boolean | undefined;
   /**
-   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, or `adamw_8bit`) or float32 state (`adamw` and its
-   * synonyms), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in the Hugging Face Trainer) or
-   * `lion`.
+   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its
+   * synonyms, `paged_adamw_32bit` among them: pages are for GPUs), `sgd`, `adafactor` (with `scale_parameter` and
+   * `relative_step` off, as in the Hugging Face Trainer) or `lion`.
    */
   optimizer?:
     | 'adamw'
     | 'adamw_torch'
     | 'adamw_torch_fused'
+    | 'paged_adamw'
+    | 'paged_adamw_32bit'
     | 'adamw_8bit'
+    | 'adamw_bnb_8bit'
     | 'paged_adamw_8bit'
     | 'sgd'
     | 'adafactor'

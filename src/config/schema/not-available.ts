@@ -22,8 +22,16 @@ export const notAvailable: readonly NotAvailable[] = [
     key: 'optimizer',
     matches: oneOf(
       ...['lion_8bit', 'lion_32bit', 'paged_lion_8bit', 'paged_lion_32bit'],
-      ...['paged_adamw', 'paged_adamw_32bit', 'adamw_hf', 'adamw_bnb_8bit', 'adamw_apex_fused'],
-      ...['adamw_anyprecision', 'ademamix', 'ademamix_8bit', 'rmsprop', 'adagrad', 'galore_adamw'],
+      ...[
+        'adamw_hf',
+        'adamw_apex_fused',
+        'adamw_anyprecision',
+        'ademamix',
+        'ademamix_8bit',
+        'rmsprop',
+        'adagrad',
+        'galore_adamw',
+      ],
     ),
     expected:
       '"adamw", "adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "sgd", "adafactor" or "lion"',
