@@ -8,6 +8,23 @@ export interface FlatBatch {
   cuSeqlens: Int32Array;
 }
 
+/** Rows that the model is held to its base on: the last ones of a batch, without labels. */
+export interface RetainedRows {
+  /** From addBaseRows(); -1: the base is the model with its adapter off. */
+  store: number;
+  /** Which rows of the store. */
+  rows: Int32Array;
+  /** What the sum of KL(base ‖ model) over their tokens is multiplied with in the gradient. */
+  weight: number;
+}
+
+/** What was found on retained rows. */
+export interface RetainedReport {
+  /** Sum of KL(base ‖ model) over the tokens, nats. */
+  divergence: number;
+  tokens: number;
+}
+
 export interface MicroBatch extends FlatBatch {
   /** [tokens], lined up with inputIds; -100 is not trained. */
   labels: Int32Array;
@@ -15,6 +32,7 @@ export interface MicroBatch extends FlatBatch {
   styles: Uint8Array;
   /** What dropout draws from in training; absent: no dropout. */
   dropout?: { seed: number; step: number; microBatch: number };
+  retained?: RetainedRows;
 }
 
 /** α and β of the adaptive loss with their Adam moments. */
@@ -216,15 +234,33 @@ export interface NativeModel {
   logits(batch: FlatBatch): Promise<Float32Array>;
   /** Mean cross-entropy in nats; gradients by name, each in the shape of its weight. */
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
-  trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport>;
+  trainMicroBatch(
+    request: MicroBatch & LossRequest,
+  ): Promise<LossReport & { retained: RetainedReport }>;
   /** Forward and statistics; the graph is kept for backward(). */
   forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
   /** weights: ∂loss/∂nll of the last forward(), [labelled tokens]. Default: those of its LossRequest. */
-  backward(request: { weights?: Float32Array }): Promise<void>;
+  backward(request: { weights?: Float32Array }): Promise<RetainedReport>;
   evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
+  /** Takes the model as it is now for its own base. configure() forgets it. */
+  keepBase(): Promise<void>;
+  /** The last hidden states of all tokens, as bytes of the type that is computed in: [tokens, hiddenSize]. */
+  baseHiddenStates(batch: FlatBatch): Promise<Uint8Array>;
+  /** Maps a file of those; cuSeqlens says where each row begins. Returns the store's number. */
+  addBaseRows(request: { path: string; tensor: StoredTensor; cuSeqlens: Int32Array }): Promise<number>;
+  /** How far the model has moved from its base on a batch that is all retained rows. */
+  divergence(batch: FlatBatch & { retained: RetainedRows }): Promise<RetainedReport>;
+  /** Lets steps pull the weights to what they are now, which the files hold; WEIGHTS_MISMATCH where they do not. */
+  setBaseWeights(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
+  /** Tells models apart by their weights, an adapter's left out. */
+  weightsDigest(): Promise<string>;
   createOptimizer(options: OptimizerRequest): Promise<void>;
-  /** Clip, step, clear. */
-  optimizerStep(options: { learningRate: number; maxGradNorm: number }): Promise<OptimizerReport>;
+  /** Clip, step, weight −= pull·(weight − base), clear. */
+  optimizerStep(options: {
+    learningRate: number;
+    maxGradNorm: number;
+    pull: number;
+  }): Promise<OptimizerReport>;
   /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
   findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
   /** Bytes held by the model's tensors, and what the system has left. */

@@ -160,7 +160,7 @@ async function tryDecoder(): Promise<void> {
     await model.createOptimizer(options);
     await model.logits(flat);
     await model.trainMicroBatch(batch);
-    await model.optimizerStep({ learningRate: 0.01, maxGradNorm: 1 });
+    await model.optimizerStep({ learningRate: 0.01, maxGradNorm: 1, pull: 0 });
     const begun = await model.startGeneration(prompt);
     for (let i = 0; i < 4; i++) await model.nextTokens(begun);
   } finally {

@@ -181,7 +181,7 @@ describe('the raw addon', () => {
     });
     await native.backward({ weights: new Float32Array(2) });
     await expect(native.backward({})).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    await expect(native.optimizerStep({ learningRate: 1, maxGradNorm: 1 })).rejects.toMatchObject({
+    await expect(native.optimizerStep({ learningRate: 1, maxGradNorm: 1, pull: 0 })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
     });
     native.dispose();
@@ -198,7 +198,7 @@ describe('the raw addon', () => {
       (native) => native.load({ files }),
       (native) => native.lossAndGradients(flat),
       (native) => native.trainMicroBatch(batch),
-      (native) => native.optimizerStep({ learningRate: 0.1, maxGradNorm: 1 }),
+      (native) => native.optimizerStep({ learningRate: 0.1, maxGradNorm: 1, pull: 0 }),
       (native) => native.forward({ ...batch, labels: Int32Array.of(-100, -100, -100, -100) }),
     ];
     for (const work of between) {
@@ -210,7 +210,7 @@ describe('the raw addon', () => {
         await native.forward(batch);
         await attempt(() => work(native));
         await attempt(() => native.backward({}));
-        await attempt(() => native.optimizerStep({ learningRate: 0.1, maxGradNorm: 1 }));
+        await attempt(() => native.optimizerStep({ learningRate: 0.1, maxGradNorm: 1, pull: 0 }));
         expect(await native.logits(flat)).toHaveLength(4 * tinyConfig.vocab_size);
         native.dispose();
       }

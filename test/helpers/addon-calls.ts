@@ -1,4 +1,5 @@
 // Every function of the addon with an argument that it takes, and values that no argument should be.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NativeAddon, NativeModel } from '../../src/engine/addon.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
@@ -31,6 +32,15 @@ const head = {
   ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },
   ...{ vocabSize: 5, chunkTokens: 0, bfloat16: false, training: true, ...loss },
 };
+
+/** Zeros in place of hidden states of `flat`, in a file. */
+function storedStates(dir: string) {
+  const path = join(dir, 'states');
+  const bytes = 4 * decoder.hiddenSize * 4;
+  writeFileSync(path, new Uint8Array(bytes));
+  const tensor = { name: 'hidden', dtype: 'F32', shape: [4, decoder.hiddenSize], begin: 0, end: bytes };
+  return { path, tensor, cuSeqlens: Int32Array.of(0, 3, 4) };
+}
 
 function detached<T extends Int32Array | Float32Array | Uint8Array>(array: T): T {
   const copy = array.slice() as T;
@@ -124,6 +134,37 @@ export const addonCalls: Record<string, AddonCall> = {
     argument: () => ({ ...batch, dropout: { seed: 1, step: 2, microBatch: 3 } }),
     call: ({ model: m }, a) => m.trainMicroBatch(a),
   },
+  'trainMicroBatch, with retained rows': {
+    argument: () => ({
+      ...batch,
+      labels: Int32Array.of(1, 2, 3, -100),
+      retained: { store: 0, rows: Int32Array.of(1), weight: 0.5 },
+    }),
+    call: async ({ model: m, dir }, a) => {
+      await m.keepBase();
+      await m.addBaseRows(storedStates(dir));
+      return m.trainMicroBatch(a);
+    },
+  },
+  keepBase: { argument: () => ({}), call: ({ model: m }) => m.keepBase() },
+  baseHiddenStates: { argument: () => flat, call: ({ model: m }, a) => m.baseHiddenStates(a) },
+  addBaseRows: { argument: ({ dir }) => storedStates(dir), call: ({ model: m }, a) => m.addBaseRows(a) },
+  divergence: {
+    argument: () => ({ ...flat, retained: { store: 0, rows: Int32Array.of(0, 1), weight: 0 } }),
+    call: async ({ model: m, dir }, a) => {
+      await m.keepBase();
+      await m.addBaseRows(storedStates(dir));
+      return m.divergence(a);
+    },
+  },
+  setBaseWeights: {
+    argument: ({ files }) => ({ files }),
+    call: async ({ model: m }, a) => {
+      await m.createOptimizer(options);
+      return m.setBaseWeights(a);
+    },
+  },
+  weightsDigest: { argument: () => ({}), call: ({ model: m }) => m.weightsDigest() },
   trainMicroBatch: { argument: () => batch, call: ({ model: m }, a) => m.trainMicroBatch(a) },
   forward: { argument: () => batch, call: ({ model: m }, a) => m.forward(a) },
   backward: {
@@ -141,7 +182,7 @@ export const addonCalls: Record<string, AddonCall> = {
     call: ({ model: m }, a) => m.addAdapter(a).then(() => m.mergeAdapter()),
   },
   optimizerStep: {
-    argument: () => ({ learningRate: 0, maxGradNorm: 1 }),
+    argument: () => ({ learningRate: 0, maxGradNorm: 1, pull: 0 }),
     call: ({ model: m }, a) => m.optimizerStep(a),
   },
   findNonFinite: { argument: () => batch, call: ({ model: m }, a) => m.findNonFinite(a) },

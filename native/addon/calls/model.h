@@ -63,6 +63,14 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value findNonFinite(const Napi::CallbackInfo& info);
   Napi::Value clearGradients(const Napi::CallbackInfo& info);
 
+  // What the model is held to: retention_calls.cpp
+  Napi::Value keepBase(const Napi::CallbackInfo& info);
+  Napi::Value baseHiddenStates(const Napi::CallbackInfo& info);
+  Napi::Value addBaseRows(const Napi::CallbackInfo& info);
+  Napi::Value divergence(const Napi::CallbackInfo& info);
+  Napi::Value setBaseWeights(const Napi::CallbackInfo& info);
+  Napi::Value weightsDigest(const Napi::CallbackInfo& info);
+
   // Moving the weights: optimizer_calls.cpp
   Napi::Value createOptimizer(const Napi::CallbackInfo& info);
   Napi::Value optimizerStep(const Napi::CallbackInfo& info);

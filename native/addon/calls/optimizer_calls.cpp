@@ -23,9 +23,9 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
 Napi::Value Model::optimizerStep(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
   return run(info.Env(),
-             [rate = numberAt(from, "learningRate"),
-              maxNorm = numberAt(from, "maxGradNorm")](ModelSession& session) -> ToJs {
-               const StepReport report = stepOptimizer(session, rate, maxNorm);
+             [rate = numberAt(from, "learningRate"), maxNorm = numberAt(from, "maxGradNorm"),
+              pull = numberAt(from, "pull")](ModelSession& session) -> ToJs {
+               const StepReport report = stepOptimizer(session, rate, maxNorm, pull);
                return [report, scale = lossScale(session)](Napi::Env env) {
                  Napi::Object out = Napi::Object::New(env);
                  out.Set("gradNorm", report.gradNorm);

@@ -4,6 +4,7 @@
 #include "addon/convert/arguments.h"
 #include "addon/convert/loss.h"
 #include "addon/convert/requests.h"
+#include "addon/convert/retained.h"
 #include "core/session/find_non_finite.h"
 #include "core/session/training_step.h"
 
@@ -40,8 +41,12 @@ Napi::Value Model::trainMicroBatch(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
   return run(info.Env(),
              [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) -> ToJs {
-               const LossReport report = adaptive::trainMicroBatch(session, batch, loss);
-               return [report](Napi::Env env) { return toJs(env, report); };
+               const TrainReport report = adaptive::trainMicroBatch(session, batch, loss);
+               return [report](Napi::Env env) {
+                 Napi::Object out = toJs(env, report.loss).As<Napi::Object>();
+                 out.Set("retained", toJs(env, report.retained));
+                 return out;
+               };
              });
 }
 
@@ -56,9 +61,8 @@ Napi::Value Model::backward(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
   std::optional<std::vector<float>> given;
   if (!from.Get("weights").IsUndefined()) given = arrayAt<float>(from, "weights");
-  return run(info.Env(), [given](ModelSession& session) {
-    adaptive::backward(session, given);
-    return nothing();
+  return run(info.Env(), [given](ModelSession& session) -> ToJs {
+    return [retained = adaptive::backward(session, given)](Napi::Env env) { return toJs(env, retained); };
   });
 }
 

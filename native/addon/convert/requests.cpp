@@ -5,22 +5,25 @@
 #include "addon/convert/loss.h"
 
 namespace adaptive::addon {
-namespace {
-
 StoredTensor storedFrom(const Napi::Value& value, const std::string& at) {
   const Napi::Object from = objectFrom(value, at);
   return {stringAt(from, "name"), stringAt(from, "dtype"), listAt(from, "shape", integerFrom),
           integerAt(from, "begin"), integerAt(from, "end")};
 }
 
-}  // namespace
-
 FlatBatch flatBatchFrom(const Napi::Object& from) {
   return {arrayAt<int32_t, int64_t>(from, "inputIds"), arrayAt<int32_t, int64_t>(from, "cuSeqlens")};
 }
 
+RetainedRows retainedFrom(const Napi::Object& from) {
+  return {integerAt(from, "store"), arrayAt<int32_t, int64_t>(from, "rows"), numberAt(from, "weight")};
+}
+
 MicroBatch microBatchFrom(const Napi::Object& from) {
-  return {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from), dropoutFrom(from)};
+  MicroBatch batch = {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from),
+                      dropoutFrom(from)};
+  if (!from.Get("retained").IsUndefined()) batch.retained = retainedFrom(objectAt(from, "retained"));
+  return batch;
 }
 
 std::vector<WeightFile> filesFrom(const Napi::Object& request) {

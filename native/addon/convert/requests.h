@@ -10,8 +10,14 @@ namespace adaptive::addon {
 /// { inputIds, cuSeqlens }
 FlatBatch flatBatchFrom(const Napi::Object& from);
 
-/// The same with { labels, styles } and, where there is, dropout.
+/// The same with { labels, styles } and, where there are, dropout and retained.
 MicroBatch microBatchFrom(const Napi::Object& from);
+
+/// { store, rows, weight }
+RetainedRows retainedFrom(const Napi::Object& from);
+
+/// { name, dtype, shape, begin, end }
+StoredTensor storedFrom(const Napi::Value& value, const std::string& at);
 
 /// { files: [{ path, tensors }] }
 std::vector<WeightFile> filesFrom(const Napi::Object& request);

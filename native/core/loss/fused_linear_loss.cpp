@@ -4,26 +4,12 @@
 
 #include <utility>
 
-#include "core/available_memory.h"
 #include "core/expect.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
-
-constexpr int64_t kLargestBudget = int64_t{1} << 30;
-
-/// Tokens per chunk, spread evenly so that no small remainder is left.
-int64_t chunkTokens(int64_t tokens, int64_t bytesPerToken, const ChunkOptions& options) {
-  if (tokens == 0) return 1;
-  if (options.tokens > 0) return std::min(options.tokens, tokens);
-  const int64_t budget =
-      options.budget > 0 ? options.budget : std::min(kLargestBudget, availableMemory() / 8);
-  const int64_t largest = std::max<int64_t>(1, budget / bytesPerToken);
-  const int64_t chunks = (tokens + largest - 1) / largest;
-  return (tokens + chunks - 1) / chunks;
-}
 
 template <class T>
 std::vector<T> column(const at::Tensor& table, int64_t index) {
@@ -61,8 +47,6 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
       options_(logits) {
   at::NoGradGuard noGrad;
   checkShapes(hidden_, weight_, labels);
-  expectInteger("the tokens of a chunk", options.tokens, 0, std::numeric_limits<int64_t>::max());
-  expectInteger("the bytes of a chunk", options.budget, 0, std::numeric_limits<int64_t>::max());
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
   expectInteger("the k of top-k entropies", entropyOfTop, 0, kLargestSize);

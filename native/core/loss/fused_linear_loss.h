@@ -6,16 +6,10 @@
 
 #include <functional>
 
+#include "core/loss/chunk_tokens.h"
 #include "core/loss/token_statistics.h"
 
 namespace adaptive {
-
-struct ChunkOptions {
-  /// Tokens per chunk; 0: as many as fit the budget.
-  int64_t tokens = 0;
-  /// Bytes that logits may take; 0: an eighth of the memory that is free, at most 1 GiB.
-  int64_t budget = 0;
-};
 
 /// From hidden·weightᵀ = l to the logit: z = cap·tanh(scale·l/cap), or scale·l without a cap.
 struct LogitOptions {

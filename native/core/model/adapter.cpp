@@ -121,6 +121,21 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   if (decoder.filled_) decoder.refreshCompute();
 }
 
+std::vector<AdapterBase> adapterBase(const Decoder& decoder) {
+  at::NoGradGuard noGrad;
+  std::vector<AdapterBase> all;
+  for (const DecoderLayer& layer : decoder.layers_) {
+    layer.forEachProjection([&](const Projection& projection) {
+      for (const auto& adapter : projection.adapters) {
+        all.push_back({&adapter->b(), {}});
+        if (adapter->magnitude())
+          all.push_back({adapter->magnitude(), adapter->rowNorms(projection.weight->compute())});
+      }
+    });
+  }
+  return all;
+}
+
 void mergeAdapter(Decoder& decoder) {
   at::NoGradGuard noGrad;
   decoder.expectWeights();

@@ -22,6 +22,15 @@ struct AdapterOptions {
 /// rank, scale or dropout out of range; OUT_OF_MEMORY.
 void addAdapter(Decoder& decoder, const AdapterOptions& options);
 
+/// A parameter of an adapter and the value at which the adapter changes nothing of the model.
+struct AdapterBase {
+  const Parameter* parameter;
+  at::Tensor value;  ///< undefined: 0
+};
+
+/// B at 0 and the magnitude at the norms of the weight's rows, whatever A is.
+std::vector<AdapterBase> adapterBase(const Decoder& decoder);
+
 /// Folds the low-rank additions into the weights, which are all trained again from then on. Errors:
 /// INVALID_INPUT for a model without weights.
 void mergeAdapter(Decoder& decoder);

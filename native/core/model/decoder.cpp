@@ -1,5 +1,7 @@
 #include "core/model/decoder.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
 #include "core/model/projected.h"
@@ -150,20 +152,20 @@ Tensor Decoder::normed(const Norm& norm, const Tensor& x, at::ScalarType dtype) 
 
 Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
                           const DropoutKey& key) const {
-  Tensor qkv = projected(normed(layer.attentionNorm, hidden, computeType_), layer.qkv, key);
+  Tensor qkv = projected(normed(layer.attentionNorm, hidden, computeType_), layer.qkv, key, adapts_);
   if (layer.qNorm) {
     qkv = headNorm(qkv, *layer.qNorm, *layer.kNorm, attentionOf(layer.index),
                    {config_.normEps, config_.normOffset});
   }
-  const Tensor out = projected(attend(qkv), layer.output, key);
+  const Tensor out = projected(attend(qkv), layer.output, key, adapts_);
   return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
 }
 
 Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, const DropoutKey& key) const {
-  const Tensor up = projected(normed(layer.mlpNorm, hidden, computeType_), layer.gateUp, key);
+  const Tensor up = projected(normed(layer.mlpNorm, hidden, computeType_), layer.gateUp, key, adapts_);
   const Tensor inner =
       config_.gated ? gatedActivation(up, config_.activation) : activated(up, config_.activation);
-  const Tensor out = projected(inner, layer.down, key);
+  const Tensor out = projected(inner, layer.down, key, adapts_);
   return layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out;
 }
 
@@ -216,6 +218,22 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
     hidden = checkpointing_ ? checkpointedBlock(hidden, run, std::move(kept[layer.index])) : run(hidden);
   }
   return normed(finalNorm_, hidden, computeType_);
+}
+
+Tensor Decoder::hiddenStatesOfBase(const FlatBatch& batch) {
+  const std::vector<Parameter*> whole = parameters();
+  if (adapterParameters().empty() ||
+      std::any_of(whole.begin(), whole.end(), [](const Parameter* p) { return p->trainable(); }))
+    fail("INVALID_INPUT",
+         "Expected a model of which an adapter alone is trained, found one with other weights that "
+         "are.");
+  at::NoGradGuard noGrad;
+  struct Off {
+    explicit Off(bool& adapts) : adapts(adapts) { adapts = false; }
+    ~Off() { adapts = true; }
+    bool& adapts;
+  } off(adapts_);
+  return hiddenStates(batch);
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches) {

@@ -15,6 +15,7 @@
 
 namespace adaptive {
 
+struct AdapterBase;
 struct AdapterOptions;
 struct Initialisation;
 
@@ -50,6 +51,8 @@ class Decoder {
   /// See adapter.h.
   friend void addAdapter(Decoder& decoder, const AdapterOptions& options);
   friend void mergeAdapter(Decoder& decoder);
+  friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
+  at::ScalarType computeType() const { return computeType_; }
   void setCheckpointing(bool on) { checkpointing_ = on; }
   void clearGradients();
 
@@ -61,6 +64,9 @@ class Decoder {
   /// block, the final norm. Ends early when `see` returns false.
   void visitOutputs(const FlatBatch& batch,
                     const std::function<bool(const std::string& module, const at::Tensor& output)>& see);
+  /// Final hidden states of the model with its adapter off, without a graph. Errors: INVALID_INPUT for a
+  /// decoder without an adapter, or with weights that are trained whole beside it: those of before are gone.
+  at::Tensor hiddenStatesOfBase(const FlatBatch& batch);
   /// hiddenStates() of rows that continue cached sequences, one cache per row, without a graph.
   at::Tensor hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches);
   /// The logits of hidden states [n, hidden] in float32, without a graph: hidden·headᵀ, scaled and capped.
@@ -90,7 +96,7 @@ class Decoder {
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
-  bool checkpointing_ = false, filled_ = false;
+  bool checkpointing_ = false, filled_ = false, adapts_ = true;
 };
 
 }  // namespace adaptive

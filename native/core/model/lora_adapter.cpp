@@ -53,6 +53,14 @@ void LoraAdapter::takeMagnitude(const at::Tensor& weight) {
   at::Tensor(magnitude_->master()).copy_(norm_);
 }
 
+at::Tensor LoraAdapter::rowNorms(const at::Tensor& weight) const {
+  at::Tensor norms = at::empty({outputs_}, at::kFloat);
+  forSlabs(rowsOf(weight), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor&) {
+    norms.narrow(0, row, w.size(0)).copy_(at::linalg_vector_norm(w, 2, 1));
+  });
+  return norms;
+}
+
 void LoraAdapter::mergeInto(at::Tensor weight) const {
   const at::Tensor a = a_->master().to(at::kFloat);
   at::Tensor target = rowsOf(weight);

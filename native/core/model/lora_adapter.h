@@ -43,6 +43,8 @@ class LoraAdapter {
   void refresh(const at::Tensor& weight, at::ScalarType computeType);
   /// Sets the magnitude to the norm of the weight's rows, so that the adapter changes nothing yet.
   void takeMagnitude(const at::Tensor& weight);
+  /// Norms of the weight's rows without the addition, float32 [outputs].
+  at::Tensor rowNorms(const at::Tensor& weight) const;
   /// Folds the addition into `weight`, the whole projection's.
   void mergeInto(at::Tensor weight) const;
 

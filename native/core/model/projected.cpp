@@ -90,7 +90,7 @@ void goBack(const LoraAdapter& adapter, const Projection& projection, const Tens
 struct Projected : torch::autograd::Function<Projected> {
   // The projection outlives every graph that mentions it (the decoder owns it).
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Projection* projection,
-                        const DropoutKey& key) {
+                        const DropoutKey& key, bool adapts) {
     const Tensor transposed = projection->weight->compute().t();
     const Parameter* bias = projection->bias.get();
     Tensor y;
@@ -103,6 +103,7 @@ struct Projected : torch::autograd::Function<Projected> {
     tensor_list saved;
     // A frozen weight needs no input in backward.
     if (projection->weight->trainable() || !projection->adapters.empty()) saved.push_back(x);
+    if (!adapts) return y;
     for (const auto& adapter : projection->adapters) {
       const auto [low, scaled] = addTo(y, *adapter, *projection, x, key);
       saved.push_back(low);
@@ -127,14 +128,14 @@ struct Projected : torch::autograd::Function<Projected> {
       goBack(*projection->adapters[i], *projection, saved[0], saved[1 + 2 * i], saved[2 + 2 * i], key, dy,
              dx);
     }
-    return {dx, Tensor(), Tensor()};
+    return {dx, Tensor(), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
-Tensor projected(const Tensor& x, const Projection& projection, const DropoutKey& key) {
-  return Projected::apply(x, &projection, key);
+Tensor projected(const Tensor& x, const Projection& projection, const DropoutKey& key, bool adapts) {
+  return Projected::apply(x, &projection, key, adapts);
 }
 
 }  // namespace adaptive

@@ -99,6 +99,10 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
           "loss_gradient_");
   call(op, logits, labels, floats, ints, weights, cap);
 }
+Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
+  static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("adaptive_trainer::divergence_");
+  return call(op, logits, base, weight, cap);
+}
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, const AdamRates& rates, uint32_t noise) {
   static const auto op = find<void(Tensor, const Tensor&, Tensor, Tensor, Tensor, Tensor, double, double,

@@ -63,6 +63,10 @@ Tensor topKEntropy(const Tensor& logits, int64_t k);
 /// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap);
+/// KL(softmax(z₀) ‖ softmax(z)) of each row, in nats, float32 [n]; logits z and base z₀ [n, vocab] of one
+/// type. With weight > 0, z becomes weight·(softmax(z) − softmax(z₀)) in place, which is exactly 0 where z =
+/// z₀. With cap > 0, both were capped by softCap_ and the gradient is that of the logits before.
+Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap);
 
 /// One step of AdamW with both moments in codes of the dynamic data type (core/optim/dynamic_code.h), one
 /// scale float32 [blocks] for each kMomentBlock of them. weight float32 or bfloat16, rounded stochastically

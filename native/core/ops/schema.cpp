@@ -32,6 +32,7 @@ ADAPTIVE_LIBRARY(m) {
       "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
       "cap) "
       "-> ()");
+  m.def("divergence_(Tensor(a!) logits, Tensor base, float weight, float cap) -> Tensor");
   m.def(
       "adamw_8bit_(Tensor(a!) weight, Tensor gradient, Tensor(b!) codes1, Tensor(c!) scales1, Tensor(d!) "
       "codes2, "

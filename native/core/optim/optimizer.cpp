@@ -44,8 +44,10 @@ Optimizer::Optimizer(std::vector<Parameter*> parameters, OptimizerOptions option
   }
 }
 
-void Optimizer::step(double learningRate, double gradientScale) {
+void Optimizer::step(double learningRate, double gradientScale, double pull) {
   expectNotNegative("learningRate", learningRate);
+  expectThat("INVALID_INPUT", pull >= 0 && pull <= 1, "pull", pull, "a number from 0 to 1");
+  if (pull > 0 && !base_) fail("INVALID_INPUT", "Expected setBase() before a step that pulls to the base.");
   expectPositive("the scale of the gradients", gradientScale);
   expectFinite("learningRate times weightDecay", learningRate * options_.weightDecay);
   at::NoGradGuard noGrad;
@@ -57,6 +59,12 @@ void Optimizer::step(double learningRate, double gradientScale) {
     update({i, Parameter::rowsOf(parameter->master(), *part), Parameter::rowsOf(gradient, *part),
             learningRate, gradientScale, parameter->decays() ? options_.weightDecay : 0,
             noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
+  }
+  if (pull <= 0) return;
+  for (size_t i = 0; i < slots_.size(); i++) {
+    const auto& [parameter, part] = slots_[i];
+    base_->pull(*parameter, *part, pull,
+                noiseKey(options_.seed, static_cast<uint64_t>(steps_), slots_.size() + i));
   }
 }
 

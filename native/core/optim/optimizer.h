@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/parameter.h"
+#include "core/optim/base_weights.h"
 
 namespace adaptive {
 
@@ -25,9 +26,13 @@ class Optimizer {
   Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options);
   virtual ~Optimizer() = default;
 
-  /// Moves every parameter that has a gradient; the gradient is taken times `gradientScale` (clipping).
-  /// Errors: INVALID_INPUT for a rate below 0, a scale of 0 or less, or either not finite.
-  void step(double learningRate, double gradientScale);
+  /// What the weights are pulled to from now on.
+  void setBase(std::unique_ptr<const BaseWeights> base) { base_ = std::move(base); }
+
+  /// Moves every parameter that has a gradient; the gradient is taken times `gradientScale` (clipping). After
+  /// that, weight −= pull·(weight − base) for all. Errors: INVALID_INPUT for a rate below 0, a scale of 0 or
+  /// less, a pull outside [0, 1], one without setBase(), or any of them not finite.
+  void step(double learningRate, double gradientScale, double pull = 0);
 
   /// Everything that has to survive a restart, as named tensors. They share memory with the optimizer:
   /// copying into them restores it.
@@ -62,6 +67,7 @@ class Optimizer {
 
  private:
   std::vector<Slot> slots_;
+  std::unique_ptr<const BaseWeights> base_;
   OptimizerOptions options_;
   int64_t steps_ = 0;
 };

@@ -23,12 +23,14 @@ void configureSession(ModelSession& session, const SessionTypes& types) {
   session.decoder.setTypes(types.compute, types.masters);
   session.decoder.setCheckpointing(types.gradientCheckpointing);
   session.pending.reset();
+  session.base = {};
   session.scaler.reset();
   if (types.compute == at::kHalf) session.scaler.emplace();
 }
 
 void forgetTraining(ModelSession& session) {
   session.pending.reset();
+  session.base = {};
   session.optimizer.reset();
 }
 
@@ -49,7 +51,7 @@ int64_t bytesOfMasters(const ModelSession& session) {
 
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
-  held.weights = bytesOfMasters(session);
+  held.weights = bytesOfMasters(session) + session.base.bytes();
   for (const Parameter* parameter : session.decoder.allParameters()) {
     if (!parameter->compute().is_same(parameter->master()))
       held.weights += static_cast<int64_t>(parameter->compute().nbytes());

@@ -15,6 +15,7 @@ struct ModelSession {
   explicit ModelSession(const DecoderConfig& config);
   const int64_t number;  ///< no other session of this process has it
   Decoder decoder;
+  BaseModel base;  ///< what is kept of the model as it was before training
   std::unique_ptr<Optimizer> optimizer;
   std::optional<GradScaler> scaler;     ///< while float16 is computed in
   std::optional<TrainingPass> pending;  ///< between forward() and backward()
@@ -26,12 +27,13 @@ struct SessionTypes {
   bool gradientCheckpointing = false;
 };
 
-/// Sets what is computed in, and starts loss scaling anew. A forward() that waits for its backward() is
-/// forgotten: its graph holds numbers of the old type. Errors: INVALID_INPUT for types that do not go
-/// together.
+/// Sets what is computed in, and starts loss scaling anew. A forward() that waits for its backward(), and the
+/// base that was kept, are forgotten: they hold numbers of the old type. Errors: INVALID_INPUT for types that
+/// do not go together.
 void configureSession(ModelSession& session, const SessionTypes& types);
 
-/// Forgets the optimizer and a waiting forward(): parameters are about to change places.
+/// Forgets the optimizer, a waiting forward() and the base that was kept: parameters are about to change
+/// places.
 void forgetTraining(ModelSession& session);
 
 /// resizeVocabulary() for a session. Errors: INVALID_INPUT once an adapter, an optimizer or a forward() is

@@ -2,32 +2,89 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
-namespace adaptive {
+#include <algorithm>
 
-TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop)
-    : decoder_(decoder) {
+#include "core/expect.h"
+
+namespace adaptive {
+namespace {
+
+LogitOptions logitOptions(const DecoderConfig& config) { return {config.logitsScale, config.logitsCap}; }
+
+}  // namespace
+
+TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop,
+                           const BaseModel* base)
+    : decoder_(decoder), base_(base) {
   checkFlatBatch(batch.tokens, decoder.config().vocabSize);
   tokens_ =
       labelledTokens(batch.labels, batch.tokens.cuSeqlens, batch.styles, {}, decoder.config().vocabSize);
+  if (batch.retained) {
+    rows_ = *batch.retained;
+    retainedIds_ = retainedPart(batch.tokens, rows_);
+    const auto firstRow = static_cast<int64_t>(batch.tokens.cuSeqlens.size() - 1 - rows_.rows.size());
+    if (tokens_.size() > 0 && tokens_.rows.back() >= firstRow)
+      fail("INVALID_INPUT", "Expected retained rows without labels, found one in row ", tokens_.rows.back(),
+           ".");
+  }
   at::AutoGradMode record(training);
   const at::Tensor hidden = decoder.hiddenStates(batch.tokens, training ? batch.dropout : DropoutKey{});
+  if (batch.retained) {
+    const auto count = static_cast<int64_t>(retainedIds_.ids.size());
+    retained_ = hidden.narrow(0, hidden.size(0) - count, count);
+  }
   selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
   const LossGradients wanted = !training                    ? LossGradients::None
                                : decoder.head().trainable() ? LossGradients::Both
                                                             : LossGradients::Hidden;
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                LogitOptions{decoder.config().logitsScale, decoder.config().logitsCap}, entropyOfTop);
+                logitOptions(decoder.config()), entropyOfTop);
 }
 
-void TrainingPass::backward(const std::vector<float>& weights) {
-  if (tokens_.size() == 0) return;
-  Parameter& head = decoder_.head();
-  const at::Tensor gradHidden =
-      loss_->backward(weights, [&head](const at::Tensor& dLogits, const at::Tensor& hidden) {
-        head.accumulateOuter(dLogits, hidden);
-      });
-  torch::autograd::backward({selected_}, {gradHidden});
-  selected_ = at::Tensor();
+Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {
+  torch::autograd::variable_list outputs, gradients;
+  if (tokens_.size() > 0) {
+    Parameter& head = decoder_.head();
+    outputs.push_back(selected_);
+    gradients.push_back(
+        loss_->backward(weights, [&head](const at::Tensor& dLogits, const at::Tensor& hidden) {
+          head.accumulateOuter(dLogits, hidden);
+        }));
+  }
+  Retained retained;
+  if (retained_.defined()) {
+    const Divergence found =
+        divergenceOf(decoder_, *base_, retainedIds_, rows_, retained_.detach(), rows_.weight * scale);
+    retained = {found.sum, found.tokens};
+    if (found.gradHidden.defined()) {
+      outputs.push_back(retained_);
+      gradients.push_back(found.gradHidden);
+    }
+  }
+  if (!outputs.empty()) torch::autograd::backward(outputs, gradients);
+  selected_ = retained_ = at::Tensor();
+  return retained;
+}
+
+FlatBatch retainedPart(const FlatBatch& batch, const RetainedRows& rows) {
+  const auto count = static_cast<int64_t>(rows.rows.size());
+  expectInteger("the number of retained rows", count, 1, static_cast<int64_t>(batch.cuSeqlens.size()) - 1);
+  FlatBatch part;
+  const auto first = batch.cuSeqlens.end() - 1 - count;
+  std::transform(first, batch.cuSeqlens.end(), std::back_inserter(part.cuSeqlens),
+                 [first](int64_t at) { return at - *first; });
+  part.ids.assign(batch.ids.begin() + *first, batch.ids.end());
+  return part;
+}
+
+Divergence divergenceOf(Decoder& decoder, const BaseModel& base, const FlatBatch& ids,
+                        const RetainedRows& rows, const at::Tensor& hidden, double weight) {
+  Parameter& head = decoder.head();
+  const HeadOperands own = {hidden, head.compute()},
+                     before = {base.hiddenStates(decoder, ids, rows), base.head(decoder)};
+  return fusedDivergence(
+      own, before, weight, {}, logitOptions(decoder.config()),
+      [&head](const at::Tensor& dLogits, const at::Tensor& chunk) { head.accumulateOuter(dLogits, chunk); });
 }
 
 }  // namespace adaptive

@@ -29,21 +29,20 @@ void scaleWeights(const ModelSession& session, std::vector<float>& weights) {
 
 }  // namespace
 
-LossReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
-  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss));
+  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss), &session.base);
   std::vector<float> weights;
   const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
   checkFinite(report, pass);
   scaleWeights(session, weights);
-  pass.backward(weights);
-  return report;
+  return {report, pass.backward(weights, lossScale(session))};
 }
 
 PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
   session.pending.reset();
-  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss));
+  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss), &session.base);
   PassReport report;
   report.loss = lossReport(pass.statistics(), pass.tokens(), loss, &session.pendingWeights);
   checkFinite(report.loss, pass);
@@ -52,7 +51,7 @@ PassReport forward(ModelSession& session, const MicroBatch& batch, const LossReq
   return report;
 }
 
-void backward(ModelSession& session, const std::optional<std::vector<float>>& onNll) {
+Retained backward(ModelSession& session, const std::optional<std::vector<float>>& onNll) {
   if (!session.pending) fail("INVALID_INPUT", "Expected forward() before backward().");
   std::vector<float> weights = session.pendingWeights;
   if (onNll) {
@@ -65,8 +64,21 @@ void backward(ModelSession& session, const std::optional<std::vector<float>>& on
     for (size_t i = 0; i < expected; i++) weights[2 * i] = (*onNll)[i];
   }
   scaleWeights(session, weights);
-  session.pending->backward(weights);
+  const Retained retained = session.pending->backward(weights, lossScale(session));
   session.pending.reset();
+  return retained;
+}
+
+Retained divergence(ModelSession& session, const FlatBatch& batch, const RetainedRows& rows) {
+  at::NoGradGuard noGrad;
+  checkFlatBatch(batch, session.decoder.config().vocabSize);
+  const FlatBatch ids = retainedPart(batch, rows);
+  if (ids.ids.size() != batch.ids.size())
+    fail("INVALID_INPUT", "Expected ", batch.cuSeqlens.size() - 1, " retained rows, found ", rows.rows.size(),
+         ".");
+  const Divergence found =
+      divergenceOf(session.decoder, session.base, ids, rows, session.decoder.hiddenStates(batch), 0);
+  return {found.sum, found.tokens};
 }
 
 PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
@@ -115,7 +127,12 @@ void clearGradients(ModelSession& session) {
 
 double lossScale(const ModelSession& session) { return session.scaler ? session.scaler->scale() : 1; }
 
-StepReport stepOptimizer(ModelSession& session, double learningRate, double maxNorm) {
+void setBaseWeights(ModelSession& session, const std::vector<WeightFile>& files) {
+  if (!session.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before setBaseWeights().");
+  session.optimizer->setBase(std::make_unique<const BaseWeights>(session.decoder, files));
+}
+
+StepReport stepOptimizer(ModelSession& session, double learningRate, double maxNorm, double pull) {
   if (!session.optimizer) fail("INVALID_INPUT", "Expected createOptimizer() before optimizerStep().");
   session.decoder.expectWeights();
   expectNotNegative("learningRate", learningRate);
@@ -132,7 +149,7 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
          where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
-  session.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale);
+  session.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale, pull);
   session.decoder.refreshCompute();
   session.decoder.clearGradients();
   return {norm};

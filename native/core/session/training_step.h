@@ -13,19 +13,29 @@ struct PassReport {
   TokenStatistics statistics;
 };
 
+/// What training on a micro-batch tells of it.
+struct TrainReport {
+  LossReport loss;
+  Retained retained;
+};
+
 /// Gathers the gradients of one micro-batch. Errors: INVALID_INPUT; LOSS_NOT_FINITE naming the first row
-/// whose logits are not finite: nothing is gathered then.
-LossReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
+/// whose logits are not finite, or a retained token: of that micro-batch nothing is of use then.
+TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
 
 /// The first half of trainMicroBatch(): its graph waits for backward(). Errors: as there; nothing waits then.
 PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
 
 /// Finishes what forward() began. `onNll`: ∂loss/∂nll of each labelled token; absent: the weights of the
-/// configured loss. Errors: INVALID_INPUT without a forward() or for another number of weights.
-void backward(ModelSession& session, const std::optional<std::vector<float>>& onNll);
+/// configured loss. Errors: INVALID_INPUT without a forward() or for another number of weights;
+/// LOSS_NOT_FINITE.
+Retained backward(ModelSession& session, const std::optional<std::vector<float>>& onNll);
 
 /// Loss and statistics without gradients; a loss that is not finite is returned as it is.
 PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
+
+/// How far the model has moved from its base on a micro-batch whose rows are all retained; no gradients.
+Retained divergence(ModelSession& session, const FlatBatch& batch, const RetainedRows& rows);
 
 struct GradientReport {
   double loss = 0;
@@ -49,9 +59,14 @@ struct StepReport {
   bool skipped = false;  ///< float16 overflowed: weights unchanged, gradients cleared, loss scale halved
 };
 
-/// Clips to `maxNorm` (0: not at all), steps, recasts the compute weights, clears the gradients.
-/// Errors: INVALID_INPUT without an optimizer, or for numbers out of range; LOSS_NOT_FINITE when the norm is
-/// not and that is not the loss scale's doing: weights are then unchanged and the gradients cleared.
-StepReport stepOptimizer(ModelSession& session, double learningRate, double maxNorm);
+/// Lets steps pull the weights to what they hold now, which `files` hold too. Errors: INVALID_INPUT without
+/// an optimizer; BaseWeights'.
+void setBaseWeights(ModelSession& session, const std::vector<WeightFile>& files);
+
+/// Clips to `maxNorm` (0: not at all), steps, pulls the weights to their base by the share `pull`, recasts
+/// the compute weights, clears the gradients. Errors: INVALID_INPUT without an optimizer, or for numbers out
+/// of range; LOSS_NOT_FINITE when the norm is not and that is not the loss scale's doing: weights are then
+/// unchanged and the gradients cleared.
+StepReport stepOptimizer(ModelSession& session, double learningRate, double maxNorm, double pull = 0);
 
 }  // namespace adaptive

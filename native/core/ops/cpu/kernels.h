@@ -67,6 +67,9 @@ struct Kernels {
   void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
   /// x = cap·tanh(x/cap), in place.
   void (*softCap)(T* x, int64_t count, float cap);
+  /// KL(softmax(base) ‖ softmax(logits)) of a row, nats. With weight > 0, logits become
+  /// weight·(softmax(logits) − softmax(base)), with cap > 0 times the slope of the cap.
+  double (*divergence)(T* logits, const T* base, int64_t vocab, float weight, float cap);
 };
 
 /// Softmax kernels of attention; scores are always float.

@@ -265,6 +265,23 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
   });
 }
 
+Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
+  const int64_t rows = logits.size(0), vocab = logits.size(1);
+  Tensor divergences = at::empty({rows}, logits.options().dtype(at::kFloat));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    T* z = logits.data_ptr<T>();
+    const T* z0 = base.const_data_ptr<T>();
+    float* out = divergences.data_ptr<float>();
+    at::parallel_for(0, rows, grain(vocab), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++)
+        out[r] = static_cast<float>(kernels<T>().divergence(
+            z + r * vocab, z0 + r * vocab, vocab, static_cast<float>(weight), static_cast<float>(cap)));
+    });
+  });
+  return divergences;
+}
+
 }  // namespace
 
 ADAPTIVE_LIBRARY_IMPL(CPU, m) {
@@ -282,6 +299,7 @@ ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("soft_cap_", &softCap_);
   m.impl("top_k_entropy", &topKEntropy);
   m.impl("loss_gradient_", &lossGradient_);
+  m.impl("divergence_", &divergence_);
 }
 
 }  // namespace adaptive::cpu

@@ -3,6 +3,7 @@
 
 #include "core/ops/cpu/isa/attention_kernels.h"
 #include "core/ops/cpu/isa/block_kernels.h"
+#include "core/ops/cpu/isa/divergence_kernel.h"
 #include "core/ops/cpu/isa/loss_kernels.h"
 #include "core/ops/cpu/isa/norm_kernels.h"
 #include "core/ops/cpu/isa/optimizer_kernels.h"
@@ -14,7 +15,7 @@ const Kernels<T>& table() {
   static const Kernels<T> kernels = {&rmsNormForward<T>,   &rmsNormBackward<T>, &headNormForward<T>,
                                      &headNormBackward<T>, &rotate<T>,          &gatedForward<T>,
                                      &gatedBackward<T>,    &tokenStatistics<T>, &topKEntropy<T>,
-                                     &lossGradient<T>,     &softCap<T>};
+                                     &lossGradient<T>,     &softCap<T>,         &divergence<T>};
   return kernels;
 }
 
