@@ -14,6 +14,7 @@ import {
   batch,
   decoder,
   flat,
+  keepStates,
   options,
   prompt,
   wrongValues,
@@ -182,6 +183,7 @@ async function makeModel(): Promise<NativeModel> {
   }
   const name = pick(['adamw', 'adamw_8bit', 'sgd', 'lion', 'adafactor'] as const);
   if (random() < 0.8) await model.createOptimizer({ ...options, name });
+  if (random() < 0.5) await keepStates(model, dir).catch(() => {}); // those stored are float32
   return model;
 }
 
@@ -201,6 +203,8 @@ const calls: Record<string, (context: CallContext) => unknown> = {
   memory: ({ model }) => model.memory(),
   optimizerState: ({ model }) => model.optimizerState(),
   clearGradients: ({ model }) => model.clearGradients(),
+  keepBase: ({ model }) => model.keepBase(),
+  weightsDigest: ({ model }) => model.weightsDigest(),
   'nextTokens of another': ({ model }) => model.nextTokens(generation),
   restOrExit: () => addon.restOrExit(pick(wrongValues)[1]() as number),
   'a method of nothing': ({ model }) =>

@@ -9,6 +9,7 @@ import {
   batch,
   decoder,
   flat,
+  keepStates,
   options,
   prompt,
   state,
@@ -89,6 +90,7 @@ describe('the raw addon', () => {
       const native = await open();
       const context = { addon, model: native, dir, files };
       await native.createOptimizer(options);
+      await keepStates(native, dir);
       const outcomes = new Set<string>();
       for (const [, replace] of wrongValues) {
         outcomes.add(await attempt(() => call(context, replace() as never)));
