@@ -39,6 +39,8 @@ export class CausalLM {
   private disposed = false;
   /** The adapter that is trained in place of the weights; undefined without one. */
   adapter: ModelAdapter | undefined;
+  /** @internal The files that its weights were read from, under the names that they have here. */
+  weightFiles: readonly WeightFile[] = [];
   /** @internal Whether the vocabulary has another size than config.json's. */
   resized = false;
 
@@ -122,6 +124,7 @@ export class CausalLM {
       }
       const files = withUntiedHead(head.files, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
+      opened.weightFiles = files;
     });
     try {
       if (isResized) {

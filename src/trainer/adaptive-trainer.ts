@@ -24,10 +24,13 @@ import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.
 import { isEvaluationDue } from './evaluation/evaluation-due.js';
 import { finalDtype } from './final-dtype.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
+import { prepareRetention, pullStrength, type PreparedRetention } from './retention/prepare-retention.js';
+import { pullPerRate } from './retention/pull-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
 import { sampleRows } from './sample-rows.js';
 import { startEvent } from './start-event.js';
+import { engineTypes } from './step/engine-types.js';
 import { prepareEngine } from './step/prepare-engine.js';
 import { noPlan, planRun } from './step/run-plan.js';
 import { runPrecision } from './step/run-precision.js';
@@ -64,6 +67,9 @@ export class AdaptiveTrainer extends TrainerEvents {
   private readonly options: AdaptiveTrainerOptions;
   private run: Run;
   private savedStep: number | undefined;
+  private held: PreparedRetention | undefined;
+  /** What a step pulls the weights to their start by, for each unit of its learning rate. */
+  private pullPerRate = 0;
   private hashedRun: Promise<Fingerprint> | undefined;
 
   /**
@@ -129,6 +135,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     } finally {
       // The model can be trained again, however the run ended.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
+      await this.held?.close();
       await this.endListening(failure);
       await this.checkpoints.close();
     }
@@ -139,14 +146,16 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.progress.stop();
   }
 
-  /** Loss, accuracy and token shares on `evalDataset`. Moves neither weights nor α and β. */
+  /** Loss, accuracy and token shares on `evalDataset`, and what was forgotten. Moves neither weights nor α and β. */
   async evaluate(): Promise<EvaluateEvent> {
     const { evalDataset } = this.options;
     if (evalDataset === undefined) {
       throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected an evalDataset to evaluate on, found none.');
     }
     const report = await this.evaluateRows(evalDataset);
-    const event = { type: 'evaluate', ...this.progress.now, ...report } as const;
+    const forgetting = await this.held?.retention?.forgetting();
+    const measured = forgetting === undefined ? {} : { forgetting };
+    const event = { type: 'evaluate', ...this.progress.now, ...report, ...measured } as const;
     await this.emit(event);
     return event;
   }
@@ -189,10 +198,15 @@ export class AdaptiveTrainer extends TrainerEvents {
    * counts, logs, evaluates and saves around it, and applies `onNonFinite` to a LOSS_NOT_FINITE that it throws.
    */
   protected async trainStep(window: readonly TrainingRow[][], learningRate: number): Promise<StepReport> {
-    return takeStep(window, this.adaptiveState, {
-      trainMicroBatch: (rows, place) => this.trainMicroBatch(rows, place),
+    const retention = this.held?.retention;
+    const parts = {
+      trainMicroBatch: (rows: TrainingRow[], place: MicroBatchPlace) => this.trainMicroBatch(rows, place),
       optimizerStep: () => this.optimizerStep(learningRate),
-    });
+    };
+    const retained = retention?.batches(this.progress.step, window.length);
+    const report = await takeStep(window, this.adaptiveState, parts, retained);
+    const held = retention?.afterStep(report.retained);
+    return held === undefined ? report : { ...report, retention: held };
   }
 
   /** Forward and backward of one micro-batch. Its gradients, times its share of the window, are added to those that are there. */
@@ -204,10 +218,11 @@ export class AdaptiveTrainer extends TrainerEvents {
     return trainMicroBatch(this.model, rows, request);
   }
 
-  /** Clips the gradients that are there by `maxGradNorm`, moves the weights, and forgets the gradients. */
+  /** Clips the gradients that are there by `maxGradNorm`, moves the weights (with `retention`, also to their start), and forgets the gradients. */
   protected async optimizerStep(learningRate: number): Promise<OptimizerReport> {
     const { maxGradNorm } = this.args;
-    return this.model.call((native) => native.optimizerStep({ learningRate, maxGradNorm }));
+    const pull = Math.min(1, this.pullPerRate * learningRate);
+    return this.model.call((native) => native.optimizerStep({ learningRate, maxGradNorm, pull }));
   }
 
   /** What is due after each step, in this order: an evaluation, a checkpoint. */
@@ -231,7 +246,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Writes `checkpoint-<step>`. Returns its folder; undefined where there is no outputDir, or it could not be written. */
   protected async saveCheckpoint(): Promise<string | undefined> {
     const { run, progress } = this;
-    const state = { ...run.state, fingerprint: await this.fingerprint() };
+    const retention = this.held?.retention?.state;
+    const state = { ...run.state, fingerprint: await this.fingerprint(), retention };
     return this.checkpoints.save(state, progress.epoch, progress.totalSteps);
   }
 
@@ -262,12 +278,20 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.savedStep = undefined;
     await this.checkpoints.open(resumeFrom);
     await checkAllRows(this.options, args, this.progress);
-    const engine = await prepareEngine(model, trainDataset, args, precision);
+    const pull = pullStrength(args, this.options);
+    // The pull takes the place of weight decay.
+    const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
+    const engine = await prepareEngine(model, trainDataset, pulledArgs, precision);
+    const facts = { options: this.options, args, adaptiveLoss: this.adaptiveLoss, ...engineTypes(precision) };
+    const held = await prepareRetention(facts, pull);
+    this.held = held;
     const state = await this.checkpoints.resume(
       () => this.fingerprint(),
       this.hasOwnOrder ? undefined : rows?.length,
     );
     this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
+    if (state?.retention) this.held = { ...held, retention: held.retention?.resumed(state.retention) };
+    this.pullPerRate = pullPerRate(pull, this.progress.totalSteps, (step) => this.learningRate(step));
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
     const { tokenizer } = this.options;
     if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
@@ -278,14 +302,14 @@ export class AdaptiveTrainer extends TrainerEvents {
     for (const warning of [...configWarnings, ...endOfTurn]) await this.emit({ type: 'warning', ...warning });
     const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;
     const hasTrackers = (this.options.trackers ?? []).length > 0;
-    const facts = {
+    const ofRun = {
       outputDir,
       hasTrackers,
       progress: this.progress,
       hasEvalDataset: evalDataset !== undefined,
       longRows: longRowsNote(model, trainDataset),
     };
-    for (const warning of runWarnings(args, precision, { ...facts, hasOwnSchedule }))
+    for (const warning of runWarnings(args, precision, { ...ofRun, hasOwnSchedule }))
       await this.emit(warning);
   }
 

@@ -59,7 +59,7 @@ export class Run {
   }
 
   /** What a checkpoint keeps of it. */
-  get state(): Omit<RunState, 'runId' | 'history' | 'best' | 'optimizer' | 'fingerprint'> {
+  get state(): Omit<RunState, 'runId' | 'history' | 'best' | 'optimizer' | 'fingerprint' | 'retention'> {
     const { adaptiveState, progress, log, guard } = this;
     const { position, since } = progress;
     return {

@@ -59,20 +59,6 @@ export const notAvailable: readonly NotAvailable[] = [
     what: 'training in several processes',
   },
   {
-    group: 'trainingConfig',
-    key: 'retention',
-    matches: (value) => value !== null && value !== false,
-    expected: 'null, false or no such key',
-    what: 'holding the model to its base',
-  },
-  {
-    group: 'trainingConfig',
-    key: 'evalForgetting',
-    matches: oneOf(true),
-    expected: 'false or no such key',
-    what: 'measuring forgetting',
-  },
-  {
     group: 'peftConfig',
     key: 'peftType',
     matches: (value) => typeof value === 'string' && value !== 'LORA',
@@ -92,12 +78,5 @@ export const notAvailable: readonly NotAvailable[] = [
     matches: (value) => value === false || (typeof value === 'string' && value !== 'gaussian'),
     expected: 'true or "gaussian"',
     what: 'this initialisation',
-  },
-  {
-    group: 'adaptiveLossConfig',
-    key: 'maxKlDivergence',
-    matches: given,
-    expected: 'null or no such key',
-    what: 'a bound on the divergence from the base model (the Python package accepts this key and ignores it; without it the result is the same as there)',
   },
 ];

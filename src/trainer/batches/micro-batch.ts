@@ -1,15 +1,22 @@
 import { learningStyles } from '../../events/learning-style.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { flatBatch } from '../../model/flat-batch.js';
-import type { MicroBatch } from '../../engine/addon.js';
+import type { MicroBatch, RetainedRows } from '../../engine/addon.js';
+import type { RetainedBatch } from '../retention/retained-batch.js';
 
-/** Rows as the engine takes them: joined without padding. */
-export function microBatch(rows: readonly TrainingRow[]): MicroBatch {
-  const { inputIds, cuSeqlens } = flatBatch(rows.map((row) => row.inputIds));
-  const labels = new Int32Array(inputIds.length);
+/**
+ * Rows as the engine takes them: joined without padding.
+ * @param retained rows that follow them, without labels
+ */
+export function microBatch(rows: readonly TrainingRow[], retained?: RetainedBatch): MicroBatch {
+  const { ids = [], ...request } = retained ?? {};
+  const { inputIds, cuSeqlens } = flatBatch([...rows.map((row) => row.inputIds), ...ids]);
+  const labels = new Int32Array(inputIds.length).fill(-100);
   rows.forEach((row, i) => labels.set(row.labels, cuSeqlens[i]!));
-  const styles = Uint8Array.from(rows, (row) => learningStyles.indexOf(row.learningStyle));
-  return { inputIds, cuSeqlens, labels, styles };
+  const styles = new Uint8Array(rows.length + ids.length);
+  rows.forEach((row, i) => (styles[i] = learningStyles.indexOf(row.learningStyle)));
+  const batch = { inputIds, cuSeqlens, labels, styles };
+  return retained === undefined ? batch : { ...batch, retained: request as RetainedRows };
 }
 
 /** How many tokens of these rows are trained: labels after the first position that are not -100. */

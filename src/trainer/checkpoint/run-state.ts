@@ -1,6 +1,7 @@
 import type { AdaptiveState, OptimizerCounts } from '../../engine/addon.js';
 import type { BestModelState } from '../evaluation/best-model.js';
 import type { BatchesSince } from '../step/run-plan.js';
+import type { RetentionState } from '../retention/retention.js';
 import type { NumberGuardState } from '../step/number-guard.js';
 import type { PlateauState } from '../step/plateau.js';
 import type { StepEvent, TokenStatistics } from '../../events/training-event.js';
@@ -22,6 +23,8 @@ export interface RunState {
   log: StepLogState;
   /** Absent with any schedule but `reduce_lr_on_plateau`. */
   plateau?: PlateauState | undefined;
+  /** Absent where nothing is replayed or measured. */
+  retention?: RetentionState | undefined;
   guard: NumberGuardState;
   best: BestModelState;
   /** Log entries in the Hugging Face form. */

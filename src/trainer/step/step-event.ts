@@ -14,7 +14,7 @@ interface StepContext extends Pick<
 }
 
 export function stepEvent(report: StepReport, context: StepContext): StepEvent {
-  const { loss, gradNorm, lossScale, statistics, tokens, labelledTokens } = report;
+  const { loss, gradNorm, lossScale, statistics, tokens, labelledTokens, retention } = report;
   const { step, epoch, learningRate, secondsPerStep, etaSeconds, used, skippedSteps } = context;
   return {
     type: 'step',
@@ -33,5 +33,6 @@ export function stepEvent(report: StepReport, context: StepContext): StepEvent {
     etaSeconds,
     ...(lossScale === 1 ? {} : { lossScale }),
     ...(skippedSteps > 0 ? { skippedSteps } : {}),
+    ...(retention === undefined ? {} : { retention }),
   };
 }

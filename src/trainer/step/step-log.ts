@@ -3,6 +3,7 @@ import type {
   AdaptiveEvent,
   EndEvent,
   LogEvent,
+  RetentionReport,
   StepEvent,
   TokenStatistics,
 } from '../../events/training-event.js';
@@ -73,8 +74,9 @@ export class StepLog {
     const sum = (value: (step: StepEvent) => number) => steps.reduce((total, step) => total + value(step), 0);
     const mean = (value: (step: StepEvent) => number) => sum(value) / steps.length;
     const tokens = sum((step) => step.tokens);
+    const { retention: _ofLast, ...latest } = last;
     return {
-      ...last,
+      ...latest,
       type: 'log',
       steps: steps.length,
       loss: mean((step) => step.loss),
@@ -86,6 +88,7 @@ export class StepLog {
       beta: mean((step) => step.beta),
       statistics: steps.map((step) => step.statistics).reduce(addStatistics),
       secondsPerStep: mean((step) => step.secondsPerStep),
+      ...meanRetention(steps),
     };
   }
 
@@ -106,4 +109,14 @@ export class StepLog {
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
     };
   }
+}
+
+/** Empty where no step replayed anything. */
+function meanRetention(steps: readonly StepEvent[]): Pick<LogEvent, 'retention'> {
+  const found = steps.flatMap(({ retention }) => retention ?? []);
+  if (found.length === 0) return {};
+  const sum = (key: keyof RetentionReport) => found.reduce((total, one) => total + one[key], 0);
+  return {
+    retention: { kl: sum('kl') / found.length, weight: sum('weight') / found.length, tokens: sum('tokens') },
+  };
 }

@@ -1,4 +1,4 @@
-import type { LossReport, LossRequest, MicroBatch } from '../../engine/addon.js';
+import type { LossReport, LossRequest, MicroBatch, RetainedReport } from '../../engine/addon.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { lossStatistics } from '../../loss/loss-statistics.js';
@@ -26,13 +26,15 @@ export async function trainMicroBatch(
   request: MicroBatchRequest,
 ): Promise<MicroBatchReport> {
   const { index, share: scale, state, seed, step } = request;
-  const batch = { ...microBatch(rows), dropout: { seed, step, microBatch: index } };
+  const batch = { ...microBatch(rows, request.retained), dropout: { seed, step, microBatch: index } };
   const engineRequest = { ...batch, ...request.loss, state, scale };
   const report =
     request.tokenWeights === undefined
       ? await model.call((native) => native.trainMicroBatch(engineRequest))
       : await trainWeighted(model, engineRequest, request.tokenWeights);
-  return { loss: report.loss, state: report.state, statistics: lossStatistics(report.sums, state) };
+  const { loss, retained } = report;
+  const found = { loss, state: report.state, statistics: lossStatistics(report.sums, state) };
+  return retained.tokens > 0 ? { ...found, retained } : found;
 }
 
 /** The same with the weights of `tokenWeights` between the forward and the backward pass. */
@@ -40,18 +42,18 @@ async function trainWeighted(
   model: CausalLM,
   request: MicroBatch & LossRequest,
   tokenWeights: TokenWeights,
-): Promise<LossReport> {
+): Promise<LossReport & { retained: RetainedReport }> {
   const { tokens: perToken, ...report } = await model.call((native) => native.forward(request));
   const weights = tokenWeights(...tokenStatistics(perToken, request));
   if (weights === undefined) {
-    await model.call((native) => native.backward({}));
-    return report;
+    return { ...report, retained: await model.call((native) => native.backward({})) };
   }
   checkTokenWeights(weights, perToken.nll.length);
-  await model.call((native) => native.backward({ weights: weights.map((weight) => weight * request.scale) }));
+  const scaled = weights.map((weight) => weight * request.scale);
+  const retained = await model.call((native) => native.backward({ weights: scaled }));
   const loss = weights.reduce((sum, weight, i) => sum + weight * perToken.nll[i]!, 0);
   // α and β belong to the adaptive loss, which was not used.
-  return { ...report, loss, state: request.state };
+  return { ...report, loss, state: request.state, retained };
 }
 
 function checkTokenWeights(weights: unknown, tokens: number): void {
