@@ -37,6 +37,8 @@ export interface AdaptiveTrainerOptions {
    * in place of them where `source` names datasets alone.
    */
   retentionRows?: readonly ArrayLike<number>[];
+  /** Folder for what `retention` and `evalForgetting` keep of base models. Default: in the cache folder. */
+  retentionCache?: string;
   /** Told how far the texts are that the base writes before the first step, and its states on them. */
   onRetentionProgress?: (progress: RetentionProgress) => void;
   callbacks?: readonly TrainerCallback[];

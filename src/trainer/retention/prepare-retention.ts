@@ -36,7 +36,7 @@ interface Facts {
  */
 export async function prepareRetention(facts: Facts, pull: number): Promise<PreparedRetention> {
   const { options, args, adaptiveLoss, computeType, masterType } = facts;
-  const { model, trainDataset, signal, onRetentionProgress: onProgress } = options;
+  const { model, trainDataset, signal, retentionCache: cache, onRetentionProgress: onProgress } = options;
   const plan = args.retention;
   const isReplayed = plan !== null && (plan.weight > 0 || adaptiveLoss.maxKlDivergence !== null);
   const replayed = isReplayed ? await replayRows(options, args) : undefined;
@@ -46,13 +46,13 @@ export async function prepareRetention(facts: Facts, pull: number): Promise<Prep
   if (replayed !== undefined || measured !== undefined) {
     const chosen = plan?.auto && replayed ? automaticPlan(plan, model, args, rows, replayed.rows) : plan;
     retention = await Retention.prepare({
-      ...{ model, computeType, meter: measured, seed: args.seed, signal, onProgress },
+      ...{ model, computeType, meter: measured, seed: args.seed, cache, signal, onProgress },
       maxKlDivergence: isReplayed ? adaptiveLoss.maxKlDivergence : null,
       replay: replayed && { rows: replayed, plan: chosen! },
     });
   }
   const nothing = { close: async () => {} };
-  const { close } = pull > 0 ? await keepBaseWeights(model, masterType) : nothing;
+  const { close } = pull > 0 ? await keepBaseWeights(model, masterType, cache) : nothing;
   return { retention, close };
 }
 
@@ -83,11 +83,11 @@ async function replayRows(options: AdaptiveTrainerOptions, args: TrainingConfig)
 }
 
 function texts(
-  { model, tokenizer, signal, onRetentionProgress }: AdaptiveTrainerOptions,
+  { model, tokenizer, signal, retentionCache: cache, onRetentionProgress }: AdaptiveTrainerOptions,
   request: { samples: number; length: number; seed: number },
 ): Promise<RetentionRows> {
   return baseTexts(model, tokenizer, {
-    ...{ ...request, signal },
+    ...{ ...request, cache, signal },
     onProgress: (done, total) => onRetentionProgress?.({ doing: 'writing', done, total }),
   });
 }
