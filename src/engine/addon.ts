@@ -234,9 +234,7 @@ export interface NativeModel {
   logits(batch: FlatBatch): Promise<Float32Array>;
   /** Mean cross-entropy in nats; gradients by name, each in the shape of its weight. */
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
-  trainMicroBatch(
-    request: MicroBatch & LossRequest,
-  ): Promise<LossReport & { retained: RetainedReport }>;
+  trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport & { retained: RetainedReport }>;
   /** Forward and statistics; the graph is kept for backward(). */
   forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
   /** weights: ∂loss/∂nll of the last forward(), [labelled tokens]. Default: those of its LossRequest. */

@@ -101,16 +101,6 @@ export interface StartEvent {
   memory?: MemoryReport;
 }
 
-/** Where the model is held to its base: on the tokens that a step replayed. */
-export interface RetentionReport {
-  /** Mean KL(base ‖ model) before the step, nats per token. */
-  kl: number;
-  /** λ, what that counted beside the loss. */
-  weight: number;
-  /** Tokens that were replayed; they are not among the step's other tokens. */
-  tokens: number;
-}
-
 /** After every optimizer step. All values are of this step alone. */
 export interface StepEvent {
   type: 'step';
@@ -142,8 +132,6 @@ export interface StepEvent {
   lossScale?: number;
   /** Steps of the run that were dropped so far, their numbers not being finite; absent where none was. */
   skippedSteps?: number;
-  /** Absent where the step replayed nothing. */
-  retention?: RetentionReport;
 }
 
 /** Every `loggingSteps` steps: means over the steps since the previous one, sums where the name says tokens. */
@@ -174,8 +162,6 @@ export interface LogEvent {
   /** As in the last of these steps. */
   lossScale?: number;
   skippedSteps?: number;
-  /** Means over the steps that replayed; the sum of their tokens. Absent where none did. */
-  retention?: RetentionReport;
 }
 
 /** Every `adaptiveLogSteps` steps: the adaptive loss' counts since the run began. */

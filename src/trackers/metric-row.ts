@@ -34,9 +34,6 @@ function trainMetrics(event: LogEvent): MetricRow {
     ...(event.forgetting === undefined ? {} : { 'train/forgetting': event.forgetting }),
     ...(event.lossScale === undefined ? {} : { 'train/loss_scale': event.lossScale }),
     ...(event.skippedSteps === undefined ? {} : { 'train/skipped_steps': event.skippedSteps }),
-    ...(event.retention === undefined
-      ? {}
-      : { 'retention/kl': event.retention.kl, 'retention/weight': event.retention.weight }),
     'adaptive/already_correct_share': share(event.statistics.already_correct, event.statistics.total_tokens),
     'adaptive/in_top_k_share': share(event.statistics.in_top_k, event.statistics.total_tokens),
     'adaptive/outside_top_k_share': share(event.statistics.outside_top_k, event.statistics.total_tokens),

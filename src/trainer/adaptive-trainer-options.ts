@@ -4,7 +4,6 @@ import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { Tracker } from '../events/tracker.js';
-import type { RetentionProgress } from './retention/retention-progress.js';
 import type { TrainerCallback } from './trainer-callback.js';
 import type { TrainingRows } from './batches/training-rows.js';
 
@@ -32,15 +31,8 @@ export interface AdaptiveTrainerOptions {
   datasetReport?: DatasetReport[];
   /** Further settings, added to the `config` of the start event beside `args` and `adaptiveLoss`. */
   config?: Readonly<Record<string, unknown>>;
-  /**
-   * Rows of token ids that `retention` holds the model to its base on, beside those that the base writes (`source: 'self'`), or
-   * in place of them where `source` names datasets alone.
-   */
-  retentionRows?: readonly ArrayLike<number>[];
   /** Folder for what `retention` and `evalForgetting` keep of base models. Default: in the cache folder. */
   retentionCache?: string;
-  /** Told how far the texts are that the base writes before the first step, and its states on them. */
-  onRetentionProgress?: (progress: RetentionProgress) => void;
   callbacks?: readonly TrainerCallback[];
   trackers?: readonly Tracker[];
   /** Aborting ends the run after the step it is in; `train` then rejects with ABORTED. */

@@ -3,7 +3,7 @@ import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
+import type { EndEvent, EvaluateEvent, TextsEvent, TrainingEvent } from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
@@ -282,8 +282,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     // The pull takes the place of weight decay.
     const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
     const engine = await prepareEngine(model, trainDataset, pulledArgs, precision);
-    const facts = { options: this.options, args, adaptiveLoss: this.adaptiveLoss, ...engineTypes(precision) };
-    const held = await prepareRetention(facts, pull);
+    const held = await this.prepareRetention(pull);
     this.held = held;
     const state = await this.checkpoints.resume(
       () => this.fingerprint(),
@@ -316,6 +315,17 @@ export class AdaptiveTrainer extends TrainerEvents {
   private stopAtEndOfTurn(onWarning: (message: string) => void): void {
     const { tokenizer } = this.options;
     if (tokenizer !== undefined) stopAtEndOfTurn(this.model, tokenizer, onWarning);
+  }
+
+  private async prepareRetention(pull: number): Promise<PreparedRetention> {
+    const { args, adaptiveLoss, options } = this;
+    // Told in order, while the engine goes on.
+    let told: Promise<void> = Promise.resolve();
+    const onTexts = (event: TextsEvent) => void (told = told.then(() => this.emit(event)));
+    const facts = { options, args, adaptiveLoss, ...engineTypes(this.precision), onTexts };
+    const held = await prepareRetention(facts, pull);
+    await told;
+    return held;
   }
 
   /** What is left of the pass over the rows that the run is in. */

@@ -17,15 +17,8 @@ describe('not available yet', () => {
     ['lrSchedulerType', 'greedy'],
     ['attnImpl', 'flash_attention_2'],
     ['localRank', 1],
-    ['retention', 'auto'],
-    ['retention', {}],
-    ['evalForgetting', true],
   ])('trainingConfig.%s = %j', (key, value) => {
     expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
-  });
-
-  it.each([['max_kl_divergence', 0.2]])('adaptive_loss_config.%s = %j', (key, value) => {
-    expectNotAvailable({ adaptive_loss_config: { [key]: value } }, `adaptive_loss_config.${key}`);
   });
 
   it('several processes', () => {

@@ -45,7 +45,11 @@ describe.each(['llama', 'gemma2', 'llama-lora'])('retention against PyTorch: %s'
     const trainer = new AdaptiveTrainer({
       model,
       trainDataset: expected.rows,
-      retentionRows: retained,
+      retentionDataset: retained.map((inputIds) => ({
+        inputIds,
+        labels: inputIds,
+        learningStyle: 'misc' as const,
+      })),
       retentionCache: tempDir(),
       args: {
         ...plainArgs,
@@ -64,11 +68,11 @@ describe.each(['llama', 'gemma2', 'llama-lora'])('retention against PyTorch: %s'
       expect(Math.abs(steps[i]!.loss / loss - 1), `loss of step ${i}`).toBeLessThan(2e-5);
       expect(Math.abs(steps[i]!.gradNorm / gradNorm - 1), `norm of step ${i}`).toBeLessThan(2e-4);
       expect(Math.abs(steps[i]!.learningRate - rate)).toBeLessThan(1e-12);
-      if (kl === null) expect(steps[i]!.retention).toBeUndefined();
+      if (kl === null) expect(steps[i]!.divergence).toBeUndefined();
       else {
         // Float32 rounds a row otherwise in another batch.
-        expect(Math.abs(steps[i]!.retention!.kl - kl), `KL of step ${i}`).toBeLessThan(1e-3 * kl + 1e-9);
-        expect(steps[i]!.retention).toMatchObject({ weight, tokens: tokensPerStep });
+        expect(Math.abs(steps[i]!.divergence! - kl), `KL of step ${i}`).toBeLessThan(1e-3 * kl + 1e-9);
+        expect(steps[i]!.retentionWeight).toBe(weight);
       }
     }
     const out = tempDir();

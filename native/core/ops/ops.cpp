@@ -100,7 +100,7 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
   call(op, logits, labels, floats, ints, weights, cap);
 }
 Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
-  static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("adaptive_trainer::divergence_");
+  static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("divergence_");
   return call(op, logits, base, weight, cap);
 }
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,

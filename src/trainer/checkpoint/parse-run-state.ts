@@ -39,6 +39,7 @@ const schema = z.looseObject({
       ...{ badEvaluations: count, cooldownLeft: count },
     })
     .optional(),
+  retention: z.looseObject({ cursor: count, weight: number, mean: number, measured: count }).optional(),
   guard: z.looseObject({
     skippedSteps: count,
     skippedInARow: count,

@@ -14,6 +14,8 @@ export interface MemoryInput {
   /** Of the largest micro-batch. */
   tokens: number;
   labelledTokens: number;
+  /** Tokens that hold the model to its base, beside those of a micro-batch. Default: none. */
+  retainedTokens?: number;
   base: number;
   available: number;
 }
@@ -31,11 +33,12 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     args,
     precision,
     bfloat16Instructions,
-    tokens,
     labelledTokens,
+    retainedTokens = 0,
     base,
     available,
   } = input;
+  const tokens = input.tokens + retainedTokens;
   const size = precision === 'fp32' ? 4 : 2;
   const isMixed = precision === 'bf16' || precision === 'fp16';
   const frozen = parameters - trainable;
@@ -44,12 +47,16 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   const weights =
     trainable * (precision === 'bf16-true' ? 2 : 4) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
-    frozen * size;
+    frozen * size +
+    // The head of the base is kept where the head is trained.
+    (retainedTokens > 0 && frozen === 0 ? decoder.vocabSize * decoder.hiddenSize * size : 0);
   const gradients = 4 * trainable;
   const optimizer = Math.round(bytesOfState(args) * trainable);
   const byFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
-  const logits = Math.min(gibibyte, available / 8, labelledTokens * decoder.vocabSize * size);
+  // Of retained tokens there are those of the base, too; the two kinds of token come one after the other.
+  const withLogits = Math.max(labelledTokens, 2 * retainedTokens);
+  const logits = Math.min(gibibyte, available / 8, withLogits * decoder.vocabSize * size);
   const rows = logits / (decoder.vocabSize * size);
   const lossChunk = logits + (byFloat32 ? float32Pieces(rows, decoder.hiddenSize, decoder.vocabSize) : 0);
   const { saved, block, widest } = activations(

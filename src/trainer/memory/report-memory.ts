@@ -30,9 +30,17 @@ export async function reportMemory(
       precision,
       bfloat16Instructions,
       ...largestMicroBatch(rows, args),
+      retainedTokens: retainedTokens(args),
       base,
       available,
     },
     held,
   );
+}
+
+/** At most a row more than what a step takes is shared out over its micro-batches. */
+function retainedTokens({ retention, gradientAccumulationSteps }: TrainingConfig): number {
+  if (retention === null) return 0;
+  const { tokensPerStep, length } = retention;
+  return Math.max(length, Math.ceil(tokensPerStep / gradientAccumulationSteps));
 }

@@ -1,6 +1,7 @@
 import type { AdaptiveLossConfig, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { ComputeType } from '../../engine/addon.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import type { TextsEvent } from '../../events/training-event.js';
 import { baseTexts } from '../../model/generation/base-texts.js';
 import type { AdaptiveTrainerOptions } from '../adaptive-trainer-options.js';
 import { isRowArray } from '../batches/is-row-array.js';
@@ -27,6 +28,8 @@ interface Facts {
   adaptiveLoss: AdaptiveLossConfig;
   computeType: ComputeType;
   masterType: ComputeType;
+  /** Told how far the base is with writing texts, or with reading what is to be held. */
+  onTexts: (event: TextsEvent) => void;
 }
 
 /**
@@ -35,18 +38,19 @@ interface Facts {
  * @param pull of the weights to their start, see pullStrength()
  */
 export async function prepareRetention(facts: Facts, pull: number): Promise<PreparedRetention> {
-  const { options, args, adaptiveLoss, computeType, masterType } = facts;
-  const { model, trainDataset, signal, retentionCache: cache, onRetentionProgress: onProgress } = options;
+  const { options, args, adaptiveLoss, computeType, masterType, onTexts } = facts;
+  const { model, trainDataset, signal, retentionCache: cache } = options;
   const plan = args.retention;
   const isReplayed = plan !== null && (plan.weight > 0 || adaptiveLoss.maxKlDivergence !== null);
-  const replayed = isReplayed ? await replayRows(options, args) : undefined;
-  const measured = args.evalForgetting ? await texts(options, { ...meter, seed: seeds.meter }) : undefined;
+  const replayed = isReplayed ? await replayRows(facts) : undefined;
+  const measured = args.evalForgetting ? await texts(facts, { ...meter, seed: seeds.meter }) : undefined;
   const rows = isRowArray(trainDataset) ? trainDataset : undefined;
   let retention: Retention | undefined;
   if (replayed !== undefined || measured !== undefined) {
     const chosen = plan?.auto && replayed ? automaticPlan(plan, model, args, rows, replayed.rows) : plan;
     retention = await Retention.prepare({
-      ...{ model, computeType, meter: measured, seed: args.seed, cache, signal, onProgress },
+      ...{ model, computeType, meter: measured, seed: args.seed, cache, signal },
+      onProgress: (done, total) => onTexts({ type: 'texts', doing: 'reading', done, total }),
       maxKlDivergence: isReplayed ? adaptiveLoss.maxKlDivergence : null,
       replay: replayed && { rows: replayed, plan: chosen! },
     });
@@ -67,27 +71,29 @@ export function pullStrength(args: TrainingConfig, { trainDataset }: AdaptiveTra
   return isByHeart ? 0 : defaultPull;
 }
 
-async function replayRows(options: AdaptiveTrainerOptions, args: TrainingConfig): Promise<RetentionRows> {
+async function replayRows(facts: Facts): Promise<RetentionRows> {
+  const { options, args } = facts;
   const { source, samples, length } = args.retention!;
   const lists: RetentionRows[] = [];
-  if (source.includes('self')) lists.push(await texts(options, { samples, length, seed: seeds.replay }));
-  const given = options.retentionRows ?? [];
+  if (source.includes('self')) lists.push(await texts(facts, { samples, length, seed: seeds.replay }));
+  const given = options.retentionDataset ?? [];
   if (source.some((text) => text !== 'self') && given.length === 0) {
     throw new AdaptiveTrainerError(
       'INVALID_INPUT',
-      'Expected the rows of the datasets that retention.source names in retentionRows, found none. Give the trainer their token ids, or use trainAdaptively, which reads them.',
+      'Expected the rows of the datasets that retention.source names in retentionDataset, found none. Give them to the trainer, or use trainAdaptively, which reads them.',
     );
   }
-  if (given.length > 0) lists.push(ownRows(given));
+  if (given.length > 0) lists.push(ownRows(given.map(({ inputIds }) => inputIds)));
   return joinedRows(lists);
 }
 
 function texts(
-  { model, tokenizer, signal, retentionCache: cache, onRetentionProgress }: AdaptiveTrainerOptions,
+  { options, onTexts }: Facts,
   request: { samples: number; length: number; seed: number },
 ): Promise<RetentionRows> {
+  const { model, tokenizer, signal, retentionCache: cache } = options;
   return baseTexts(model, tokenizer, {
     ...{ ...request, cache, signal },
-    onProgress: (done, total) => onRetentionProgress?.({ doing: 'writing', done, total }),
+    onProgress: (done, total) => onTexts({ type: 'texts', doing: 'writing', done, total }),
   });
 }

@@ -15,7 +15,7 @@ export class ReplayOrder {
   /** The next rows, as many as it takes to make up so many tokens; at least one. */
   take(tokens: number): number[] {
     const taken: number[] = [];
-    for (let sum = 0; sum < tokens; ) {
+    for (let sum = 0; sum < tokens;) {
       const row = this.at(this.cursor++);
       taken.push(row);
       sum += this.rows[row]!.length;

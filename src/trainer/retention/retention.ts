@@ -1,14 +1,13 @@
 import { rm } from 'node:fs/promises';
 import type { ComputeType } from '../../engine/addon.js';
 import type { RetentionConfig } from '../../config/schema/parsed-config.js';
-import type { RetentionReport } from '../../events/training-event.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { flatBatch } from '../../model/flat-batch.js';
 import { baseStates } from './base-states.js';
 import { DualAscent, type DualAscentState } from './dual-ascent.js';
 import { ReplayOrder } from './replay-order.js';
 import type { RetainedBatch } from './retained-batch.js';
-import type { RetentionProgress } from './retention-progress.js';
+import type { RetentionReport } from './retention-report.js';
 import type { RetentionRows } from './retention-rows.js';
 
 /** What a run remembers of retention. Survives JSON. */
@@ -21,7 +20,8 @@ export interface RetentionRequest {
   model: CausalLM;
   computeType: ComputeType;
   /** Rows that are replayed beside those that are trained. Default: none. */
-  replay?: { rows: RetentionRows; plan: Pick<RetentionConfig, 'weight' | 'tokensPerStep' | 'every'> } | undefined;
+  replay?:
+    { rows: RetentionRows; plan: Pick<RetentionConfig, 'weight' | 'tokensPerStep' | 'every'> } | undefined;
   /** Rows that forgetting is measured on. Default: none. */
   meter?: RetentionRows | undefined;
   /** Of the divergence, which λ then follows. */
@@ -29,7 +29,7 @@ export interface RetentionRequest {
   seed: number;
   cache?: string | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: ((progress: RetentionProgress) => void) | undefined;
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Rows whose states by the base are known. */
@@ -101,7 +101,7 @@ export class Retention {
 
   /**
    * After a step.
-   * @param kl of its retained tokens; undefined: it had none
+   * @param found on its retained tokens; undefined: it had none
    * @returns undefined without any
    */
   afterStep(found: { divergence: number; tokens: number } | undefined): RetentionReport | undefined {
@@ -109,7 +109,7 @@ export class Retention {
     const { weight } = this.ascent.state;
     const kl = found.divergence / found.tokens;
     if (this.request.maxKlDivergence !== null) this.ascent.measure(kl);
-    return { kl, weight, tokens: found.tokens };
+    return { kl, weight };
   }
 
   /** Mean KL(base ‖ model) over the meter's rows, nats per token; undefined where there are none. */
@@ -122,7 +122,10 @@ export class Retention {
       for (let taken = 0; next < meter.rows.length && (next === first || taken < meterTokens); next++)
         taken += meter.rows[next]!.length;
       const rows = Int32Array.from({ length: next - first }, (_, index) => first + index);
-      const batch = { ...flatBatch(meter.rows.slice(first, next)), retained: { store: meter.store, rows, weight: 0 } };
+      const batch = {
+        ...flatBatch(meter.rows.slice(first, next)),
+        retained: { store: meter.store, rows, weight: 0 },
+      };
       const found = await request.model.call((native) => native.divergence(batch));
       sum += found.divergence;
       tokens += found.tokens;
@@ -139,8 +142,7 @@ async function held(request: RetentionRequest, list: RetentionRows): Promise<Hel
   const own = new Set(model.parameters.map(({ name }) => name));
   if (model.adapter !== undefined && !model.trainable.some(({ name }) => own.has(name)))
     return { rows, store: -1 };
-  const told = (done: number, total: number) => onProgress?.({ doing: 'reading', done, total });
-  const states = await baseStates(model, list, { computeType, cache, signal, onProgress: told });
+  const states = await baseStates(model, list, { computeType, cache, signal, onProgress });
   const store = await model.call((native) => native.addBaseRows(states));
   // What an adapter had when the run began comes in no other run; where a mapped file cannot be deleted, it goes in time.
   if (model.adapter !== undefined) await rm(states.path, { force: true }).catch(() => {});

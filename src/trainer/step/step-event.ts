@@ -33,6 +33,6 @@ export function stepEvent(report: StepReport, context: StepContext): StepEvent {
     etaSeconds,
     ...(lossScale === 1 ? {} : { lossScale }),
     ...(skippedSteps > 0 ? { skippedSteps } : {}),
-    ...(retention === undefined ? {} : { retention }),
+    ...(retention === undefined ? {} : { divergence: retention.kl, retentionWeight: retention.weight }),
   };
 }

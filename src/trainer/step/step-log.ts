@@ -3,7 +3,6 @@ import type {
   AdaptiveEvent,
   EndEvent,
   LogEvent,
-  RetentionReport,
   StepEvent,
   TokenStatistics,
 } from '../../events/training-event.js';
@@ -74,9 +73,8 @@ export class StepLog {
     const sum = (value: (step: StepEvent) => number) => steps.reduce((total, step) => total + value(step), 0);
     const mean = (value: (step: StepEvent) => number) => sum(value) / steps.length;
     const tokens = sum((step) => step.tokens);
-    const { retention: _ofLast, ...latest } = last;
     return {
-      ...latest,
+      ...last,
       type: 'log',
       steps: steps.length,
       loss: mean((step) => step.loss),
@@ -88,7 +86,7 @@ export class StepLog {
       beta: mean((step) => step.beta),
       statistics: steps.map((step) => step.statistics).reduce(addStatistics),
       secondsPerStep: mean((step) => step.secondsPerStep),
-      ...meanRetention(steps),
+      ...ofRetention(steps),
     };
   }
 
@@ -111,12 +109,10 @@ export class StepLog {
   }
 }
 
-/** Empty where no step replayed anything. */
-function meanRetention(steps: readonly StepEvent[]): Pick<LogEvent, 'retention'> {
-  const found = steps.flatMap(({ retention }) => retention ?? []);
-  if (found.length === 0) return {};
-  const sum = (key: keyof RetentionReport) => found.reduce((total, one) => total + one[key], 0);
-  return {
-    retention: { kl: sum('kl') / found.length, weight: sum('weight') / found.length, tokens: sum('tokens') },
-  };
+/** Empty where no step was held to text. */
+function ofRetention(steps: readonly StepEvent[]): Pick<LogEvent, 'divergence' | 'retentionWeight'> {
+  const held = steps.filter(({ divergence }) => divergence !== undefined);
+  if (held.length === 0) return {};
+  const divergence = held.reduce((sum, step) => sum + step.divergence!, 0) / held.length;
+  return { divergence, retentionWeight: held.at(-1)!.retentionWeight! };
 }

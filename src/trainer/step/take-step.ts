@@ -2,8 +2,8 @@ import type { AdaptiveState, OptimizerReport, RetainedReport } from '../../engin
 import type { TokenStatistics } from '../../events/training-event.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { labelledTokens } from '../batches/micro-batch.js';
-import type { RetentionReport } from '../../events/training-event.js';
 import type { RetainedBatch } from '../retention/retained-batch.js';
+import type { RetentionReport } from '../retention/retention-report.js';
 import { addStatistics } from './step-log.js';
 
 /** Where a micro-batch stands in its window, the micro-batches of one optimizer step. */
