@@ -13,7 +13,6 @@ const oneOf =
   (...values: unknown[]) =>
   (value: unknown) =>
     values.includes(value);
-const given = (value: unknown) => value !== null;
 
 /** Everything of that kind, in one place; take a line out when its feature is built. */
 export const notAvailable: readonly NotAvailable[] = [
