@@ -1,6 +1,6 @@
 /** What dual ascent remembers. Survives JSON. */
 export interface DualAscentState {
-  /** λ. */
+  /** λ, without its response to the present divergence. */
   weight: number;
   /** Running mean of the divergence, nats per token; 0 before the first. */
   mean: number;
@@ -8,8 +8,9 @@ export interface DualAscentState {
   measured: number;
 }
 
-const memory = 20; // measured steps that the mean looks back on
-const gain = 0.08; // of log λ per measured step, for a divergence of twice the bound
+const memory = 8; // measured steps that the mean looks back on
+const gain = 0.04; // of log λ per measured step, for a divergence of e times the bound
+const response = 1.5; // of log λ at once: without it the divergence swings about the bound
 const least = 1e-3;
 const most = 1e3;
 
@@ -23,14 +24,28 @@ export class DualAscent {
     readonly state: DualAscentState,
   ) {}
 
+  /** λ of the next step. */
+  get weight(): number {
+    const { weight, measured } = this.state;
+    return measured === 0 ? weight : clamped(weight * Math.exp(response * this.excess));
+  }
+
   /** After a step on whose retained tokens the mean divergence was `divergence`. */
   measure(divergence: number): void {
     const { state } = this;
     state.measured++;
     // A plain mean at first, so that the beginning does not weigh for long.
     state.mean += (divergence - state.mean) / Math.min(memory, state.measured);
-    const excess = Math.log(Math.max(state.mean, this.bound * 1e-2) / this.bound);
-    state.weight *= Math.exp(gain * Math.max(-2, Math.min(2, excess)));
-    state.weight = Math.max(least, Math.min(most, state.weight));
+    state.weight = clamped(state.weight * Math.exp(gain * this.excess));
   }
+
+  /** log of the mean over the bound, from −2 to 2. */
+  private get excess(): number {
+    const ratio = Math.max(this.state.mean, this.bound * 1e-2) / this.bound;
+    return Math.max(-2, Math.min(2, Math.log(ratio)));
+  }
+}
+
+function clamped(weight: number): number {
+  return Math.max(least, Math.min(most, weight));
 }

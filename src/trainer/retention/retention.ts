@@ -91,7 +91,7 @@ export class Retention {
     const rows = order.take(tokensPerStep);
     rows.forEach((row, index) => parts[index % microBatches]!.push(row));
     const tokens = rows.reduce((sum, row) => sum + replayed.rows[row]!.length, 0);
-    const weight = this.ascent.state.weight / tokens;
+    const weight = this.ascent.weight / tokens;
     return parts.map((part) => {
       if (part.length === 0) return undefined;
       const ids = part.map((row) => replayed.rows[row]!);
@@ -106,7 +106,7 @@ export class Retention {
    */
   afterStep(found: { divergence: number; tokens: number } | undefined): RetentionReport | undefined {
     if (found === undefined || found.tokens === 0) return undefined;
-    const { weight } = this.ascent.state;
+    const { weight } = this.ascent;
     const kl = found.divergence / found.tokens;
     if (this.request.maxKlDivergence !== null) this.ascent.measure(kl);
     return { kl, weight };
