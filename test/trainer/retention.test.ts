@@ -196,6 +196,19 @@ describe('retention', () => {
     expect(events.slice(started).some(({ type }) => type === 'texts')).toBe(false);
   });
 
+  it('chooses for itself, with what the base writes', async () => {
+    const steps = await trainRun(dir, {
+      trainDataset,
+      retentionCache,
+      args: { ...args, retention: 'auto' },
+    });
+    // A tenth of steps this small buys a row every few of them.
+    const held = steps.filter(({ divergence }) => divergence !== undefined);
+    expect(held.length).toBeGreaterThan(0);
+    expect(held.length).toBeLessThan(steps.length);
+    expect(held[0]).toBe(steps[0]);
+  });
+
   it('says what is missing where the datasets of its source are not given', async () => {
     const options = { trainDataset, retentionCache, args: { ...args, retention } };
     await expect(trainRun(dir, options)).rejects.toMatchObject({
