@@ -87,6 +87,15 @@ describe('retention', () => {
     expect(faults[0]!.message).toContain(message);
   });
 
+  it('contradicts a model that begins with new weights', () => {
+    const reader = new ConfigReader(false);
+    const given = new Map(
+      Object.entries({ retention: {}, fromScratch: true }).map(([key, value]) => [key, { value, path: key }]),
+    );
+    readRetention(reader, given, new Planner(reader, new Map()));
+    expect(reader.faults).toMatchObject([{ path: 'retention', code: 'CONTRADICTION' }]);
+  });
+
   it('tells all faults at once', () => {
     expect(read({ weight: -1, every: 0 }).faults).toHaveLength(2);
   });

@@ -23,6 +23,11 @@ export function readRetention(reader: ConfigReader, given: GivenKeys, planner: P
   given.delete('retention');
   const { value, path } = found;
   if (value === null || value === false) return { ...none, isRefused: value === false };
+  const scratch = given.get('fromScratch');
+  if (scratch?.value === true) {
+    const message = `expected none with ${scratch.path}, since new weights know nothing to be kept, received some; remove one of the two`;
+    reader.faults.push({ path, code: 'CONTRADICTION', message });
+  }
   if (value === 'auto') return { ...none, retention: automatic };
   if (typeof value !== 'object' || Array.isArray(value)) {
     reader.unexpected(path, '"auto", false or an object of settings', value);
