@@ -9,7 +9,7 @@ export interface Outcome extends TaskScore {
   /** Nats per token by which held-out texts and chats are predicted worse than before. */
   texts: number;
   chats: number;
-  /** The library's own measure: mean KL(base ‖ model) on what the base wrote; NaN where it is not measured. */
+  /** The library's own measure: mean KL(base ‖ model) on what the base wrote. */
   forgetting: number;
   /** Mean over the steps of what the weights of the loss' tokens add up to. */
   scale: number;
@@ -61,13 +61,13 @@ export async function trainOnce(
         { r: setting.rank, loraAlpha: setting.rank, targetModules: 'all-linear' },
         { seed },
       );
-    const { end, scale } = await train(model, tokenizer, family, setting, { seed, threads });
+    const { end, scale, forgetting } = await train(model, tokenizer, family, setting, { seed, threads });
     const after = await remembered(model, tokenizer, family.heldOut);
     return {
       ...(await family.score(model, tokenizer)),
       texts: after.texts - base.texts,
       chats: after.chats - base.chats,
-      forgetting: NaN,
+      forgetting,
       scale,
       seconds: end.seconds,
       steps: end.steps,
@@ -84,12 +84,18 @@ async function train(
   family: Family,
   setting: Setting,
   run: { seed: number; threads: number | null },
-): Promise<{ end: EndEvent; scale: number }> {
+): Promise<{ end: EndEvent; scale: number; forgetting: number }> {
   const trainDataset = rowsOf(family, tokenizer, setting);
   const scales: number[] = [];
   const onStepEnd = (step: StepEvent) => void scales.push(scaleOf(step, trainDataset));
   const trainer = new AdaptiveTrainer({
-    ...{ model, tokenizer, trainDataset, callbacks: setting.loss === 'adaptive' ? [{ onStepEnd }] : [] },
+    ...{
+      model,
+      tokenizer,
+      trainDataset,
+      evalDataset: trainDataset.slice(0, 1),
+      callbacks: setting.loss === 'adaptive' ? [{ onStepEnd }] : [],
+    },
     args: {
       ...{ batchSize: family.batchSize, gradientAccumulationSteps: 1, numEpochs: family.epochs, ...run },
       ...{
@@ -104,6 +110,7 @@ async function train(
         fp16: false,
         gradientCheckpointing: false,
         evalStrategy: 'no',
+        evalForgetting: true,
         saveStrategy: 'no',
         useWandb: false,
       },
@@ -122,7 +129,12 @@ async function train(
     },
   });
   const end = await trainer.train();
-  return { end, scale: scales.length === 0 ? 1 : scales.reduce((sum, one) => sum + one, 0) / scales.length };
+  const { forgetting = NaN } = await trainer.evaluate();
+  return {
+    end,
+    forgetting,
+    scale: scales.length === 0 ? 1 : scales.reduce((sum, one) => sum + one, 0) / scales.length,
+  };
 }
 
 function rowsOf(family: Family, tokenizer: Tokenizer, { style }: Setting): TrainingRow[] {

@@ -109,8 +109,8 @@ async function main(): Promise<void> {
   console.log(`metrics  ${join(outputDir, 'metrics.jsonl')}`);
   console.log(
     '\nThe model is too small to be of use, but learning and forgetting show. Try next, in settings.ts:\n' +
+      '  training.retention false: the older text and chats are forgotten\n' +
       '  loss.topK 8 with the same data: many right answers are soon "good enough" and no longer trained\n' +
-      '  training.learningRate 1e-4 forgets less of the older text, 1e-3 more\n' +
       'Then your own data: any .jsonl of {"user", "assistant"} or {"messages"} rows, and any Llama or Qwen2 folder.',
   );
 }
