@@ -11,7 +11,7 @@ const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
 const nats = (value: number) => value.toFixed(2);
 
 /** Nats per token up to which older knowledge counts as kept: a perplexity that is at most a fifth higher. */
-const hardly = 0.18;
+const hardly = 0.2;
 
 const lines: {
   name: string;

@@ -15,7 +15,8 @@ export const settings = {
     gradientAccumulationSteps: 1,
     // High, since the model is held to what it knew.
     learningRate: 1e-3,
-    retention: { samples: 500 },
+    // 3, since the weights of the adaptive loss add up to about that.
+    retention: { samples: 500, weight: 3 },
     warmupSteps: 30,
     lrSchedulerType: 'cosine',
     optimizer: 'adamw',
@@ -25,6 +26,7 @@ export const settings = {
     bf16: false,
     // One epoch apart is enough here; measure.ts looks closer, before and after.
     evalStrategy: 'epoch',
+    evalForgetting: true,
     saveStrategy: 'no',
     loggingSteps: 20,
     useWandb: false,
