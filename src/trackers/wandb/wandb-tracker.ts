@@ -1,19 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, symlink, unlink } from 'node:fs/promises';
-import { hostname, release, type as systemType } from 'node:os';
-import { basename, join } from 'node:path';
-import { isPlainObject } from '../../common/is-plain-object.js';
+import { join } from 'node:path';
 import { redactSecrets } from '../../common/redact-secrets.js';
-import { snakeCase } from '../../common/snake-case.js';
 import type { Tracker } from '../../events/tracker.js';
 import type { EndEvent, StartEvent, TrainingEvent, WarningEvent } from '../../events/training-event.js';
 import { firstStepOf } from '../first-step.js';
 import { metricRow, summaryMetrics } from '../metric-row.js';
 import { ConsoleCapture } from './console-capture.js';
-import { gitState } from './git-state.js';
-import { machine, SystemMetrics } from './system-metrics.js';
+import { environmentFile, environmentRecord, runRecord, wandbId } from './wandb-run.js';
+import { SystemMetrics } from './system-metrics.js';
 import { WandbClient, type WandbBucket } from './wandb-client.js';
+import { freeFolder, makeFolders, newestLog } from './wandb-folder.js';
 import { readWandbLog, WandbLog } from './wandb-log.js';
 import type { EnvironmentRecord, RunRecord } from './wandb-records.js';
 import { defaultPacing, WandbSender, type WandbPacing } from './wandb-sender.js';
@@ -113,8 +109,9 @@ export class WandbTracker implements Tracker {
     await makeFolders(folder).catch((error: unknown) =>
       this.warn(`Expected to make ${folder}, but it failed: ${String(error)}.`),
     );
-    this.run = await this.runRecord(id, event, startTime, isResumed);
-    this.environment = this.environmentRecord(startTime);
+    const clean = (text: string) => this.clean(text);
+    this.run = await runRecord(event, settings, { id, startTime, resumed: isResumed }, clean);
+    this.environment = environmentRecord(startTime, this.writerId, clean);
     log.append({ type: 'header', producer: 'adaptive-trainer' });
     log.append({ type: 'run', run: this.run });
     log.append({ type: 'environment', environment: this.environment });
@@ -228,50 +225,6 @@ export class WandbTracker implements Tracker {
     this.log?.append({ type: 'output', stream, time: Date.now() / 1000, line: `${text}\n` });
   }
 
-  private async runRecord(
-    id: string,
-    event: StartEvent,
-    startTime: number,
-    resumed: boolean,
-  ): Promise<RunRecord> {
-    const { project, entity, name, group, notes, tags } = this.settings;
-    // The training arguments stand at the top, as in the Hugging Face integration.
-    const { trainingConfig, ...others } = event.config as { trainingConfig?: Record<string, unknown> };
-    const config = { ...trainingConfig, ...others, versions: event.versions, parameters: event.parameters };
-    const entries = Object.entries(config).map(([key, value]) => [
-      snakeCase(key),
-      this.clean(JSON.stringify(snakeKeys(value) ?? null)),
-    ]);
-    return {
-      id,
-      project,
-      tags,
-      host: hostname(),
-      startTime,
-      resumed,
-      ...(await gitState()),
-      config: Object.fromEntries(entries) as Record<string, string>,
-      ...(entity === undefined ? {} : { entity }),
-      ...(name === undefined ? {} : { name }),
-      ...(group === undefined ? {} : { group }),
-      ...(notes === undefined ? {} : { notes }),
-    };
-  }
-
-  private environmentRecord(startedAt: number): EnvironmentRecord {
-    return {
-      os: `${systemType()}-${release()}-${process.arch}`,
-      startedAt,
-      program: process.argv[1] ?? process.execPath,
-      args: process.argv.slice(2).map((argument) => this.clean(argument)),
-      host: hostname(),
-      executable: process.execPath,
-      cpuCount: machine.cpuCount,
-      memoryBytes: machine.memoryBytes,
-      writerId: this.writerId,
-    };
-  }
-
   /** The run's configuration as the server keeps it, with what the official client adds about itself. */
   private configFile(): Record<string, { value: unknown }> {
     const { run, environment } = this;
@@ -336,52 +289,6 @@ export class WandbTracker implements Tracker {
 /** Lines of output that are kept in memory for the file that is stored at the end; the log holds all. */
 const maxOutputLines = 100_000;
 
-/** An id as W&B takes it, the same for every part of a training run that is resumed. */
-function wandbId(runId: string): string {
-  return (
-    runId
-      .toLowerCase()
-      .replace(/[^a-z0-9_-]/g, '')
-      .slice(0, 64) || randomBytes(4).toString('hex')
-  );
-}
-
-function stamp(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`;
-  return `${day}_${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
-}
-
-/** A folder named by the time, as the official client names it; a second of its own for each part of a run. */
-function freeFolder(dir: string, prefix: string, id: string): string {
-  for (let time = Date.now(); ; time += 1000) {
-    const stamped = `run-${stamp(new Date(time))}-${id}`;
-    const names = [stamped, `offline-${stamped}`];
-    if (!names.some((name) => existsSync(join(dir, name)))) return join(dir, `${prefix}${stamped}`);
-  }
-}
-
-async function makeFolders(folder: string): Promise<void> {
-  await mkdir(join(folder, 'files'), { recursive: true });
-  await mkdir(join(folder, 'logs'), { recursive: true });
-  const latest = join(folder, '..', 'latest-run');
-  await unlink(latest).catch(() => {});
-  await symlink(basename(folder), latest).catch(() => {});
-}
-
-/** The `.wandb` file of a run's latest part. The names of the folders begin with the time, so they sort by it. */
-function newestLog(dir: string, id: string): string | undefined {
-  const folder = join(dir, 'wandb');
-  if (!existsSync(folder)) return undefined;
-  const pattern = /^(offline-)?run-(\d{8}_\d{6})-(.+)$/;
-  const names = readdirSync(folder)
-    .map((name) => pattern.exec(name))
-    .filter((match) => match?.[3] === id)
-    .sort((a, b) => (a![2]! < b![2]! ? -1 : 1))
-    .map((match) => join(folder, match![0], `run-${id}.wandb`));
-  return names.filter((path) => existsSync(path)).at(-1);
-}
-
 function jsonItems(values: Readonly<Record<string, number>>): Record<string, string> {
   return Object.fromEntries(
     // The official client writes what JSON lacks as text.
@@ -390,21 +297,4 @@ function jsonItems(values: Readonly<Record<string, number>>): Record<string, str
       JSON.stringify(Number.isFinite(value) ? value : String(value)),
     ]),
   );
-}
-
-/** The environment in the names of the official client's JSON. */
-function environmentFile(environment: EnvironmentRecord): Record<string, unknown> {
-  const { startedAt, cpuCount, memoryBytes, ...rest } = environment;
-  return {
-    ...rest,
-    startedAt: new Date(startedAt * 1000).toISOString(),
-    cpu_count: cpuCount,
-    cpu_count_logical: cpuCount,
-    memory: { total: String(memoryBytes) },
-  };
-}
-
-function snakeKeys(value: unknown): unknown {
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snakeCase(key), snakeKeys(inner)]));
 }
