@@ -1,5 +1,6 @@
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { rowLength } from '../../data/mix/row-list.js';
+import { EventLoopPacer } from '../../data/tokens/event-loop-pacer.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { labelledTokens } from './micro-batch.js';
 import { planBatches } from './plan-batches.js';
@@ -9,16 +10,18 @@ const batchesRead = 8;
 
 /**
  * Tokens of the largest micro-batch of the first epochs, in the order that `AdaptiveTrainer` takes the rows; labelled ones of
- * the largest few, since only these have to be read.
+ * the largest few, since only these have to be read. The event loop goes on meanwhile.
  */
-export function largestMicroBatch(
+export async function largestMicroBatch(
   rows: readonly TrainingRow[],
   args: TrainingConfig,
-): { tokens: number; labelledTokens: number } {
+): Promise<{ tokens: number; labelledTokens: number }> {
+  const pacer = new EventLoopPacer();
   let largest: { tokens: number; batch: number[] }[] = [];
   const epochs = args.shuffle ? Math.min(epochsLookedAt, Math.ceil(args.numEpochs)) : 1;
   for (let epoch = 0; epoch < epochs; epoch++) {
     for (const batch of planBatches(rows.length, (row) => rowLength(rows, row), args, epoch)) {
+      await pacer.breathe();
       const tokens = batch.reduce((sum, index) => sum + rowLength(rows, index), 0);
       if (largest.length === batchesRead && tokens <= largest.at(-1)!.tokens) continue;
       largest = [...largest, { tokens, batch }].sort((a, b) => b.tokens - a.tokens).slice(0, batchesRead);

@@ -29,7 +29,7 @@ export async function reportMemory(
       args,
       precision,
       bfloat16Instructions,
-      ...largestMicroBatch(rows, args),
+      ...(await largestMicroBatch(rows, args)),
       retainedTokens: retainedTokens(args),
       base,
       available,
