@@ -5,9 +5,11 @@ import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed
 import { loadAddon } from '../engine/load/load-addon.js';
 import type { RunConfiguration, RunVersions, StartEvent } from '../events/training-event.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
-import { countRows } from './batches/count-rows.js';
 import type { EngineReport } from './step/prepare-engine.js';
 import type { RunProgress } from './run-progress.js';
+import { rowLength } from '../data/mix/row-list.js';
+import { isRowArray } from './batches/is-row-array.js';
+import type { TrainingRows } from './batches/training-rows.js';
 
 /** The event for the start of a run. */
 export function startEvent(
@@ -68,4 +70,17 @@ function plain(value: unknown, key = '', path: readonly unknown[] = []): unknown
     return value.map((item) => plain(item, '', inside));
   }
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item, name, inside)]));
+}
+
+/** The counts of rows and tokens in the start event; 0 and absent for streams. */
+function countRows(
+  train: TrainingRows,
+  evaluation: TrainingRows | undefined,
+): Pick<StartEvent, 'trainRows' | 'evalRows' | 'tokensPerEpoch'> {
+  const lengthOf = (rows: TrainingRows | undefined) => (rows && isRowArray(rows) ? rows.length : 0);
+  const counts = { trainRows: lengthOf(train), evalRows: lengthOf(evaluation) };
+  if (!isRowArray(train)) return counts;
+  let tokensPerEpoch = 0;
+  for (let row = 0; row < train.length; row++) tokensPerEpoch += rowLength(train, row);
+  return { ...counts, tokensPerEpoch };
 }

@@ -6,7 +6,6 @@ import type { ChatMessage } from '../../events/chat-message.js';
 import { adviceFor } from './advice-for.js';
 import { chatMessages } from './chat-messages.js';
 import { mapColumns } from './map-columns.js';
-import { reasoningMarks } from './reasoning-marks.js';
 import { rowFault } from './row-fault.js';
 import { sideColumns } from './side-columns.js';
 import { textOf } from './text-of.js';
@@ -172,4 +171,22 @@ function isNothing(value: unknown): boolean {
 
 function text(row: Row, column: string): string {
   return textOf(row[column], `the column "${column}"`);
+}
+
+const replacements = new Map([
+  ['<|begin_of_thought|>', '<think>'],
+  ['<|end_of_thought|>', '</think>'],
+  ['<|begin_of_solution|>', ''],
+  ['<|end_of_solution|>', ''],
+  ['<|thinking|>', '<think>'],
+  ['</|thinking|>', '</think>'],
+  ['<|actual_response|>', ''],
+  ['</|actual_response|>', ''],
+]);
+
+const marks = /<\/?\|[a-z_]+\|>/g;
+
+/** An answer with the reasoning marks of some public datasets written as `<think>` and `</think>`, as models expect. */
+function reasoningMarks(answer: string): string {
+  return answer.replace(marks, (mark) => replacements.get(mark) ?? mark);
 }

@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, stat, copyFile, mkdir, rename, symlink } from 'node:fs/promises';
+import { join, dirname, relative } from 'node:path';
 import pLimit from 'p-limit';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cacheLayout, type CacheLayout } from './cache-layout.js';
@@ -10,12 +10,12 @@ import type { HubRepo } from '../client/hub-repo.js';
 import type { HubSettings } from '../../common/hub-settings.js';
 import { isCommit } from '../client/is-commit.js';
 import { isDown, notCached, oddAnswer } from '../client/hub-failures.js';
-import { linkFile } from './link-file.js';
 import { listRepository } from '../client/list-repository.js';
 import type { ListedFile } from '../client/listed-file.js';
 import { readRange } from './read-range.js';
 import { resolveCommit } from '../client/resolve-commit.js';
 import { writeTextDurably } from '../../common/write-durably.js';
+import { randomUUID } from 'node:crypto';
 
 /** What to open. */
 export interface OpenSnapshot {
@@ -248,4 +248,18 @@ async function eachInParallel<T>(
   };
   await Promise.all(items.map((item) => limit(attempt, item)));
   failed.signal.throwIfAborted();
+}
+
+/** Gives a blob its name in a snapshot: a relative link, or a copy where links are not allowed. */
+async function linkFile(blob: string, name: string): Promise<void> {
+  await mkdir(dirname(name), { recursive: true });
+  const temporary = `${name}.${randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await symlink(relative(dirname(name), blob), temporary);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPERM' && code !== 'ENOSYS' && code !== 'ENOTSUP') throw error;
+    await copyFile(blob, temporary);
+  }
+  await rename(temporary, name);
 }

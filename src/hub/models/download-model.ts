@@ -2,11 +2,11 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import { join } from 'node:path';
 import { withinLimit } from '../../common/bounded-json.js';
 import { readJsonFile } from '../../common/read-json-file.js';
-import { chooseModelFiles, isSharded, weightIndex } from './choose-model-files.js';
 import { HubSnapshot } from '../cache/hub-snapshot.js';
 import { repoPage } from '../client/hub-repo.js';
 import type { HubProgress } from '../../events/hub-progress.js';
 import { hubSettings, type HubSettings } from '../../common/hub-settings.js';
+import { tokenizerFileNames } from './tokenizer-file-names.js';
 
 /** How to download. */
 export interface DownloadModelOptions {
@@ -94,4 +94,28 @@ async function listedShards(snapshot: HubSnapshot): Promise<string[]> {
   const shards = [...new Set(names.filter((name) => typeof name === 'string'))];
   withinLimit('shards', shards.length, 'shards', path, 'SAFETENSORS_INVALID');
   return shards;
+}
+
+/** Lists the shards of a model. */
+const weightIndex = 'model.safetensors.index.json';
+
+/**
+ * The files of a model's repository that training needs: configuration, tokenizer, chat template and the safetensors, of
+ * those one set only (`model.safetensors`, else the shards that the index lists). No pickled, ONNX or GGUF weights, and no
+ * second copy such as `consolidated.safetensors` or `model.fp16.safetensors`.
+ *
+ * @param shards what the index lists
+ */
+function chooseModelFiles(paths: readonly string[], shards: readonly string[] = []): string[] {
+  const own = paths.filter((path) => tokenizerFileNames.includes(path));
+  if (paths.includes('adapter_config.json'))
+    return [...own, ...paths.filter((path) => path === 'adapter_model.safetensors')];
+  const wanted = paths.includes('model.safetensors') ? ['model.safetensors'] : [weightIndex, ...shards];
+  return [...own, ...paths.filter((path) => path === 'generation_config.json' || wanted.includes(path))];
+}
+
+/** Whether the weights are those that an index lists. */
+function isSharded(paths: readonly string[]): boolean {
+  const others = ['model.safetensors', 'adapter_config.json'];
+  return paths.includes(weightIndex) && !others.some((name) => paths.includes(name));
 }

@@ -3,13 +3,13 @@ import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CommitOutput, CommitProgressEvent } from '@huggingface/hub';
 import { AdaptiveTrainerError } from '../../errors.js';
-import { createRepo } from '../client/create-repo.js';
 import { hubFetch } from '../client/hub-fetch.js';
 import { cannotUpload, uploadBroke } from '../client/hub-failures.js';
 import { repoPage, type HubRepo } from '../client/hub-repo.js';
 import { hubSettings, type HubSettings } from '../../common/hub-settings.js';
 import { isHubName } from '../../common/is-hub-name.js';
 import { whoAmI } from '../client/who-am-i.js';
+import { resolveCommit } from '../client/resolve-commit.js';
 
 /** How far an upload is: what it is at, and how far each file is, from 0 to 1. */
 export type UploadProgress =
@@ -114,4 +114,26 @@ async function fullName(settings: HubSettings, name: string, signal?: AbortSigna
   if (name.includes('/')) return name;
   const { name: owner } = await whoAmI(settings, { type: 'model', name }, signal);
   return `${owner}/${name}`;
+}
+
+/** Makes a repository on the Hub, unless it is there; one that is there stays as public or private as it is. */
+async function createRepo(
+  settings: HubSettings,
+  repo: HubRepo,
+  isPrivate: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const [organization, name] = repo.name.split('/');
+  const body = JSON.stringify({ type: repo.type, organization, name, private: isPrivate });
+  const headers = { 'content-type': 'application/json' };
+  try {
+    const create = `${settings.endpoint}/api/repos/create`;
+    await hubFetch(settings, repo, signal)(create, { method: 'POST', headers, body });
+  } catch (error) {
+    const status = AdaptiveTrainerError.isInstance(error) ? error.details['status'] : undefined;
+    if (status === 409) return; // it is there
+    if (status !== 403) throw error;
+    // A token that may write to one repository but make none is enough if that one is there.
+    await resolveCommit(settings, repo, 'main', signal).catch(() => Promise.reject(error));
+  }
 }

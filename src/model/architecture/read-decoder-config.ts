@@ -5,8 +5,7 @@ import type { DecoderConfig } from '../../engine/addon.js';
 import { configKeys, type ConfigType } from './config-keys.js';
 import { ConfigValues } from './config-values.js';
 import { takeTextModel } from '../files/take-text-model.js';
-import { families, type Family, type Json } from './families.js';
-import { familyConfig } from './family-config.js';
+import { families, type Family, type Json, ropeKeys } from './families.js';
 import { readLayers } from './read-layers.js';
 import { readRopes } from './read-ropes.js';
 
@@ -225,4 +224,19 @@ function unsupported(path: string, expected: string, found: string, mend = ''): 
       details: { path, expected, found },
     },
   );
+}
+
+/**
+ * What transformers takes from config.json for a family, under the names read here: the fields of its configuration class,
+ * with their defaults, and the few keys that it reads beside. Keys of other families are not there.
+ */
+function familyConfig(config: Json, family: Family): Json {
+  const fields = configKeys[String(config['model_type'])]!;
+  const taken: Json = {};
+  for (const [key, [, fallback]] of Object.entries(fields))
+    taken[key] = key in config ? config[key] : fallback;
+  for (const key of family.beside ?? ropeKeys) if (key in config) taken[key] = config[key];
+  for (const [name, own] of Object.entries(family.ownNames ?? {}))
+    taken[name] = family.aliases?.includes(name) && name in config ? config[name] : taken[own];
+  return taken;
 }

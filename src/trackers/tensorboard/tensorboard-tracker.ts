@@ -5,7 +5,6 @@ import type { SamplesEvent, StartEvent, TrainingEvent, WarningEvent } from '../.
 import { BackgroundFile } from '../background-file.js';
 import { firstStepOf } from '../first-step.js';
 import { metricRow, summaryMetrics, type MetricRow } from '../metric-row.js';
-import { settingsTable } from '../settings-table.js';
 import {
   hparamsEnd,
   hparamsStart,
@@ -15,6 +14,8 @@ import {
   type SummaryValue,
 } from './event-messages.js';
 import { RecordFrame } from './record-file.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
+import { snakeCase } from '../../common/snake-case.js';
 
 export interface TensorBoardTrackerOptions {
   /** Called once, with the first failure to write. Default: a process warning. */
@@ -117,4 +118,22 @@ export class TensorBoardTracker implements Tracker {
 
 function now(): number {
   return Date.now() / 1000;
+}
+
+type Setting = number | string | boolean;
+
+/**
+ * Returns the settings of a run as one flat table, in the names of the Python package: `learning_rate`,
+ * `adaptive_loss_config/top_k`. Settings without a value are left out; lists become JSON.
+ */
+function settingsTable(config: Readonly<Record<string, unknown>>, prefix = ''): Record<string, Setting> {
+  const table: Record<string, Setting> = {};
+  for (const [key, value] of Object.entries(config)) {
+    const name = `${prefix}${snakeCase(key)}`;
+    if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean')
+      table[name] = value;
+    else if (isPlainObject(value)) Object.assign(table, settingsTable(value, `${name}/`));
+    else if (Array.isArray(value)) table[name] = JSON.stringify(value);
+  }
+  return table;
 }

@@ -17,10 +17,10 @@ import { loadBestModel } from './load-best-model.js';
 import { loadCheckpoint, readRunState } from './load-checkpoint.js';
 import { rebatched } from './rebatched.js';
 import { keepOnly, rotateCheckpoints } from './rotate-checkpoints.js';
-import { newRunId } from './run-id.js';
 import type { Fingerprint, RunState } from './run-state.js';
 import { saveCheckpoint } from './save-checkpoint.js';
 import { trainerStateJson } from './trainer-state-json.js';
+import { randomBytes } from 'node:crypto';
 
 interface Options {
   model: CausalLM;
@@ -243,4 +243,10 @@ export class Checkpoints {
     const manifest = await readManifest(join(outputDir, `checkpoint-${step}`)).catch(() => undefined);
     return manifest?.runId === this.runId;
   }
+}
+
+/** The name of one run among all: when it began (UTC) and some chance, such as `20260131-093000-1f3a9c`. */
+function newRunId(): string {
+  const [day, time] = new Date().toISOString().replace(/[-:]/g, '').slice(0, 15).split('T');
+  return `${day}-${time}-${randomBytes(3).toString('hex')}`;
 }
