@@ -7,7 +7,6 @@ import { expectInput } from '../common/expect-input.js';
 import type { ComputeType, DecoderConfig, FlatBatch, NativeModel } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
-import { loadAddon } from '../engine/load/load-addon.js';
 import { adapterModules } from './adapter/adapter-modules.js';
 import { adapterVocabulary, checkAdapterWeights, readAdapterWeights } from './adapter/adapter-weights.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
@@ -15,6 +14,7 @@ import { findAdapter, refuseSecondAdapter, type FoundAdapter } from './adapter/f
 import type { ModelAdapter } from './adapter/model-adapter.js';
 import { withUntiedHead } from './adapter/with-untied-head.js';
 import { checkOpenOptions } from './check-open-options.js';
+import { createModel } from './create-model.js';
 import { checkWeights } from './files/check-weights.js';
 import { findWeights, type WeightFile } from './files/find-weights.js';
 import { flatBatch } from './flat-batch.js';
@@ -172,7 +172,7 @@ export class CausalLM {
     source: { base: string; revision: string | null },
     fill: (model: CausalLM) => Promise<void>,
   ): Promise<CausalLM> {
-    const native = await engineCall(async () => loadAddon().createModel(decoder));
+    const native = await createModel(decoder);
     try {
       const parameters = await engineCall(() => native.parameters());
       const eos = await readEosTokenIds(dir, config);

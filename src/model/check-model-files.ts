@@ -1,10 +1,10 @@
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
-import { loadAddon } from '../engine/load/load-addon.js';
 import type { DecoderConfig } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { findAdapter, refuseSecondAdapter } from './adapter/find-adapter.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import type { DownloadModelOptions } from '../hub/models/download-model.js';
+import { createModel } from './create-model.js';
 import { checkWeights } from './files/check-weights.js';
 import { findWeights } from './files/find-weights.js';
 import { fullWeightNames } from './files/full-weight-names.js';
@@ -54,7 +54,7 @@ export async function checkModelFiles(
   // A head beside a tied embedding has its shape, whatever its values make of it.
   const head = await storedHead(named, embedding, decoder.tiedHead, async () => false);
   // Memory that was never written is not taken.
-  const native = await engineCall(async () => loadAddon().createModel({ ...decoder, tiedHead: head.tied }));
+  const native = await createModel({ ...decoder, tiedHead: head.tied });
   try {
     checkWeights(await engineCall(() => native.parameters()), head.files);
   } finally {

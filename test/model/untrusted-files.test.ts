@@ -56,6 +56,27 @@ describe('a small file of a model that asks for much', () => {
     });
   });
 
+  // What the system lends without being written is not taken: a description that lies is found out by the weights.
+  it.each([
+    ['vocab_size', 2_000_000_000],
+    ['hidden_size', 2_000_000_000],
+    ['intermediate_size', 2_000_000_000],
+    ['vocab_size', 1e15],
+    ['hidden_size', 1e15],
+    ['num_hidden_layers', 1e9],
+  ])('a config.json with %s %d is refused, over weights and for new ones', async (key, value) => {
+    const dir = writeTinyModel(tempDir());
+    const sized = { head_dim: 4, ...tinyConfig, [key]: value };
+    writeFileSync(join(dir, 'config.json'), JSON.stringify(sized));
+    const message = expect.stringMatching(new RegExp(`${key}|of another shape`));
+    const code = expect.stringMatching(/^(MODEL_CONFIG_INVALID|OUT_OF_MEMORY|WEIGHTS_MISMATCH)$/);
+    await expect(CausalLM.fromPretrained(dir)).rejects.toMatchObject({ code, message });
+    await expect(CausalLM.fromConfig(dir)).rejects.toMatchObject({
+      code: expect.stringMatching(/^(MODEL_CONFIG_INVALID|OUT_OF_MEMORY)$/),
+      message: expect.stringMatching(/config\.json|vocab_size/),
+    });
+  });
+
   it('a file that is too large is refused before it is read', async () => {
     const dir = writeTinyModel(tempDir());
     hugeFile(join(dir, 'config.json'), 2 ** 33);

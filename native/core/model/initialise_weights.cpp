@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <string>
+
+#include "core/available_memory.h"
 #include "core/expect.h"
 #include "core/random.h"
 
@@ -15,6 +18,14 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
              options.residualDeviation, "0, as the deviation is 0,");
   if (options.deviation > 0)
     expectFinite("residualDeviation / deviation", options.residualDeviation / options.deviation);
+  double bytes = 0;
+  for (const Parameter* parameter : decoder.parameters())
+    bytes += static_cast<double>(parameter->master().nbytes());
+  const DecoderConfig& config = decoder.config_;
+  expectMemory("the weights of a new model of vocab_size " + std::to_string(config.vocabSize) +
+                   ", hidden_size " + std::to_string(config.hiddenSize) + " and " +
+                   std::to_string(config.layers()) + " layers",
+               bytes);
   at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
   const auto isBias = [](const Parameter& p) { return p.parts()[0].name.ends_with(".bias"); };
   for (Parameter* parameter : decoder.parameters()) {

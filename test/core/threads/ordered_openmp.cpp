@@ -1,7 +1,7 @@
-// Tells ThreadSanitizer where a parallel region begins and ends. libgomp is not instrumented and orders its threads
-// with futexes, which the sanitizer does not see: without this every region would look like a race with what comes
-// before and after it. What threads of one region do to each other stays unordered, and is reported.
-// Linked into core_tests for the build type ThreadSanitize alone.
+// Tells ThreadSanitizer where a parallel region begins and ends. libgomp is not instrumented and orders its
+// threads with futexes, which the sanitizer does not see: without this every region would look like a race
+// with what comes before and after it. What threads of one region do to each other stays unordered, and is
+// reported. Linked into core_tests for the build type ThreadSanitize alone.
 #include <dlfcn.h>
 #include <sanitizer/tsan_interface.h>
 
