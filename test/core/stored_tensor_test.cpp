@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -94,6 +95,18 @@ TEST("safetensors: ranges, shapes and types that do not fit") {
   checkFails("MODEL_UNSUPPORTED", "I64", view("I64", {2}, 10, 26));
   checkFails("MODEL_UNSUPPORTED", "U9", view("U9", {2}, 10, 26));
 }
+
+#ifndef _WIN32
+TEST("safetensors: a file that is cut short after it was opened") {
+  const TemporaryFile file;
+  writeSafetensors(file.path, "{}", {at::ones({40'000})}, at::kFloat);
+  const MappedFile mapped(file.path);
+  const StoredTensor stored = {"w", "F32", {40'000}, 10, 160'010};
+  check(viewStored(mapped, stored).sum().item<double>() == 40'000, "the whole file to be read");
+  std::filesystem::resize_file(file.path, 20'000);
+  checkFails("IO_FAILED", "20000 bytes: another program changed it", [&] { viewStored(mapped, stored); });
+}
+#endif
 
 TEST("safetensors: files that cannot be read or written") {
   checkFails("IO_FAILED", "/nowhere/x", [] { MappedFile("/nowhere/x"); });

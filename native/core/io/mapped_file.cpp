@@ -29,6 +29,9 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (!data_) fail("IO_FAILED", "Cannot map ", path, " into memory.");
 }
 
+// A file that is mapped cannot be cut short there.
+void MappedFile::expectUncut(int64_t /*end*/) const {}
+
 void MappedFile::release(int64_t /*begin*/, int64_t /*end*/) const {}
 
 MappedFile::~MappedFile() {
@@ -38,19 +41,27 @@ MappedFile::~MappedFile() {
 }
 #else
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) fail("IO_FAILED", "Cannot open ", path, ": ", std::strerror(errno), ".");
+  file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file_ < 0) fail("IO_FAILED", "Cannot open ", path, ": ", std::strerror(errno), ".");
   struct stat info {};
   void* mapped = MAP_FAILED;
-  if (::fstat(file, &info) == 0) {
+  if (::fstat(file_, &info) == 0) {
     size_ = info.st_size;
-    mapped = size_ > 0 ? ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0) : nullptr;
+    mapped = size_ > 0 ? ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file_, 0) : nullptr;
   }
-  const int error = errno;
-  ::close(file);
-  if (mapped == MAP_FAILED)
+  if (mapped == MAP_FAILED) {
+    const int error = errno;
+    ::close(file_);
     fail("IO_FAILED", "Cannot map ", path, " into memory: ", std::strerror(error), ".");
+  }
   data_ = static_cast<const char*>(mapped);
+}
+
+void MappedFile::expectUncut(int64_t end) const {
+  struct stat info {};
+  if (::fstat(file_, &info) == 0 && info.st_size >= end) return;
+  fail("IO_FAILED", "Expected ", path_, " to stay as it is while it is read (", size_, " bytes), found ",
+       info.st_size, " bytes: another program changed it.");
 }
 
 void MappedFile::release(int64_t begin, int64_t end) const {
@@ -62,6 +73,7 @@ void MappedFile::release(int64_t begin, int64_t end) const {
 
 MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<char*>(data_), size_);
+  ::close(file_);
 }
 #endif
 

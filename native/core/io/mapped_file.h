@@ -16,6 +16,10 @@ class MappedFile {
   int64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
+  /// Errors: IO_FAILED where the file now ends before `end`: another program cut it short, and reading what
+  /// it lost would end the process. Called right before bytes are read, it leaves only the moment in between.
+  void expectUncut(int64_t end) const;
+
   /// The bytes [begin, end) were read and will not be read again soon: their pages need not stay in memory. A
   /// hint; reading them again is correct.
   void release(int64_t begin, int64_t end) const;
@@ -27,6 +31,8 @@ class MappedFile {
 #ifdef _WIN32
   void* file_ = nullptr;
   void* mapping_ = nullptr;
+#else
+  int file_ = -1;
 #endif
 };
 

@@ -83,6 +83,7 @@ at::Tensor viewStored(const MappedFile& file, const StoredTensor& tensor) {
          at::IntArrayRef(tensor.shape), ") inside ", file.path(), " (", file.size(),
          " bytes), found the range ", tensor.begin, " to ", tensor.end, ".");
   }
+  file.expectUncut(tensor.end);
   char* bytesInFile = const_cast<char*>(file.data() + tensor.begin);
   if (reinterpret_cast<uintptr_t>(bytesInFile) % at::elementSize(type) == 0) {
     return at::from_blob(bytesInFile, tensor.shape, type);

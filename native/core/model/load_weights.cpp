@@ -24,6 +24,7 @@ void copyStored(const MappedFile& file, const StoredTensor& stored, const at::Te
   const int64_t rowBytes = bytes / source.size(0), slab = std::max<int64_t>(1, kSlabBytes / rowBytes);
   for (int64_t row = 0; row < source.size(0); row += slab) {
     const int64_t count = std::min(slab, source.size(0) - row);
+    file.expectUncut(stored.begin + (row + count) * rowBytes);
     target.narrow(0, row, count).copy_(source.narrow(0, row, count));
     // From the start, so that pages shared by two slabs go with the second.
     file.release(stored.begin, stored.begin + (row + count) * rowBytes);
