@@ -116,6 +116,7 @@ describe('validateConfig', () => {
         /ideas\[0\]: of 1,200 rows .*1 with more than 4,096 tokens, 1 that could not be used/,
       ),
       expect.stringContaining('ignored columns: "note"'),
+      expect.stringContaining('few and short answers: 1 different ones in 1,198 rows'),
     ]);
     const input = { ...good, ...many };
     await expect(validateConfig(input, {}, { rows: 1000 })).resolves.toBeDefined();
