@@ -138,10 +138,20 @@ TEST("session: float16 scales gradients, skips an overflow, and steps as if it h
   const auto plain = opened();
   createOptimizer(*plain, "sgd", {});
   session->scaler.emplace(GradScaler::State{256, 0});
-  for (ModelSession* s : {session.get(), plain.get()}) trainMicroBatch(*s, kBatch, kLoss);
-  const double norm = stepOptimizer(*session, 0.5, 0).gradNorm,
-               expected = stepOptimizer(*plain, 0.5, 0).gradNorm;
-  checkNear(norm, expected, 0.01 * expected, "norm without the scale");
+  for (const double maxNorm : {0.0, 0.01}) {
+    for (ModelSession* s : {session.get(), plain.get()}) trainMicroBatch(*s, kBatch, kLoss);
+    const auto start = weightsOf(*session);
+    const double norm = stepOptimizer(*session, 0.5, maxNorm).gradNorm,
+                 expected = stepOptimizer(*plain, 0.5, maxNorm).gradNorm;
+    checkNear(norm, expected, 0.01 * expected, "norm without the scale");
+    check(expected > 0.02, "a norm above the bound");
+    double squares = 0;
+    const auto after = weightsOf(*session);
+    for (size_t i = 0; i < after.size(); i++)
+      squares += (after[i] - start[i]).to(at::kDouble).square().sum().item<double>();
+    const double taken = 0.5 * (maxNorm > 0 ? maxNorm : norm);
+    checkNear(std::sqrt(squares), taken, 1e-3 * taken, "length of the step: that of the clipped gradient");
+  }
 }
 
 TEST("session: a loss that is not finite names its row, gathers nothing and leaves nothing waiting") {

@@ -2,6 +2,7 @@
 #include "core/loss/training_loss.h"
 
 #include <cmath>
+#include <limits>
 
 #include "check.h"
 
@@ -137,4 +138,75 @@ TEST("adaptive loss: the step of α and β is bounded for gradients as small as 
   terms.ideas = 1e-8;
   const AdaptiveBias next = steppedBias({}, terms, sums);
   checkNear(next.alpha, 1 - 0.0005, 1e-9, "α after half a step");
+}
+
+TEST("adaptive loss: a wrong token of another style leaves attention and ideas without members") {
+  Batch b = batch();
+  // Wrong and outside: token 3 alone. Attention has tokens 0 and 1, which are correct.
+  b.statistics.nll[2] = 0.75f, b.statistics.rank[2] = 0, b.statistics.argmax[2] = 3;
+  const auto checkTerms = [&](LearningStyle correct, LearningStyle wrong, double attention, double ideas) {
+    b.tokens.styles = {correct, correct, correct, wrong};
+    const AdaptiveSums sums = adaptiveSums(b.statistics, b.tokens, 2);
+    const AdaptiveTerms terms = adaptiveTerms(sums, {});
+    // self: the mean nll of what is correct, (0.25 + 0.5 + 0.75) / 3.
+    checkNear(terms.self, 0.5, 1e-12, "self");
+    checkNear(terms.attention, 0.125 + attention, 1e-12, "attention");
+    checkNear(terms.ideas, 0.125 + ideas, 1e-12, "ideas");
+    const std::vector<float> weights = adaptiveWeights(b.statistics, b.tokens, 2, sums, {}, 1);
+    for (size_t i = 0; i < 4; i++) check(weights[2 * i + 1] == 0, "no weight on a first choice");
+  };
+  checkTerms(LearningStyle::Attention, LearningStyle::Misc, 0, 0);
+  checkTerms(LearningStyle::Ideas, LearningStyle::Misc, 0, 0);
+  checkTerms(LearningStyle::Attention, LearningStyle::Ideas, 0, 4);
+  checkTerms(LearningStyle::Ideas, LearningStyle::Attention, 4, 0);
+}
+
+TEST("training loss: a request is taken to its very bounds, and not beyond") {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(),
+                   kInfinity = std::numeric_limits<double>::infinity(),
+                   kLargest = std::numeric_limits<float>::max();
+  constexpr int64_t kLastStep = int64_t{1} << 53;
+  const auto takes = [](const LossRequest& request) { checkLossRequest(request); };
+  const auto refuses = [](const std::string& name, const LossRequest& request) {
+    checkFails("INVALID_INPUT", "for " + name + ",", [&] { checkLossRequest(request); });
+  };
+  for (const LossKind kind : {LossKind::Adaptive, LossKind::CrossEntropy, LossKind::Dft, LossKind::Eaft}) {
+    const int64_t least = kind == LossKind::Eaft ? 2 : 1;
+    takes({.kind = kind, .topK = least, .bias = {}});
+    refuses("topK", {.kind = kind, .topK = least - 1, .bias = {}});
+    takes({.kind = kind, .topK = std::numeric_limits<int32_t>::max(), .bias = {}});
+    refuses("topK", {.kind = kind, .topK = int64_t{1} << 31, .bias = {}});
+  }
+  for (const double confidence : {0.0, 1.0}) takes({.confidence = confidence, .bias = {}});
+  for (const double confidence : {-1e-300, std::nextafter(1, 2), kNaN})
+    refuses("confidence", {.confidence = confidence, .bias = {}});
+  for (const double sign : {-1.0, 1.0}) takes({.scale = sign * kLargest, .bias = {}});
+  const auto refusesNumber = [&](const std::string& name, const auto& requestOf) {
+    for (const double wrong : {kNaN, kInfinity, -kInfinity, 1e39, -1e39}) refuses(name, requestOf(wrong));
+  };
+  refusesNumber("scale", [](double x) { return LossRequest{.scale = x, .bias = {}}; });
+  const std::pair<std::string, double AdaptiveBias::*> members[] = {
+      {"state.alpha", &AdaptiveBias::alpha},
+      {"state.beta", &AdaptiveBias::beta},
+      {"state.alphaMoment1", &AdaptiveBias::alphaMoment1},
+      {"state.alphaMoment2", &AdaptiveBias::alphaMoment2},
+      {"state.betaMoment1", &AdaptiveBias::betaMoment1},
+      {"state.betaMoment2", &AdaptiveBias::betaMoment2}};
+  for (const auto& [name, member] : members) {
+    const auto requestOf = [member = member](double value) {
+      LossRequest request{.bias = {}};
+      request.bias.*member = value;
+      return request;
+    };
+    refusesNumber(name, requestOf);
+    takes(requestOf(0));
+    takes(requestOf(kLargest));
+    if (name.ends_with("Moment2"))
+      refuses(name, requestOf(-1e-300));
+    else
+      takes(requestOf(-kLargest));
+  }
+  takes({.bias = {.step = kLastStep}});
+  refuses("state.step", {.bias = {.step = kLastStep + 1}});
+  refuses("state.step", {.bias = {.step = -1}});
 }
