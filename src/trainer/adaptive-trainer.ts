@@ -290,7 +290,9 @@ export class AdaptiveTrainer extends TrainerEvents {
     );
     this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
     if (state?.retention) this.held = { ...held, retention: held.retention?.resumed(state.retention) };
-    this.pullPerRate = pullPerRate(pull, this.progress.totalSteps, (step) => this.learningRate(step));
+    // learningRate() may be a user's own, which without a pull is asked once a step.
+    this.pullPerRate =
+      pull > 0 ? pullPerRate(pull, this.progress.totalSteps, (step) => this.learningRate(step)) : 0;
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
     const { tokenizer } = this.options;
     if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
