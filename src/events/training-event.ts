@@ -37,8 +37,8 @@ export interface SamplesEvent {
 }
 
 /**
- * Before `start`, with `retention` or `evalForgetting`: how far the base model is with writing texts, or with reading what is
- * to be held. None for what is in the cache folder already.
+ * Before `start`, with `retention` or where forgetting is measured: how far the base model is with writing texts, or with
+ * reading what is to be held. None for what is in the cache folder already.
  */
 export interface TextsEvent {
   type: 'texts';
@@ -197,7 +197,7 @@ export interface EvaluateEvent extends EvaluationMetrics {
   adaptiveLoss?: number;
   /**
    * Forgetting: mean KL(base ‖ model) per token, in nats, on texts that the base model wrote before the first step and that
-   * are never trained; 0 means that nothing changed for it. Absent where `evalForgetting` is false.
+   * are never trained; 0 means that nothing changed for it. Absent where it is not measured (see `evalForgetting`).
    */
   forgetting?: number;
   seconds: number;

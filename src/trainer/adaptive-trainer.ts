@@ -21,10 +21,15 @@ import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
 import type { Fingerprint } from './checkpoint/run-state.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
-import { isEvaluationDue } from './evaluation/evaluation-due.js';
+import { isEvaluationDue, plannedEvaluations } from './evaluation/evaluation-due.js';
 import { finalDtype } from './final-dtype.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
-import { prepareRetention, pullStrength, type PreparedRetention } from './retention/prepare-retention.js';
+import {
+  measuresForgetting,
+  prepareRetention,
+  pullStrength,
+  type PreparedRetention,
+} from './retention/prepare-retention.js';
 import { pullPerRate } from './retention/pull-rate.js';
 import { Run } from './run.js';
 import type { RunProgress } from './run-progress.js';
@@ -264,7 +269,7 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   protected override async emit(event: TrainingEvent): Promise<void> {
     this.checkpoints.record(event);
-    if (event.type === 'evaluate') this.run.plateau?.record(event);
+    if (event.type === 'evaluate') this.run.record(event);
     await super.emit(event);
   }
 
@@ -281,8 +286,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     const pull = pullStrength(args, this.options);
     // The pull takes the place of weight decay.
     const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
-    const engine = await prepareEngine(model, trainDataset, pulledArgs, precision);
-    const held = await this.prepareRetention(pull);
+    const isMeasured = measuresForgetting(args, this.options, plannedEvaluations(args, this.progress));
+    const engineArgs = { ...pulledArgs, evalForgetting: isMeasured };
+    const engine = await prepareEngine(model, trainDataset, engineArgs, precision);
+    const held = await this.prepareRetention(pull, isMeasured);
     this.held = held;
     const state = await this.checkpoints.resume(
       () => this.fingerprint(),
@@ -310,6 +317,11 @@ export class AdaptiveTrainer extends TrainerEvents {
       hasEvalDataset: evalDataset !== undefined,
       longRows: longRowsNote(model, trainDataset),
     };
+    if (held.unmeasured !== undefined) {
+      const reason = held.unmeasured.replace(/\.$/, '');
+      const message = `Forgetting is not measured: ${reason}. Mend that, or set evalForgetting: false.`;
+      await this.emit({ type: 'warning', code: 'FORGETTING_NOT_MEASURED', message });
+    }
     for (const warning of runWarnings(args, precision, { ...ofRun, hasOwnSchedule }))
       await this.emit(warning);
   }
@@ -319,12 +331,12 @@ export class AdaptiveTrainer extends TrainerEvents {
     if (tokenizer !== undefined) stopAtEndOfTurn(this.model, tokenizer, onWarning);
   }
 
-  private async prepareRetention(pull: number): Promise<PreparedRetention> {
+  private async prepareRetention(pull: number, isMeasured: boolean): Promise<PreparedRetention> {
     const { args, adaptiveLoss, options } = this;
     // Told in order, while the engine goes on.
     let told: Promise<void> = Promise.resolve();
     const onTexts = (event: TextsEvent) => void (told = told.then(() => this.emit(event)));
-    const facts = { options, args, adaptiveLoss, ...engineTypes(this.precision), onTexts };
+    const facts = { options, args, adaptiveLoss, ...engineTypes(this.precision), isMeasured, onTexts };
     const held = await prepareRetention(facts, pull);
     await told;
     return held;

@@ -4,7 +4,7 @@ import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkDataset, checkRows } from './batches/check-dataset.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { refuseOnceOnly } from './batches/one-pass.js';
-import { isEvaluationDue, watchesMetric } from './evaluation/evaluation-due.js';
+import { plannedEvaluations, watchesMetric } from './evaluation/evaluation-due.js';
 import type { RunProgress } from './run-progress.js';
 
 /**
@@ -61,17 +61,5 @@ export async function checkAllRows(
   if (isRowArray(trainDataset)) await checkRows(trainDataset, 'trainDataset', model, signal);
   if (evalDataset === undefined) return;
   if (isRowArray(evalDataset)) await checkRows(evalDataset, 'evalDataset', model, signal);
-  else refuseOnceOnly(evalDataset, 'evalDataset', evaluations(args, progress));
-}
-
-/** How often a run evaluates. */
-function evaluations(args: TrainingConfig, { totalSteps, plannedEpochs }: RunProgress): number {
-  const { evalStrategy, evalSteps, evalOnStart } = args;
-  const atStart = evalOnStart ? 1 : 0;
-  if (evalStrategy === 'no') return atStart;
-  if (evalStrategy === 'epoch')
-    return atStart + Math.ceil(Math.max(0, plannedEpochs - Math.max(0, args.evalDelay - 1)));
-  const atEnd = totalSteps % evalSteps !== 0 && isEvaluationDue(args, totalSteps, 0) ? 1 : 0;
-  const before = Math.max(0, Math.ceil(args.evalDelay / evalSteps) - 1);
-  return atStart + Math.max(0, Math.floor(totalSteps / evalSteps) - before) + atEnd;
+  else refuseOnceOnly(evalDataset, 'evalDataset', plannedEvaluations(args, progress));
 }

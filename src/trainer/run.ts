@@ -6,6 +6,7 @@ import type {
   AbortedEvent,
   EndEvent,
   ErrorEvent,
+  EvaluateEvent,
   StepEvent,
   TrainingEvent,
 } from '../events/training-event.js';
@@ -103,6 +104,12 @@ export class Run {
     const { epoch } = progress;
     const context = { step, epoch, learningRate, secondsPerStep, etaSeconds, used, skippedSteps };
     return [...(warning === undefined ? [] : [warning]), ...this.logged(stepEvent(report, context))];
+  }
+
+  /** What later steps and logs depend on of an evaluation. */
+  record(event: EvaluateEvent): void {
+    this.plateau?.record(event);
+    this.log.measured(event);
   }
 
   /** @throws AdaptiveTrainerError LOSS_NOT_FINITE where every step of the run was skipped */

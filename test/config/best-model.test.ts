@@ -63,6 +63,16 @@ describe('with loadBestModelAtEnd', () => {
   });
 });
 
+it('measures forgetting where that says which model is best', () => {
+  for (const given of [{}, { evalForgetting: null }, { evalForgetting: true }])
+    expect(read({ metricForBestModel: 'eval_forgetting', ...given }).evalForgetting).toBe(true);
+  expect(read({}).evalForgetting).toBe(null);
+  const refused = { metricForBestModel: 'forgetting', evalForgetting: false };
+  expect(configFaults({ ...least, trainingConfig: refused })).toMatchObject([
+    { path: 'trainingConfig.metricForBestModel', code: 'CONTRADICTION' },
+  ]);
+});
+
 it.each([{ saveStrategy: 'best' }, { earlyStoppingPatience: 3 }])('%j needs evaluations', (given) => {
   const faults = configFaults({ ...least, trainingConfig: { evalStrategy: 'no', ...given } });
   expect(faults.map(({ path, code }) => [path, code])).toEqual([

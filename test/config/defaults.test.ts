@@ -52,7 +52,7 @@ const ownDefaults = {
   momentum: 0,
   on_non_finite: 'stop',
   retention: null,
-  eval_forgetting: false,
+  eval_forgetting: null,
   on_save_error: 'continue',
   overwrite_output_dir: false,
   shuffle: true,

@@ -28,8 +28,13 @@ export function readBestModel(reader: ConfigReader, given: GivenKeys, path: stri
   ];
   if (reasons.length > 0 && evalStrategy === 'no')
     contradiction('evalStrategy', `expected "steps" or "epoch", since ${reasons[0]} is given, received "no"`);
-  if (given.get('metricForBestModel')?.value === 'forgetting' && value('evalForgetting', false) !== true)
-    contradiction('metricForBestModel', `expected "forgetting" only where evalForgetting is true`);
+  if (given.get('metricForBestModel')?.value === 'forgetting') {
+    if (value('evalForgetting', null) === false)
+      contradiction('metricForBestModel', `expected "forgetting" only where evalForgetting is not false`);
+    // What is watched has to be measured, whatever it is measured on.
+    if (value('evalForgetting', null) === null)
+      given.set('evalForgetting', { value: true, path: at('evalForgetting') });
+  }
   if (!loadsBest || saveStrategy === 'best' || evalStrategy === 'no') return;
   if (saveStrategy !== evalStrategy) {
     const message = `expected ${JSON.stringify(evalStrategy)} as in evalStrategy, or "best", since ${reasons[0]} is true, received ${JSON.stringify(saveStrategy)}`;

@@ -275,9 +275,9 @@ export interface TrainingConfigInput {
   evalOnStart?: boolean | undefined;
   /**
    * With each evaluation, measure forgetting: the mean KL(base ‖ model) per token, in nats, on 150 texts that the base
-   * model wrote. Default false.
+   * model wrote. Default null: where the run evaluates, and its weights are not new.
    */
-  evalForgetting?: boolean | undefined;
+  evalForgetting?: boolean | null | undefined;
   /**
    * When to save a checkpoint: never, every `saveSteps` steps, after every epoch, or after each evaluation that is
    * better than all before it (`best`). Default `steps`; with `loadBestModelAtEnd` as `evalStrategy`.

@@ -185,9 +185,9 @@ export const trainingConfigSchema = z.object({
   evalOnStart: field.flag().default(false),
   /**
    * With each evaluation, measure forgetting: the mean KL(base ‖ model) per token, in nats, on 150 texts that the base model
-   * wrote. Default false.
+   * wrote. Default null: where the run evaluates, and its weights are not new.
    */
-  evalForgetting: field.flag().default(false),
+  evalForgetting: field.flag().nullable().default(null),
   /**
    * When to save a checkpoint: never, every `saveSteps` steps, after every epoch, or after each evaluation that is better than
    * all before it (`best`). Default `steps`; with `loadBestModelAtEnd` as `evalStrategy`.

@@ -21,7 +21,7 @@ export function textStart(model: CausalLM, tokenizer: Tokenizer | undefined): nu
   throw new AdaptiveTrainerError(
     'INVALID_INPUT',
     `Expected a token that texts begin with, so that the base model can write some, found neither a BOS nor an ` +
-      `end-of-text token nor a chat template in ${tokenizer?.dir ?? model.dir}. Give retention a source of your own: a dataset of texts or chats.`,
+      `end-of-text token nor a chat template in ${tokenizer?.dir ?? model.dir}. Give retention a source of your own: a dataset of texts or chats; evalForgetting needs such a token.`,
   );
 }
 

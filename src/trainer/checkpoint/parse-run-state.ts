@@ -32,6 +32,7 @@ const schema = z.looseObject({
     tokens: count,
     labelledTokens: count,
     statistics: z.record(z.string(), measured).optional(),
+    forgetting: measured.optional(),
   }),
   plateau: z
     .looseObject({

@@ -41,6 +41,8 @@ export interface StepLogState {
   tokens: number;
   labelledTokens: number;
   statistics: TokenStatistics | undefined;
+  /** As it was last measured; absent before that. */
+  forgetting?: number;
 }
 
 /** What a run is compared by when it is gone on with, part by part (see `fingerprint`). */

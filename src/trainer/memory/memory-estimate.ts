@@ -16,6 +16,8 @@ export interface MemoryInput {
   labelledTokens: number;
   /** Tokens that hold the model to its base, beside those of a micro-batch. Default: none. */
   retainedTokens?: number;
+  /** Whether forgetting is measured. Default: no. */
+  measuresForgetting?: boolean;
   base: number;
   available: number;
 }
@@ -35,6 +37,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     bfloat16Instructions,
     labelledTokens,
     retainedTokens = 0,
+    measuresForgetting = false,
     base,
     available,
   } = input;
@@ -49,7 +52,9 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
     frozen * size +
     // The head of the base is kept where the head is trained.
-    (retainedTokens > 0 && frozen === 0 ? decoder.vocabSize * decoder.hiddenSize * size : 0);
+    ((retainedTokens > 0 || measuresForgetting) && frozen === 0
+      ? decoder.vocabSize * decoder.hiddenSize * size
+      : 0);
   const gradients = 4 * trainable;
   const optimizer = Math.round(bytesOfState(args) * trainable);
   const byFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;

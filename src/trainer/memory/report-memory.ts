@@ -31,6 +31,7 @@ export async function reportMemory(
       bfloat16Instructions,
       ...(await largestMicroBatch(rows, args)),
       retainedTokens: retainedTokens(args),
+      measuresForgetting: args.evalForgetting === true,
       base,
       available,
     },

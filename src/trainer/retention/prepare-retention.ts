@@ -1,3 +1,4 @@
+import { errorText } from '../../common/error-text.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { ComputeType } from '../../engine/addon.js';
 import { AdaptiveTrainerError } from '../../errors.js';
@@ -18,6 +19,8 @@ const meter = { samples: 150, length: 64 };
 export interface PreparedRetention {
   /** undefined: nothing is replayed or measured. */
   retention: Retention | undefined;
+  /** Why forgetting is not measured, where it was to be but not insisted on; undefined: it is, or was not to be. */
+  unmeasured: string | undefined;
   /** Lets go of what was kept for the run. */
   close: () => Promise<void>;
 }
@@ -28,6 +31,8 @@ interface Facts {
   adaptiveLoss: AdaptiveLossConfig;
   computeType: ComputeType;
   masterType: ComputeType;
+  /** Whether forgetting is to be measured, see measuresForgetting(). */
+  isMeasured: boolean;
   /** Told how far the base is with writing texts, or with reading what is to be held. */
   onTexts: (event: TextsEvent) => void;
 }
@@ -43,13 +48,22 @@ export async function prepareRetention(facts: Facts, pull: number): Promise<Prep
   const plan = args.retention;
   const isReplayed = plan !== null && (plan.weight > 0 || adaptiveLoss.maxKlDivergence !== null);
   const replayed = isReplayed ? await replayRows(facts) : undefined;
-  const measured = args.evalForgetting ? await texts(facts, { ...meter, seed: seeds.meter }) : undefined;
+  let unmeasured: string | undefined;
+  // A measurement that nobody asked for ends no run.
+  const onNotMeasured = (error: unknown) => {
+    if (args.evalForgetting === true || AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
+    unmeasured = errorText(error);
+    return undefined;
+  };
+  const measured = facts.isMeasured
+    ? await texts(facts, { ...meter, seed: seeds.meter }).catch(onNotMeasured)
+    : undefined;
   const rows = isRowArray(trainDataset) ? trainDataset : undefined;
   let retention: Retention | undefined;
   if (replayed !== undefined || measured !== undefined) {
     const chosen = plan?.auto && replayed ? automaticPlan(plan, model, args, rows, replayed.rows) : plan;
     retention = await Retention.prepare({
-      ...{ model, computeType, meter: measured, seed: args.seed, cache, signal },
+      ...{ model, computeType, meter: measured, onNotMeasured, seed: args.seed, cache, signal },
       onProgress: (done, total) => onTexts({ type: 'texts', doing: 'reading', done, total }),
       maxKlDivergence: isReplayed ? adaptiveLoss.maxKlDivergence : null,
       replay: replayed && { rows: replayed, plan: chosen! },
@@ -57,7 +71,21 @@ export async function prepareRetention(facts: Facts, pull: number): Promise<Prep
   }
   const nothing = { close: async () => {} };
   const { close } = pull > 0 ? await keepBaseWeights(model, masterType, cache) : nothing;
-  return { retention, close };
+  return { retention, unmeasured, close };
+}
+
+/**
+ * Whether a run measures forgetting: as `evalForgetting` says, else where it evaluates a model that knows something already.
+ * @param evaluations that the run will make
+ */
+export function measuresForgetting(
+  args: TrainingConfig,
+  { model, evalDataset }: Pick<AdaptiveTrainerOptions, 'model' | 'evalDataset'>,
+  evaluations: number,
+): boolean {
+  if (args.evalForgetting !== null) return args.evalForgetting;
+  const isNew = args.fromScratch || model.weightFiles.length === 0;
+  return !isNew && evalDataset !== undefined && evaluations > 0;
 }
 
 /** Σ over the run of what a step pulls the weights to their start by; 0: they are not pulled. */

@@ -24,6 +24,8 @@ export interface RetentionRequest {
     { rows: RetentionRows; plan: Pick<RetentionConfig, 'weight' | 'tokensPerStep' | 'every'> } | undefined;
   /** Rows that forgetting is measured on. Default: none. */
   meter?: RetentionRows | undefined;
+  /** Told why the meter's rows could not be made ready; the run then has none. May throw, to end it. */
+  onNotMeasured: (error: unknown) => undefined;
   /** Of the divergence, which λ then follows. */
   maxKlDivergence: number | null;
   seed: number;
@@ -64,7 +66,8 @@ export class Retention {
     const { model, replay, meter } = request;
     await model.call((native) => native.keepBase());
     const replayed = replay === undefined ? undefined : await held(request, replay.rows);
-    return new Retention(request, replayed, meter === undefined ? undefined : await held(request, meter));
+    const measured = meter && (await held(request, meter).catch(request.onNotMeasured));
+    return new Retention(request, replayed, measured);
   }
 
   /** The same base, as far as a checkpoint was. λ is as it was there where it follows a bound. */

@@ -2,6 +2,7 @@ import type { StepLogState } from '../checkpoint/run-state.js';
 import type {
   AdaptiveEvent,
   EndEvent,
+  EvaluateEvent,
   LogEvent,
   StepEvent,
   TokenStatistics,
@@ -47,6 +48,11 @@ export class StepLog {
     state.statistics = addStatistics(state.statistics, step.statistics);
   }
 
+  /** Logs tell of forgetting as it was last measured. */
+  measured({ forgetting }: EvaluateEvent): void {
+    if (forgetting !== undefined) this.state.forgetting = forgetting;
+  }
+
   private get meanLoss(): number {
     return this.state.steps > 0 ? this.state.lossSum / this.state.steps : 0;
   }
@@ -67,7 +73,7 @@ export class StepLog {
 
   /** The log of the steps since the last call. */
   takeLog(): LogEvent {
-    const steps = this.state.recent;
+    const { recent: steps, forgetting } = this.state;
     this.state.recent = [];
     const last = steps.at(-1)!;
     const sum = (value: (step: StepEvent) => number) => steps.reduce((total, step) => total + value(step), 0);
@@ -87,6 +93,7 @@ export class StepLog {
       statistics: steps.map((step) => step.statistics).reduce(addStatistics),
       secondsPerStep: mean((step) => step.secondsPerStep),
       ...ofRetention(steps),
+      ...(forgetting === undefined ? {} : { forgetting }),
     };
   }
 
