@@ -15,8 +15,8 @@ export const settings = {
     gradientAccumulationSteps: 1,
     // High, since the model is held to what it knew.
     learningRate: 1e-3,
-    // 3, since the weights of the adaptive loss add up to about that.
-    retention: { samples: 500, weight: 3 },
+    // 8, since the adaptive loss weighs several times as much as cross-entropy (docs/learning.md).
+    retention: { samples: 500, weight: 8 },
     warmupSteps: 30,
     lrSchedulerType: 'cosine',
     optimizer: 'adamw',
