@@ -12,25 +12,12 @@ import { templateSource } from './template/template-source.js';
 import { leanEncoder } from './encode/lean-encoder.js';
 import { LeastTokens } from './encode/least-tokens.js';
 import { specialTokens } from './special-tokens.js';
+import { ownTokenizerFiles } from '../hub/models/tokenizer-file-names.js';
 import { TokenAlphabet } from './encode/token-alphabet.js';
 import { tokenizerFolder } from './tokenizer-folder.js';
 import { readTokenizerFiles, readTokenizerJson, type TokenizerFiles } from './tokenizer-files.js';
 import { withPadToken } from './with-pad-token.js';
 import { withPaddingSide } from './with-padding-side.js';
-
-// Every file that a transformers tokenizer may consist of.
-const ownFiles = [
-  'tokenizer.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'chat_template.jinja',
-  'chat_template.json',
-  'vocab.json',
-  'merges.txt',
-  'vocab.txt',
-  'tokenizer.model',
-  'spiece.model',
-];
 
 /** See `Tokenizer.recipe`. */
 export interface TokenizerRecipe {
@@ -311,7 +298,7 @@ export class Tokenizer {
         throw ioError(this.dir, cause);
       });
       const present = new Set(names);
-      for (const name of ownFiles)
+      for (const name of ownTokenizerFiles)
         if (present.has(name)) files.set(name, (path) => copyFile(join(this.dir, name), path));
     }
     const text = (name: string, content: string) => files.set(name, (path) => writeFile(path, content));
@@ -320,7 +307,7 @@ export class Tokenizer {
     if (this.templateChanged && this.template !== undefined)
       text('chat_template.jinja', this.template.source);
     // Files of a tokenizer that was saved there before would be read with those of this one.
-    await replaceFiles(target, files, target === this.dir ? [] : ownFiles);
+    await replaceFiles(target, files, target === this.dir ? [] : ownTokenizerFiles);
   }
 
   private configText(side: 'left' | 'right'): string {

@@ -53,14 +53,14 @@ export async function baseTexts(
   const file = await cacheFile(model, start, request);
   const probe = await probeOf(model);
   const kept = file === undefined ? undefined : await readTexts(file, probe);
-  if (kept !== undefined) return { rows: kept, hash: hashOf(kept), isCached: true };
+  if (kept !== undefined) return { rows: kept, hash: rowsHash(kept), isCached: true };
   const rows = await writeTexts(model, start, request);
   if (file !== undefined) {
     const text = JSON.stringify({ probe, rows: rows.map((row) => [...row]) });
     // Without a cache the texts are written anew each time.
     await writeTextDurably(file, `${text}\n`).catch(() => {});
   }
-  return { rows, hash: hashOf(rows), isCached: false };
+  return { rows, hash: rowsHash(rows), isCached: false };
 }
 
 async function writeTexts(
@@ -115,7 +115,8 @@ async function readTexts(file: string, probe: readonly number[]): Promise<Int32A
   }
 }
 
-function hashOf(rows: readonly Int32Array[]): string {
+/** SHA-256 of rows of token ids. */
+export function rowsHash(rows: readonly Int32Array[]): string {
   const hash = createHash('sha256');
   for (const row of rows) hash.update(Int32Array.of(row.length)).update(row);
   return hash.digest('hex');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { rowsHash } from '../../model/generation/base-texts.js';
 
 /** Rows of token ids that the model is held to its base on. */
 export interface RetentionRows {
@@ -18,7 +19,5 @@ export function joinedRows(lists: readonly RetentionRows[]): RetentionRows {
 /** Rows of a caller's own. */
 export function ownRows(rows: readonly ArrayLike<number>[]): RetentionRows {
   const copies = rows.map((row) => Int32Array.from(row));
-  const hash = createHash('sha256');
-  for (const row of copies) hash.update(Int32Array.of(row.length)).update(row);
-  return { rows: copies, hash: hash.digest('hex') };
+  return { rows: copies, hash: rowsHash(copies) };
 }
