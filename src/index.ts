@@ -11,6 +11,7 @@ export type {
   TrainerHooks,
 } from './trainer/trainer-callback.js';
 export type { TrainerEvents } from './trainer/trainer-events.js';
+export type { RunControl } from './trainer/run-control.js';
 export type { BatchesSince, RunPlan } from './trainer/step/run-plan.js';
 export type { RunPosition, RunProgress } from './trainer/run-progress.js';
 export type { EvaluationReport } from './trainer/evaluation/evaluate-rows.js';

@@ -17,6 +17,7 @@ import { longRowsNote } from './batches/long-rows-note.js';
 import { noRows, onePass } from './batches/one-pass.js';
 import { microBatchCounts, trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
 import type { Fingerprint } from './checkpoint/run-state.js';
@@ -32,6 +33,7 @@ import {
 } from './retention/prepare-retention.js';
 import { pullPerRate } from './retention/pull-rate.js';
 import { Run } from './run.js';
+import { RunControl } from './run-control.js';
 import type { RunProgress } from './run-progress.js';
 import { sampleRows } from './sample-rows.js';
 import { startEvent } from './start-event.js';
@@ -69,6 +71,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   readonly precision: Precision;
   private readonly configWarnings: readonly { code: string; message: string }[];
   private checkpoints: Checkpoints;
+  /** Pauses the run, and does what is asked between two of its steps. */
+  readonly control = new RunControl();
   private readonly options: AdaptiveTrainerOptions;
   private run: Run;
   private savedStep: number | undefined;
@@ -93,6 +97,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     checkOptions({ ...this.options, outputDir }, args, adaptiveLoss);
     this.checkpoints = this.newCheckpoints();
     this.run = new Run(this, noPlan);
+  }
+
+  get tokenizer(): Tokenizer | undefined {
+    return this.options.tokenizer;
   }
 
   /** α and β as they stand. */
@@ -120,13 +128,14 @@ export class AdaptiveTrainer extends TrainerEvents {
     let failure: ReturnType<Run['failure']> | undefined;
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
+      this.control.begin();
       const { args, options, progress, run } = this;
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
       this.stopEarly();
       while (!progress.isOver) await this.trainEpoch();
       await this.throwIfAborted();
       run.checkTrained();
-      if (this.isLastSaveDue) await this.save();
+      if (this.isLastSaveDue) await this.saveHere();
       if (run.log.hasRecent) await this.emit(run.log.takeLog());
       const best = args.loadBestModelAtEnd ? await this.checkpoints.loadBest() : undefined;
       const path = await this.saveFinalModel();
@@ -138,6 +147,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       failure = this.run.failure(error);
       throw error;
     } finally {
+      this.control.end();
       // The model can be trained again, however the run ended.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
       await this.held?.close();
@@ -149,6 +159,16 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Ends the run after the step it is in, as if it had been the last one. */
   stop(): void {
     this.progress.stop();
+    this.control.resume();
+  }
+
+  /**
+   * Writes a checkpoint after the step that the run is in. Resolves to its folder; undefined where there is no outputDir. A
+   * callback must not await it.
+   * @throws AdaptiveTrainerError INVALID_INPUT where no run is under way; what writing it throws, with `onSaveError: stop`
+   */
+  save(): Promise<string | undefined> {
+    return this.control.betweenSteps(() => this.saveHere());
   }
 
   /** Loss, accuracy and token shares on `evalDataset`, and what was forgotten. Moves neither weights nor α and β. */
@@ -238,7 +258,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const evaluates = hasRows && isEvaluationDue(this.args, step, stepsLeft);
     if (evaluates) await this.evaluate();
     const isBest = evaluates && saveStrategy === 'best' && this.checkpoints.best.lastIsBest;
-    if (isBest || (saveStrategy === 'steps' && step % saveSteps === 0)) await this.save();
+    if (isBest || (saveStrategy === 'steps' && step % saveSteps === 0)) await this.saveHere();
     this.stopEarly();
   }
 
@@ -354,6 +374,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       const events = await this.run.step(window, rate, () => this.trainStep(window, rate));
       for (const event of events) await this.emit(event);
       await this.afterStep();
+      await this.control.pass(this.options.signal);
       if (!progress.isOver) continue;
       isWhole = progress.position.windowsDone === this.windowsOfEpoch();
       break;
@@ -367,7 +388,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const evaluates = isEvaluationDue && evalDataset !== undefined;
     if (evaluates) await this.evaluate();
     const isBest = evaluates && args.saveStrategy === 'best' && this.checkpoints.best.lastIsBest;
-    if (isBest || args.saveStrategy === 'epoch') await this.save();
+    if (isBest || args.saveStrategy === 'epoch') await this.saveHere();
     this.stopEarly();
   }
 
@@ -412,11 +433,11 @@ export class AdaptiveTrainer extends TrainerEvents {
   private async throwIfAborted(): Promise<void> {
     const { signal } = this.options;
     if (!signal?.aborted) return;
-    const checkpoint = this.progress.step > 0 ? await this.save() : undefined;
+    const checkpoint = this.progress.step > 0 ? await this.saveHere() : undefined;
     throw this.run.aborted(signal.reason, checkpoint);
   }
 
-  private async save(): Promise<string | undefined> {
+  private async saveHere(): Promise<string | undefined> {
     this.savedStep = this.progress.step;
     return this.saveCheckpoint();
   }

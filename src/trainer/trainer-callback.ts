@@ -3,16 +3,24 @@ import type { AdaptiveState } from '../engine/addon.js';
 import type { EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { RunControl } from './run-control.js';
 
 /** What a callback may do with the trainer that calls it; an AdaptiveTrainer is one. */
 export interface RunningTrainer {
   readonly model: CausalLM;
+  /** undefined where the trainer was given none. */
+  readonly tokenizer: Tokenizer | undefined;
   readonly args: TrainingConfig;
   readonly adaptiveLoss: AdaptiveLossConfig;
   /** α and β as they stand. */
   readonly adaptiveState: AdaptiveState;
   /** Ends the run after the step it is in, as if that had been the last one. */
   stop(): void;
+  /** Pauses the run, and does what is asked between two of its steps. */
+  readonly control: RunControl;
+  /** Writes a checkpoint after the step that the run is in; not to be awaited in a callback. */
+  save(): Promise<string | undefined>;
   evaluate(): Promise<EvaluateEvent>;
   saveModel(dir: string, options?: SaveOptions): Promise<void>;
 }

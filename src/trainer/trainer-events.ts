@@ -20,16 +20,21 @@ import type {
 } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
+import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { Listeners } from './listeners.js';
+import type { RunControl } from './run-control.js';
 import { hookName, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
 
 /** Sends events to the trainer's own `on…` methods, the callbacks and the trackers, in this order; each is awaited. */
 export abstract class TrainerEvents implements RunningTrainer {
   abstract readonly model: CausalLM;
+  abstract readonly tokenizer: Tokenizer | undefined;
   abstract readonly args: TrainingConfig;
   abstract readonly adaptiveLoss: AdaptiveLossConfig;
   abstract readonly adaptiveState: AdaptiveState;
+  abstract readonly control: RunControl;
   abstract stop(): void;
+  abstract save(): Promise<string | undefined>;
   abstract evaluate(): Promise<EvaluateEvent>;
   abstract saveModel(dir: string, options?: SaveOptions): Promise<void>;
 
