@@ -10,7 +10,7 @@ interface Trial {
   retention: 'auto' | false;
 }
 
-const space = { topK: [1, 8], learningRate: [1e-3, 1e-4], retention: [false] as Trial['retention'][] }; // also 'auto'
+const space = { topK: [1, 8], learningRate: [1e-3, 1e-4], retention: [false, 'auto'] as const };
 const trials = space.topK.flatMap((topK) =>
   space.learningRate.flatMap((learningRate) =>
     space.retention.map((retention): Trial => ({ topK, learningRate, retention })),

@@ -41,6 +41,20 @@ describe('own-loss', () => {
     expect(losses.length).toBeGreaterThan(10);
     expect(losses.at(-1)).not.toBe(losses[0]);
   });
+
+  it('trains with its dft as `loss: dft` does', () => {
+    const example = readFileSync(join(dir, 'own-loss.js'), 'utf8');
+    const builtIn = example
+      .replace('new Trainer(', 'new AdaptiveTrainer(')
+      .replace('batchSize: 4,', "loss: 'dft', batchSize: 4,");
+    writeFileSync(join(dir, 'built-in.js'), builtIn);
+    const [own, given] = ['own-loss', 'built-in'].map((name) =>
+      lossesOf(run(name, 'models/small', 'rows.jsonl', 'dft')),
+    ) as [number[], number[]];
+    // Printed with four digits; the last may round to the other side.
+    expect(given).toHaveLength(own.length);
+    own.forEach((loss, step) => expect(loss).toBeCloseTo(given[step]!, 3));
+  });
 });
 
 it('schedule-and-callback: the rate rises and falls, and the callback ends the run', () => {
@@ -87,12 +101,13 @@ it('search: tries every setting once, and goes on where it was stopped', () => {
   const first = run('search', 'models/small', 'rows.jsonl', 'search');
   const results = join(dir, 'search/results.jsonl');
   const lines = readFileSync(results, 'utf8').trim().split('\n');
-  expect(lines).toHaveLength(4);
+  expect(lines).toHaveLength(8);
+  expect(lines.filter((line) => line.includes('"retention":"auto"'))).toHaveLength(4);
   expect(first).toMatch(/best: topK-/);
   // As if it had been stopped in the third trial.
   writeFileSync(results, `${lines.slice(0, 2).join('\n')}\n`);
   const again = run('search', 'models/small', 'rows.jsonl', 'search');
-  expect(again.match(/^topK/gm)).toHaveLength(2);
+  expect(again.match(/^topK/gm)).toHaveLength(6);
   expect(again.split('\n').at(-2)).toBe(first.split('\n').at(-2));
 });
 
