@@ -49,9 +49,13 @@ def generated(folder, prompt, penalty):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fixtures", type=Path, default=REPO / "test/fixtures")
-    fixtures = parser.parse_args().fixtures
-    cases = {}
+    parser.add_argument("--only", help="models whose names contain this; the others stay as they are")
+    options = parser.parse_args()
+    fixtures, out = options.fixtures, options.fixtures / "extra/greedy.json"
+    cases = json.loads(out.read_text())["cases"] if options.only else {}
     for folder in sorted(path.parent for path in fixtures.glob("**/models/*/expected.json")):
+        if options.only and options.only not in folder.name:
+            continue
         ids = load_file(folder / "expected.safetensors")["inputIds"].tolist()
         prompts = [ids[:5], ids[6:20]]
         cases[str(folder.relative_to(fixtures))] = {
@@ -60,8 +64,9 @@ def main():
             "penalised": [generated(folder, prompt, PENALTY) for prompt in prompts],
         }
         print(folder.name, [len(row) for row in cases[str(folder.relative_to(fixtures))]["greedy"]], flush=True)
-    data = {"penalty": PENALTY, "newTokens": NEW_TOKENS, "transformers": transformers.__version__, "cases": cases}
-    (fixtures / "extra/greedy.json").write_text(json.dumps(data) + "\n")
+    about = {"penalty": PENALTY, "newTokens": NEW_TOKENS, "transformers": transformers.__version__}
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in sorted(cases.items()))
+    out.write_text(f'{json.dumps(about)[:-1]}, "cases": {{\n{lines}\n}}}}\n')
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ GPT2 = {
     "max_position_embeddings": None,
     "rms_norm_eps": None,
 }
+EXPERTS = {"num_experts_per_tok": 2, "norm_topk_prob": True, "moe_intermediate_size": 12, "num_experts": 5}
 # transformers keeps the frequencies of the longest row it has seen, so a second long row would depend on the first.
 ROWS = {"llama-dynamic": [11, 1, 22]}
 # name: model type, config, how it is stored, changes to config.json after saving
@@ -178,6 +179,15 @@ MODELS = {
     "granite-tied": ("granite", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True, "attention_multiplier": 0.4, "embedding_multiplier": 6.0, "residual_multiplier": 0.25, "logits_scaling": 8.0}, {}, {}),
     "gpt2-scaled": ("gpt2", {**GPT2, "scale_attn_by_inverse_layer_idx": True, "n_inner": 40, "activation_function": "gelu"}, {}, {}),
     "gpt2-untied": ("gpt2", {**GPT2, "scale_attn_weights": False, "tie_word_embeddings": False}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
+    "mixtral": ("mixtral", {"num_local_experts": 4, "intermediate_size": 20, "head_dim": 8}, {}, {}),
+    "mixtral-window": ("mixtral", {"num_local_experts": 3, "intermediate_size": 16, "sliding_window": 5, "head_dim": 12, "tie_word_embeddings": True}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
+    "mixtral-fused": ("mixtral", {"num_local_experts": 4, "num_experts_per_tok": 3, "intermediate_size": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}}, {"original": False}, {"rope_parameters": None, "rope_theta": 1000000.0, "dtype": None, "torch_dtype": "float32"}),
+    "qwen2moe": ("qwen2_moe", {**EXPERTS, "norm_topk_prob": False, "shared_expert_intermediate_size": 20}, {}, {}),
+    "qwen2moe-some-layers": ("qwen2_moe", {**EXPERTS, "shared_expert_intermediate_size": 16, "num_hidden_layers": 4, "decoder_sparse_step": 2, "mlp_only_layers": [3], "intermediate_size": 24, "qkv_bias": False, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 3, "tie_word_embeddings": True}, {"original": False}, {}),
+    "qwen3moe": ("qwen3_moe", {**EXPERTS, "head_dim": 8, "intermediate_size": 24}, {}, {}),
+    "qwen3moe-some-layers": ("qwen3_moe", {**EXPERTS, "head_dim": 8, "norm_topk_prob": False, "num_experts_per_tok": 3, "mlp_only_layers": [0], "num_hidden_layers": 3, "intermediate_size": 24, "attention_bias": True, "use_sliding_window": True, "sliding_window": 5, "tie_word_embeddings": True}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
+    "olmoe": ("olmoe", {**EXPERTS, "norm_topk_prob": False, "intermediate_size": 12}, {}, {}),
+    "olmoe-norm": ("olmoe", {**EXPERTS, "num_experts_per_tok": 4, "intermediate_size": 16, "attention_bias": True, "num_key_value_heads": 1, "tie_word_embeddings": True}, {"original": False}, {}),
 }
 
 
@@ -200,9 +210,10 @@ def make(model_type, changes, seed):
     return model
 
 
-def save(model, folder, dtype="float32", max_shard_size="5GB", changes=()):
+def save(model, folder, dtype="float32", max_shard_size="5GB", original=True, changes=()):
+    """original: experts one by one, as checkpoints have them; or as transformers holds them, those of a layer in one tensor."""
     shutil.rmtree(folder, ignore_errors=True)
-    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=max_shard_size)
+    model.to(getattr(torch, dtype)).save_pretrained(folder, max_shard_size=max_shard_size, save_original_format=original)
     path = folder / "config.json"
     config = json.loads(path.read_text())
     for key, value in dict(changes).items():

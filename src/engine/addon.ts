@@ -123,7 +123,17 @@ export interface RopeConfig {
 
 /** native/core/model/decoder_config.h says what each means. */
 export interface DecoderConfig {
-  names: 'llama' | 'qwen3' | 'phi3' | 'gemma2' | 'gemma3' | 'olmo2' | 'gpt2';
+  names:
+    | 'llama'
+    | 'qwen3'
+    | 'phi3'
+    | 'gemma2'
+    | 'gemma3'
+    | 'olmo2'
+    | 'gpt2'
+    | 'mixtral'
+    | 'qwen2_moe'
+    | 'qwen3_moe';
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
@@ -152,8 +162,20 @@ export interface DecoderConfig {
   /** 0: none. */
   logitsCap: number;
   ropes: RopeConfig[];
-  /** rope: index into ropes, -1: not rotated. window: 0: unbounded. */
-  layers: { rope: number; window: number; attentionScale: number }[];
+  /** Of the layers that are routed. */
+  routing?: {
+    experts: number;
+    /** Experts of a token. */
+    active: number;
+    /** Of one expert. */
+    intermediateSize: number;
+    /** Intermediate size of the expert that every token goes through; 0: none. */
+    sharedSize: number;
+    /** The weights of a token's experts add up to 1. */
+    normalised: boolean;
+  };
+  /** rope: index into ropes, -1: not rotated. window: 0: unbounded. routed: the feed-forward is experts. */
+  layers: { rope: number; window: number; attentionScale: number; routed?: boolean }[];
 }
 
 export interface StoredTensor {
@@ -209,11 +231,23 @@ export interface AdapterRequest {
   seed: number;
 }
 
+/** A weight of a model. */
+export interface NamedWeight {
+  /** That of transformers' module. */
+  name: string;
+  shape: number[];
+  /**
+   * The tensors of a checkpoint that it is cut into, equal numbers of rows each (those of its last dimension but one);
+   * undefined: it stands there as it is.
+   */
+  stored?: string[];
+}
+
 export interface NativeModel {
   /** The weights that config.json describes. */
-  parameters(): Promise<{ name: string; shape: number[] }[]>;
+  parameters(): Promise<NamedWeight[]>;
   /** What gathers gradients: the same, or with an adapter what it trains. */
-  trainable(): Promise<{ name: string; shape: number[] }[]>;
+  trainable(): Promise<NamedWeight[]>;
   /** Freezes the weights and adds low-rank ones, before or after load(). Forgets the optimizer. */
   addAdapter(request: AdapterRequest): Promise<void>;
   /** Folds the low-rank weights into the others, which are trained again. Forgets the optimizer. */

@@ -4,7 +4,7 @@ import type { PeftConfigInput } from '../config/schema/config-input.js';
 import { parsePeftConfig } from '../config/read/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';
-import type { ComputeType, DecoderConfig, FlatBatch, NativeModel } from '../engine/addon.js';
+import type { ComputeType, DecoderConfig, FlatBatch, NamedWeight, NativeModel } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { adapterModules } from './adapter/adapter-modules.js';
@@ -28,6 +28,7 @@ import { readModelConfig } from './architecture/read-model-config.js';
 import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
 import { storedHead } from './files/stored-head.js';
+import { separated, storedWeights } from './files/stored-weights.js';
 
 export interface FromConfigOptions extends FromPretrainedOptions {
   /** Seed of the weights; the same seed gives the same model. Default 0. */
@@ -53,8 +54,8 @@ export class CausalLM {
     readonly dir: string,
     /** @internal */
     public decoder: DecoderConfig,
-    /** Name and shape of every weight, as in the checkpoint. */
-    public parameters: readonly { name: string; shape: number[] }[],
+    /** Name and shape of every weight, as in transformers' modules. */
+    public parameters: readonly NamedWeight[],
     /** Ids that end a text, from generation_config.json and config.json, and those added since. */
     public eosTokenIds: readonly number[],
     private readonly source: { base: string; revision: string | null },
@@ -116,13 +117,14 @@ export class CausalLM {
     const size = Math.max(vocabulary ?? own.vocabSize, options.minVocabSize ?? 0);
     const isResized = size !== own.vocabSize;
     const model = await CausalLM.open(dir, stated, own, options, source, async (opened) => {
-      checkWeights(opened.parameters, head.files);
+      const stored = separated(head.files, opened.parameters);
+      checkWeights(storedWeights(opened.parameters), stored);
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
         await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0, isFound(adapter));
       }
-      const files = withUntiedHead(head.files, opened.parameters, embedding);
+      const files = withUntiedHead(stored, opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
       opened.weightFiles = files;
     });
@@ -208,7 +210,7 @@ export class CausalLM {
   }
 
   /** Name and shape of every weight that training moves. */
-  get trainable(): readonly { name: string; shape: number[] }[] {
+  get trainable(): readonly NamedWeight[] {
     return this.adapter?.trainable ?? this.parameters;
   }
 

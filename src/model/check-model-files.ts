@@ -10,6 +10,7 @@ import { findWeights } from './files/find-weights.js';
 import { fullWeightNames } from './files/full-weight-names.js';
 import { locateModel, type LocatedModel } from './files/located-model.js';
 import { storedHead } from './files/stored-head.js';
+import { separated, storedWeights } from './files/stored-weights.js';
 import { rotaryPositions } from './rotary-positions.js';
 
 /** How a model is checked. */
@@ -56,7 +57,8 @@ export async function checkModelFiles(
   // Memory that was never written is not taken.
   const native = await createModel({ ...decoder, tiedHead: head.tied });
   try {
-    checkWeights(await engineCall(() => native.parameters()), head.files);
+    const parameters = await engineCall(() => native.parameters());
+    checkWeights(storedWeights(parameters), separated(head.files, parameters));
   } finally {
     native.dispose();
   }

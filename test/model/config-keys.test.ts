@@ -34,7 +34,7 @@ const refusedHere = [
   // A band of frequencies without width: transformers divides by zero there.
   /highFrequencyFactor, found/,
   // No model that anybody means: no layers, ropes that turn backwards or not at all, lists of another length.
-  /num_hidden_layers: expected a whole number from 1/,
+  /(num_hidden_layers|num_experts_per_tok): expected a whole number from 1/,
   /: expected a number above 0, found (0|-)/,
   /(short|long)_factor: expected a list of \d+ numbers/,
   /partial_rotary_factor: expected a number above 0, at most 1, found true/,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +13,18 @@ import { trainingRows } from '../helpers/training-rows.js';
 
 const python = process.env['ADAPTIVE_TRAINER_PYTHON'];
 const script = fileURLToPath(new URL('../../scripts/oracles/open_in_transformers.py', import.meta.url));
-const fixtures = fileURLToPath(new URL('../fixtures/models', import.meta.url));
+const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));
+const typeOf = (dir: string) =>
+  (JSON.parse(readFileSync(join(fixtures, dir, 'config.json'), 'utf8')) as { model_type: string }).model_type;
+const golden = readdirSync(join(fixtures, 'models')).map((name) => `models/${name}`);
+const known = new Set(golden.map(typeOf));
+/** Those of every family. */
+const models = [
+  ...golden,
+  ...readdirSync(join(fixtures, 'extra/models'))
+    .map((name) => `extra/models/${name}`)
+    .filter((dir) => !known.has(typeOf(dir))),
+];
 
 const reason = !python
   ? 'set ADAPTIVE_TRAINER_PYTHON to a Python that has torch and transformers'
@@ -23,10 +34,10 @@ const reason = !python
 const title = `a fine-tuned folder in Python transformers${reason === undefined ? '' : ` (skipped: ${reason})`}`;
 
 describe.skipIf(reason !== undefined)(title, () => {
-  it.each(readdirSync(fixtures))('%s opens and gives the same logits', async (name) => {
+  it.each(models)('%s opens and gives the same logits', async (name) => {
     const model = await CausalLM.fromPretrained(join(fixtures, name), { ignoreDropout: true });
     const before = await model.logits([[1, 2, 3]]);
-    const out = join(tempDir(), name);
+    const out = join(tempDir(), 'out');
     const trainer = new AdaptiveTrainer({
       model,
       trainDataset: trainingRows(12, model.vocabSize),

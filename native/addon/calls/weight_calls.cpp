@@ -28,12 +28,22 @@ at::ScalarType storedTypeAt(const Napi::Object& from, const char* key) {
   failType(from.Get(key), "F32, BF16 or F16", key);
 }
 
+Napi::Array listOf(Napi::Env env, const std::vector<std::string>& names) {
+  Napi::Array list = Napi::Array::New(env, names.size());
+  for (uint32_t i = 0; i < names.size(); i++) list.Set(i, names[i]);
+  return list;
+}
+
 ToJs listed(const std::vector<Parameter*>& parameters) {
   std::vector<ParameterPart> parts;
   for (const Parameter* p : parameters) parts.insert(parts.end(), p->parts().begin(), p->parts().end());
   return [parts](Napi::Env env) {
     Napi::Array list = Napi::Array::New(env, parts.size());
-    for (uint32_t i = 0; i < parts.size(); i++) list.Set(i, namedShape(env, parts[i].name, parts[i].shape));
+    for (uint32_t i = 0; i < parts.size(); i++) {
+      Napi::Object part = namedShape(env, parts[i].name, parts[i].shape);
+      if (!parts[i].stored.empty()) part.Set("stored", listOf(env, parts[i].stored));
+      list.Set(i, part);
+    }
     return list;
   };
 }

@@ -32,6 +32,11 @@ RopeConfig ropeFrom(const Napi::Object& from) {
   return rope;
 }
 
+RoutingConfig routingFrom(const Napi::Object& from) {
+  return {integerAt(from, "experts"), integerAt(from, "active"), integerAt(from, "intermediateSize"),
+          integerAt(from, "sharedSize"), booleanAt(from, "normalised")};
+}
+
 }  // namespace
 
 DecoderConfig decoderConfigFrom(const Napi::Object& from) {
@@ -60,13 +65,15 @@ DecoderConfig decoderConfigFrom(const Napi::Object& from) {
   config.logitsScale = numberAt(from, "logitsScale");
   config.attentionCap = numberAt(from, "attentionCap");
   config.logitsCap = numberAt(from, "logitsCap");
+  if (!from.Get("routing").IsUndefined()) config.routing = routingFrom(objectAt(from, "routing"));
   config.ropes = listAt(from, "ropes", [](const Napi::Value& rope, const std::string& at) {
     return ropeFrom(objectFrom(rope, at));
   });
   config.layerConfigs = listAt(from, "layers", [](const Napi::Value& value, const std::string& at) {
     const Napi::Object layer = objectFrom(value, at);
     return LayerConfig{integerAt(layer, "rope"), integerAt(layer, "window"),
-                       numberAt(layer, "attentionScale")};
+                       numberAt(layer, "attentionScale"),
+                       !layer.Get("routed").IsUndefined() && booleanAt(layer, "routed")};
   });
   return config;
 }

@@ -34,7 +34,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 std::vector<std::unique_ptr<LoraAdapter>> adaptersOf(const Projection& projection,
                                                      const std::vector<LoraTarget>& targets) {
   std::vector<std::unique_ptr<LoraAdapter>> adapters;
-  const int64_t inputs = projection.weight->master().size(1);
+  const int64_t inputs = projection.weight->master().size(-1);
   for (const ParameterPart& part : projection.weight->parts()) {
     for (size_t i = 0; i < targets.size(); i++) {
       if (targets[i].module != moduleOf(part)) continue;

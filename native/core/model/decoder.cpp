@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
 #include "core/model/projected.h"
+#include "core/model/routed_experts.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
 
@@ -161,11 +162,17 @@ Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const
   return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
 }
 
-Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, const DropoutKey& key) const {
-  const Tensor up = projected(normed(layer.mlpNorm, hidden, computeType_), layer.gateUp, key, adapts_);
+Tensor Decoder::denseFeedForward(const DecoderLayer& layer, const Tensor& x, const DropoutKey& key) const {
+  const Tensor up = projected(x, layer.gateUp, key, adapts_);
   const Tensor inner =
       config_.gated ? gatedActivation(up, config_.activation) : activated(up, config_.activation);
-  const Tensor out = projected(inner, layer.down, key, adapts_);
+  return projected(inner, layer.down, key, adapts_);
+}
+
+Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, const DropoutKey& key) const {
+  const Tensor x = normed(layer.mlpNorm, hidden, computeType_);
+  const Tensor out =
+      layer.router.weight ? routedExperts(x, layer, config_, key, adapts_) : denseFeedForward(layer, x, key);
   return layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out;
 }
 

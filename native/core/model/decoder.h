@@ -89,6 +89,7 @@ class Decoder {
                    const DropoutKey& key = {}) const;
   at::Tensor attention(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,
                        const DropoutKey& key) const;
+  at::Tensor denseFeedForward(const DecoderLayer& layer, const at::Tensor& x, const DropoutKey& key) const;
   at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& hidden, const DropoutKey& key) const;
 
   DecoderConfig config_;

@@ -1,5 +1,6 @@
 #include "core/model/decoder_config.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/expect.h"
@@ -70,6 +71,20 @@ void checkLayers(const DecoderConfig& c) {
   }
 }
 
+void checkRouting(const DecoderConfig& c, const WeightNames& names) {
+  const RoutingConfig& routing = c.routing;
+  const bool isRouted = std::any_of(c.layerConfigs.begin(), c.layerConfigs.end(),
+                                    [](const auto& layer) { return layer.routed; });
+  if (!isRouted) return;
+  expectThat(kCode, !names.router.empty() && c.gated, "layers with experts", c.names,
+             "names for their weights");
+  expectSize("routing.experts", routing.experts);
+  expectInteger("routing.active", routing.active, 1, routing.experts, kCode);
+  expectSize("routing.intermediateSize", routing.intermediateSize);
+  expectInteger("routing.sharedSize", routing.sharedSize, 0, names.sharedGateUp.empty() ? 0 : kLargestSize,
+                kCode);
+}
+
 void checkNumbers(const DecoderConfig& c) {
   expectNotNegative("normEps", c.normEps, kCode);
   expectFinite("normOffset", c.normOffset, kCode);
@@ -84,8 +99,15 @@ void checkNumbers(const DecoderConfig& c) {
 double bytesOfWeights(const DecoderConfig& c) {
   const auto hidden = static_cast<double>(c.hiddenSize), inner = static_cast<double>(c.intermediateSize);
   const double heads = static_cast<double>(2 * c.heads + 2 * c.kvHeads) * static_cast<double>(c.headDim);
+  const RoutingConfig& routing = c.routing;
+  const auto routed = static_cast<double>(
+      std::count_if(c.layerConfigs.begin(), c.layerConfigs.end(), [](const auto& l) { return l.routed; }));
+  const double experts =
+      static_cast<double>(routing.experts) * static_cast<double>(routing.intermediateSize) +
+      static_cast<double>(routing.sharedSize);
   const double tables = static_cast<double>(2 * c.vocabSize + c.maxPositions) * hidden;
-  return 4 * (tables + static_cast<double>(c.layers()) * hidden * (heads + 3 * inner));
+  const auto layers = static_cast<double>(c.layers());
+  return 4 * (tables + hidden * (layers * heads + 3 * ((layers - routed) * inner + routed * experts)));
 }
 
 }  // namespace
@@ -105,6 +127,7 @@ void checkDecoderConfig(const DecoderConfig& c) {
              " stores a gate,");
   checkNumbers(c);
   checkLayers(c);
+  checkRouting(c, names);
   const double bytes = bytesOfWeights(c);
   if (bytes > kMostBytes) {
     fail(kCode, "Expected sizes of a model that a machine can hold, found ", c.layers(), " layers of ",

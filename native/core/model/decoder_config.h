@@ -30,13 +30,24 @@ struct LayerConfig {
   int64_t rope = 0;    ///< index into DecoderConfig::ropes; −1: not rotated
   int64_t window = 0;  ///< a query sees itself and the window − 1 keys before it; 0: all
   double attentionScale = 0;
+  bool routed = false;  ///< its feed-forward is the experts of DecoderConfig::routing
+};
+
+/// Feed-forward layers of which a router chooses some for each token (mixture of experts). Shazeer et al.
+/// 2017; Jiang et al. 2024, "Mixtral of experts".
+struct RoutingConfig {
+  int64_t experts = 0;           ///< 0: none
+  int64_t active = 0;            ///< of them, those that a token goes through
+  int64_t intermediateSize = 0;  ///< of one expert
+  int64_t sharedSize = 0;  ///< intermediate size of the expert that every token goes through as well; 0: none
+  bool normalised = false;  ///< the weights of the chosen experts add up to 1
 };
 
 struct DecoderConfig {
   std::string names = "llama";  ///< the table of weight names (weight_names.h)
   int64_t vocabSize = 0;
   int64_t hiddenSize = 0;
-  int64_t intermediateSize = 0;
+  int64_t intermediateSize = 0;  ///< of the layers that are not routed
   int64_t heads = 0;
   int64_t kvHeads = 0;
   int64_t headDim = 0;
@@ -54,6 +65,7 @@ struct DecoderConfig {
   bool mlpBias = false;
   double embeddingScale = 1, residualScale = 1, logitsScale = 1;
   double attentionCap = 0, logitsCap = 0;  ///< c·tanh(x/c); 0: none
+  RoutingConfig routing;
   std::vector<RopeConfig> ropes;
   std::vector<LayerConfig> layerConfigs;  ///< [layers]
   int64_t layers() const { return static_cast<int64_t>(layerConfigs.size()); }

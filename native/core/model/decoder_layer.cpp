@@ -30,6 +30,38 @@ std::vector<std::string> inLayer(const std::vector<std::string>& patterns, int64
   return names;
 }
 
+/// The weights of all experts. `stored`: the tensors of one expert in a checkpoint; none: as they are here.
+Projection makeExperts(const std::string& name, const std::vector<int64_t>& shape,
+                       const std::vector<std::string>& stored) {
+  ParameterPart part = {name, shape};
+  for (int64_t expert = 0; expert < shape[0]; expert++)
+    for (const std::string& pattern : stored) part.stored.push_back(nameInLayer(pattern, expert));
+  return {std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(part)}, false), nullptr};
+}
+
+/// A router, its experts and the one that every token goes through.
+void addExperts(DecoderLayer& layer, const DecoderConfig& config, const WeightNames& names) {
+  const RoutingConfig& routing = config.routing;
+  const int64_t hidden = config.hiddenSize, inner = routing.intermediateSize;
+  const auto own = [&](const std::string& pattern) { return nameInLayer(pattern, layer.index); };
+  ParameterPart router = {own(names.router) + ".weight", {routing.experts, hidden}};
+  if (!names.storedRouter.empty()) router.stored = {own(names.storedRouter)};
+  layer.router = {std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(router)}, false), nullptr};
+  layer.gateUp = makeExperts(own(names.experts) + ".gate_up_proj", {routing.experts, 2 * inner, hidden},
+                             inLayer(names.storedGateUp, layer.index));
+  layer.down = makeExperts(own(names.experts) + ".down_proj", {routing.experts, hidden, inner},
+                           inLayer(names.storedDown, layer.index));
+  if (routing.sharedSize == 0) return;
+  const auto plain = [](const std::vector<std::string>& modules, const std::vector<int64_t>& outputs,
+                        int64_t inputs) {
+    return makeProjection(modules, outputs, inputs, /*hasBias=*/false, /*transposed=*/false);
+  };
+  layer.sharedGateUp =
+      plain(inLayer(names.sharedGateUp, layer.index), {routing.sharedSize, routing.sharedSize}, hidden);
+  layer.sharedDown = plain({own(names.sharedDown)}, {hidden}, routing.sharedSize);
+  layer.sharedGate = plain({own(names.sharedGate)}, {1}, hidden);
+}
+
 }  // namespace
 
 Norm makeNorm(const DecoderConfig& config, const std::string& module) {
@@ -63,6 +95,10 @@ DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& na
   }
   layer.qkv = projection(names.qkv, {q, kv, kv}, hidden, config.qkvBias);
   layer.output = projection({names.output}, {hidden}, q, config.outputBias);
+  if (config.layerConfigs[index].routed) {
+    addExperts(layer, config, names);
+    return layer;
+  }
   layer.gateUp = projection(names.gateUp,
                             config.gated ? std::vector<int64_t>{inner, inner} : std::vector<int64_t>{inner},
                             hidden, config.mlpBias);

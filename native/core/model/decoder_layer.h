@@ -25,24 +25,49 @@ struct DecoderLayer {
   Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm;
   std::unique_ptr<Parameter> qNorm, kNorm;
   Projection qkv, output, gateUp, down;
+  /// Of a layer with experts, whose weights gateUp and down are [experts, outputs, inputs].
+  Projection router, sharedGateUp, sharedDown, sharedGate;
 
-  /// Calls f(projection) for each, in the order of the computation.
+  /// Calls f(projection) for each that the layer has, in the order of the computation.
   template <class F>
   void forEachProjection(const F& f) const {
-    for (const Projection* projection : {&qkv, &output, &gateUp, &down}) f(*projection);
+    for (const Projection* projection :
+         {&qkv, &output, &router, &gateUp, &down, &sharedGateUp, &sharedDown, &sharedGate})
+      if (projection->weight) f(*projection);
   }
   template <class F>
   void forEachProjection(const F& f) {
-    for (Projection* projection : {&qkv, &output, &gateUp, &down}) f(*projection);
+    for (Projection* projection :
+         {&qkv, &output, &router, &gateUp, &down, &sharedGateUp, &sharedDown, &sharedGate})
+      if (projection->weight) f(*projection);
   }
 
   /// Calls f(parameter) for every weight the layer has, in the order of the computation.
   template <class F>
   void forEach(const F& f) const {
-    for (const auto* p :
-         {&attentionNorm.weight, &attentionNorm.bias, &qkv.weight, &qkv.bias, &qNorm, &kNorm, &output.weight,
-          &output.bias, &attentionOutNorm.weight, &attentionOutNorm.bias, &mlpNorm.weight, &mlpNorm.bias,
-          &gateUp.weight, &gateUp.bias, &down.weight, &down.bias, &mlpOutNorm.weight, &mlpOutNorm.bias}) {
+    for (const auto* p : {&attentionNorm.weight,
+                          &attentionNorm.bias,
+                          &qkv.weight,
+                          &qkv.bias,
+                          &qNorm,
+                          &kNorm,
+                          &output.weight,
+                          &output.bias,
+                          &attentionOutNorm.weight,
+                          &attentionOutNorm.bias,
+                          &mlpNorm.weight,
+                          &mlpNorm.bias,
+                          &router.weight,
+                          &router.bias,
+                          &gateUp.weight,
+                          &gateUp.bias,
+                          &down.weight,
+                          &down.bias,
+                          &sharedGateUp.weight,
+                          &sharedDown.weight,
+                          &sharedGate.weight,
+                          &mlpOutNorm.weight,
+                          &mlpOutNorm.bias}) {
       if (*p) f(p->get());
     }
   }

@@ -56,13 +56,27 @@ std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<P
   return named;
 }
 
+std::vector<std::pair<std::string, at::Tensor>> storedWeights(const std::vector<Parameter*>& parameters) {
+  std::vector<std::pair<std::string, at::Tensor>> named;
+  for (const Parameter* parameter : parameters) {
+    for (const auto& part : parameter->parts()) {
+      Parameter::forStored(parameter->master(), part, [&](const std::string& name, const at::Tensor& rows) {
+        named.emplace_back(name, part.transposed ? rows.transpose(-2, -1) : rows);
+      });
+    }
+  }
+  return named;
+}
+
 void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope) {
   at::NoGradGuard noGrad;
   const bool isAdapter = scope == WeightScope::Adapter;
   std::unordered_map<std::string, at::Tensor> known, missing;
-  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.allParameters() : decoder.parameters()))
+  for (auto& [name, tensor] :
+       isAdapter ? namedWeights(decoder.allParameters()) : storedWeights(decoder.parameters()))
     known.emplace(name, tensor);
-  for (auto& [name, tensor] : namedWeights(isAdapter ? decoder.trainableParameters() : decoder.parameters()))
+  for (auto& [name, tensor] :
+       isAdapter ? namedWeights(decoder.trainableParameters()) : storedWeights(decoder.parameters()))
     missing.emplace(name, tensor);
   std::vector<std::string> notFinite;
   for (const WeightFile& entry : files) {

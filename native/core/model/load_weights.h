@@ -25,4 +25,7 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files,
 /// tensors share memory with the masters.
 std::vector<std::pair<std::string, at::Tensor>> namedWeights(const std::vector<Parameter*>& parameters);
 
+/// The same as the tensors of a checkpoint, under their names there.
+std::vector<std::pair<std::string, at::Tensor>> storedWeights(const std::vector<Parameter*>& parameters);
+
 }  // namespace adaptive

@@ -11,6 +11,24 @@ namespace {
 /// stays small.
 constexpr int64_t kSlabRows = 4096;
 
+/// gradient += dyᵀ·x; `first`: gradient = dyᵀ·x, with no pass to clear and none to add.
+void addOuter(at::Tensor gradient, const at::Tensor& dy, const at::Tensor& x, bool first) {
+  if (dy.scalar_type() == at::kFloat) {
+    gradient.addmm_(dy.t(), x, /*beta=*/first ? 0 : 1);
+    return;
+  }
+  for (int64_t row = 0; row < gradient.size(0); row += kSlabRows) {
+    const int64_t count = std::min(kSlabRows, gradient.size(0) - row);
+    const at::Tensor product = ops::product(dy.narrow(1, row, count).t(), x);
+    at::Tensor target = gradient.narrow(0, row, count);
+    if (first) {
+      target.copy_(product);
+    } else {
+      target.add_(product);
+    }
+  }
+}
+
 }  // namespace
 
 Parameter::Parameter(std::vector<ParameterPart> parts, bool isNorm)
@@ -21,7 +39,7 @@ Parameter::Parameter(std::vector<ParameterPart> parts, bool isNorm)
     rows += part.rows();
   }
   auto shape = parts_[0].shape;
-  if (parts_[0].transposed) std::swap(shape[0], shape[1]);
+  if (parts_[0].transposed) std::swap(shape.end()[-2], shape.end()[-1]);
   shape[0] = rows;
   master_ = at::empty(shape, at::kFloat);
   compute_ = master_;
@@ -33,7 +51,7 @@ at::Tensor Parameter::rowsOf(const at::Tensor& tensor, const ParameterPart& part
 
 at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& part) {
   const at::Tensor rows = rowsOf(tensor, part);
-  return part.transposed ? rows.t() : rows;
+  return part.transposed ? rows.transpose(-2, -1) : rows;
 }
 
 void Parameter::reserveGradient() {
@@ -62,23 +80,24 @@ void Parameter::setTrainable(bool on) {
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
   if (!trainable_) return;
   reserveGradient();
-  const bool first = !hasGradient_;
+  addOuter(gradient_, dy, x, !hasGradient_);
   hasGradient_ = true;
-  if (dy.scalar_type() == at::kFloat) {
-    // The first product of a window overwrites: no pass to clear, none to add.
-    gradient_.addmm_(dy.t(), x, /*beta=*/first ? 0 : 1);
-    return;
-  }
-  for (int64_t row = 0; row < gradient_.size(0); row += kSlabRows) {
-    const int64_t count = std::min(kSlabRows, gradient_.size(0) - row);
-    const at::Tensor product = ops::product(dy.narrow(1, row, count).t(), x);
-    at::Tensor target = gradient_.narrow(0, row, count);
-    if (first) {
-      target.copy_(product);
-    } else {
-      target.add_(product);
+}
+
+void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x,
+                                const std::vector<int64_t>& firstRow) {
+  if (!trainable_) return;
+  reserveGradient();
+  for (size_t e = 0; e + 1 < firstRow.size(); e++) {
+    at::Tensor own = gradient_.select(0, static_cast<int64_t>(e));
+    const int64_t first = firstRow[e], count = firstRow[e + 1] - first;
+    if (count > 0) {
+      addOuter(own, dy.narrow(0, first, count), x.narrow(0, first, count), !hasGradient_);
+    } else if (!hasGradient_) {
+      own.zero_();
     }
   }
+  hasGradient_ = true;
 }
 
 void Parameter::accumulate(const at::Tensor& dWeight) {

@@ -13,14 +13,19 @@ namespace adaptive {
 struct ParameterPart {
   std::string name;
   std::vector<int64_t> shape;  ///< as it stands in a checkpoint
-  bool transposed =
-      false;  ///< stored [inputs, outputs] (GPT-2's Conv1D), where a Parameter is [outputs, inputs]
+  /// Stored [inputs, outputs] (GPT-2's Conv1D), where a Parameter is [outputs, inputs]; of three dimensions
+  /// the last two.
+  bool transposed = false;
   int64_t firstRow = 0;
-  int64_t rows() const { return transposed ? shape[1] : shape[0]; }
+  /// The tensors of a checkpoint that it is cut into there, equal numbers of rows each; none: it stands there
+  /// itself. transformers holds the weights of all experts as one tensor and stores those of each apart.
+  std::vector<std::string> stored = {};
+  int64_t rows() const { return transposed && shape.size() == 2 ? shape[1] : shape[0]; }
 };
 
 /// Weights of layers that read the same input (q, k, v; gate, up) stand below each other in one matrix, so
-/// that one product serves them all. The master is what the optimizer moves, float32 unless setMasterType()
+/// that one product serves them all; those of experts, which read different inputs, are [experts, outputs,
+/// inputs]. The master is what the optimizer moves, float32 unless setMasterType()
 /// was asked for less; `compute()` is what the layers multiply with. Gradients are float32 and gather over
 /// micro-batches, written by the layers' own backward (no autograd leaf, no temporary).
 class Parameter {
@@ -44,9 +49,20 @@ class Parameter {
   static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);
   /// The same as a view with the shape of the checkpoint; not contiguous where that is transposed.
   static at::Tensor asStored(const at::Tensor& tensor, const ParameterPart& part);
+  /// Calls f(name, rows) for each tensor of a checkpoint that makes up `part`, in the order of its rows.
+  template <class F>
+  static void forStored(const at::Tensor& tensor, const ParameterPart& part, const F& f) {
+    const at::Tensor rows = rowsOf(tensor, part);
+    const auto count = static_cast<int64_t>(part.stored.size());
+    if (count < 2) return f(count == 0 ? part.name : part.stored[0], rows);
+    const at::Tensor pieces = rows.view({count, -1, rows.size(-1)});
+    for (int64_t i = 0; i < count; i++) f(part.stored[i], pieces.select(0, i));
+  }
 
   /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in]. Nothing where it is frozen.
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
+  /// The same for the weights of experts: expert e has the rows [firstRow[e], firstRow[e + 1]) of dy and x.
+  void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, const std::vector<int64_t>& firstRow);
   /// gradient += dWeight. Nothing where it is frozen.
   void accumulate(const at::Tensor& dWeight);
   /// Bytes of the gradient buffer, which is kept from window to window.

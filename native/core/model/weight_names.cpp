@@ -62,6 +62,34 @@ WeightNames olmo2() {
   return names;
 }
 
+/// transformers 5 holds the experts of a layer in two tensors, and stores them one by one.
+WeightNames withExperts(WeightNames names) {
+  names.router = "model.layers.{}.mlp.gate";
+  names.experts = "model.layers.{}.mlp.experts";
+  names.storedGateUp = {"model.layers.{}.mlp.experts.{}.gate_proj.weight",
+                        "model.layers.{}.mlp.experts.{}.up_proj.weight"};
+  names.storedDown = {"model.layers.{}.mlp.experts.{}.down_proj.weight"};
+  return names;
+}
+
+WeightNames mixtral() {
+  WeightNames names = withExperts(llama());
+  const std::string block = "model.layers.{}.block_sparse_moe.";
+  names.storedRouter = block + "gate.weight";
+  names.storedGateUp = {block + "experts.{}.w1.weight", block + "experts.{}.w3.weight"};
+  names.storedDown = {block + "experts.{}.w2.weight"};
+  return names;
+}
+
+WeightNames qwen2Moe() {
+  WeightNames names = withExperts(llama());
+  const std::string shared = "model.layers.{}.mlp.shared_expert";
+  names.sharedGateUp = {shared + ".gate_proj", shared + ".up_proj"};
+  names.sharedDown = shared + ".down_proj";
+  names.sharedGate = shared + "_gate";
+  return names;
+}
+
 WeightNames gpt2() {
   return {
       .embedding = "transformer.wte",
@@ -86,8 +114,11 @@ WeightNames gpt2() {
 
 const WeightNames& weightNamesOf(const std::string& family) {
   static const std::map<std::string, WeightNames> tables = {
-      {"llama", llama()},   {"qwen3", qwen3()}, {"phi3", phi3()}, {"gemma2", gemma2()},
-      {"gemma3", gemma3()}, {"olmo2", olmo2()}, {"gpt2", gpt2()}};
+      {"llama", llama()},        {"qwen3", qwen3()},
+      {"phi3", phi3()},          {"gemma2", gemma2()},
+      {"gemma3", gemma3()},      {"olmo2", olmo2()},
+      {"gpt2", gpt2()},          {"mixtral", mixtral()},
+      {"qwen2_moe", qwen2Moe()}, {"qwen3_moe", withExperts(qwen3())}};
   const auto found = tables.find(family);
   if (found == tables.end())
     fail("MODEL_UNSUPPORTED", "Expected the name of a table of weights, found \"", family, "\".");

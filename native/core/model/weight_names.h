@@ -15,11 +15,19 @@ struct WeightNames {
   std::vector<std::string> qkv,
       gateUp;  ///< modules (without .weight / .bias) that read the same input, in order; one: stored fused
   std::string output, down;
+  std::string router;                     ///< of layers with experts
+  std::string experts;                    ///< holds gate_up_proj and down_proj of all of them
+  std::vector<std::string> sharedGateUp;  ///< of the expert that every token goes through
+  std::string sharedDown, sharedGate;
+  /// Where a checkpoint has the router, and each expert ({} is its number, behind that of the layer), where
+  /// it is not as above.
+  std::string storedRouter;
+  std::vector<std::string> storedGateUp, storedDown;
   bool transposed = false;  ///< projections are stored [inputs, outputs]
 };
 
 /// The table `family`: llama (Mistral, Qwen2, SmolLM3 and Granite kept its names), qwen3, phi3, gemma2,
-/// gemma3, olmo2 or gpt2. Errors: MODEL_UNSUPPORTED.
+/// gemma3, olmo2, gpt2, mixtral, qwen2_moe or qwen3_moe (OLMoE has its names). Errors: MODEL_UNSUPPORTED.
 const WeightNames& weightNamesOf(const std::string& family);
 
 /// `pattern` with {} replaced.

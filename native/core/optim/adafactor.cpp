@@ -17,6 +17,16 @@ double clippingOf(double squares, int64_t count) {
   return std::max(1.0, std::sqrt(squares / static_cast<double>(count)) / kClippingThreshold);
 }
 
+using Sizes = std::vector<int64_t>;
+
+/// Those of the weight without its last dimension, and without the last but one.
+std::pair<Sizes, Sizes> momentSizes(const at::Tensor& weight) {
+  Sizes rows = weight.sizes().vec(), columns = rows;
+  rows.pop_back();
+  columns.erase(columns.end() - 2);
+  return {rows, columns};
+}
+
 double squaresOf(const at::Tensor& t) {
   const double norm = at::linalg_vector_norm(t).item<double>();
   return norm * norm;
@@ -30,8 +40,9 @@ Adafactor::Adafactor(std::vector<Parameter*> parameters, OptimizerOptions option
     const auto type = parameter->master().options().dtype(at::kFloat);
     const at::Tensor weight = Parameter::rowsOf(parameter->master(), *part);
     const bool isMatrix = weight.dim() > 1;
-    rows_.push_back(isMatrix ? at::zeros({weight.size(0)}, type) : at::Tensor());
-    columns_.push_back(isMatrix ? at::zeros({weight.size(1)}, type) : at::Tensor());
+    const auto [rows, columns] = isMatrix ? momentSizes(weight) : std::pair<Sizes, Sizes>();
+    rows_.push_back(isMatrix ? at::zeros(rows, type) : at::Tensor());
+    columns_.push_back(isMatrix ? at::zeros(columns, type) : at::Tensor());
     whole_.push_back(isMatrix ? at::Tensor() : at::zeros(weight.sizes(), type));
   }
 }
@@ -56,35 +67,39 @@ void Adafactor::updateVector(const Update& u, double beta2) {
 }
 
 // Three sweeps over slabs of rows (moments, size of the update, update), so that no temporary is as large as
-// the matrix.
+// the matrix. The weights of experts are as many matrices, whose update is clipped as one.
 void Adafactor::updateMatrix(const Update& u, double beta2) {
-  const int64_t rows = u.weight.size(0), width = u.weight.size(1);
+  const int64_t width = u.weight.size(-1), rows = u.weight.size(-2), all = u.weight.numel() / width;
+  const at::Tensor weights = u.weight.view({all, width}), gradients = u.gradient.view({all, width});
   const int64_t slab = std::max<int64_t>(1, (int64_t{1} << 20) / width);
   const auto forSlabs = [&](const auto& f) {
-    for (int64_t row = 0; row < rows; row += slab) {
-      const int64_t count = std::min(slab, rows - row);
-      f(row, count, u.gradient.narrow(0, row, count) * u.gradientScale);
+    for (int64_t row = 0; row < all;) {
+      // Not past the end of a matrix.
+      const int64_t count = std::min(slab, rows - row % rows);
+      f(row, count, gradients.narrow(0, row, count) * u.gradientScale);
+      row += count;
     }
   };
-  at::Tensor &rowMeans = rows_[u.slot], &columnMeans = columns_[u.slot];
+  const at::Tensor rowMeans = rows_[u.slot].view({-1, rows}),
+                   columnMeans = columns_[u.slot].view({-1, width});
   const at::Tensor columnSums = at::zeros_like(columnMeans);
   forSlabs([&](int64_t row, int64_t count, at::Tensor g) {
     const at::Tensor squares = g.square_().add_(kEps);
-    rowMeans.narrow(0, row, count).mul_(beta2).add_(squares.mean(1), 1 - beta2);
-    columnSums.add_(squares.sum(0));
+    rowMeans.view(-1).narrow(0, row, count).mul_(beta2).add_(squares.mean(1), 1 - beta2);
+    columnSums[row / rows].add_(squares.sum(0));
   });
   columnMeans.mul_(beta2).add_(columnSums, (1 - beta2) / static_cast<double>(rows));
-  const at::Tensor rowFactor = rowMeans.div(rowMeans.mean()).rsqrt_().unsqueeze(1),
+  const at::Tensor rowFactor = rowMeans.div(rowMeans.mean(1, /*keepdim=*/true)).rsqrt_().view({-1, 1}),
                    columnFactor = columnMeans.rsqrt();
   const auto step = [&](int64_t row, int64_t count, at::Tensor g) {
-    return g.mul_(rowFactor.narrow(0, row, count)).mul_(columnFactor);
+    return g.mul_(rowFactor.narrow(0, row, count)).mul_(columnFactor[row / rows]);
   };
   double squares = 0;
   forSlabs(
       [&](int64_t row, int64_t count, const at::Tensor& g) { squares += squaresOf(step(row, count, g)); });
   const double rate = u.learningRate / clippingOf(squares, u.weight.numel());
   forSlabs([&](int64_t row, int64_t count, const at::Tensor& g) {
-    const at::Tensor target = u.weight.narrow(0, row, count), weight = target.to(at::kFloat);
+    const at::Tensor target = weights.narrow(0, row, count), weight = target.to(at::kFloat);
     weight.mul_(1 - u.learningRate * u.weightDecay).sub_(step(row, count, g), rate);
     if (target.scalar_type() == at::kBFloat16)
       ops::roundStochastically_(target, weight, u.noise, row * width);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/ops/ops.h"
@@ -24,7 +25,7 @@ void forRows(const at::Tensor& weight, const F& fn) {
 
 /// The stored tensor with the rows of the Parameter.
 at::Tensor asRows(const at::Tensor& stored, const ParameterPart& part) {
-  return part.transposed ? stored.t() : stored;
+  return part.transposed && stored.dim() > 1 ? stored.transpose(-2, -1) : stored;
 }
 
 bool isEqual(const at::Tensor& weight, const at::Tensor& base) {
@@ -53,42 +54,45 @@ BaseWeights::BaseWeights(const Decoder& decoder, const std::vector<WeightFile>& 
   for (const Parameter* parameter : decoder.trainableParameters()) {
     if (std::find(added.begin(), added.end(), parameter) != added.end()) continue;
     for (const ParameterPart& part : parameter->parts()) {
-      const auto found = stored.find(part.name);
-      if (found == stored.end())
-        fail("WEIGHTS_MISMATCH", "Expected ", part.name, " among the base's weights, found no such tensor.");
-      const MappedFile& file = *found->second.file;
-      const StoredTensor& tensor = found->second.stored;
-      const at::Tensor base = viewStored(file, tensor);
-      if (!isEqual(Parameter::rowsOf(parameter->master(), part), base.dim() > 1 ? asRows(base, part) : base))
-        fail("WEIGHTS_MISMATCH", "Expected ", part.name, " as it is in ", file.path(),
-             ", found other values.");
-      file.release(tensor.begin, tensor.end);
-      targets_[part.name] = found->second;
+      Parameter::forStored(parameter->master(), part, [&](const std::string& name, const at::Tensor& rows) {
+        const auto found = stored.find(name);
+        if (found == stored.end())
+          fail("WEIGHTS_MISMATCH", "Expected ", name, " among the base's weights, found no such tensor.");
+        const MappedFile& file = *found->second.file;
+        const StoredTensor& tensor = found->second.stored;
+        if (!isEqual(rows, asRows(viewStored(file, tensor), part)))
+          fail("WEIGHTS_MISMATCH", "Expected ", name, " as it is in ", file.path(), ", found other values.");
+        file.release(tensor.begin, tensor.end);
+        targets_[name] = found->second;
+      });
     }
   }
 }
 
 void BaseWeights::pull(const Parameter& parameter, const ParameterPart& part, double rate,
                        uint32_t noise) const {
-  const auto found = targets_.find(part.name);
-  if (found == targets_.end()) return;
-  const Target& target = found->second;
-  const at::Tensor weight = Parameter::rowsOf(parameter.master(), part);
-  at::Tensor base = target.value;
-  if (target.file) base = viewStored(*target.file, target.stored);
-  if (target.file && base.dim() > 1) base = asRows(base, part);
-  const int64_t width = weight.numel() / std::max<int64_t>(1, weight.size(0));
-  forRows(weight, [&](int64_t row, int64_t count) {
-    const at::Tensor own = weight.narrow(0, row, count);
-    const at::Tensor wide = own.to(at::kFloat);  // the weight itself where that is float32
-    if (base.defined()) {
-      wide.add_(base.narrow(0, row, count).to(at::kFloat) - wide, rate);
-    } else {
-      wide.mul_(1 - rate);
-    }
-    if (own.scalar_type() == at::kBFloat16) ops::roundStochastically_(own, wide, noise, row * width);
+  int64_t entries = 0;
+  Parameter::forStored(parameter.master(), part, [&](const std::string& name, const at::Tensor& weight) {
+    const int64_t first = std::exchange(entries, entries + weight.numel());
+    const auto found = targets_.find(name);
+    if (found == targets_.end()) return;
+    const Target& target = found->second;
+    at::Tensor base = target.value;
+    if (target.file) base = asRows(viewStored(*target.file, target.stored), part);
+    const int64_t width = weight.numel() / std::max<int64_t>(1, weight.size(0));
+    forRows(weight, [&](int64_t row, int64_t count) {
+      const at::Tensor own = weight.narrow(0, row, count);
+      const at::Tensor wide = own.to(at::kFloat);  // the weight itself where that is float32
+      if (base.defined()) {
+        wide.add_(base.narrow(0, row, count).to(at::kFloat) - wide, rate);
+      } else {
+        wide.mul_(1 - rate);
+      }
+      if (own.scalar_type() == at::kBFloat16)
+        ops::roundStochastically_(own, wide, noise, first + row * width);
+    });
+    if (target.file) target.file->release(target.stored.begin, target.stored.end);
   });
-  if (target.file) target.file->release(target.stored.begin, target.stored.end);
 }
 
 }  // namespace adaptive

@@ -44,7 +44,9 @@ void saveWeights(const ModelSession& session, const std::string& path, const std
                  const std::vector<std::string>& names, at::ScalarType dtype) {
   session.decoder.expectWeights();
   std::unordered_map<std::string, at::Tensor> weights;
-  for (auto& [name, tensor] : namedWeights(session.decoder.allParameters())) weights.emplace(name, tensor);
+  const std::vector<Parameter*> parameters = session.decoder.allParameters();
+  for (const auto& list : {namedWeights(parameters), storedWeights(parameters)})
+    for (const auto& [name, tensor] : list) weights.emplace(name, tensor);
   std::vector<at::Tensor> tensors;
   for (const std::string& name : names) {
     const auto found = weights.find(name);

@@ -22,6 +22,9 @@ const usualTargets: Readonly<Record<string, readonly string[]>> = {
 /** Modules that hold matrices and are no projections of a block: looked up, or the head. */
 const tables = /(^|\.)(embed_tokens|wte|wpe|lm_head)$/;
 
+/** What chooses experts: no linear layer to PEFT. */
+const routers = /\.mlp\.(gate|router)$/;
+
 /**
  * Finds the modules that an adapter's configuration names, by PEFT's rules.
  * @param parameters those of the model
@@ -38,7 +41,7 @@ export function adapterModules(
   const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
   const matrices = parameters.filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2);
   const all = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
-  const projections = all.filter((module) => !tables.test(module));
+  const projections = all.filter((module) => !tables.test(module) && !routers.test(module));
   // PEFT compares ends of names here, without a dot before them: "norm" is every norm.
   const saved = (config.modulesToSave ?? []).map((name) => ({
     name,
@@ -59,7 +62,7 @@ export function adapterModules(
     if (!all.some(ruleOf([name], 'targetModules')) && !modules.some(ruleOf([name], 'targetModules')))
       faults.push(faultOf('targetModules', `there is no module ${JSON.stringify(name)}`));
   }
-  const looked = targets.filter((module) => tables.test(module));
+  const looked = targets.filter((module) => tables.test(module) || routers.test(module));
   if (looked.length > 0)
     faults.push(
       faultOf(

@@ -1,10 +1,11 @@
 import type { PeftConfig } from '../../config/schema/parsed-config.js';
+import type { NamedWeight } from '../../engine/addon.js';
 
 /** An adapter that a model has. */
 export interface ModelAdapter {
   config: PeftConfig;
   /** Name and shape of every weight that is trained, as PEFT names them behind its prefix `base_model.model.`. */
-  trainable: readonly { name: string; shape: number[] }[];
+  trainable: readonly NamedWeight[];
   /** The base model: a folder, or a name on the Hub. */
   base: string;
   revision: string | null;

@@ -47,6 +47,19 @@ export interface Family {
   rotates?: (config: Json, layer: number) => boolean;
   /** Rotates the first partial_rotary_factor of each head, and knows the names of Phi-3's longrope. */
   phi3Rope?: boolean;
+  /** Layers whose feed-forward is experts, of which a router chooses some for each token. Default: none. */
+  routing?: {
+    /** Keys of their number; the first that is there counts. */
+    experts: readonly string[];
+    /** Key of an expert's intermediate size. */
+    width: string;
+    /** Key of that of the expert that every token goes through. */
+    sharedWidth?: string;
+    /** Whether the weights of the chosen experts are made to add up to 1. */
+    normalises: (config: Json) => boolean;
+    /** decoder_sparse_step and mlp_only_layers choose the layers. Default: all have experts. */
+    someLayers?: boolean;
+  };
   /** Keys that change the computation in a way that is not built, with the values that leave it alone. */
   refused?: Record<string, unknown[]>;
 }
@@ -157,6 +170,68 @@ const granite: Family = {
   multipliers: true,
 };
 
+/** The loss that keeps routers balanced, and their noise while training, are not built. */
+const refusedOfRouters = { output_router_logits: [false], router_jitter_noise: [0] };
+
+const mixtral: Family = {
+  names: 'mixtral',
+  beside: [...ropeKeys, 'num_experts'],
+  windows: 'all',
+  ropeTheta: 1e6,
+  routing: {
+    experts: ['num_experts', 'num_local_experts'],
+    width: 'intermediate_size',
+    normalises: always,
+  },
+  refused: refusedOfRouters,
+};
+
+const qwen2Moe: Family = {
+  names: 'qwen2_moe',
+  qkvBias: flag('qkv_bias'),
+  windows: 'layer_types',
+  windowSwitch: 'all',
+  slides: (config, layer) => layer % 2 === 0 && layer < Number(config['max_window_layers']),
+  routing: {
+    experts: ['num_experts'],
+    width: 'moe_intermediate_size',
+    sharedWidth: 'shared_expert_intermediate_size',
+    normalises: flag('norm_topk_prob'),
+    someLayers: true,
+  },
+  refused: refusedOfRouters,
+};
+
+const qwen3Moe: Family = {
+  names: 'qwen3_moe',
+  beside: [...ropeKeys, 'num_local_experts'],
+  qkvBias: flag('attention_bias'),
+  outputBias: flag('attention_bias'),
+  windows: 'all',
+  windowSwitch: 'all',
+  routing: {
+    experts: ['num_local_experts', 'num_experts'],
+    width: 'moe_intermediate_size',
+    normalises: flag('norm_topk_prob'),
+    someLayers: true,
+  },
+  refused: refusedOfRouters,
+};
+
+const olmoe: Family = {
+  names: 'qwen3_moe',
+  beside: [...ropeKeys, 'num_local_experts'],
+  qkvBias: flag('attention_bias'),
+  outputBias: flag('attention_bias'),
+  headNormPerHead: false,
+  routing: {
+    experts: ['num_local_experts', 'num_experts'],
+    width: 'intermediate_size',
+    normalises: flag('norm_topk_prob'),
+  },
+  refused: { ...refusedOfRouters, clip_qkv: [null] },
+};
+
 const gpt2: Family = {
   names: 'gpt2',
   beside: ['layer_types'],
@@ -194,4 +269,8 @@ export const families: Readonly<Record<string, Family>> = {
   olmo2,
   granite,
   gpt2,
+  mixtral,
+  qwen2_moe: qwen2Moe,
+  qwen3_moe: qwen3Moe,
+  olmoe,
 };

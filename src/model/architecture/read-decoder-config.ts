@@ -8,6 +8,7 @@ import { takeTextModel } from '../files/take-text-model.js';
 import { families, type Family, type Json, ropeKeys } from './families.js';
 import { readLayers } from './read-layers.js';
 import { readRopes } from './read-ropes.js';
+import { readRouting } from './read-routing.js';
 
 export interface DecoderConfigOptions {
   /** Accept a configuration that asks for dropout, and train without. Default false. */
@@ -121,6 +122,7 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
     logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
     attentionCap: family.softCaps?.attention ? values.positiveOrNone('attn_logit_softcapping') : 0,
     logitsCap: family.softCaps?.logits ? values.positiveOrNone('final_logit_softcapping') : 0,
+    routing: readRouting(values, family),
     ropes: readRopes(
       values,
       family,

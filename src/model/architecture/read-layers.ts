@@ -1,6 +1,7 @@
 import type { DecoderConfig } from '../../engine/addon.js';
 import type { ConfigValues } from './config-values.js';
 import type { Family } from './families.js';
+import { checkRoutedLayers, routes } from './read-routing.js';
 
 type Layer = DecoderConfig['layers'][number];
 
@@ -12,11 +13,13 @@ export function readLayers(values: ConfigValues, family: Family, headDim: number
   const slides = slidingLayers(values, family, indices);
   const window = slides.includes(true) ? values.size('sliding_window') : 0;
   if (family.rotates) checkLength(values, 'no_rope_layers', layers);
+  checkRoutedLayers(values, family);
   const scale = scoreScale(values, family, headDim);
   return indices.map((layer) => ({
     rope: ropeOf(values, family, layer, slides[layer]!),
     window: slides[layer] ? window : 0,
     attentionScale: values.json['scale_attn_by_inverse_layer_idx'] === true ? scale / (layer + 1) : scale,
+    ...(routes(values, family, layer) ? { routed: true } : {}),
   }));
 }
 

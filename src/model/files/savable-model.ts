@@ -1,4 +1,4 @@
-import type { DecoderConfig, NativeModel } from '../../engine/addon.js';
+import type { DecoderConfig, NamedWeight, NativeModel } from '../../engine/addon.js';
 import type { ModelAdapter } from '../adapter/model-adapter.js';
 
 /** What saving needs of a CausalLM. */
@@ -8,7 +8,7 @@ export interface SavableModel {
   /** config.json as it was read. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly decoder: DecoderConfig;
-  readonly parameters: readonly { name: string; shape: number[] }[];
+  readonly parameters: readonly NamedWeight[];
   readonly eosTokenIds: readonly number[];
   readonly adapter: ModelAdapter | undefined;
   call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;

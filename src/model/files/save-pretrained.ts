@@ -6,6 +6,7 @@ import { expectInput } from '../../common/expect-input.js';
 import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
 import { generationConfig } from './generation-config.js';
 import { adapterModelFiles, wholeModelFiles } from './model-forms.js';
+import { storedWeights } from './stored-weights.js';
 import { weightsWriter } from './weights-writer.js';
 import { saveAdapter } from '../adapter/save-adapter.js';
 import type { SavableModel } from './savable-model.js';
@@ -32,7 +33,7 @@ export async function savePretrained(
   if (model.adapter !== undefined) return saveAdapter(model, dir, type);
   const config = await configJson(model, dtype);
   const files = new Map<string, FileWriter>([
-    ['model.safetensors', weightsWriter(model, model.parameters, type)],
+    ['model.safetensors', weightsWriter(model, storedWeights(model.parameters), type)],
     ['config.json', (path) => writeFile(path, config)],
   ]);
   const { text } = await generationConfig(model);

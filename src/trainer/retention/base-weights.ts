@@ -7,6 +7,7 @@ import type { ComputeType } from '../../engine/addon.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { readSafetensorsHeader } from '../../model/files/safetensors-header.js';
+import { storedWeights } from '../../model/files/stored-weights.js';
 import { weightsWriter } from '../../model/files/weights-writer.js';
 
 /**
@@ -34,7 +35,7 @@ export async function keepBaseWeights(
   const close = () => rm(path, { force: true }).catch(() => {});
   try {
     const dtype = masterType === 'bfloat16' ? 'BF16' : 'F32';
-    await weightsWriter(model, trained, dtype)(path);
+    await weightsWriter(model, storedWeights(trained), dtype)(path);
     const { tensors } = await readSafetensorsHeader(path);
     await model.call((native) => native.setBaseWeights({ files: [{ path, tensors }] }));
     return { close };
