@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 import type { DatasetPreview, RowPreview } from '../data/preview-datasets.js';
 import { leftOut } from '../data/left-out.js';
 import type { TokenRun } from '../data/tokens/token-runs.js';

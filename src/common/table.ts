@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 
 /**
  * An aligned text table without a trailing newline: headers, a rule, rows. A column whose cells are all numbers (or

@@ -35,7 +35,7 @@ std::string described(const Napi::Value& value) {
     // Whole characters only: a cut must not leave half of one.
     size_t end = std::min(text.size(), kLongest);
     while (end > 0 && end < text.size() && (text[end] & 0xc0) == 0x80) end--;
-    return "\"" + text.substr(0, end) + (end < text.size() ? "…\"" : "\"");
+    return c10::str("\"", text.substr(0, end), end < text.size() ? "…\"" : "\"");
   }
   if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
   if (value.IsTypedArray()) return typedArrayName(value.As<Napi::TypedArray>());

@@ -1,3 +1,4 @@
+import { shownJson } from '../../common/shown-json.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
 import { lrSchedulerKwargsSchema } from '../schema/lr-scheduler-kwargs.js';
@@ -31,7 +32,7 @@ export function checkLrSchedule(reader: ConfigReader, given: GivenKeys, path: st
       contradict(reader, entry.path, `expected no such key with ${schedule}`);
   }
   if (schedule !== 'cosine_with_min_lr') {
-    const message = `expected only with the schedule "cosine_with_min_lr", received with ${JSON.stringify(schedule)}`;
+    const message = `expected only with the schedule "cosine_with_min_lr", received with ${shownJson(schedule)}`;
     for (const entry of leasts) contradict(reader, entry.path, message);
   } else if (leasts.length === 0) {
     const message = 'expected a number from 0 to 1 with the schedule "cosine_with_min_lr", received nothing';
@@ -54,7 +55,7 @@ function readKwargs(reader: ConfigReader, given: GivenKeys, path: string): Given
 }
 
 function isKeyOf(schedule: unknown, key: string): boolean {
-  const keys = keysOf[String(schedule)];
+  const keys = typeof schedule === 'string' ? keysOf[schedule] : undefined;
   return keys !== undefined && keys.includes(key);
 }
 

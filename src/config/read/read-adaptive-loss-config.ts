@@ -1,3 +1,4 @@
+import { shownJson } from '../../common/shown-json.js';
 import { adaptiveLossConfigSchema } from '../schema/adaptive-loss-config.js';
 import { configPath } from './config-path.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
@@ -36,7 +37,7 @@ function checkCurriculum(reader: ConfigReader, given: GivenKeys, path: string): 
   if (loss === 'adaptive') return;
   for (const name of ['initialConfidence', 'finalConfidence', 'curriculumEpochs']) {
     if (!has(name)) continue;
-    const message = `expected only with the loss "adaptive", received with ${JSON.stringify(loss)}`;
+    const message = `expected only with the loss "adaptive", received with ${shownJson(loss)}`;
     reader.faults.push({ path: given.get(name)!.path, code: 'CONTRADICTION', message });
   }
 }

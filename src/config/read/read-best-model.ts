@@ -1,3 +1,4 @@
+import { shownJson } from '../../common/shown-json.js';
 import { camelCase } from '../../common/camel-case.js';
 import { metricNames } from '../schema/metric-names.js';
 import { configPath } from './config-path.js';
@@ -37,7 +38,7 @@ export function readBestModel(reader: ConfigReader, given: GivenKeys, path: stri
   }
   if (!loadsBest || saveStrategy === 'best' || evalStrategy === 'no') return;
   if (saveStrategy !== evalStrategy) {
-    const message = `expected ${JSON.stringify(evalStrategy)} as in evalStrategy, or "best", since ${reasons[0]} is true, received ${JSON.stringify(saveStrategy)}`;
+    const message = `expected ${shownJson(evalStrategy)} as in evalStrategy, or "best", since ${reasons[0]} is true, received ${shownJson(saveStrategy)}`;
     return void contradiction('saveStrategy', message);
   }
   const [saveSteps, evalSteps] = [value('saveSteps', 300), stepsBetween(given)];

@@ -133,10 +133,10 @@ function checkRepo(reader: ConfigReader, given: GivenKeys, env: NodeJS.ProcessEn
     });
     return false;
   }
-  if (isWanted && hubSettings(env).token === undefined) {
+  if (isWanted && typeof repo.value === 'string' && hubSettings(env).token === undefined) {
     reader.warnings.push({
       code: 'NOTHING_UPLOADED',
-      message: `HF_TOKEN is not set, so nothing will be uploaded to ${String(repo.value)}; the model stays in the output folder.`,
+      message: `HF_TOKEN is not set, so nothing will be uploaded to ${repo.value}; the model stays in the output folder.`,
     });
   } else if (!isWanted && upload !== undefined && upload.value !== null) {
     reader.warnings.push({

@@ -1,3 +1,4 @@
+import { shownJson } from '../../common/shown-json.js';
 import { checkLrSchedule } from './check-lr-schedule.js';
 import type { z } from 'zod';
 import type { DatasetPlan } from '../datasets/dataset-plan.js';
@@ -97,7 +98,7 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
   if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd') {
     contradiction(
       momentum.path,
-      `expected only with the optimizer "sgd", received with ${JSON.stringify(optimizer)}`,
+      `expected only with the optimizer "sgd", received with ${shownJson(optimizer)}`,
     );
   }
   checkPrecision(given, contradiction);
@@ -112,7 +113,7 @@ function checkPrecision(given: GivenKeys, contradiction: (at: string, message: s
     return;
   for (const name of ['fp16', 'bf16'] as const) {
     const flag = given.get(name);
-    const agrees = String(precision.value).startsWith(name) === flag?.value;
+    const agrees = (typeof precision.value === 'string' && precision.value.startsWith(name)) === flag?.value;
     if (flag === undefined || typeof flag.value !== 'boolean' || agrees) continue;
     contradiction(
       flag.path,

@@ -87,7 +87,7 @@ async function headerLength({ size, read }: HeaderSource, path: string): Promise
     throw invalid(
       path,
       `a header of ${length} bytes as the file announces`,
-      `a file of ${size} bytes; was it cut short?`,
+      `a file of ${size} bytes, as of a copy that was cut short`,
     );
   }
   return length;
@@ -135,7 +135,7 @@ function parseHeader(text: string, dataStart: number, size: number, path: string
     throw invalid(
       path,
       `${end} bytes as its header says`,
-      `${size}${end > size ? '; was it cut short?' : ''}`,
+      `${size}${end > size ? ', as of a copy that was cut short' : ''}`,
     );
   }
   return { tensors, metadata };

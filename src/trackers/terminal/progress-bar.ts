@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 import type { Tracker } from '../../events/tracker.js';
 import type {
   EvaluateEvent,

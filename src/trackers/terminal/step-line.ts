@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from 'fast-string-width';
 import type { LogEvent, StepEvent } from '../../events/training-event.js';
 import { format } from '../../common/format.js';
 

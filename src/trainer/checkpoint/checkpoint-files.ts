@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { pipeline } from 'node:stream/promises';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { sync, writeDurably } from '../../common/write-durably.js';
