@@ -36,6 +36,12 @@ function compileTypeScript() {
     [tsc, '-p', path.join(root, 'tsconfig.build.json')],
     { cwd: root, stdio: 'inherit' },
   );
+  // The template of the report, which no C++ needs.
+  if (!rebuild)
+    spawnSync(process.execPath, [path.join(root, 'scripts', 'build-page.mjs')], {
+      cwd: root,
+      stdio: 'inherit',
+    });
   if (status === 0) return;
   const message = `Compiling TypeScript failed (${error?.message ?? signal ?? `exit status ${status}`}).`;
   // tsc writes its output in spite of type errors; they need not keep anyone from building the C++.

@@ -115,6 +115,7 @@ export { setupLibtorch, type SetupOptions } from './engine/libtorch/setup-libtor
 export type { FetchedLibtorch, LibtorchFetcher } from './engine/libtorch/fetch-pinned-libtorch.js';
 export type { Libtorch, LibtorchSource } from './engine/libtorch/libtorch.js';
 export type { OnSetupProgress, SetupProgress } from './common/setup-progress.js';
+export { writeReport } from './report/write-report.js';
 export type { MemoryEstimate, MemoryReport } from './events/memory-report.js';
 export { AdaptiveTrainerError, type ErrorCode, type ErrorDetails, type ErrorOf } from './errors.js';
 export type { ConfigFault } from './common/config-fault.js';

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isAdapterFolder } from './common/adapter-folder.js';
 import { atMostEvery } from './common/at-most-every.js';
@@ -25,6 +26,7 @@ import { locateModel } from './model/files/located-model.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
 import { publishModel } from './publish/publish-model.js';
 import { RunRecord } from './publish/run-record.js';
+import { writeReport } from './report/write-report.js';
 import type { Tokenizer } from './tokenizer/tokenizer.js';
 import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { afterStart } from './trackers/after-start.js';
@@ -33,6 +35,7 @@ import { RunView } from './trackers/run-view.js';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 import { checkOutputDir } from './trainer/output-dir/check-output-dir.js';
+import { isTrainedInto } from './trainer/output-dir/lock-output-dir.js';
 import { engineTypes } from './trainer/step/engine-types.js';
 import { runPrecision } from './trainer/step/run-precision.js';
 import type { TrainerCallback } from './trainer/trainer-callback.js';
@@ -64,7 +67,7 @@ export type TrainerClass = new (options: AdaptiveTrainerOptions) => AdaptiveTrai
 
 /**
  * Fine-tunes a model on datasets with learning styles, in one call: the `train_adaptively` of the Python package.
- * Writes `metrics.jsonl`, checkpoints and `final_model` to `outputDir`; with a `huggingfaceRepo` and a token it is then
+ * Writes `metrics.jsonl`, checkpoints, `final_model` and `report.html` to `outputDir`; with a `huggingfaceRepo` and a token it is then
  * uploaded. That failing is a warning, not an error. An `outputDir` that holds another run is refused, unless
  * `trainingConfig` says `resumeFromCheckpoint` or `overwriteOutputDir`.
  *
@@ -94,6 +97,7 @@ export async function trainAdaptively(
   });
   const toClose = new Set([...view.trackers, ...reporting, ...trackers]);
   let model: CausalLM | undefined;
+  let hasBegun = false;
   try {
     await checkOutputDir(config.outputDir, config.trainingConfig);
     const { ignoreDropout, fromScratch, chatTemplate } = config.trainingConfig;
@@ -132,6 +136,7 @@ export async function trainAdaptively(
       ...(signal === undefined ? {} : { signal }),
     });
     toClose.clear(); // the trainer closes them
+    hasBegun = true;
     const { path: folder } = await trainer.train();
     const onWarning = view.warn('NOT_UPLOADED');
     await publishModel({ folder, config, run, signal, onWarning, onEvent: view.onHub });
@@ -139,6 +144,22 @@ export async function trainAdaptively(
   } finally {
     model?.dispose();
     for (const tracker of toClose) await closeQuietly(tracker);
+    if (hasBegun) await report(config.outputDir, view);
+  }
+}
+
+/** Writes the page of a run that is over, however it ended. */
+async function report(outputDir: string, view: RunView): Promise<void> {
+  const file = join(outputDir, 'report.html');
+  // A run that was refused the folder leaves no trace in it.
+  if (!existsSync(join(outputDir, 'metrics.jsonl')) || (await isTrainedInto(outputDir))) return;
+  try {
+    await writeReport([outputDir], file);
+    view.note(`report ${file}`);
+  } catch (error) {
+    view.warn('REPORT_NOT_WRITTEN')(
+      `The run is over, but its report could not be written: ${errorText(error)}.`,
+    );
   }
 }
 

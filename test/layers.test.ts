@@ -19,7 +19,7 @@ const floors = [
   ['data'],
   ['trainer'],
   ['trackers'],
-  ['validate', 'publish'],
+  ['validate', 'publish', 'report'],
   ['train-adaptively.ts'],
   ['index.ts', 'cli'],
 ];

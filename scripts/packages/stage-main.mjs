@@ -22,6 +22,8 @@ export async function stageMain(into, { platforms }) {
   const folder = path.join(into, 'main');
   rmSync(path.join(folder, 'dist'), { recursive: true, force: true });
   await bundle(path.join(folder, 'dist'));
+  const page = path.join('dist', 'report', 'template.html');
+  copyIfChanged(path.join(checkout, page), path.join(folder, page));
   const declarations = path.join(folder, 'dist', 'library', 'index.d.ts');
   rollupTypes({ declarations });
   writeIfChanged(path.join(folder, 'dist', 'index.d.cts'), readFileSync(declarations));

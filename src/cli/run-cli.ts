@@ -13,6 +13,8 @@ Commands:
   preview <config.json> [--rows N] [--all] [--full] [--json]
                                  show the datasets as they will be trained on
   import-config <axolotl.yml>    make a configuration of axolotl, TRL or the Hugging Face Trainer into one of this library
+  report <output>... [--out <file>]
+                                 write a page of a run, or of several side by side
   upload <folder> <repo>         upload a trained model to the Hugging Face Hub
   generate <model> "<prompt>"    print what a model makes of a text
   chat <model>                   talk with a model
@@ -32,6 +34,7 @@ const commands: Record<string, () => Promise<(argv: string[]) => Promise<number>
   validate: async () => (await import('./validate.js')).runValidate,
   preview: async () => (await import('./preview.js')).runPreview,
   'import-config': async () => (await import('./import-config.js')).runImportConfig,
+  report: async () => (await import('./report.js')).runReport,
   upload: async () => (await import('./upload.js')).runUpload,
   generate: async () => (await import('./generate.js')).runGenerate,
   chat: async () => (await import('./chat.js')).runChat,

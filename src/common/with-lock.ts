@@ -1,5 +1,5 @@
-// The holder refreshes its lock every few seconds; one that has not for this long is dead.
-const staleMs = 30_000;
+/** The holder of a lock refreshes it every few seconds; one that has not for this long is dead. */
+export const staleMs = 30_000;
 const pollMs = 500;
 
 /**

@@ -159,6 +159,8 @@ export interface LogEvent {
   retentionWeight?: number;
   /** As it was last measured (see `evaluate`); absent before that. */
   forgetting?: number;
+  /** Resident memory of the process at this moment, in bytes. */
+  memoryBytes?: number;
   /** As in the last of these steps. */
   lossScale?: number;
   skippedSteps?: number;

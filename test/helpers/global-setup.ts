@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, 
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPage } from '../../scripts/build-page.mjs';
 import { cacheDir } from '../../src/common/cache-dir.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -9,9 +10,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /**
  * Gives all tests of a run, and the processes they start, one folder for temporary files, which goes when the run ends, also
  * with what tests and killed processes left in it, and a cache folder there: the user's has no part in them, but for what was
- * set up in it to compute with. Fails the run when a test wrote a file into the folder of the package.
+ * set up in it to compute with. Makes the template of the report, from the sources as they are. Fails the run when a test wrote a file into the folder of the package.
  */
-export default function setup(): () => void {
+export default async function setup(): Promise<() => void> {
+  await buildPage();
   const temporary = ['TMPDIR', 'TMP', 'TEMP'];
   const names = [...temporary, 'ADAPTIVE_TRAINER_CACHE'];
   const before = names.map((name) => [name, process.env[name]] as const);

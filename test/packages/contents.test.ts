@@ -36,12 +36,19 @@ describe('the main package', () => {
     const wanted = [
       /^dist\/(library|cli|chunks)\/[\w-]+\.js$/,
       /^dist\/(index\.cjs|index\.d\.cts|library\/index\.d\.ts)$/,
+      /^dist\/report\/template\.html$/,
       /^docs\/[\w-]+\.md$/,
       /^(README\.md|CHANGELOG\.md|LICENSE|NOTICE|package\.json|libtorch\.json)$/,
     ];
     expect(files.filter((name) => !wanted.some((pattern) => pattern.test(name)))).toEqual([]);
     expect(files).toEqual(
-      expect.arrayContaining(['README.md', 'docs/keys.md', 'dist/cli/main.js', 'LICENSE']),
+      expect.arrayContaining([
+        'README.md',
+        'docs/keys.md',
+        'dist/cli/main.js',
+        'dist/report/template.html',
+        'LICENSE',
+      ]),
     );
   });
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, realpath, rm, rmdir, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { takeLock, withLock } from '../../common/with-lock.js';
+import { staleMs, takeLock, withLock } from '../../common/with-lock.js';
 import { ioError } from '../../common/write-durably.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 
@@ -58,6 +58,15 @@ export async function lockOutputDir(dir: string, runName: string): Promise<Outpu
   } catch (cause) {
     throw ioError(dir, cause);
   }
+}
+
+/** Whether a run trains into a folder, as far as this machine can tell: one on another machine counts as running for 30 seconds. */
+export async function isTrainedInto(dir: string): Promise<boolean> {
+  const holder = await readHolder(join(dir, '.run.lock.json'));
+  if (holder === undefined) return false;
+  if (holder.host === hostname()) return isAlive(holder);
+  const lock = await stat(join(dir, '.run.lock')).catch(() => undefined);
+  return lock !== undefined && Date.now() - lock.mtimeMs < staleMs;
 }
 
 async function takeUnlessHeld(lock: string, holder: Holder | undefined) {

@@ -94,6 +94,7 @@ export class StepLog {
       secondsPerStep: mean((step) => step.secondsPerStep),
       ...ofRetention(steps),
       ...(forgetting === undefined ? {} : { forgetting }),
+      memoryBytes: process.memoryUsage.rss(),
     };
   }
 
