@@ -9,6 +9,7 @@ import { parseConfig } from './config/read/parse-config.js';
 import type { DatasetPlan } from './config/datasets/dataset-plan.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
+import { Dashboard } from './dashboard/dashboard.js';
 import { closedAnswers } from './data/closed-answers.js';
 import { DatasetMixer } from './data/dataset-mixer.js';
 import type { MixedDatasets } from './data/mix/mixed-datasets.js';
@@ -58,6 +59,11 @@ export interface TrainAdaptivelyHooks {
   callbacks?: readonly TrainerCallback[] | undefined;
   /** What trains: a class that extends `AdaptiveTrainer`. Default: `AdaptiveTrainer`. */
   trainer?: TrainerClass | undefined;
+  /**
+   * Show the run on a page of this machine, whose address `onNote` is told: live, with buttons to pause it, to save, to stop
+   * with a checkpoint and to ask the model. `port` of 127.0.0.1: any that is free by default. Default false.
+   */
+  dashboard?: boolean | { port?: number } | undefined;
   /** Aborting ends the run after the step it is in; the call then rejects with ABORTED. Default: none. */
   signal?: AbortSignal | undefined;
 }
@@ -81,7 +87,7 @@ export async function trainAdaptively(
   hooks: TrainAdaptivelyHooks = {},
 ): Promise<string> {
   const config = parseConfig(options);
-  const { trainer: Trainer = AdaptiveTrainer, trackers = [], signal } = hooks;
+  const { trainer: Trainer = AdaptiveTrainer, trackers = [] } = hooks;
   const isTrainer = typeof Trainer === 'function' && Trainer.prototype instanceof AdaptiveTrainer;
   expectInput(
     isTrainer || Trainer === AdaptiveTrainer,
@@ -95,7 +101,12 @@ export async function trainAdaptively(
     onWarning: (event) => view.show(event),
     onNote: view.note,
   });
-  const toClose = new Set([...view.trackers, ...reporting, ...trackers]);
+  const dashboard = await openDashboard(hooks.dashboard, config.outputDir);
+  if (dashboard !== undefined) view.note(`The run is shown at ${dashboard.url}`);
+  const watchers = dashboard === undefined ? [] : [dashboard];
+  const signals = [hooks.signal, dashboard?.signal].filter((one) => one !== undefined);
+  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const toClose = new Set([...view.trackers, ...reporting, ...watchers, ...trackers]);
   let model: CausalLM | undefined;
   let hasBegun = false;
   try {
@@ -128,9 +139,9 @@ export async function trainAdaptively(
       ...(texts === undefined ? {} : { retentionDataset: texts.train }),
       model,
       tokenizer,
-      callbacks: hooks.callbacks ?? [],
+      callbacks: [...watchers, ...(hooks.callbacks ?? [])],
       trackers: [
-        ...[...reporting, ...trackers].map((one) => afterStart(one, [...view.warnings])),
+        ...[...reporting, ...watchers, ...trackers].map((one) => afterStart(one, [...view.warnings])),
         ...[run, ...view.trackers],
       ],
       ...(signal === undefined ? {} : { signal }),
@@ -161,6 +172,14 @@ async function report(outputDir: string, view: RunView): Promise<void> {
       `The run is over, but its report could not be written: ${errorText(error)}.`,
     );
   }
+}
+
+async function openDashboard(
+  asked: TrainAdaptivelyHooks['dashboard'],
+  outputDir: string,
+): Promise<Dashboard | undefined> {
+  if (asked === undefined || asked === false) return undefined;
+  return Dashboard.open({ outputDir, port: asked === true ? undefined : asked.port });
 }
 
 /** Closes a tracker of a run that did not begin. It does not mask the error that the run ends with. */

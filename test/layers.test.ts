@@ -20,6 +20,7 @@ const floors = [
   ['trainer'],
   ['trackers'],
   ['validate', 'publish', 'report'],
+  ['dashboard'],
   ['train-adaptively.ts'],
   ['index.ts', 'cli'],
 ];
