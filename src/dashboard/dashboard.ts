@@ -6,7 +6,7 @@ import type { RunningTrainer, TrainerCallback } from '../trainer/trainer-callbac
 import { askModel, promptOf } from './ask-model.js';
 import { DashboardServer, type DashboardActions } from './dashboard-server.js';
 import { EventStream } from './event-stream.js';
-import { livePage } from './live-page.js';
+import { ShownRun } from './shown-run.js';
 
 /** What a run does, as its page shows it. */
 export type DashboardState =
@@ -38,15 +38,16 @@ export class Dashboard implements Tracker, TrainerCallback {
   private server: DashboardServer | undefined;
   private state: DashboardState = 'preparing';
 
-  private constructor() {
+  private constructor(private readonly run: ShownRun) {
     this.tell('preparing');
   }
 
   /** @throws AdaptiveTrainerError IO_FAILED for a port that cannot be listened on */
   static async open({ outputDir, port = 0 }: DashboardOptions): Promise<Dashboard> {
-    const dashboard = new Dashboard();
+    const run = await ShownRun.open(outputDir);
+    const dashboard = new Dashboard(run);
     const { events } = dashboard;
-    const page = (live: { eventsUrl: string; token: string }) => livePage(outputDir, live);
+    const page = (live: { eventsUrl: string; token: string }) => run.page(live);
     dashboard.server = await DashboardServer.open({ port, page, events, actions: dashboard.actions });
     return dashboard;
   }
@@ -67,7 +68,9 @@ export class Dashboard implements Tracker, TrainerCallback {
   }
 
   onEvent(event: TrainingEvent): void {
-    this.events.send(redactSecrets(JSON.stringify(event)));
+    const told = { time: new Date().toISOString(), ...event };
+    this.run.add(told);
+    this.events.send(redactSecrets(JSON.stringify(told)));
     if (event.type === 'end' || event.type === 'aborted' || event.type === 'error') this.trainer = undefined;
   }
 

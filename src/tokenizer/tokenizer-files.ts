@@ -121,11 +121,18 @@ function checkLongestWord(dir: string, model: Record<string, unknown>): void {
 function checkIds(dir: string, { vocab }: Record<string, unknown>, added: readonly { id: number }[]): void {
   const ids: unknown[] = isPlainObject(vocab) ? Object.values(vocab) : [];
   if (!ids.every(isId)) throw invalid(dir, 'tokenizer.json', 'ids that are whole numbers in the vocabulary');
+  if (Array.isArray(vocab) && !vocab.every(isPiece))
+    throw invalid(dir, 'tokenizer.json', 'a vocabulary of [token, score] in a list');
   let largest = Array.isArray(vocab) ? vocab.length - 1 : -1;
   for (const id of ids as number[]) largest = Math.max(largest, id);
   for (const { id } of added) largest = Math.max(largest, id);
   const path = join(dir, 'tokenizer.json');
   withinLimit('vocabulary', largest + 1, 'ids of tokens', path, 'TOKENIZER_INVALID');
+}
+
+/** An entry of a Unigram vocabulary. */
+function isPiece(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'number';
 }
 
 function isId(value: unknown): value is number {
