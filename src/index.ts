@@ -45,6 +45,7 @@ export { learningStyles, type LearningStyle } from './events/learning-style.js';
 export type { TrainingRow } from './events/training-row.js';
 export { CausalLM, type FromConfigOptions } from './model/causal-lm.js';
 export type { FromPretrainedOptions } from './model/from-pretrained-options.js';
+export type { JudgedRow, JudgeOptions, RowToJudge } from './model/judge-tokens.js';
 export type { ModelAdapter } from './model/adapter/model-adapter.js';
 export type { GenerateOptions } from './model/generation/generate-options.js';
 export { Generation } from './model/generation/generation.js';

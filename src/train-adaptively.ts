@@ -1,30 +1,28 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isAdapterFolder } from './common/adapter-folder.js';
-import { atMostEvery } from './common/at-most-every.js';
 import { errorText } from './common/error-text.js';
 import { expectInput } from './common/expect-input.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
 import { parseConfig } from './config/read/parse-config.js';
-import type { DatasetPlan } from './config/datasets/dataset-plan.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 import { Dashboard } from './dashboard/dashboard.js';
 import { closedAnswers } from './data/closed-answers.js';
-import { DatasetMixer } from './data/dataset-mixer.js';
 import type { MixedDatasets } from './data/mix/mixed-datasets.js';
 import type { MixProgress } from './events/dataset-report.js';
 import type { HubEvent } from './events/hub-event.js';
-import type { HubProgress } from './events/hub-progress.js';
 import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent } from './events/training-event.js';
-import { downloadDataset } from './hub/datasets/download-dataset.js';
 import { CausalLM } from './model/causal-lm.js';
 import { refuseBaseFolder } from './model/adapter/save-adapter.js';
 import { checkModelFiles } from './model/check-model-files.js';
 import { longestRow } from './model/longest-row.js';
 import { locateModel } from './model/files/located-model.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
+import { heldOut } from './open/held-out.js';
+import { hubOptions } from './open/hub-options.js';
+import { mixDatasets } from './open/mix-datasets.js';
 import { publishModel } from './publish/publish-model.js';
 import { RunRecord } from './publish/run-record.js';
 import { writeReport } from './report/write-report.js';
@@ -136,7 +134,7 @@ export async function trainAdaptively(
     const run = new RunRecord();
     const trainer = new Trainer({
       ...trainerOptions(config, data),
-      ...(texts === undefined ? {} : { retentionDataset: texts.train }),
+      ...(texts === undefined ? {} : { retentionDataset: texts.train, guardedDataset: heldOut(texts) }),
       model,
       tokenizer,
       callbacks: [...watchers, ...(hooks.callbacks ?? [])],
@@ -189,41 +187,6 @@ async function closeQuietly(tracker: Tracker): Promise<void> {
   } catch (error) {
     process.emitWarning(`A tracker failed in close: ${errorText(error)}.`, { code: 'TRACKER_FAILED' });
   }
-}
-
-function hubOptions(view: RunView, signal: AbortSignal | undefined) {
-  const onProgress = atMostEvery<HubProgress>(
-    250,
-    (progress) => view.onHub({ type: 'download', ...progress }),
-    ({ received, total }) => received === total,
-  );
-  return { onProgress, onWarning: view.warn('HUB'), signal };
-}
-
-async function mixDatasets(
-  config: ParsedConfig,
-  datasets: readonly DatasetPlan[],
-  tokenizer: Tokenizer,
-  maxLengthToken: number,
-  view: RunView,
-  signal: AbortSignal | undefined,
-): Promise<MixedDatasets> {
-  const { trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } = config.trainingConfig;
-  const mixer = new DatasetMixer({
-    datasetsConfig: datasets,
-    tokenizer,
-    maxLengthToken,
-    trainOnHeader,
-    seed,
-    signal,
-    // How datasets are mixed is said of those that are trained on.
-    ...(datasets === config.datasets ? { mixing, mixingProbabilities, mixingStop } : {}),
-    onWarning: view.warn('DATASET'),
-    onProgress: view.onData,
-    fetchHubDataset: (id, location, onWarning) =>
-      downloadDataset(id, location, { ...hubOptions(view, signal), onWarning }),
-  });
-  return mixer.build().finally(view.clear);
 }
 
 function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer): Promise<CausalLM> {

@@ -94,6 +94,16 @@ export interface TokenArrays {
   predicted: Int32Array;
 }
 
+/** The model's own first choices beside them, best first, of equally likely ones the lower id first. */
+export interface TokenChoices {
+  /** How many of each token: `firstChoices`, or the vocabulary where that is smaller; absent where none were asked for. */
+  choices?: number;
+  /** [labelled tokens × choices]; -1 beside a NaN. */
+  choiceIds?: Int32Array;
+  /** −log p of each, nats. */
+  choiceNll?: Float32Array;
+}
+
 export interface LossReport {
   loss: number;
   terms: AdaptiveTerms;
@@ -273,7 +283,10 @@ export interface NativeModel {
   forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
   /** weights: ∂loss/∂nll of the last forward(), [labelled tokens]. Default: those of its LossRequest. */
   backward(request: { weights?: Float32Array }): Promise<RetainedReport>;
-  evaluate(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
+  /** firstChoices: default 0. withoutAdapter: default false; refused for a model of which an adapter is not all that is trained. */
+  evaluate(
+    request: MicroBatch & LossRequest & { firstChoices?: number; withoutAdapter?: boolean },
+  ): Promise<LossReport & { tokens: TokenArrays & TokenChoices }>;
   /** Takes the model as it is now for its own base. configure() forgets it. */
   keepBase(): Promise<void>;
   /** The last hidden states of all tokens, as bytes of the type that is computed in: [tokens, hiddenSize]. */

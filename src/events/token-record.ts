@@ -91,5 +91,6 @@ export interface SampleAnswer {
   /** What the row has there. */
   expected?: string;
   before: string;
+  /** Empty before the run has ended. */
   after: string;
 }

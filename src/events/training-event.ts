@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.js';
 import type { LearningStyle } from './learning-style.js';
 import type { MemoryReport } from './memory-report.js';
 import type { DatasetReport } from './dataset-report.js';
+import type { ComparedGroup } from './token-record.js';
 
 /**
  * Token counts of the adaptive loss, under the names of the reference implementation's statistics.
@@ -46,6 +47,26 @@ export interface TextsEvent {
   /** Rows. */
   done: number;
   total: number;
+}
+
+/**
+ * Before `start`, and again before `end`, where the run has rows to judge (`inspectRows`): how far judging them is. After a run
+ * was resumed none before `start`, where the rows are the same.
+ */
+export interface InspectEvent {
+  type: 'inspect';
+  when: 'before' | 'after';
+  /** Rows. */
+  done: number;
+  total: number;
+}
+
+/** Before `end`, where rows were judged: what was gained on held-out rows and what was lost on texts that are to be kept. */
+export interface ComparisonEvent {
+  type: 'comparison';
+  topK: number;
+  /** By dataset, the held-out ones first. */
+  groups: ComparedGroup[];
 }
 
 /**
@@ -273,13 +294,15 @@ export interface ErrorEvent {
 }
 
 /**
- * Every event that a training run sends, in order: `datasets`, `texts`, `start`, then any of the others, then one of `end`,
+ * Every event that a training run sends, in order: `datasets`, `texts`, `inspect`, `start`, then any of the others, then one of `end`,
  * `aborted` and `error`. Nothing follows but a warning of a tracker or callback that failed on that last one.
  */
 export type TrainingEvent =
   | DatasetsEvent
   | SamplesEvent
   | TextsEvent
+  | InspectEvent
+  | ComparisonEvent
   | StartEvent
   | StepEvent
   | LogEvent

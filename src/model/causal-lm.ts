@@ -22,6 +22,7 @@ import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { fullWeightNames } from './files/full-weight-names.js';
 import type { GenerateOptions } from './generation/generate-options.js';
 import { Generation } from './generation/generation.js';
+import { judgeTokens, type JudgedRow, type JudgeOptions, type RowToJudge } from './judge-tokens.js';
 import { modelFolder } from './files/model-folder.js';
 import { readEosTokenIds } from './files/read-eos-token-ids.js';
 import { readModelConfig } from './architecture/read-model-config.js';
@@ -245,6 +246,24 @@ export class CausalLM {
       loss,
       gradients: Object.fromEntries(shaped) as Record<string, { data: Float32Array; shape: number[] }>,
     };
+  }
+
+  /**
+   * What the model makes of every labelled token of rows: its probability and rank, and what the model itself would have said.
+   * Logits exist for one chunk of tokens at a time, whatever the number of rows.
+   *
+   * @example
+   * for await (const { nll, rank } of model.judgeTokens([{ inputIds: tokenizer.encode('The sky is blue.') }]))
+   *   console.log(nll, rank);
+   * @returns a row of judgements for each row, as they come
+   * @throws AdaptiveTrainerError INVALID_INPUT for an empty row, an id outside the vocabulary, or labels that do not line up; with
+   * `withoutAdapter` also for a model without an adapter, or whose adapter is not all that is trained
+   */
+  judgeTokens(
+    rows: readonly RowToJudge[],
+    options: JudgeOptions = {},
+  ): AsyncGenerator<JudgedRow, void, undefined> {
+    return judgeTokens(this, rows, options);
   }
 
   /**

@@ -20,6 +20,11 @@ export interface AdaptiveTrainerOptions {
    */
   retentionDataset?: readonly TrainingRow[];
   /**
+   * Rows that are judged before and after the run beside a small set of general text, to see what the model lost elsewhere
+   * (`args.inspectRows`). Each of their tokens counts. Default: `retentionDataset`.
+   */
+  guardedDataset?: readonly TrainingRow[];
+  /**
    * The keys of `trainingConfig`, in either spelling; those of `adaptiveLossConfig` may stand among them. The
    * `trainingConfig` of a parsed configuration is taken as it is.
    */

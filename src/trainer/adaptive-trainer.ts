@@ -24,6 +24,8 @@ import type { Fingerprint } from './checkpoint/run-state.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
 import { isEvaluationDue, plannedEvaluations } from './evaluation/evaluation-due.js';
 import { finalDtype } from './final-dtype.js';
+import { beginInspection, notInspected } from './inspection/begin-inspection.js';
+import type { Inspection } from './inspection/inspection.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import {
   measuresForgetting,
@@ -77,6 +79,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   private run: Run;
   private savedStep: number | undefined;
   private held: PreparedRetention | undefined;
+  private inspection: Inspection | undefined;
   /** What a step pulls the weights to their start by, for each unit of its learning rate. */
   private pullPerRate = 0;
   private hashedRun: Promise<Fingerprint> | undefined;
@@ -139,6 +142,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       if (run.log.hasRecent) await this.emit(run.log.takeLog());
       const best = args.loadBestModelAtEnd ? await this.checkpoints.loadBest() : undefined;
       const path = await this.saveFinalModel();
+      await this.endInspection();
       const { isPatienceOver: stoppedEarly } = this.checkpoints.best;
       const end = run.end({ path, best, stoppedEarly, seconds: (performance.now() - started) / 1000 });
       await this.emit(end);
@@ -311,12 +315,15 @@ export class AdaptiveTrainer extends TrainerEvents {
     const engine = await prepareEngine(model, trainDataset, engineArgs, precision);
     const held = await this.prepareRetention(pull, isMeasured);
     this.held = held;
+    const inspection = await this.beginInspection();
     const state = await this.checkpoints.resume(
       () => this.fingerprint(),
       this.hasOwnOrder ? undefined : rows?.length,
     );
     this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
     if (state?.retention) this.held = { ...held, retention: held.retention?.resumed(state.retention) };
+    this.inspection = inspection;
+    await inspection?.write().catch((error: unknown) => this.dropInspection(error));
     // learningRate() may be a user's own, which without a pull is asked once a step.
     this.pullPerRate =
       pull > 0 ? pullPerRate(pull, this.progress.totalSteps, (step) => this.learningRate(step)) : 0;
@@ -360,6 +367,32 @@ export class AdaptiveTrainer extends TrainerEvents {
     const held = await prepareRetention(facts, pull);
     await told;
     return held;
+  }
+
+  private beginInspection(): Promise<Inspection | undefined> {
+    const { args, adaptiveLoss, options, progress } = this;
+    const { resumedFrom, runId } = this.checkpoints.origin;
+    const isResumed = resumedFrom !== undefined && resumedFrom.runId === runId;
+    this.stopAtEndOfTurn(() => {}); // answers end where those of the trained model will
+    const facts = { options, args, adaptiveLoss, epochs: progress.plannedEpochs, isResumed };
+    return beginInspection({ ...facts, emit: (event) => this.emit(event) });
+  }
+
+  private async endInspection(): Promise<void> {
+    const { inspection } = this;
+    if (inspection === undefined) return;
+    try {
+      await this.checkpoints.checkLock();
+      await this.emit({ type: 'comparison', ...(await inspection.end()) });
+    } catch (error) {
+      // The model is trained and saved.
+      await this.dropInspection(error);
+    }
+  }
+
+  private async dropInspection(error: unknown): Promise<void> {
+    this.inspection = undefined;
+    await this.emit(notInspected(error));
   }
 
   /** What is left of the pass over the rows that the run is in. */

@@ -5,10 +5,12 @@ import type { Tracker } from '../events/tracker.js';
 import type {
   AbortedEvent,
   AdaptiveEvent,
+  ComparisonEvent,
   DatasetsEvent,
   EndEvent,
   ErrorEvent,
   EvaluateEvent,
+  InspectEvent,
   LogEvent,
   SamplesEvent,
   SaveEvent,
@@ -49,6 +51,8 @@ export abstract class TrainerEvents implements RunningTrainer {
   protected onDatasets(_event: DatasetsEvent): void | Promise<void> {}
   protected onSamples(_event: SamplesEvent): void | Promise<void> {}
   protected onTexts(_event: TextsEvent): void | Promise<void> {}
+  protected onInspect(_event: InspectEvent): void | Promise<void> {}
+  protected onComparison(_event: ComparisonEvent): void | Promise<void> {}
   protected onStart(_event: StartEvent): void | Promise<void> {}
   protected onStepEnd(_event: StepEvent): void | Promise<void> {}
   protected onLog(_event: LogEvent): void | Promise<void> {}

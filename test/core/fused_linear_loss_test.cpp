@@ -260,8 +260,8 @@ TEST("fused linear loss: shapes, labels and options that do not fit") {
   const Problem p = problem(4, 13, 8);
   const Tensor hidden = p.hidden.to(at::kFloat), weight = p.weight.to(at::kFloat);
   const auto make = [&](const Tensor& h, const Tensor& w, const std::vector<int32_t>& labels,
-                        ChunkOptions options = {}, LogitOptions logits = {}, int64_t entropyOfTop = 0) {
-    return [=] { FusedLinearLoss(h, w, labels, LossGradients::Both, options, logits, entropyOfTop); };
+                        ChunkOptions options = {}, LogitOptions logits = {}, MoreStatistics more = {}) {
+    return [=] { FusedLinearLoss(h, w, labels, LossGradients::Both, options, logits, more); };
   };
   make(hidden, weight, p.labels)();
   checkFails("INVALID_INPUT", "[4, 7]", make(hidden.narrow(1, 0, 7), weight, p.labels));
@@ -275,7 +275,8 @@ TEST("fused linear loss: shapes, labels and options that do not fit") {
   checkFails("INVALID_INPUT", "chunk", make(hidden, weight, p.labels, {.budget = -1}));
   checkFails("INVALID_INPUT", "scale", make(hidden, weight, p.labels, {}, {NAN, 0}));
   checkFails("INVALID_INPUT", "cap", make(hidden, weight, p.labels, {}, {1, -3}));
-  checkFails("INVALID_INPUT", "top-k", make(hidden, weight, p.labels, {}, {}, -1));
+  checkFails("INVALID_INPUT", "top-k", make(hidden, weight, p.labels, {}, {}, {.entropyOfTop = -1}));
+  checkFails("INVALID_INPUT", "first choices", make(hidden, weight, p.labels, {}, {}, {.firstChoices = -1}));
   FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both);
   checkFails("INVALID_INPUT", "found 7", [&] { loss.backward(std::vector<float>(7, 1), {}); });
 }
@@ -312,12 +313,51 @@ TEST("fused linear loss: top-k entropies of every chunk, in order") {
     const Tensor expected = -(top.softmax(1) * top.log_softmax(1)).sum(1);
     for (const int64_t chunk : {1, 7, 23}) {
       const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
-                                 LossGradients::None, {.tokens = chunk}, {}, k);
+                                 LossGradients::None, {.tokens = chunk}, {}, {.entropyOfTop = k});
       checkClose(floats(loss.statistics().topKEntropy), expected, k == 1 ? 1 : 2e-6,
                  c10::str("entropy of the top ", k, " in chunks of ", chunk));
       if (k == 1) check(floats(loss.statistics().topKEntropy).abs().max().item<float>() == 0, "none of one");
     }
   }
+}
+
+TEST("fused linear loss: the first choices are those of a sort, with and without a cap, in any chunks") {
+  const Problem p = problem(23, 61, 8);
+  for (const LogitOptions logits : {LogitOptions{}, LogitOptions{0.7, 5}}) {
+    Tensor z = p.hidden.matmul(p.weight.t()) * logits.scale;
+    if (logits.cap > 0) z = logits.cap * (z / logits.cap).tanh();
+    const auto [sorted, order] = z.sort(/*stable=*/true, 1, /*descending=*/true);
+    const Tensor nll = (z.logsumexp(1, true) - sorted).to(at::kFloat);
+    for (const int64_t k : {1, 5, 61, 100}) {
+      const int64_t count = std::min<int64_t>(k, 61);
+      for (const int64_t chunk : {1, 7, 23}) {
+        const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+                                   LossGradients::None, {.tokens = chunk}, logits, {.firstChoices = k});
+        const TokenStatistics& found = loss.statistics();
+        const std::string what = c10::str(k, " first choices in chunks of ", chunk);
+        check(found.choices == count, what + ": their number");
+        const Tensor ids = at::tensor(found.choiceIds, at::kInt).view({23, count});
+        checkSame(ids, order.narrow(1, 0, count).to(at::kInt).contiguous(), what);
+        checkClose(floats(found.choiceNll).view({23, count}).to(at::kDouble),
+                   nll.narrow(1, 0, count).contiguous().to(at::kDouble), 2e-6, what);
+        check(found.choiceIds[0] == found.argmax[0], what + ": the first is the argmax");
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: of equally likely choices the lower id comes first, and a NaN is none") {
+  // One hidden value of 1: the logits are the weights.
+  Tensor z = at::zeros({40, 1});
+  z[33] = 2, z[7] = 2, z[20] = 3;
+  const auto choices = [&] {
+    return FusedLinearLoss(at::ones({1, 1}), z, {4}, LossGradients::None, {}, {}, {.firstChoices = 5})
+        .statistics();
+  };
+  check(choices().choiceIds == std::vector<int32_t>{20, 7, 33, 0, 1}, "ties by id");
+  check(choices().argmax[0] == 20 && choices().rank[0] == 3, "argmax and rank of the same logits");
+  z[20] = std::numeric_limits<float>::quiet_NaN();
+  check(choices().argmax[0] == -1 && choices().choiceIds[0] == 7, "NaN");
 }
 
 TEST("fused linear loss: no tokens at all") {

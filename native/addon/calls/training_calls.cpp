@@ -68,8 +68,11 @@ Napi::Value Model::backward(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
-  return run(info.Env(), [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) {
-    return reported(adaptive::evaluate(session, batch, loss));
+  MicroBatch batch = microBatchFrom(from);
+  if (!from.Get("withoutAdapter").IsUndefined()) batch.withoutAdapter = booleanAt(from, "withoutAdapter");
+  const int64_t choices = from.Get("firstChoices").IsUndefined() ? 0 : integerAt(from, "firstChoices");
+  return run(info.Env(), [batch, choices, loss = lossRequestFrom(from)](ModelSession& session) {
+    return reported(adaptive::evaluate(session, batch, loss, choices));
   });
 }
 

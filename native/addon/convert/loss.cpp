@@ -85,6 +85,11 @@ Napi::Value toJs(Napi::Env env, const LabelledTokens& tokens, const TokenStatist
   out.Set("entropy", toTypedArray(env, statistics.entropy));
   out.Set("rank", toTypedArray(env, statistics.rank));
   out.Set("predicted", toTypedArray(env, statistics.argmax));
+  if (statistics.choices > 0) {
+    out.Set("choices", static_cast<double>(statistics.choices));
+    out.Set("choiceIds", toTypedArray(env, statistics.choiceIds));
+    out.Set("choiceNll", toTypedArray(env, statistics.choiceNll));
+  }
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/expect.h"
@@ -39,7 +40,7 @@ void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const std::
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                                  LossGradients wanted, ChunkOptions options, LogitOptions logits,
-                                 int64_t entropyOfTop)
+                                 MoreStatistics more)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
       labels_(at::tensor(labels, at::kInt)),
@@ -49,10 +50,12 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   checkShapes(hidden_, weight_, labels);
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
-  expectInteger("the k of top-k entropies", entropyOfTop, 0, kLargestSize);
+  expectInteger("the k of top-k entropies", more.entropyOfTop, 0, kLargestSize);
+  expectInteger("the number of first choices", more.firstChoices, 0, kLargestSize);
   // A scale costs one pass over the hidden states instead of one over the logits.
   if (options_.scale != 1) hidden_ = hidden_ * options_.scale;
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
+  statistics_.choices = std::min(more.firstChoices, vocab);
   chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
   buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
   floats_ = at::empty({tokens, 4}, hidden_.options().dtype(at::kFloat));
@@ -66,11 +69,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = logitsOf(first, count);
     const auto [floats, ints] = ops::tokenStatistics(logits, labels_.narrow(0, first, count));
-    if (entropyOfTop > 0) {
-      const at::Tensor entropies = ops::topKEntropy(logits, entropyOfTop).cpu();
-      const float* values = entropies.const_data_ptr<float>();
-      statistics_.topKEntropy.insert(statistics_.topKEntropy.end(), values, values + count);
-    }
+    gather(logits, floats, more);
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
     if (wanted != LossGradients::Hidden) continue;
@@ -86,6 +85,24 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   statistics_.entropy = column<float>(floats, 3);
   statistics_.rank = column<int32_t>(ints, 0);
   statistics_.argmax = column<int32_t>(ints, 1);
+}
+
+void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more) {
+  if (more.entropyOfTop > 0) {
+    const at::Tensor entropies = ops::topKEntropy(logits, more.entropyOfTop).cpu();
+    const float* values = entropies.const_data_ptr<float>();
+    statistics_.topKEntropy.insert(statistics_.topKEntropy.end(), values, values + logits.size(0));
+  }
+  const int64_t choices = statistics_.choices;
+  if (choices == 0) return;
+  const auto [largest, ids] = ops::firstChoices(logits, choices);
+  // nll = topNll + (max − z), as that of a label.
+  const at::Tensor nll = (floats.narrow(1, 2, 1) - largest).add_(floats.narrow(1, 1, 1)).cpu(),
+                   on = ids.cpu();
+  const float* values = nll.const_data_ptr<float>();
+  const int32_t* chosen = on.const_data_ptr<int32_t>();
+  statistics_.choiceNll.insert(statistics_.choiceNll.end(), values, values + nll.numel());
+  statistics_.choiceIds.insert(statistics_.choiceIds.end(), chosen, chosen + on.numel());
 }
 
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {

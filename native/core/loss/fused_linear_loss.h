@@ -30,11 +30,10 @@ enum class LossGradients {
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
-  /// labels [n]. Runs pass 1. `entropyOfTop`: the k of TokenStatistics::topKEntropy; 0: not gathered. Errors:
-  /// INVALID_INPUT for shapes, types, labels or options that do not fit.
+  /// labels [n]. Runs pass 1. Errors: INVALID_INPUT for shapes, types, labels or options that do not fit.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                   LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
-                  int64_t entropyOfTop = 0);
+                  MoreStatistics more = {});
 
   const TokenStatistics& statistics() const { return statistics_; }
 
@@ -48,6 +47,8 @@ class FusedLinearLoss {
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 
  private:
+  /// Adds to the statistics what `more` asks for, of the next tokens.
+  void gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more);
   at::Tensor logitsOf(int64_t first, int64_t count);
   /// Turns logits into the gradient with respect to them, in place, for rows [first, first + count) of the
   /// batch.

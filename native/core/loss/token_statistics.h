@@ -5,6 +5,12 @@
 
 namespace adaptive {
 
+/// What is gathered beside what always is.
+struct MoreStatistics {
+  int64_t entropyOfTop = 0;  ///< the k of TokenStatistics::topKEntropy; 0: not gathered
+  int64_t firstChoices = 0;  ///< of TokenStatistics::choices, at most the vocabulary; 0: not gathered
+};
+
 struct TokenStatistics {
   std::vector<float> nll;       ///< logsumexp(z) − z[label], nats
   std::vector<float> topNll;    ///< the nll of the model's own first choice
@@ -13,6 +19,10 @@ struct TokenStatistics {
   std::vector<int32_t> argmax;  ///< the first choice; -1 when a logit is NaN
   std::vector<float>
       topKEntropy;  ///< of the softmax over the k largest logits alone, nats; empty unless asked for
+  /// The model's own first choices [n][choices], best first, of equally likely ones the lower id first.
+  std::vector<int32_t> choiceIds;  ///< −1 beside a NaN
+  std::vector<float> choiceNll;    ///< what each of them costs, nats
+  int64_t choices = 0;             ///< how many of each token; 0 unless asked for
   int64_t size() const { return static_cast<int64_t>(nll.size()); }
 };
 

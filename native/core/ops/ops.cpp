@@ -92,6 +92,10 @@ Tensor topKEntropy(const Tensor& logits, int64_t k) {
   static const auto op = find<Tensor(const Tensor&, int64_t)>("top_k_entropy");
   return call(op, logits, k);
 }
+std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k) {
+  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, int64_t)>("first_choices");
+  return call(op, logits, k);
+}
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap) {
   static const auto op =

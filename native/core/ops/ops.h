@@ -59,6 +59,10 @@ void softCap_(Tensor x, double cap);
 /// logits [n, vocab] → float32 [n]: the entropy, in nats, of the softmax over the k largest logits of each
 /// row alone (all of them when the vocabulary is smaller).
 Tensor topKEntropy(const Tensor& logits, int64_t k);
+/// logits [n, vocab], 1 ≤ k ≤ vocab → float32 [n, k], the largest logits of each row, greatest first, and
+/// int32 [n, k], their ids; of equal ones the lower id comes first. A NaN is none of them: −∞ and −1 where
+/// too few are left.
+std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k);
 /// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
 /// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,

@@ -28,6 +28,7 @@ ADAPTIVE_LIBRARY(m) {
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
   m.def("soft_cap_(Tensor(a!) x, float cap) -> ()");
   m.def("top_k_entropy(Tensor logits, int k) -> Tensor");
+  m.def("first_choices(Tensor logits, int k) -> (Tensor, Tensor)");
   m.def(
       "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
       "cap) "

@@ -13,7 +13,7 @@ LogitOptions logitOptions(const DecoderConfig& config) { return {config.logitsSc
 
 }  // namespace
 
-TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop,
+TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, MoreStatistics more,
                            const BaseModel* base)
     : decoder_(decoder), base_(base) {
   checkFlatBatch(batch.tokens, decoder.config().vocabSize);
@@ -28,7 +28,9 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
            ".");
   }
   at::AutoGradMode record(training);
-  const at::Tensor hidden = decoder.hiddenStates(batch.tokens, training ? batch.dropout : DropoutKey{});
+  const at::Tensor hidden = batch.withoutAdapter && !training
+                                ? decoder.hiddenStatesOfBase(batch.tokens)
+                                : decoder.hiddenStates(batch.tokens, training ? batch.dropout : DropoutKey{});
   if (batch.retained) {
     const auto count = static_cast<int64_t>(retainedIds_.ids.size());
     retained_ = hidden.narrow(0, hidden.size(0) - count, count);
@@ -38,7 +40,7 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
                                : decoder.head().trainable() ? LossGradients::Both
                                                             : LossGradients::Hidden;
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                logitOptions(decoder.config()), entropyOfTop);
+                logitOptions(decoder.config()), more);
 }
 
 Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {

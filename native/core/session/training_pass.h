@@ -17,6 +17,7 @@ struct MicroBatch {
   std::vector<LearningStyle> styles;          ///< [rows]
   DropoutKey dropout = {};                    ///< used in training; nothing: no dropout
   std::optional<RetainedRows> retained = {};  ///< what its last rows are, which have no labels
+  bool withoutAdapter = false;                ///< seen by the model with its adapter off; not in training
 };
 
 /// What a pass made of the rows that are retained: no rows, no tokens.
@@ -27,10 +28,10 @@ struct Retained {
 
 class TrainingPass {
  public:
-  /// Runs forward and the statistics pass. With `training`, a graph is kept for backward(). `entropyOfTop`:
-  /// the k of the top-k entropies to gather, 0 for none. The decoder must outlive the pass, and `base` one
+  /// Runs forward and the statistics pass. With `training`, a graph is kept for backward(). The
+  /// decoder must outlive the pass, and `base` one
   /// with retained rows. Errors: INVALID_INPUT for ids, labels or lengths that do not fit.
-  TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, int64_t entropyOfTop = 0,
+  TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, MoreStatistics more = {},
                const BaseModel* base = nullptr);
 
   const TokenStatistics& statistics() const { return loss_->statistics(); }

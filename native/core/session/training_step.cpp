@@ -31,7 +31,8 @@ void scaleWeights(const ModelSession& session, std::vector<float>& weights) {
 
 TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
-  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss), &session.base);
+  TrainingPass pass(session.decoder, batch, /*training=*/true, {.entropyOfTop = entropyOfTop(loss)},
+                    &session.base);
   std::vector<float> weights;
   const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
   checkFinite(report, pass);
@@ -42,7 +43,8 @@ TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, cons
 PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
   session.pending.reset();
-  TrainingPass pass(session.decoder, batch, /*training=*/true, entropyOfTop(loss), &session.base);
+  TrainingPass pass(session.decoder, batch, /*training=*/true, {.entropyOfTop = entropyOfTop(loss)},
+                    &session.base);
   PassReport report;
   report.loss = lossReport(pass.statistics(), pass.tokens(), loss, &session.pendingWeights);
   checkFinite(report.loss, pass);
@@ -81,9 +83,11 @@ Retained divergence(ModelSession& session, const FlatBatch& batch, const Retaine
   return {found.sum, found.tokens};
 }
 
-PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss,
+                    int64_t firstChoices) {
   checkLossRequest(loss);
-  const TrainingPass pass(session.decoder, batch, /*training=*/false, entropyOfTop(loss));
+  const TrainingPass pass(session.decoder, batch, /*training=*/false,
+                          {.entropyOfTop = entropyOfTop(loss), .firstChoices = firstChoices});
   return {lossReport(pass.statistics(), pass.tokens(), loss, nullptr), pass.tokens(), pass.statistics()};
 }
 

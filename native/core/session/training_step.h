@@ -31,8 +31,10 @@ PassReport forward(ModelSession& session, const MicroBatch& batch, const LossReq
 /// LOSS_NOT_FINITE.
 Retained backward(ModelSession& session, const std::optional<std::vector<float>>& onNll);
 
-/// Loss and statistics without gradients; a loss that is not finite is returned as it is.
-PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
+/// Loss and statistics without gradients, with so many of the model's own first choices; a loss that is not
+/// finite is returned as it is.
+PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss,
+                    int64_t firstChoices = 0);
 
 /// How far the model has moved from its base on a micro-batch whose rows are all retained; no gradients.
 Retained divergence(ModelSession& session, const FlatBatch& batch, const RetainedRows& rows);

@@ -279,6 +279,12 @@ export interface TrainingConfigInput {
    */
   evalForgetting?: boolean | null | undefined;
   /**
+   * Held-out rows that are judged token by token before the run and after it, and a quarter as many texts that are to
+   * be kept, into `inspection` of the output folder; fewer in a short run, to take 1 % of its time. 0: none. Default
+   * 200.
+   */
+  inspectRows?: number | undefined;
+  /**
    * When to save a checkpoint: never, every `saveSteps` steps, after every epoch, or after each evaluation that is
    * better than all before it (`best`). Default `steps`; with `loadBestModelAtEnd` as `evalStrategy`.
    */

@@ -60,7 +60,9 @@ export class TokenAlphabet {
   private find(id: number): void {
     if (this.starts[id]! >= 0) return;
     const token = this.encoder.id_to_token(id) ?? '';
-    const bytes = this.added.has(id) ? Buffer.from(token) : this.spelled(token);
+    // Gemma lists runs of spaces among its added tokens.
+    const isSpelled = !this.added.has(id) || (this.hasMetaspace && /^▁+$/.test(token));
+    const bytes = isSpelled ? this.spelled(token) : Buffer.from(token);
     if (this.used + bytes.length > this.packed.length) {
       const larger = Buffer.alloc(Math.max(this.packed.length * 2, this.used + bytes.length));
       this.packed.copy(larger);

@@ -2,6 +2,7 @@ import stringWidth from 'fast-string-width';
 import type { Tracker } from '../../events/tracker.js';
 import type {
   EvaluateEvent,
+  InspectEvent,
   StartEvent,
   StepEvent,
   TextsEvent,
@@ -9,6 +10,7 @@ import type {
 } from '../../events/training-event.js';
 import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import { format } from '../../common/format.js';
+import { comparisonText } from './comparison-text.js';
 import { datasetsText } from './datasets-text.js';
 import { stepLine } from './step-line.js';
 
@@ -46,6 +48,10 @@ export class ProgressBar implements Tracker {
         return this.print(datasetsText(event.report));
       case 'texts':
         return this.onTexts(event);
+      case 'inspect':
+        return this.onInspect(event);
+      case 'comparison':
+        return this.print(comparisonText(event));
       case 'start':
         this.steps = event.steps;
         return this.print(startText(event));
@@ -82,6 +88,12 @@ export class ProgressBar implements Tracker {
     if (done === total) return this.print(text);
     const room = Math.max(0, this.liveLine.width - barWidths[0]! - 1);
     this.liveLine.draw(`${this.liveLine.bar(done / total, barWidths[0]!)} ${text.slice(0, room)}`);
+  }
+
+  private onInspect({ when, done, total }: InspectEvent): void {
+    const text = `judging rows ${when} the run: ${format.count(done)} of ${format.count(total)}`;
+    if (done < total) this.liveLine.draw(`${this.liveLine.bar(done / total, barWidths[0]!)} ${text}`);
+    else this.draw();
   }
 
   private onStep(event: StepEvent): void {

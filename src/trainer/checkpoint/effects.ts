@@ -67,6 +67,7 @@ export const effects = {
     evalSteps: 'future',
     evalOnStart: 'none',
     evalForgetting: 'none',
+    inspectRows: 'none',
     saveStrategy: 'future',
     saveSteps: 'future',
     saveTotalLimit: 'future',

@@ -1,5 +1,6 @@
-import type { AdaptiveState, LossRequest } from '../../engine/addon.js';
+import type { AdaptiveState, LossRequest, TokenArrays } from '../../engine/addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import type { TrainingRow } from '../../events/training-row.js';
 import type { EvaluateEvent } from '../../events/training-event.js';
 import { checkRow } from '../batches/check-row.js';
 import { chunked } from '../batches/chunked.js';
@@ -15,6 +16,7 @@ export type EvaluationReport = Omit<EvaluateEvent, 'type' | 'step' | 'epoch'>;
 /**
  * Loss, accuracy and token shares on `rows`; moves nothing.
  * @param request the loss to report beside cross-entropy, with α and β as they stand
+ * @param onBatch told what was found of each batch
  * @throws AdaptiveTrainerError DATASET_INVALID for a row that cannot be evaluated, and where no row comes
  */
 export async function evaluateRows(
@@ -22,6 +24,7 @@ export async function evaluateRows(
   rows: TrainingRows,
   batchSize: number,
   request: LossRequest & { state: AdaptiveState },
+  onBatch: (batch: readonly TrainingRow[], tokens: TokenArrays) => void | Promise<void> = () => {},
 ): Promise<EvaluationReport> {
   const started = performance.now();
   const evaluation = new Evaluation(request.topK);
@@ -31,6 +34,7 @@ export async function evaluateRows(
     for (const row of batch) checkRow(row, { dataset: 'evalDataset', row: index++ }, model);
     const report = await model.call((native) => native.evaluate({ ...microBatch(batch), ...request }));
     evaluation.add(batch, report.tokens);
+    await onBatch(batch, report.tokens);
     lossSum += report.loss * report.sums.total;
   }
   if (index === 0) throw noRows(rows, 'evalDataset', 'an evaluation');

@@ -63,6 +63,9 @@ struct Kernels {
   /// The entropy of the softmax over the k largest logits of a row, k ≤ vocab; `largest` [k] is scratch. NaN
   /// when a logit is.
   float (*topKEntropy)(const T* logits, int64_t vocab, float* largest, int64_t k);
+  /// The k largest logits of a row, k ≤ vocab, and their ids, greatest first, of equal ones the lower id
+  /// first. A NaN is none of them; where too few are left the id is −1.
+  void (*firstChoices)(const T* logits, int64_t vocab, float* largest, int32_t* ids, int64_t k);
   /// Turns one row of logits into its gradient, in place; into NaN where argmax is −1.
   void (*lossGradient)(T* logits, int64_t vocab, const TokenGradientRow& token);
   /// x = cap·tanh(x/cap), in place.

@@ -247,6 +247,23 @@ Tensor topKEntropy(const Tensor& logits, int64_t k) {
   return entropies;
 }
 
+std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k) {
+  const int64_t rows = logits.size(0), vocab = logits.size(1);
+  Tensor largest = at::empty({rows, k}, logits.options().dtype(at::kFloat));
+  Tensor ids = at::empty({rows, k}, logits.options().dtype(at::kInt));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* z = logits.const_data_ptr<T>();
+    float* values = largest.data_ptr<float>();
+    int32_t* choices = ids.data_ptr<int32_t>();
+    at::parallel_for(0, rows, grain(vocab), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; r++)
+        kernels<T>().firstChoices(z + r * vocab, vocab, values + r * k, choices + r * k, k);
+    });
+  });
+  return {largest, ids};
+}
+
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
@@ -298,6 +315,7 @@ ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("token_statistics", &tokenStatistics);
   m.impl("soft_cap_", &softCap_);
   m.impl("top_k_entropy", &topKEntropy);
+  m.impl("first_choices", &firstChoices);
   m.impl("loss_gradient_", &lossGradient_);
   m.impl("divergence_", &divergence_);
 }

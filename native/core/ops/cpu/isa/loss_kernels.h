@@ -104,6 +104,29 @@ float topKEntropy(const T* logits, int64_t vocab, float* largest, int64_t k) {
 }
 
 template <class T>
+void firstChoices(const T* logits, int64_t vocab, float* largest, int32_t* ids, int64_t k) {
+  const float lowest = -std::numeric_limits<float>::infinity();
+  std::fill_n(largest, k, lowest);
+  std::fill_n(ids, k, -1);
+  forVectors(0, vocab, [&](int64_t i, int64_t n) {
+    const Vec z = firstLanes(loadPart(logits + i, n), n, lowest);
+    float lanes[kVec];
+    z.store(lanes);
+    bool any = false;
+    for (const float lane : lanes) any |= lane > largest[k - 1];
+    if (!any) return;
+    for (int64_t lane = 0; lane < n; lane++) {
+      // Not greater, an equal one stays behind those that came before it.
+      if (!(lanes[lane] > largest[k - 1])) continue;
+      int64_t at = k - 1;
+      for (; at > 0 && largest[at - 1] < lanes[lane]; at--)
+        largest[at] = largest[at - 1], ids[at] = ids[at - 1];
+      largest[at] = lanes[lane], ids[at] = static_cast<int32_t>(i + lane);
+    }
+  });
+}
+
+template <class T>
 void softCap(T* x, int64_t count, float cap) {
   const Vec bound(cap), inverse(1.f / cap);
   forVectors(0, count, [&](int64_t i, int64_t n) {
