@@ -1,6 +1,6 @@
 import { expectInput } from '../common/expect-input.js';
 import { learningStyles } from '../events/learning-style.js';
-import type { CausalLM } from './causal-lm.js';
+import type { NativeModel } from '../engine/addon.js';
 import { flatBatch } from './flat-batch.js';
 
 /** A row whose labelled tokens are judged. */
@@ -40,6 +40,11 @@ export interface JudgedRow {
   choiceProbability: Float64Array;
 }
 
+/** What calls the engine: a model. */
+interface Caller {
+  call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;
+}
+
 /** What of a batch is asked for is always the same: no loss is taken from it. */
 const request = {
   ...{ loss: 'ce' as const, topK: 1, confidence: 0, scale: 1 },
@@ -48,7 +53,7 @@ const request = {
 
 /** See `CausalLM.judgeTokens`. */
 export async function* judgeTokens(
-  model: CausalLM,
+  model: Caller,
   rows: readonly RowToJudge[],
   { choices = 5, withoutAdapter = false, batchTokens = 2048 }: JudgeOptions,
 ): AsyncGenerator<JudgedRow, void, undefined> {
@@ -68,7 +73,7 @@ export async function* judgeTokens(
 }
 
 async function judgeBatch(
-  model: CausalLM,
+  model: Caller,
   rows: readonly RowToJudge[],
   firstRow: number,
   options: { choices: number; withoutAdapter: boolean },
