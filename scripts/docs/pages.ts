@@ -15,7 +15,7 @@ export async function pages(): Promise<Map<string, string>> {
     ['docs/keys.md', keysPage(groups)],
     ['docs/events.md', eventsPage()],
     ['docs/errors.md', errorsPage()],
-    ['docs/cli.md', await cliPage()],
+    ['docs/cli.md', cliPage()],
   ];
   const made = texts.map(async ([path, text]) => {
     const options = await resolveConfig(root + path);

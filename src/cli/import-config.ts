@@ -1,34 +1,16 @@
 import { Document, isMap, isScalar, type YAMLMap } from 'yaml';
 import { importConfig, type ImportedConfig } from '../config/import/import-config.js';
-import { parseCommand } from './parse-command.js';
-import { readConfigFile } from './read-config-file.js';
 
-const help = `Usage: adaptive-trainer import-config <axolotl.yml> [--json]
-
-Prints a configuration for this library that trains as another one says: of axolotl, of TRL's SFT (its YAML), or the
-TrainingArguments of the Hugging Face Trainer (JSON). What could not be carried over stands in it as a comment, with why.
-
-  adaptive-trainer import-config axolotl.yml > config.yml
-  adaptive-trainer validate config.yml
-
-  --json  print JSON, and the comments on standard error`;
-
-/** `adaptive-trainer import-config <file>`. Resolves to the exit status. */
-export async function runImportConfig(argv: readonly string[]): Promise<number> {
-  const { flags, file } = parseCommand(argv, ['json'], help);
-  if (flags.help) {
-    console.log(help);
-    return 0;
-  }
-  const imported = importConfig(await readConfigFile(file));
-  if (!flags.json) {
+/** Prints a configuration of another trainer as one of this library. */
+export function printImported(input: unknown, asJson: boolean): void {
+  const imported = importConfig(input);
+  if (!asJson) {
     process.stdout.write(yamlText(imported));
-    return 0;
+    return;
   }
   for (const [path, comment] of imported.comments) console.error(`note ${path}: ${comment}`);
   for (const note of imported.notes) console.error(`note ${note}`);
   console.log(JSON.stringify(imported.config, null, 2));
-  return 0;
 }
 
 /** The configuration as YAML, with its comments. */

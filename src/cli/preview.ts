@@ -1,43 +1,23 @@
-import { parseArgs } from 'node:util';
 import pc from 'picocolors';
-import { checkModelFiles } from '../model/check-model-files.js';
-import { locateModel } from '../model/files/located-model.js';
-import { longestRow } from '../model/longest-row.js';
 import { parseConfig } from '../config/read/parse-config.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
 import { downloadDataset } from '../hub/datasets/download-dataset.js';
-import { previewText } from './preview-text.js';
+import { checkModelFiles } from '../model/check-model-files.js';
+import { locateModel } from '../model/files/located-model.js';
+import { longestRow } from '../model/longest-row.js';
 import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
-import { readConfigFile } from './read-config-file.js';
-import { UsageError } from './usage-error.js';
+import { previewText } from './preview-text.js';
 
-const help = `Usage: adaptive-trainer preview <config.json> [--rows N] [--all] [--full] [--json]
-
-Shows the datasets of a configuration as they will be trained on: the first rows of each as rendered text, with the
-trained tokens marked, and how many rows are usable and how many are dropped. Loads only the tokenizer; trains nothing.
-Paths in the configuration are relative to the current directory.
-
-  --rows N  rows to show of each dataset. Default 3
-  --all     count over all rows. Default: over the first 1,000 of each dataset
-  --full    show long rows and prompts whole
-  --json    print one JSON document instead, with every run of trained and untrained tokens`;
-
-interface PreviewArguments {
-  file: string;
+export interface PreviewOptions {
   rows: number;
-  all: boolean;
-  full: boolean;
-  json: boolean;
+  all?: boolean;
+  full?: boolean;
+  json?: boolean;
 }
 
-/** `adaptive-trainer preview <config.json> [--rows N] [--all] [--full] [--json]`. Resolves to the exit status. */
-export async function runPreview(argv: readonly string[]): Promise<number> {
-  const options = readArguments(argv);
-  if (options === undefined) {
-    console.log(help);
-    return 0;
-  }
-  const config = parseConfig(await readConfigFile(options.file));
+/** Prints the datasets of a configuration as they will be trained on. */
+export async function preview(input: unknown, options: PreviewOptions): Promise<void> {
+  const config = parseConfig(input as never);
   const { chatTemplate, trainOnHeader, maxLengthToken: asked } = config.trainingConfig;
   const told = new Set<string>();
   const onWarning = (message: string) => {
@@ -63,10 +43,8 @@ export async function runPreview(argv: readonly string[]): Promise<number> {
     fetchHubDataset: (id, location, onHubWarning) =>
       downloadDataset(id, location, { onWarning: onHubWarning }),
   });
-  console.log(
-    options.json ? asJson(previews, maxLengthToken) : asText(previews, maxLengthToken, options.full),
-  );
-  return 0;
+  if (options.json) console.log(asJson(previews, maxLengthToken));
+  else console.log(asText(previews, maxLengthToken, options.full === true));
 }
 
 function asText(previews: readonly DatasetPreview[], maxLengthToken: number, isFull: boolean): string {
@@ -81,35 +59,4 @@ function asJson(previews: readonly DatasetPreview[], maxLengthToken: number): st
     rows: preview.rows.map((row) => ({ ...row, text: row.runs.map((run) => run.text).join('') })),
   }));
   return JSON.stringify({ maxLengthToken, datasets }, null, 2);
-}
-
-function readArguments(argv: readonly string[]): PreviewArguments | undefined {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        rows: { type: 'string', default: '3' },
-        all: { type: 'boolean', default: false },
-        full: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message, help);
-  }
-  const { values, positionals } = parsed;
-  const { rows, all, full, json } = values as { rows: string; all: boolean; full: boolean; json: boolean };
-  if (values.help) return undefined;
-  const [file] = positionals;
-  if (file === undefined || positionals.length > 1) {
-    const received = positionals.length === 0 ? 'none' : positionals.join(' ');
-    throw new UsageError(`Expected one configuration file but received ${received}.`, help);
-  }
-  if (!/^\d+$/.test(rows)) {
-    throw new UsageError(`Expected a whole number after --rows but received ${JSON.stringify(rows)}.`, help);
-  }
-  return { file, rows: Number(rows), all, full, json };
 }

@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
 import { scanJson } from '../common/scan-json.js';
 import { locateJsonError } from '../data/read/locate-json-error.js';
 import { textPlace } from '../data/read/text-place.js';
 import type { ConfigFault } from '../common/config-fault.js';
+import { importModule, moduleFile } from '../common/import-module.js';
+import { errorText } from '../common/error-text.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
- * Reads a configuration file: JSON, or YAML where its name ends so.
- * @throws AdaptiveTrainerError IO_FAILED where it cannot be read; CONFIG_INVALID where it is neither, with
+ * Reads a configuration file: JSON, or, where its name ends so, YAML, or the default export of JavaScript or TypeScript; where
+ * that is a function, what it gives.
+ * @throws AdaptiveTrainerError IO_FAILED where it cannot be read; CONFIG_INVALID where it is none of these, with
  *   `details.line` and `details.column`, both counted from 1
  */
 export async function readConfigFile(file: string): Promise<unknown> {
@@ -25,12 +27,14 @@ export async function readConfigFile(file: string): Promise<unknown> {
       cause: error,
     });
   }
+  if (moduleFile.test(full)) return runConfig(full);
   const plain = text.replace(/^\uFEFF/, '');
   return /\.ya?ml$/i.test(full) ? parseYaml(plain, full) : parseJson(plain, full);
 }
 
 /** Of YAML 1.2, in which `2e-5` is a number and `no` is text; merge keys (`<<`) as in Python's readers. */
-function parseYaml(text: string, file: string): unknown {
+async function parseYaml(text: string, file: string): Promise<unknown> {
+  const { parseDocument } = await import('yaml');
   const document = parseDocument(text, { merge: true, prettyErrors: false });
   const [error] = document.errors;
   if (error === undefined) return document.toJS() as unknown;
@@ -40,6 +44,38 @@ function parseYaml(text: string, file: string): unknown {
     details: { faults: [wholeFault(message)], file, line, column },
     cause: error,
   });
+}
+
+async function runConfig(file: string): Promise<unknown> {
+  const refused = (found: string, cause?: unknown) => {
+    const message = `Expected a configuration as the default export of ${file} but ${found}.`;
+    const details = { faults: [wholeFault(message)], file };
+    return new AdaptiveTrainerError('CONFIG_INVALID', message, { details, cause });
+  };
+  let exported: Record<string, unknown>;
+  try {
+    exported = await importModule(file);
+  } catch (error) {
+    throw refused(`it cannot be loaded: ${errorText(error).replace(/\.$/, '')}`, error);
+  }
+  const config = defaultExport(exported);
+  if (config === undefined)
+    throw refused(
+      `it exports ${Object.keys(exported).join(', ') || 'nothing'}; write "export default { … }"`,
+    );
+  if (typeof config !== 'function') return config;
+  try {
+    return (await (config as () => unknown)()) ?? null;
+  } catch (error) {
+    if (AdaptiveTrainerError.isInstance(error)) throw error;
+    throw refused(`its function failed: ${errorText(error).replace(/\.$/, '')}`, error);
+  }
+}
+
+/** Of CommonJS that was made of TypeScript, `exports.default` is meant. */
+function defaultExport({ default: found }: Record<string, unknown>): unknown {
+  const isCompiled = typeof found === 'object' && found !== null && '__esModule' in found;
+  return isCompiled ? (found as { default?: unknown }).default : found;
 }
 
 function parseJson(text: string, file: string): unknown {

@@ -7,85 +7,56 @@ import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { hubPrinter } from '../trackers/terminal/hub-printer.js';
 import { finalEvaluation } from '../trackers/final-evaluation.js';
 import { ProgressBar } from '../trackers/terminal/progress-bar.js';
+import type { trainAdaptively } from '../train-adaptively.js';
 import { renderSummary } from '../trackers/terminal/summary.js';
 import { redactSecrets } from '../common/redact-secrets.js';
 import type { EndEvent, EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import { snakeCase } from '../common/snake-case.js';
-import { parseCommand } from './parse-command.js';
-import { readConfigFile } from './read-config-file.js';
-import { UsageError } from './usage-error.js';
-
-const help = `Usage: adaptive-trainer train <config.json> [--resume | --overwrite] [--json]
-
-Trains as the configuration says and prints the folder of the finished model. The configuration holds the arguments
-of trainAdaptively, in camelCase or in the snake_case of the Python package. Paths in it (the model, datasets, the
-output folder) are relative to the current directory, not to the configuration.
-
-An output folder that holds another run is left alone, and the command fails, unless one of these is given:
-
-  --resume     go on from the newest whole checkpoint in the output folder
-  --overwrite  start over: delete the checkpoints that are there, replace the final model
-
-  --json       print every event of the run as one line of JSON on standard output, and no progress bar
-
-Ctrl-C stops the run after the step it is in and saves a checkpoint; a second Ctrl-C stops it at once.`;
+import { ExitStatus } from './exit-status.js';
 
 const interrupted = 130;
 
-interface Training {
-  trainAdaptively(
-    options: TrainAdaptivelyOptions,
-    hooks: {
-      progress: boolean;
-      onEvent: (event: TrainingEvent) => void;
-      onHub: (event: HubEvent) => void;
-      onData?: (progress: MixProgress) => void;
-      onNote?: (text: string) => void;
-      signal: AbortSignal;
-    },
-  ): Promise<string>;
+export interface TrainOptions {
+  resume?: boolean;
+  overwrite?: boolean;
+  json?: boolean;
 }
 
+/** Gives what trains. */
+export type LoadTraining = () => Promise<{ trainAdaptively: typeof trainAdaptively }>;
+
 /**
- * `adaptive-trainer train <config.json> [--json]`. Resolves to the exit status.
- * @param load gives what trains. Default: this library, loaded only once the configuration could be read
+ * Trains as a configuration says and prints the folder of the finished model.
+ * @param file where it was read from, for the advice on how to go on
+ * @param load gives what trains
+ * @throws ExitStatus 130 where the run was interrupted
  */
-export async function runTrain(
-  argv: readonly string[],
-  load: () => Promise<Training> = () => import('../train-adaptively.js'),
-): Promise<number> {
-  const { flags, file } = parseCommand(argv, ['json', 'resume', 'overwrite'], help);
-  if (flags.help) {
-    console.log(help);
-    return 0;
-  }
-  if (flags.resume && flags.overwrite)
-    throw new UsageError('Expected --resume or --overwrite but received both.', help);
-  let config = await readConfigFile(file);
-  if (flags.resume) config = withSetting(config, 'resumeFromCheckpoint');
-  if (flags.overwrite) config = withSetting(config, 'overwriteOutputDir');
+export async function train(
+  file: string,
+  input: unknown,
+  { json = false, resume, overwrite }: TrainOptions,
+  load: LoadTraining,
+): Promise<void> {
+  let config = input;
+  if (resume) config = withSetting(config, 'resumeFromCheckpoint');
+  if (overwrite) config = withSetting(config, 'overwriteOutputDir');
   const { trainAdaptively } = await load();
-  const view = flags.json ? jsonView() : personView();
+  const { close, ...view } = json ? jsonView() : personView();
   const { signal, release } = abortOnSignals();
+  // The view shows the progress itself.
+  const hooks = { ...view, progress: false, signal };
   try {
     // No type can promise what a file holds; trainAdaptively checks all of it.
-    const { close: _close, ...hooks } = view;
-    // The view shows the progress itself.
-    const model = await trainAdaptively(config as TrainAdaptivelyOptions, {
-      ...hooks,
-      progress: false,
-      signal,
-    });
-    await view.close();
-    if (!flags.json) console.log(model);
-    return 0;
+    const model = await trainAdaptively(config as TrainAdaptivelyOptions, hooks);
+    await close();
+    if (!json) console.log(model);
   } catch (error) {
-    await view.close();
+    await close();
     if (!signal.aborted || !AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
     console.error(error.message);
     if (error.details.checkpoint !== undefined)
       console.error(`To go on: adaptive-trainer train ${file} --resume`);
-    return interrupted;
+    throw new ExitStatus(interrupted);
   } finally {
     release();
   }

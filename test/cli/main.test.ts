@@ -41,6 +41,11 @@ describe('adaptive-trainer', () => {
     [['train', 'a.json', 'b.json'], 'Expected one configuration file but received a.json b.json.'],
     [['train', 'a.json', '--jsn'], "Unknown option '--jsn'"],
     [['validate', '--json', 'a.json'], "Unknown option '--json'"],
+    [['train', 'a.json', '--resum'], "Unknown option '--resum'. Did you mean --resume?"],
+    [['train', 'a.json', '--resume', '--overwrite'], "'--overwrite' cannot be used with option '--resume'"],
+    [['train', 'a.json', '--set', 'batch_size'], 'Expected --set training_config.batch_size=2'],
+    [['train', 'a.json', '--set'], "Option '--set <key=value>' argument missing"],
+    [['upload', 'folder'], 'Expected <folder> <repo> but received folder.'],
   ])('%j is a wrong command line: status 2', async (args, message) => {
     const { status, stdout, stderr } = await run(...args);
     expect(status).toBe(2);
@@ -98,6 +103,27 @@ describe('adaptive-trainer validate', () => {
     expect(stderr).toContain('note datasets_kwargs has an entry for "row"');
     expect(stdout).toMatch(/is valid: .*model on 1 dataset\.\n$/);
     expect(status).toBe(0);
+  });
+
+  it('takes values on the command line', async () => {
+    const file = await fileWith(JSON.stringify(config()));
+    const good = await run('validate', file, '--set', 'training_config.batch_size=2');
+    expect(good).toMatchObject({ status: 0 });
+    const bad = await run(
+      'validate',
+      file,
+      '--set',
+      'trainingConfig.batch_size=two',
+      '--set',
+      'modle_name=x',
+    );
+    expect(bad.status).toBe(1);
+    expect(bad.stderr).toContain(
+      'training_config.batch_size: expected a whole number, 1 or more, received the string "two"',
+    );
+    expect(bad.stderr).toContain(
+      'modle_name: expected a known key, received an unknown one; did you mean "model_name"?',
+    );
   });
 
   it('lists the faults of a bad one: status 1', async () => {

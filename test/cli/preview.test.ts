@@ -101,7 +101,7 @@ describe('adaptive-trainer preview', () => {
 
   it.each([
     [[], 'Expected one configuration file but received none.'],
-    [['a.json', '--rows', '-1'], "Option '--rows' argument is ambiguous"],
+    [['a.json', '--rows', '-1'], 'Expected a whole number after --rows but received "-1".'],
     [['a.json', '--rows', 'x'], 'Expected a whole number after --rows but received "x".'],
     [['a.json', '--jsn'], "Unknown option '--jsn'"],
   ])('%j is a wrong command line: status 2', async (args, message) => {

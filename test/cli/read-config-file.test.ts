@@ -72,6 +72,45 @@ describe('readConfigFile', () => {
     expect(error.message).toMatch(/each key once.*"seed" again at line 2, column 32/);
   });
 
+  it.each([
+    ['object.mjs', 'export default { a: 1 };'],
+    ['function.js', 'module.exports = async () => ({ a: 1 });'],
+    ['common.cjs', 'module.exports = { a: 1 };'],
+    ['compiled.cjs', 'exports.__esModule = true; exports.default = { a: 1 };'],
+    ['typed.ts', 'interface C { a: number }\nconst config: C = { a: 1 };\nexport default config;'],
+    ['typed.mts', 'export default async (): Promise<{ a: number }> => ({ a: await Promise.resolve(1) });'],
+  ])('runs %s', async (name, text) => {
+    const module = path.join(folder, name);
+    await writeFile(module, text);
+    expect(await readConfigFile(module)).toEqual({ a: 1 });
+  });
+
+  it('takes functions of datasets from a script', async () => {
+    const module = path.join(folder, 'with-function.ts');
+    await writeFile(
+      module,
+      'export default { datasetsConfig: { dataProcessingFunction: (row: { q: string }) => [row.q, "a"] } };',
+    );
+    const { datasetsConfig } = (await readConfigFile(module)) as {
+      datasetsConfig: { dataProcessingFunction: (row: unknown) => unknown };
+    };
+    expect(datasetsConfig.dataProcessingFunction({ q: 'b' })).toEqual(['b', 'a']);
+  });
+
+  it.each([
+    ['named.mjs', 'export const config = {};', 'it exports config; write "export default'],
+    ['empty.mjs', '', 'it exports nothing'],
+    ['throws.mjs', 'throw new Error("not today");', 'it cannot be loaded: not today'],
+    ['syntax.ts', 'export default {', 'it cannot be loaded: '],
+    ['fails.mts', 'export default () => { throw new Error("no disk"); };', 'its function failed: no disk'],
+  ])('tells what is wrong with %s', async (name, text, message) => {
+    const module = path.join(folder, name);
+    await writeFile(module, text);
+    const error = await failure(module);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', details: { file: module } });
+    expect(error.message).toContain(message);
+  });
+
   it('tells of a file that is not there or is a folder', async () => {
     expect(await failure(path.join(folder, 'none.json'))).toMatchObject({ code: 'IO_FAILED' });
     expect((await failure(folder)).message).toContain('it cannot be read: EISDIR');

@@ -1,6 +1,7 @@
 // The train command with something quick in place of the trainer. How it ends is the configuration's `outputDir`.
 import { printError } from '../../src/cli/print-error.js';
-import { runTrain } from '../../src/cli/train.js';
+import { trainCommand } from '../../src/cli/commands/train.js';
+import { runCli } from '../../src/cli/run-cli.js';
 import type { TrainAdaptivelyOptions } from '../../src/config/schema/train-adaptively-options.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
 import type { TrainingEvent } from '../../src/events/training-event.js';
@@ -37,7 +38,10 @@ function abortion(signal: AbortSignal): Promise<never> {
 }
 
 try {
-  process.exitCode = await runTrain(process.argv.slice(2), async () => ({ trainAdaptively }));
+  process.exitCode = await runCli(
+    process.argv.slice(2),
+    trainCommand(async () => ({ trainAdaptively: trainAdaptively as never })),
+  );
 } catch (error) {
   process.exitCode = printError(error);
 }

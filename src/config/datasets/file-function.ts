@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { importModule } from '../../common/import-module.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { DataProcessingFunction } from './datasets-config.js';
 
 const loaders = new WeakMap<DataProcessingFunction, () => Promise<DataProcessingFunction>>();
 
 /**
- * The data processing function that a configuration names as `./rows.mjs#toPair`: an export of a JavaScript module,
+ * The data processing function that a configuration names as `./rows.mjs#toPair`: an export of a JavaScript or TypeScript module,
  * the default one without `#`. It is loaded when it is first called. Relative paths start at the current directory.
  */
 export function fileFunction(spec: string): DataProcessingFunction {
@@ -33,7 +33,7 @@ async function importFunction(spec: string): Promise<DataProcessingFunction> {
   const path = resolve(file);
   let module: Record<string, unknown>;
   try {
-    module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    module = await importModule(path);
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw invalid(spec, `cannot be loaded: ${said}`, path, cause);
@@ -47,8 +47,8 @@ async function importFunction(spec: string): Promise<DataProcessingFunction> {
 function invalid(spec: string, found: string, path: string, cause?: unknown): AdaptiveTrainerError {
   return new AdaptiveTrainerError(
     'CONFIG_INVALID',
-    `Expected a data processing function at ${JSON.stringify(spec)} but ${path} ${found}. Name a JavaScript module ` +
-      `(.mjs) and one of its exports: "./rows.mjs#toPair".`,
+    `Expected a data processing function at ${JSON.stringify(spec)} but ${path} ${found}. Name a JavaScript or TypeScript ` +
+      `module and one of its exports: "./rows.mjs#toPair".`,
     {
       details: { file: path, faults: [{ path: 'dataProcessingFunction', code: 'INVALID', message: found }] },
       cause,

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { command } from '../command.js';
+import { openForGeneration, withGenerationOptions, type GenerationOptions } from '../generation-options.js';
+import { streamAnswer } from '../stream-answer.js';
+
+export function generateCommand(): Command {
+  const made = command(
+    'generate',
+    'print what a model makes of a text',
+    'It comes token by token. The text is continued as it is; for a conversation use chat.',
+  )
+    .argument('<model>', 'folder with a model and its tokenizer, relative to the current directory')
+    .argument('<prompt>', 'the text, in quotes');
+  return withGenerationOptions(made).action(generate);
+}
+
+async function generate(
+  dir: string,
+  prompt: string,
+  { dtype, ...options }: GenerationOptions,
+): Promise<void> {
+  const { model, tokenizer } = await openForGeneration(dir, dtype);
+  try {
+    const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
+    await streamAnswer(model, tokenizer, ids, options, (text) => void process.stdout.write(text));
+    process.stdout.write('\n');
+  } finally {
+    model.dispose();
+  }
+}

@@ -1,0 +1,38 @@
+import { InvalidArgumentError, Option } from 'commander';
+
+/** An option that takes a number. */
+export function numberOption(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.argParser((text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value)) return value;
+    throw invalid(option, 'a number for --', text);
+  });
+}
+
+/** An option that takes a whole number, 0 or more. */
+export function countOption(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.argParser((text) => {
+    if (/^\d+$/.test(text)) return Number(text);
+    throw invalid(option, 'a whole number after --', text);
+  });
+}
+
+/** An option that takes one of some words. */
+export function choiceOption(flags: string, description: string, words: readonly string[]): Option {
+  const option = new Option(flags, description).choices(words);
+  return option.argParser((text) => {
+    if (words.includes(text)) return text;
+    const listed = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+    throw new InvalidArgumentError(
+      `Expected --${option.name()} ${listed} but received ${JSON.stringify(text)}.`,
+    );
+  });
+}
+
+function invalid(option: Option, expected: string, text: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `Expected ${expected}${option.name()} but received ${JSON.stringify(text)}.`,
+  );
+}
