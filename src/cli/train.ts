@@ -20,6 +20,9 @@ export interface TrainOptions {
   resume?: boolean;
   overwrite?: boolean;
   json?: boolean;
+  dashboard?: boolean;
+  /** Asks for the dashboard, too. */
+  dashboardPort?: number;
 }
 
 /** Gives what trains. */
@@ -34,7 +37,7 @@ export type LoadTraining = () => Promise<{ trainAdaptively: typeof trainAdaptive
 export async function train(
   file: string,
   input: unknown,
-  { json = false, resume, overwrite }: TrainOptions,
+  { json = false, resume, overwrite, dashboard, dashboardPort }: TrainOptions,
   load: LoadTraining,
 ): Promise<void> {
   let config = input;
@@ -44,7 +47,12 @@ export async function train(
   const { close, ...view } = json ? jsonView() : personView();
   const { signal, release } = abortOnSignals();
   // The view shows the progress itself.
-  const hooks = { ...view, progress: false, signal };
+  const hooks = {
+    ...view,
+    progress: false,
+    signal,
+    dashboard: dashboardPort === undefined ? dashboard : { port: dashboardPort },
+  };
   try {
     // No type can promise what a file holds; trainAdaptively checks all of it.
     const model = await trainAdaptively(config as TrainAdaptivelyOptions, hooks);
@@ -52,7 +60,7 @@ export async function train(
     if (!json) console.log(model);
   } catch (error) {
     await close();
-    if (!signal.aborted || !AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
+    if (!AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
     console.error(error.message);
     if (error.details.checkpoint !== undefined)
       console.error(`To go on: adaptive-trainer train ${file} --resume`);
@@ -85,6 +93,7 @@ function jsonView(): View {
   return {
     onEvent: print,
     onHub: print,
+    onNote: (text) => console.error(text),
     close: async () => {},
   };
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { errorText } from '../common/error-text.js';
+import { expectInput } from '../common/expect-input.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { refusal } from './check-request.js';
 import type { EventStream } from './event-stream.js';
@@ -37,8 +38,10 @@ export class DashboardServer {
     });
   }
 
-  /** @throws AdaptiveTrainerError IO_FAILED for a port that cannot be listened on */
+  /** @throws AdaptiveTrainerError IO_FAILED for a port that cannot be listened on; INVALID_INPUT for none */
   static async open(parts: Parts): Promise<DashboardServer> {
+    const isPort = Number.isInteger(parts.port) && parts.port >= 0 && parts.port <= 65_535;
+    expectInput(isPort, 'port', 'a whole number from 0 to 65535', parts.port);
     const one = new DashboardServer(parts);
     await new Promise<void>((resolve, reject) => {
       one.server.once('error', (cause) => reject(cannotListen(parts.port, cause)));

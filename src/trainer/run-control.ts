@@ -63,10 +63,13 @@ export class RunControl {
 
   private async woken(signal: AbortSignal | undefined): Promise<void> {
     const listening = new AbortController();
+    // A process that nothing else keeps would end here, as if the run had.
+    const alive = setInterval(() => {}, 2 ** 30);
     await new Promise<void>((resolve) => {
       this.wake = resolve;
       signal?.addEventListener('abort', () => resolve(), { signal: listening.signal });
     });
+    clearInterval(alive);
     listening.abort();
     this.wake = () => {};
   }

@@ -179,4 +179,6 @@ it('a port that another program has is told of', async () => {
   const error = await errorOf(() => Dashboard.open({ outputDir: tempDir(), port }), 'IO_FAILED');
   expect(error.message).toMatch(new RegExp(`port ${port} of 127\\.0\\.0\\.1`));
   await first.close();
+  for (const none of [65_536, -1, 1.5])
+    await errorOf(() => Dashboard.open({ outputDir: tempDir(), port: none }), 'INVALID_INPUT');
 });

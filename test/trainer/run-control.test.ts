@@ -6,6 +6,7 @@ import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import { errorOf } from '../helpers/error-of.js';
+import { runChild } from '../helpers/run-child.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
 import { plainArgs } from '../helpers/train-run.js';
@@ -61,6 +62,11 @@ describe('a run that is paused', () => {
     await paused.ended;
     expect(stepsOf(events)).toBe(6);
     expect(weightsOf(outputDir).equals(weightsOf(plain.outputDir))).toBe(true);
+  });
+
+  it('keeps the process', async () => {
+    const { status, stdout } = await runChild(new URL('run-control.child.ts', import.meta.url), [dir]);
+    expect([status, stdout.trim()]).toEqual([0, '6']);
   });
 
   it('ends by stop() as after its last step', async () => {

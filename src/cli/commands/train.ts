@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { configCommand, type ConfigOptions } from '../command.js';
+import { countOption } from '../option-values.js';
 import { readConfig } from '../read-config.js';
 import type { LoadTraining, TrainOptions } from '../train.js';
 
@@ -19,6 +20,16 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
         '--overwrite',
         'start over: delete the checkpoints that are there, replace the final model',
       ).conflicts('resume'),
+    )
+    .option(
+      '--dashboard',
+      'show the run on a page of this machine while it goes on, with buttons to pause, save, stop and ask; prints its address',
+    )
+    .addOption(
+      countOption(
+        '--dashboard-port <port>',
+        'the same, on this port of 127.0.0.1 (default: any that is free)',
+      ),
     )
     .option(
       '--json',
