@@ -59,6 +59,12 @@ export { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 export { adaptiveLoss, type AdaptiveLossOptions, type AdaptiveLossResult } from './loss/adaptive-loss.js';
 export type { AdaptiveState, AdaptiveTerms, ComputeType, OptimizerReport } from './engine/addon.js';
 export { parseConfig } from './config/read/parse-config.js';
+export { evaluateModel, type EvaluateModelOptions } from './inspect/evaluate-model.js';
+export { inspectDatasets, type InspectDatasetsOptions } from './inspect/inspect-datasets.js';
+export type { JudgingHooks, JudgingProgress, RowsInHand } from './inspect/judging-hooks.js';
+export type * from './events/eval-report.js';
+export type * from './events/inspect-report.js';
+export type * from './events/token-record.js';
 export { validateConfig, type ValidatedConfig, type ValidateOptions } from './validate/validate-config.js';
 export type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 export type {

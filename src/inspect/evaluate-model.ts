@@ -27,7 +27,7 @@ import {
 } from '../trainer/inspection/compare.js';
 import { guardedRows } from '../trainer/inspection/guarded-rows.js';
 import { confidence } from '../trainer/step/confidence.js';
-import type { JudgingHooks } from './judging-hooks.js';
+import type { JudgingHooks, RowsInHand } from './judging-hooks.js';
 import {
   findModelToJudge,
   JudgingView,
@@ -46,14 +46,8 @@ export interface EvaluateModelOptions extends JudgingHooks {
   against?: string | undefined;
   /** Held-out rows at most, evenly spread over the datasets. Default: all, as in a run. */
   rows?: number | undefined;
-  /** Called for each model while it is open, with the rows, for whatever else is wanted of it. */
-  whileOpen?: ((model: CausalLM, rows: JudgedRows, which: 'model' | 'against') => Promise<void>) | undefined;
-}
-
-/** Rows that models are judged on. */
-export interface JudgedRows {
-  chosen: readonly ChosenRow[];
-  tokenizer: ModelToJudge['tokenizer'];
+  /** @internal Called for each model while it is open. */
+  whileOpen?: ((model: CausalLM, rows: RowsInHand, which: 'model' | 'against') => Promise<void>) | undefined;
 }
 
 const mostGuarded = 200;
@@ -86,11 +80,12 @@ export async function evaluateModel(
   const other = against === undefined ? undefined : await findOther(own, against, config, view, signal);
   const { chosen, rowsInAll } = await rowsToJudge(own, config, view, most, signal);
   if (other !== undefined) refuseOtherTokens(own, other, chosen);
+  const { topK } = config.adaptiveLossConfig;
   const judge = async (one: ModelToJudge, which: 'model' | 'against') => {
     const model = await openToJudge(one, config, view, signal);
     try {
       const judged = await judgeModel(model, one.name, chosen, config, view, signal);
-      await whileOpen?.(model, { chosen, tokenizer: own.tokenizer }, which);
+      await whileOpen?.(model, { chosen, tokenizer: own.tokenizer, topK, signal }, which);
       return judged;
     } finally {
       model.dispose();
@@ -99,7 +94,6 @@ export async function evaluateModel(
   // One after the other, so that no more than one is in memory.
   const found = await judge(own, 'model');
   const before = other === undefined ? undefined : await judge(other, 'against');
-  const { topK } = config.adaptiveLossConfig;
   const places = chosen.map(placeOf);
   const { bySource, byStyle, seconds, ...metrics } = found.report;
   return {

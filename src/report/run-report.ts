@@ -1,4 +1,5 @@
 import type { DatasetReport } from '../events/dataset-report.js';
+import type { InspectReport } from '../events/inspect-report.js';
 import type {
   Comparison,
   InspectedRow,
@@ -117,6 +118,8 @@ export interface RunReport {
   comparison?: Comparison;
   inspection?: Inspection;
   answers?: SampleAnswer[];
+  /** On a page of `inspect`: the datasets before any training. */
+  inspect?: InspectReport;
   /** What could not be read, a sentence each. */
   notes: string[];
 }
