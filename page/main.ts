@@ -8,6 +8,7 @@ import { learningCharts, trainingCharts } from './sections/curves.js';
 import { data as dataSection } from './sections/data.js';
 import { gained } from './sections/gained.js';
 import { groupTables } from './sections/groups.js';
+import { inspectedDatasets } from './sections/inspected-datasets.js';
 import { log } from './sections/log.js';
 import { settings } from './sections/settings.js';
 import { aboutLoss, badge, summary } from './sections/summary.js';
@@ -29,8 +30,10 @@ const isMany = runs.length > 1;
 const each = (make: (run: RunReport, isMany: boolean) => Child): Child[] =>
   runs.map((run) => make(run, isMany)).filter((one) => one !== null && one !== false);
 
-const learning = learningCharts(runs, view);
-const training = trainingCharts(runs, view);
+// A model by itself has no curves.
+const isRun = page.kind === 'run';
+const learning = isRun ? learningCharts(runs, view) : [];
+const training = isRun ? trainingCharts(runs, view) : [];
 const inspected = runs.filter(({ inspection }) => inspection !== undefined);
 const inspector = inspected.length > 0 ? new Inspector(inspected) : undefined;
 const grid = (charts: readonly Chart[], name: string) =>
@@ -43,17 +46,26 @@ const axes: XAxis[] = ['step', 'epoch', 'minutes'];
 
 const parts: [id: string, name: string, content: Child[]][] = [
   [
+    'before',
+    'Datasets before any training',
+    runs.flatMap(({ inspect }) => (inspect === undefined ? [] : inspectedDatasets(inspect))),
+  ],
+  [
     'learning',
-    'What it learned',
-    [aboutLoss(runs), controls(view, axes), grid(learning, 'large'), groupTables(runs)],
+    isRun ? 'What it learned' : 'On held-out rows',
+    isRun
+      ? [aboutLoss(runs), controls(view, axes), grid(learning, 'large'), groupTables(runs)]
+      : runs.some(({ evaluations }) => evaluations.length > 0)
+        ? [groupTables(runs)]
+        : [],
   ],
   ['gained', 'Gained and forgotten', each(gained)],
   ['tokens', 'Token by token', inspector === undefined ? [] : [inspector.element]],
   ['answers', 'Answers before and after', each(answers)],
-  ['training', 'How it trained', [grid(training, 'small')]],
+  ['training', 'How it trained', isRun ? [grid(training, 'small')] : []],
   ['datasets', 'Data', each(dataSection)],
-  ['settings', 'Settings and versions', [settings(runs)]],
-  ['log', 'Log', each(log)],
+  ['settings', 'Settings and versions', isRun ? [settings(runs)] : []],
+  ['log', 'Log', isRun ? each(log) : []],
 ];
 const shown = parts.filter(([, , content]) => content.length > 0);
 
@@ -62,7 +74,7 @@ fill(
   h(
     'header',
     { class: 'top' },
-    h('div', {}, h('h1', {}, page.title), !isMany && runs[0] !== undefined && badge(runs[0])),
+    h('div', {}, h('h1', {}, page.title), isRun && !isMany && runs[0] !== undefined && badge(runs[0])),
     h(
       'nav',
       { 'aria-label': 'Parts of the page' },
@@ -82,7 +94,7 @@ fill(
   h(
     'footer',
     {},
-    `adaptive-trainer ${page.version}, ${page.made.slice(0, 16).replace('T', ' ')} UTC. Point at a number to see all of its digits; all are from metrics.jsonl.`,
+    `adaptive-trainer ${page.version}, ${page.made.slice(0, 16).replace('T', ' ')} UTC. Point at a number to see all of its digits${isRun ? '; all are from metrics.jsonl' : ''}.`,
   ),
 );
 for (const chart of [...learning, ...training]) chart.draw();

@@ -170,7 +170,7 @@ export function shareLines(run: RunReport, view: View, topK: number): Line[] {
 /** The top-k of a run's loss. */
 export function topKOf(run: RunReport): number {
   const config = run.start?.config['adaptiveLossConfig'] as { topK?: number } | undefined;
-  return run.comparison?.topK ?? config?.topK ?? 8;
+  return run.topK ?? run.comparison?.topK ?? config?.topK ?? 8;
 }
 
 export function lossOf(run: RunReport): string {

@@ -19,6 +19,16 @@ export function countOption(flags: string, description: string): Option {
   });
 }
 
+/** `--rows`: a whole number, 1 or more, or `all`, which is Infinity. */
+export function rowsOption(description: string): Option {
+  const option = new Option('--rows <n>', description);
+  return option.argParser((text) => {
+    if (text === 'all') return Infinity;
+    if (/^[1-9]\d*$/.test(text)) return Number(text);
+    throw invalid(option, 'a whole number above 0, or all, after --', text);
+  });
+}
+
 /** An option that takes one of some words. */
 export function choiceOption(flags: string, description: string, words: readonly string[]): Option {
   const option = new Option(flags, description).choices(words);

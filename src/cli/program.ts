@@ -3,8 +3,10 @@ import { packageVersion } from '../common/package-version.js';
 import { withHouseStyle } from './command.js';
 import { buildCommand } from './commands/build.js';
 import { chatCommand } from './commands/chat.js';
+import { evalCommand } from './commands/eval.js';
 import { generateCommand } from './commands/generate.js';
 import { importConfigCommand } from './commands/import-config.js';
+import { inspectCommand } from './commands/inspect.js';
 import { previewCommand } from './commands/preview.js';
 import { reportCommand } from './commands/report.js';
 import { setupCommand } from './commands/setup.js';
@@ -13,9 +15,9 @@ import { uploadCommand } from './commands/upload.js';
 import { validateCommand } from './commands/validate.js';
 
 const groups = {
-  'Before a run:': [validateCommand, previewCommand, importConfigCommand],
+  'Before a run:': [validateCommand, previewCommand, inspectCommand, importConfigCommand],
   'A run:': [trainCommand, reportCommand],
-  'A trained model:': [generateCommand, chatCommand, uploadCommand],
+  'A trained model:': [evalCommand, generateCommand, chatCommand, uploadCommand],
   'This machine:': [buildCommand, setupCommand],
 };
 

@@ -27,6 +27,11 @@ export class InspectPage {
   /** @throws AdaptiveTrainerError IO_FAILED */
   async write(report: InspectReport, file: string): Promise<void> {
     const inspection = packInspection(this.rows, this.judged, undefined);
-    await writePageOf('inspect', `${report.model} before training`, { inspection, inspect: report }, file);
+    await writePageOf(
+      'inspect',
+      `${report.model} before training`,
+      { topK: report.topK, inspection, inspect: report },
+      file,
+    );
   }
 }

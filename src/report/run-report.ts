@@ -118,6 +118,8 @@ export interface RunReport {
   comparison?: Comparison;
   inspection?: Inspection;
   answers?: SampleAnswer[];
+  /** What judgements are of, where no run tells it. */
+  topK?: number;
   /** On a page of `inspect`: the datasets before any training. */
   inspect?: InspectReport;
   /** What could not be read, a sentence each. */

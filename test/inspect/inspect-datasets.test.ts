@@ -99,7 +99,7 @@ describe('inspectDatasets', () => {
     const train: { question: string; answer: string }[] = [];
     for (const { question } of sums(0, 40)) {
       const chat = tokenizer.renderChat([{ role: 'user', content: question }], {
-        add_generation_prompt: true,
+        addGenerationPrompt: true,
       });
       const ids = await model.generate(tokenizer.encode(chat), { maxNewTokens: 12 }).collect();
       train.push({ question, answer: tokenizer.decode(ids).trim() || 'nothing' });
