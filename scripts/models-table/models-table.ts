@@ -23,6 +23,11 @@ const titles: Record<string, string> = {
   olmo2: 'OLMo 2',
   granite: 'Granite',
   gpt2: 'GPT-2',
+  mixtral: 'Mixtral',
+  qwen2_moe: 'Qwen1.5-MoE, Qwen2-MoE',
+  qwen3_moe: 'Qwen3-MoE',
+  olmoe: 'OLMoE',
+  gpt_oss: 'gpt-oss',
 };
 
 interface Row extends Measured {

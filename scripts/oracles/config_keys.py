@@ -29,12 +29,12 @@ REPO = Path(__file__).resolve().parents[2]
 torch.set_num_threads(1)  # a process that forks must have no other threads
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity(transformers.utils.logging.CRITICAL)
-FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "gpt2", "mixtral", "qwen2_moe", "qwen3_moe", "olmoe"]
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "gpt2", "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "gpt_oss"]
 # Keys of the base class that say nothing about a decoder's computation, and the rope's, which have a reader of their own.
 NOT_LISTED = ["transformers_version", "architectures", "id2label", "label2id", "problem_type", "return_dict", "dtype", "output_hidden_states", "rope_parameters", "chunk_size_feed_forward", "is_encoder_decoder"]
 BASES = [
     *(f"models/{name}" for name in ["llama", "llama-3.2", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "smollm3", "olmo2", "granite", "gpt2"]),
-    *(f"extra/models/{name}" for name in ["llama-biases", "qwen2-window", "qwen3-bias", "gemma2-caps", "gemma3-linear", "smollm3-window", "granite-tied", "gpt2-scaled", "phi3-longrope", "llama-yarn-mscale", "mixtral", "qwen2moe-some-layers", "qwen3moe-some-layers", "olmoe"]),
+    *(f"extra/models/{name}" for name in ["llama-biases", "qwen2-window", "qwen3-bias", "gemma2-caps", "gemma3-linear", "smollm3-window", "granite-tied", "gpt2-scaled", "phi3-longrope", "llama-yarn-mscale", "mixtral", "qwen2moe-some-layers", "qwen3moe-some-layers", "olmoe", "gptoss"]),
 ]
 REMOVE = "<left out>"
 MOST_MEMORY = 6 << 30  # bytes of address space for one case

@@ -126,6 +126,17 @@ GPT2 = {
     "max_position_embeddings": None,
     "rms_norm_eps": None,
 }
+# The keys that gpt-oss was published with; transformers overlooks the last three.
+OLD_GPT_OSS = {
+    "rope_parameters": None,
+    "rope_theta": 150000,
+    "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0, "factor": 32.0, "original_max_position_embeddings": 4096, "rope_type": "yarn", "truncate": False},
+    "dtype": None,
+    "torch_dtype": "float32",
+    "experts_per_token": 4,
+    "initial_context_length": 4096,
+    "swiglu_limit": 7.0,
+}
 EXPERTS = {"num_experts_per_tok": 2, "norm_topk_prob": True, "moe_intermediate_size": 12, "num_experts": 5}
 # transformers keeps the frequencies of the longest row it has seen, so a second long row would depend on the first.
 ROWS = {"llama-dynamic": [11, 1, 22]}
@@ -187,7 +198,10 @@ MODELS = {
     "qwen3moe": ("qwen3_moe", {**EXPERTS, "head_dim": 8, "intermediate_size": 24}, {}, {}),
     "qwen3moe-some-layers": ("qwen3_moe", {**EXPERTS, "head_dim": 8, "norm_topk_prob": False, "num_experts_per_tok": 3, "mlp_only_layers": [0], "num_hidden_layers": 3, "intermediate_size": 24, "attention_bias": True, "use_sliding_window": True, "sliding_window": 5, "tie_word_embeddings": True}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
     "olmoe": ("olmoe", {**EXPERTS, "norm_topk_prob": False, "intermediate_size": 12}, {}, {}),
-    "olmoe-norm": ("olmoe", {**EXPERTS, "num_experts_per_tok": 4, "intermediate_size": 16, "attention_bias": True, "num_key_value_heads": 1, "tie_word_embeddings": True}, {"original": False}, {}),
+    "olmoe-norm": ("olmoe", {**EXPERTS, "clip_qkv": 1.5, "num_experts_per_tok": 4, "intermediate_size": 16, "attention_bias": True, "num_key_value_heads": 1, "tie_word_embeddings": True}, {"original": False}, {}),
+    "gptoss": ("gpt_oss", {"num_experts_per_tok": 2, "num_local_experts": 4, "head_dim": 8, "intermediate_size": 12, "sliding_window": 6}, {}, {}),
+    "gptoss-layers": ("gpt_oss", {"num_local_experts": 3, "num_experts_per_tok": 2, "head_dim": 12, "intermediate_size": 16, "sliding_window": 4, "num_hidden_layers": 3, "layer_types": ["full_attention", "sliding_attention", "full_attention"], "attention_bias": False, "tie_word_embeddings": True, "num_key_value_heads": 1, "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8, "rope_theta": 1000.0, "truncate": False}}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
+    "gptoss-old-config": ("gpt_oss", {"num_local_experts": 3, "num_experts_per_tok": 3, "head_dim": 8, "intermediate_size": 12, "sliding_window": 5}, {}, OLD_GPT_OSS),
 }
 
 
@@ -201,7 +215,7 @@ def make(model_type, changes, seed):
     model = transformers.AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
+            if name.endswith(("bias", "sinks")):
                 parameter.normal_(0, 0.3)
             elif parameter.dim() == 1:
                 parameter.normal_(0 if model_type.startswith("gemma") else 1, 0.2)

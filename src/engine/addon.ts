@@ -143,7 +143,8 @@ export interface DecoderConfig {
     | 'gpt2'
     | 'mixtral'
     | 'qwen2_moe'
-    | 'qwen3_moe';
+    | 'qwen3_moe'
+    | 'gpt_oss';
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
@@ -158,7 +159,7 @@ export interface DecoderConfig {
   normOffset: number;
   layerNorm: boolean;
   headNormPerHead: boolean;
-  activation: 'silu' | 'gelu_tanh' | 'gelu' | 'relu';
+  activation: 'silu' | 'gelu_tanh' | 'gelu' | 'relu' | 'clamped_swiglu';
   gated: boolean;
   tiedHead: boolean;
   qkvBias: boolean;
@@ -167,6 +168,8 @@ export interface DecoderConfig {
   embeddingScale: number;
   residualScale: number;
   logitsScale: number;
+  /** Of queries, keys and values; undefined or 0: none. */
+  qkvClip?: number;
   /** 0: none. */
   attentionCap: number;
   /** 0: none. */
@@ -183,6 +186,8 @@ export interface DecoderConfig {
     sharedSize: number;
     /** The weights of a token's experts add up to 1. */
     normalised: boolean;
+    /** Of the router and of the experts. */
+    bias: boolean;
   };
   /** rope: index into ropes, -1: not rotated. window: 0: unbounded. routed: the feed-forward is experts. */
   layers: { rope: number; window: number; attentionScale: number; routed?: boolean }[];

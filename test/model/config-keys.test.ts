@@ -51,6 +51,8 @@ const openedHere = [
   // Its cache wants a window, its computation does not.
   /^{"sliding_window":(0|-1)}$/,
   /^{"layer_types":(null|\["(full_)?attention")/,
+  // A window that no layer has.
+  /"sliding_window":null,"use_sliding_window":true,"max_window_layers":0/,
   // JSON's 1.0 is 1 in JavaScript; transformers wants a float.
   /^{"(rms_norm_eps|layer_norm_epsilon|(final|attn)_logit_softcapping)":-?\d+}$/,
   // The first Phi-3 of 128k, which earlier versions of transformers open.

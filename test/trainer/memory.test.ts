@@ -28,6 +28,24 @@ function modelOf28M(): string {
   return dir;
 }
 
+/** Eight experts of which each token goes through two. */
+function modelWithExperts(): string {
+  const dir = tempDir();
+  const config = {
+    model_type: 'mixtral',
+    vocab_size: 2048,
+    hidden_size: 256,
+    intermediate_size: 512,
+    num_hidden_layers: 6,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    num_local_experts: 8,
+    num_experts_per_tok: 2,
+  };
+  writeFileSync(join(dir, 'config.json'), JSON.stringify(config));
+  return dir;
+}
+
 const large = ['--model', modelOf28M(), '--length', '512', '--checkpointing'].concat([
   '--precision',
   'bf16-true',
@@ -42,6 +60,7 @@ it.runIf(process.platform === 'linux').each([
   ['seed-lm in float32', '', ['--model', seedLM]],
   ['seed-lm in bf16 with checkpointing', '', ['--model', seedLM, '--precision', 'bf16', '--checkpointing']],
   ['seed-lm in bf16 with an adapter', '', ['--model', seedLM, '--precision', 'bf16', '--lora']],
+  ['experts', '', ['--model', modelWithExperts(), '--length', '512', '--steps', '2']],
   // The vocabulary is large: logits are most of what it takes.
   ['28.6 M parameters in bf16-true', '', large],
   ['28.6 M parameters in bf16-true, without bfloat16 instructions', 'AVX512_CORE', large],

@@ -11,7 +11,8 @@ Activation activationFrom(const Napi::Object& from) {
   if (name == "gelu_tanh") return Activation::GeluTanh;
   if (name == "gelu") return Activation::Gelu;
   if (name == "relu") return Activation::Relu;
-  failType(from.Get("activation"), "silu, gelu_tanh, gelu or relu", "activation");
+  if (name == "clamped_swiglu") return Activation::ClampedSwiglu;
+  failType(from.Get("activation"), "silu, gelu_tanh, gelu, relu or clamped_swiglu", "activation");
 }
 
 RopeConfig ropeFrom(const Napi::Object& from) {
@@ -33,8 +34,8 @@ RopeConfig ropeFrom(const Napi::Object& from) {
 }
 
 RoutingConfig routingFrom(const Napi::Object& from) {
-  return {integerAt(from, "experts"), integerAt(from, "active"), integerAt(from, "intermediateSize"),
-          integerAt(from, "sharedSize"), booleanAt(from, "normalised")};
+  return {integerAt(from, "experts"),    integerAt(from, "active"),     integerAt(from, "intermediateSize"),
+          integerAt(from, "sharedSize"), booleanAt(from, "normalised"), booleanAt(from, "bias")};
 }
 
 }  // namespace
@@ -63,6 +64,7 @@ DecoderConfig decoderConfigFrom(const Napi::Object& from) {
   config.embeddingScale = numberAt(from, "embeddingScale");
   config.residualScale = numberAt(from, "residualScale");
   config.logitsScale = numberAt(from, "logitsScale");
+  if (!from.Get("qkvClip").IsUndefined()) config.qkvClip = numberAt(from, "qkvClip");
   config.attentionCap = numberAt(from, "attentionCap");
   config.logitsCap = numberAt(from, "logitsCap");
   if (!from.Get("routing").IsUndefined()) config.routing = routingFrom(objectAt(from, "routing"));

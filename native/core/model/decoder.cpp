@@ -158,6 +158,7 @@ Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const
     qkv = headNorm(qkv, *layer.qNorm, *layer.kNorm, attentionOf(layer.index),
                    {config_.normEps, config_.normOffset});
   }
+  if (config_.qkvClip > 0) qkv = qkv.clamp(-config_.qkvClip, config_.qkvClip);
   const Tensor out = projected(attend(qkv), layer.output, key, adapts_);
   return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
 }
@@ -190,8 +191,10 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) cons
   std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
-    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens, shape = attentionOf(layer.index)](
-                      const Tensor& qkv) { return rotaryAttention(qkv, own, cuSeqlens, shape); });
+    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens, shape = attentionOf(layer.index),
+                   sinks = layer.sinks.get()](const Tensor& qkv) {
+      return rotaryAttention(qkv, own, cuSeqlens, shape, sinks);
+    });
   }
   return all;
 }
@@ -264,8 +267,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
         const Tensor row = all.narrow(0, batch.cuSeqlens[r], rows[r].count);
         const auto [k, v] = caches[r]->append(layer.index, row.narrow(1, shape.heads, shape.kvHeads),
                                               row.narrow(1, shape.heads + shape.kvHeads, shape.kvHeads));
-        outs.push_back(ops::attentionCached(row.narrow(1, 0, shape.heads), k, v, shape.scale, shape.window,
-                                            shape.softCap));
+        outs.push_back(attentionCached(row.narrow(1, 0, shape.heads), k, v, shape, layer.sinks.get()));
       }
       return outs.size() == 1 ? outs[0] : at::cat(outs);
     });

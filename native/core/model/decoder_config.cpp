@@ -10,7 +10,8 @@ namespace adaptive {
 namespace {
 
 constexpr const char* kCode = "MODEL_CONFIG_INVALID";
-constexpr int64_t kMostLayers = 10000, kMostPositions = int64_t{1} << 24;
+constexpr int64_t kMostLayers = 10000, kMostPositions = int64_t{1} << 24, kMostExperts = 1 << 16,
+                  kMostExpertsInAll = 1 << 20;
 /// What no machine has: sizes of tensors stay far from overflow.
 constexpr double kMostBytes = 1ull << 46;
 
@@ -78,7 +79,9 @@ void checkRouting(const DecoderConfig& c, const WeightNames& names) {
   if (!isRouted) return;
   expectThat(kCode, !names.router.empty() && c.gated, "layers with experts", c.names,
              "names for their weights");
-  expectSize("routing.experts", routing.experts);
+  expectInteger("routing.experts", routing.experts, 1, kMostExperts, kCode);
+  expectInteger("the number of experts in all layers", routing.experts * c.layers(), 1, kMostExpertsInAll,
+                kCode);
   expectInteger("routing.active", routing.active, 1, routing.experts, kCode);
   expectSize("routing.intermediateSize", routing.intermediateSize);
   expectInteger("routing.sharedSize", routing.sharedSize, 0, names.sharedGateUp.empty() ? 0 : kLargestSize,
@@ -91,6 +94,7 @@ void checkNumbers(const DecoderConfig& c) {
   expectFinite("embeddingScale", c.embeddingScale, kCode);
   expectFinite("residualScale", c.residualScale, kCode);
   expectFinite("logitsScale", c.logitsScale, kCode);
+  expectNotNegative("qkvClip", c.qkvClip, kCode);
   expectNotNegative("attentionCap", c.attentionCap, kCode);
   expectNotNegative("logitsCap", c.logitsCap, kCode);
 }
@@ -126,6 +130,8 @@ void checkDecoderConfig(const DecoderConfig& c) {
   expectThat(kCode, c.gated || names.gateUp.size() == 1, "gated", "false", "true, as ", c.names,
              " stores a gate,");
   checkNumbers(c);
+  expectThat(kCode, c.activation != Activation::ClampedSwiglu || c.gated, "gated", "false",
+             "true, as clamped_swiglu has a gate,");
   checkLayers(c);
   checkRouting(c, names);
   const double bytes = bytesOfWeights(c);

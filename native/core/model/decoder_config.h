@@ -41,6 +41,7 @@ struct RoutingConfig {
   int64_t intermediateSize = 0;  ///< of one expert
   int64_t sharedSize = 0;  ///< intermediate size of the expert that every token goes through as well; 0: none
   bool normalised = false;  ///< the weights of the chosen experts add up to 1
+  bool bias = false;        ///< of the router and of the experts
 };
 
 struct DecoderConfig {
@@ -64,6 +65,7 @@ struct DecoderConfig {
   bool outputBias = false;  ///< bias of the attention's output projection
   bool mlpBias = false;
   double embeddingScale = 1, residualScale = 1, logitsScale = 1;
+  double qkvClip = 0;                      ///< queries, keys and values lie from −c to c; 0: no bound
   double attentionCap = 0, logitsCap = 0;  ///< c·tanh(x/c); 0: none
   RoutingConfig routing;
   std::vector<RopeConfig> ropes;

@@ -30,13 +30,19 @@ std::vector<std::string> inLayer(const std::vector<std::string>& patterns, int64
   return names;
 }
 
+std::unique_ptr<Parameter> makeWeight(ParameterPart part) {
+  return std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(part)}, /*isNorm=*/false);
+}
+
 /// The weights of all experts. `stored`: the tensors of one expert in a checkpoint; none: as they are here.
-Projection makeExperts(const std::string& name, const std::vector<int64_t>& shape,
-                       const std::vector<std::string>& stored) {
-  ParameterPart part = {name, shape};
-  for (int64_t expert = 0; expert < shape[0]; expert++)
+Projection makeExperts(const std::string& name, std::vector<int64_t> shape,
+                       const std::vector<std::string>& stored, bool hasBias, bool transposed) {
+  const int64_t experts = shape[0], outputs = shape[1];
+  if (transposed) std::swap(shape[1], shape[2]);
+  ParameterPart part = {name, shape, transposed};
+  for (int64_t expert = 0; expert < experts; expert++)
     for (const std::string& pattern : stored) part.stored.push_back(nameInLayer(pattern, expert));
-  return {std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(part)}, false), nullptr};
+  return {makeWeight(std::move(part)), hasBias ? makeWeight({name + "_bias", {experts, outputs}}) : nullptr};
 }
 
 /// A router, its experts and the one that every token goes through.
@@ -46,11 +52,15 @@ void addExperts(DecoderLayer& layer, const DecoderConfig& config, const WeightNa
   const auto own = [&](const std::string& pattern) { return nameInLayer(pattern, layer.index); };
   ParameterPart router = {own(names.router) + ".weight", {routing.experts, hidden}};
   if (!names.storedRouter.empty()) router.stored = {own(names.storedRouter)};
-  layer.router = {std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(router)}, false), nullptr};
-  layer.gateUp = makeExperts(own(names.experts) + ".gate_up_proj", {routing.experts, 2 * inner, hidden},
-                             inLayer(names.storedGateUp, layer.index));
-  layer.down = makeExperts(own(names.experts) + ".down_proj", {routing.experts, hidden, inner},
-                           inLayer(names.storedDown, layer.index));
+  layer.router = {makeWeight(std::move(router)),
+                  routing.bias ? makeWeight({own(names.router) + ".bias", {routing.experts}}) : nullptr};
+  const auto experts = [&](const char* name, int64_t outputs, int64_t inputs,
+                           const std::vector<std::string>& stored) {
+    return makeExperts(own(names.experts) + name, {routing.experts, outputs, inputs},
+                       inLayer(stored, layer.index), routing.bias, names.transposedExperts);
+  };
+  layer.gateUp = experts(".gate_up_proj", 2 * inner, hidden, names.storedGateUp);
+  layer.down = experts(".down_proj", hidden, inner, names.storedDown);
   if (routing.sharedSize == 0) return;
   const auto plain = [](const std::vector<std::string>& modules, const std::vector<int64_t>& outputs,
                         int64_t inputs) {
@@ -93,6 +103,7 @@ DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& na
     layer.qNorm = makeVector(nameInLayer(names.qNorm, index) + ".weight", perHead ? config.headDim : q);
     layer.kNorm = makeVector(nameInLayer(names.kNorm, index) + ".weight", perHead ? config.headDim : kv);
   }
+  if (!names.sinks.empty()) layer.sinks = makeWeight({nameInLayer(names.sinks, index), {config.heads}});
   layer.qkv = projection(names.qkv, {q, kv, kv}, hidden, config.qkvBias);
   layer.output = projection({names.output}, {hidden}, q, config.outputBias);
   if (config.layerConfigs[index].routed) {

@@ -23,7 +23,7 @@ struct Projection {
 struct DecoderLayer {
   int64_t index = 0;
   Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm;
-  std::unique_ptr<Parameter> qNorm, kNorm;
+  std::unique_ptr<Parameter> qNorm, kNorm, sinks;
   Projection qkv, output, gateUp, down;
   /// Of a layer with experts, whose weights gateUp and down are [experts, outputs, inputs].
   Projection router, sharedGateUp, sharedDown, sharedGate;
@@ -51,6 +51,7 @@ struct DecoderLayer {
                           &qkv.bias,
                           &qNorm,
                           &kNorm,
+                          &sinks,
                           &output.weight,
                           &output.bias,
                           &attentionOutNorm.weight,

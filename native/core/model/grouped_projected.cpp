@@ -29,7 +29,13 @@ struct GroupedProjected : torch::autograd::Function<GroupedProjected> {
     const Tensor& weight = experts->weight->compute();
     Tensor y = at::empty({x.size(0), weight.size(1)}, x.options());
     forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
-      ops::productInto(y.narrow(0, first, count), x.narrow(0, first, count), weight[e].t());
+      Tensor rows = y.narrow(0, first, count);
+      if (const Parameter* bias = experts->bias.get()) {
+        rows.copy_(bias->compute()[e].expand_as(rows));
+        ops::addProduct(rows, x.narrow(0, first, count), weight[e].t());
+      } else {
+        ops::productInto(rows, x.narrow(0, first, count), weight[e].t());
+      }
     });
     // A frozen weight needs no input in backward.
     if (experts->weight->trainable()) ctx->save_for_backward({x});
@@ -44,6 +50,12 @@ struct GroupedProjected : torch::autograd::Function<GroupedProjected> {
     const Tensor& weight = experts->weight->compute();
     if (experts->weight->trainable())
       experts->weight->accumulateOuter(dy, ctx->get_saved_variables()[0], firstRow);
+    if (Parameter* bias = experts->bias.get(); bias && bias->trainable()) {
+      Tensor& gradient = bias->gradientToAddTo();
+      forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
+        gradient[e].add_(dy.narrow(0, first, count).sum(0, false, at::kFloat));
+      });
+    }
     Tensor dx = at::empty({dy.size(0), weight.size(2)}, dy.options());
     forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
       ops::productInto(dx.narrow(0, first, count), dy.narrow(0, first, count), weight[e]);

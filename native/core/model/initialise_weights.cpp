@@ -27,10 +27,9 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
                    std::to_string(config.layers()) + " layers",
                bytes);
   at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
-  const auto isBias = [](const Parameter& p) { return p.parts()[0].name.ends_with(".bias"); };
   for (Parameter* parameter : decoder.parameters()) {
     at::Tensor weight = parameter->master();
-    if (isBias(*parameter)) {
+    if (parameter->isBias()) {
       weight.zero_();
     } else if (parameter->isNorm()) {
       weight.fill_(1 - decoder.config_.normOffset);

@@ -96,6 +96,23 @@ struct GatedActivation : torch::autograd::Function<GatedActivation> {
   }
 };
 
+/// See Activation::ClampedSwiglu. Recorded by autograd.
+Tensor clampedSwiglu(const Tensor& gateUp) {
+  constexpr double kSlope = 1.702, kLimit = 7;
+  const auto every2nd = [&](int64_t first) { return gateUp.slice(1, first, gateUp.size(1), 2); };
+  const Tensor gate = every2nd(0).clamp_max(kLimit), up = every2nd(1).clamp(-kLimit, kLimit);
+  return ((up + 1) * (gate * (gate * kSlope).sigmoid())).contiguous();
+}
+
+/// Gives each head a key of no value that scores `sinks` [heads]: the others get less of the softmax. out
+/// [tokens, heads·headDim] is changed in place; → the new lse.
+Tensor withSinks(const Tensor& out, const Tensor& lse, const Tensor& sinks) {
+  const Tensor all = at::logaddexp(lse, sinks.unsqueeze(1));
+  const Tensor share = (lse - all).exp_().t().unsqueeze(2);
+  out.view({out.size(0), lse.size(0), -1}).mul_(share);
+  return all;
+}
+
 struct HeadNorm : torch::autograd::Function<HeadNorm> {
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv, Parameter* qWeight, Parameter* kWeight,
                         const AttentionShape& heads, const NormShape& shape) {
@@ -124,12 +141,14 @@ struct HeadNorm : torch::autograd::Function<HeadNorm> {
 
 struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Rotation& rotation,
-                        const Tensor& cuSeqlens, const AttentionShape& shape) {
+                        const Tensor& cuSeqlens, const AttentionShape& shape, Parameter* sinks) {
     const auto& [cos, sin] = rotation;
     if (cos.defined())
       ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, /*back=*/false);
     auto [out, lse] =
         ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window, shape.softCap);
+    if (sinks) lse = withSinks(out, lse, sinks->master().to(at::kFloat));
+    keep(ctx, "sinks", sinks);
     ctx->save_for_backward({qkv, out, lse, cos, sin, cuSeqlens});
     ctx->saved_data["heads"] = shape.heads;
     ctx->saved_data["kvHeads"] = shape.kvHeads;
@@ -142,6 +161,12 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto saved = ctx->get_saved_variables();
     const int64_t heads = ctx->saved_data["heads"].toInt(), kvHeads = ctx->saved_data["kvHeads"].toInt();
+    Parameter* sinks = kept(ctx, "sinks");
+    if (sinks && sinks->trainable()) {
+      const Tensor delta = (grads[0].to(at::kFloat) * saved[1]).view({grads[0].size(0), heads, -1}).sum(2);
+      const Tensor share = (sinks->master().to(at::kFloat).unsqueeze(1) - saved[2]).exp_();
+      sinks->accumulate(-(share * delta.t()).sum(1));
+    }
     Tensor dQkv = ops::attentionBackward(
         grads[0], saved[0], saved[1], saved[2], saved[5], heads, kvHeads, ctx->saved_data["scale"].toDouble(),
         ctx->saved_data["window"].toInt(), ctx->saved_data["softCap"].toDouble());
@@ -149,7 +174,7 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
       ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
                    /*back=*/true);
     }
-    return {dQkv, Tensor(), Tensor(), Tensor()};
+    return {dQkv, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -169,6 +194,7 @@ Tensor layerNorm(const Tensor& x, Parameter& weight, Parameter& bias, double eps
 }
 
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
+  if (activation == Activation::ClampedSwiglu) return clampedSwiglu(gateUp);
   return GatedActivation::apply(gateUp, activation);
 }
 
@@ -191,8 +217,15 @@ Tensor headNorm(const Tensor& qkv, Parameter& qWeight, Parameter& kWeight, const
 }
 
 Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const Tensor& cuSeqlens,
-                       const AttentionShape& shape) {
-  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape);
+                       const AttentionShape& shape, Parameter* sinks) {
+  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape, sinks);
+}
+
+Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
+                       const Parameter* sinks) {
+  const auto [out, lse] = ops::attentionCached(q, k, v, shape.scale, shape.window, shape.softCap);
+  if (sinks) withSinks(out, lse, sinks->master().to(at::kFloat));
+  return out;
 }
 
 }  // namespace adaptive

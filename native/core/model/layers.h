@@ -46,8 +46,13 @@ struct Rotation {
   at::Tensor cos, sin;
 };
 
-/// Rotary embedding, then causal attention within each row. Takes over qkv (it is rotated in place).
+/// Rotary embedding, then causal attention within each row. Takes over qkv (it is rotated in place). `sinks`
+/// [heads]: what a key of no value scores, which every query of a head sees; null: none.
 at::Tensor rotaryAttention(const at::Tensor& qkv, const Rotation& rotation, const at::Tensor& cuSeqlens,
-                           const AttentionShape& shape);
+                           const AttentionShape& shape, Parameter* sinks = nullptr);
+
+/// The attention of ops::attentionCached, with sinks.
+at::Tensor attentionCached(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const AttentionShape& shape, const Parameter* sinks);
 
 }  // namespace adaptive

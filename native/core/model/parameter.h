@@ -42,8 +42,9 @@ class Parameter {
   void setTrainable(bool on);
   /// A weight or bias of a norm.
   bool isNorm() const { return isNorm_; }
+  bool isBias() const { return parts_[0].name.ends_with("bias"); }
   /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
-  bool decays() const { return master_.dim() > 1; }
+  bool decays() const { return (master_.dim() > 1 || parts_[0].name.ends_with(".sinks")) && !isBias(); }
 
   /// The rows of `tensor` (master or gradient) that `part` names.
   static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);

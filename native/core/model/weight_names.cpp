@@ -90,6 +90,15 @@ WeightNames qwen2Moe() {
   return names;
 }
 
+WeightNames gptOss() {
+  WeightNames names = llama();
+  names.router = "model.layers.{}.mlp.router";
+  names.experts = "model.layers.{}.mlp.experts";
+  names.sinks = "model.layers.{}.self_attn.sinks";
+  names.transposedExperts = true;
+  return names;
+}
+
 WeightNames gpt2() {
   return {
       .embedding = "transformer.wte",
@@ -118,7 +127,8 @@ const WeightNames& weightNamesOf(const std::string& family) {
       {"phi3", phi3()},          {"gemma2", gemma2()},
       {"gemma3", gemma3()},      {"olmo2", olmo2()},
       {"gpt2", gpt2()},          {"mixtral", mixtral()},
-      {"qwen2_moe", qwen2Moe()}, {"qwen3_moe", withExperts(qwen3())}};
+      {"qwen2_moe", qwen2Moe()}, {"qwen3_moe", withExperts(qwen3())},
+      {"gpt_oss", gptOss()}};
   const auto found = tables.find(family);
   if (found == tables.end())
     fail("MODEL_UNSUPPORTED", "Expected the name of a table of weights, found \"", family, "\".");

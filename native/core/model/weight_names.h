@@ -12,6 +12,7 @@ struct WeightNames {
   std::string attentionNorm, mlpNorm;        ///< before attention and feed-forward
   std::string attentionOutNorm, mlpOutNorm;  ///< after them, before the residual sum
   std::string qNorm, kNorm;
+  std::string sinks;  ///< what each head of attention leaves to no key
   std::vector<std::string> qkv,
       gateUp;  ///< modules (without .weight / .bias) that read the same input, in order; one: stored fused
   std::string output, down;
@@ -23,11 +24,13 @@ struct WeightNames {
   /// it is not as above.
   std::string storedRouter;
   std::vector<std::string> storedGateUp, storedDown;
-  bool transposed = false;  ///< projections are stored [inputs, outputs]
+  bool transposedExperts = false;  ///< experts are stored [experts, inputs, outputs]
+  bool transposed = false;         ///< projections are stored [inputs, outputs]
 };
 
 /// The table `family`: llama (Mistral, Qwen2, SmolLM3 and Granite kept its names), qwen3, phi3, gemma2,
-/// gemma3, olmo2, gpt2, mixtral, qwen2_moe or qwen3_moe (OLMoE has its names). Errors: MODEL_UNSUPPORTED.
+/// gemma3, olmo2, gpt2, mixtral, qwen2_moe, gpt_oss or qwen3_moe (OLMoE has its names). Errors:
+/// MODEL_UNSUPPORTED.
 const WeightNames& weightNamesOf(const std::string& family);
 
 /// `pattern` with {} replaced.

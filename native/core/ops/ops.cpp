@@ -74,10 +74,11 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
                   double, int64_t, double)>("attention_backward");
   return call(op, dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, scale, window, softCap);
 }
-Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
-                       double softCap) {
+std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
+                                           int64_t window, double softCap) {
   static const auto op =
-      find<Tensor(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>("attention_cached");
+      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>(
+          "attention_cached");
   return call(op, q, k, v, scale, window, softCap);
 }
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {

@@ -47,9 +47,9 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
                          int64_t window, double softCap);
 /// Attention of the last q.size(0) positions of a cache of k.size(0): q [n, heads, headDim], k and v [keys,
-/// kvHeads, headDim].
-Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
-                       double softCap);
+/// kvHeads, headDim]; → as attention.
+std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
+                                           int64_t window, double softCap);
 
 /// logits [n, vocab], labels int32 [n] → float32 [n, 4] (nll, topNll, max, entropy) and int32 [n, 2] (rank,
 /// argmax).

@@ -24,7 +24,9 @@ ADAPTIVE_LIBRARY(m) {
       "attention_backward(Tensor d_out, Tensor qkv, Tensor out, Tensor lse, Tensor cu_seqlens, int heads, "
       "int kv_heads, "
       "float scale, int window, float soft_cap) -> Tensor");
-  m.def("attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> Tensor");
+  m.def(
+      "attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> (Tensor, "
+      "Tensor)");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
   m.def("soft_cap_(Tensor(a!) x, float cap) -> ()");
   m.def("top_k_entropy(Tensor logits, int k) -> Tensor");

@@ -21,6 +21,8 @@ export interface Family {
   headNormPerHead?: boolean;
   /** The key of the activation. Default hidden_act. */
   activationKey?: string;
+  /** The activation, whatever a key says. */
+  activation?: DecoderConfig['activation'];
   gated?: boolean;
   learnedPositions?: boolean;
   /** torch.nn.Embedding's padding_idx is pad_token_id. Default true. */
@@ -33,16 +35,22 @@ export interface Family {
   scalesEmbeddings?: boolean;
   /** Honours embedding_multiplier, residual_multiplier and logits_scaling. */
   multipliers?: boolean;
+  /** The key of the size that queries, keys and values are clipped to. */
+  clipKey?: string;
   softCaps?: { attention: boolean; logits: boolean };
   /** Which layers see no further than sliding_window. Default: none. */
   windows?: 'all' | 'layer_types';
   /** Whether a layer slides when config.json has no layer_types. */
   slides?: (config: Json, layer: number) => boolean;
+  /** Layers slide by their place even where sliding_window is null, which is a fault then. Default: without windowSwitch. */
+  needsWindow?: boolean;
   /** use_sliding_window: false switches windows off for `all` layers, or for those that layer_types does not list. */
   windowSwitch?: 'all' | 'not listed';
   ropes?: 'one' | 'by layer type' | 'none';
   /** rope_theta where config.json has none. Default 10000. */
   ropeTheta?: number;
+  /** The rope where config.json has none. Default: that of the type "default". */
+  ropeParameters?: Json;
   /** Whether a layer's queries and keys are rotated. Default: all are. */
   rotates?: (config: Json, layer: number) => boolean;
   /** Rotates the first partial_rotary_factor of each head, and knows the names of Phi-3's longrope. */
@@ -59,10 +67,20 @@ export interface Family {
     normalises: (config: Json) => boolean;
     /** decoder_sparse_step and mlp_only_layers choose the layers. Default: all have experts. */
     someLayers?: boolean;
+    /** Router and experts have biases. */
+    bias?: boolean;
   };
   /** Keys that change the computation in a way that is not built, with the values that leave it alone. */
   refused?: Record<string, unknown[]>;
 }
+
+/** Model types that do not fit the one decoder, and why. */
+export const notBuilt: Readonly<Record<string, string>> = Object.fromEntries(
+  ['qwen3_5', 'qwen3_5_text', 'qwen3_5_moe', 'qwen3_5_moe_text', 'qwen3_next'].map((type) => [
+    type,
+    'Three of four of its layers are gated delta networks, recurrences that are not available.',
+  ]),
+);
 
 /** Read beside the fields of the configuration class in every family with rope. */
 export const ropeKeys = [
@@ -191,6 +209,7 @@ const qwen2Moe: Family = {
   qkvBias: flag('qkv_bias'),
   windows: 'layer_types',
   windowSwitch: 'all',
+  needsWindow: true,
   slides: (config, layer) => layer % 2 === 0 && layer < Number(config['max_window_layers']),
   routing: {
     experts: ['num_experts'],
@@ -229,7 +248,35 @@ const olmoe: Family = {
     width: 'intermediate_size',
     normalises: flag('norm_topk_prob'),
   },
-  refused: { ...refusedOfRouters, clip_qkv: [null] },
+  clipKey: 'clip_qkv',
+  refused: refusedOfRouters,
+};
+
+const gptOss: Family = {
+  names: 'gpt_oss',
+  beside: [...ropeKeys, 'num_experts'],
+  qkvBias: flag('attention_bias'),
+  outputBias: flag('attention_bias'),
+  activation: 'clamped_swiglu',
+  windows: 'layer_types',
+  slides: (_, layer) => layer % 2 === 0,
+  ropeTheta: 150_000,
+  ropeParameters: {
+    rope_type: 'yarn',
+    factor: 32,
+    beta_fast: 32,
+    beta_slow: 1,
+    truncate: false,
+    original_max_position_embeddings: 4096,
+  },
+  routing: {
+    experts: ['num_experts', 'num_local_experts'],
+    width: 'intermediate_size',
+    // The softmax of the chosen alone.
+    normalises: always,
+    bias: true,
+  },
+  refused: refusedOfRouters,
 };
 
 const gpt2: Family = {
@@ -273,4 +320,5 @@ export const families: Readonly<Record<string, Family>> = {
   qwen2_moe: qwen2Moe,
   qwen3_moe: qwen3Moe,
   olmoe,
+  gpt_oss: gptOss,
 };

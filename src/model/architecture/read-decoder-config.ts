@@ -5,7 +5,7 @@ import type { DecoderConfig } from '../../engine/addon.js';
 import { configKeys, type ConfigType } from './config-keys.js';
 import { ConfigValues } from './config-values.js';
 import { takeTextModel } from '../files/take-text-model.js';
-import { families, type Family, type Json, ropeKeys } from './families.js';
+import { families, type Family, type Json, notBuilt, ropeKeys } from './families.js';
 import { readLayers } from './read-layers.js';
 import { readRopes } from './read-ropes.js';
 import { readRouting } from './read-routing.js';
@@ -25,6 +25,19 @@ const refusedInAll: Record<string, unknown[]> = {
   per_layer_config: [null],
   // Quantised weights.
   quantization_config: [null],
+};
+
+/** What to do about a key that is refused. */
+const mends: Readonly<Record<string, (value: unknown) => string>> = {
+  output_router_logits: () =>
+    'The loss that keeps routers balanced is not available; set it to false in config.json to train without.',
+  router_jitter_noise: () =>
+    'Noise on what routers see is not available; set it to 0 in config.json to train without.',
+  quantization_config: (value) =>
+    isPlainObject(value) && value['quant_method'] === 'mxfp4'
+      ? 'Unpack MXFP4 weights in Python: AutoModelForCausalLM.from_pretrained(dir, ' +
+        'quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(out).'
+      : '',
 };
 
 const activations = {
@@ -107,7 +120,7 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
     normOffset: family.norm?.normOffset ?? 0,
     layerNorm: family.norm?.layerNorm ?? false,
     headNormPerHead: family.headNormPerHead ?? true,
-    activation: readActivation(values, family.activationKey ?? 'hidden_act'),
+    activation: family.activation ?? readActivation(values, family.activationKey ?? 'hidden_act'),
     gated: family.gated ?? true,
     tiedHead: json['tie_word_embeddings'] === true,
     qkvBias: family.qkvBias?.(json) ?? false,
@@ -120,6 +133,7 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
         : 1,
     residualScale: family.multipliers ? values.positive('residual_multiplier') : 1,
     logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
+    qkvClip: family.clipKey ? values.positiveOrNone(family.clipKey) : 0,
     attentionCap: family.softCaps?.attention ? values.positiveOrNone('attn_logit_softcapping') : 0,
     logitsCap: family.softCaps?.logits ? values.positiveOrNone('final_logit_softcapping') : 0,
     routing: readRouting(values, family),
@@ -187,7 +201,9 @@ function familyOf(config: Json, path: string): Family {
   if (typeof type === 'string' && Object.hasOwn(families, type)) return families[type]!;
   const known = Object.keys(families);
   const wanted = `model_type ${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
-  throw unsupported(path, wanted, describeValue(type), textModelOf(config));
+  const text = isPlainObject(config['text_config']) ? config['text_config']['model_type'] : undefined;
+  const why = notBuilt[String(type)] ?? notBuilt[String(text)];
+  throw unsupported(path, wanted, describeValue(type), why === undefined ? textModelOf(config) : ` ${why}`);
 }
 
 /** The way to a text model inside one that takes more than text. */
@@ -200,7 +216,13 @@ function textModelOf(config: Json): string {
 function refuse(harmlessValues: Record<string, unknown[]>, config: Json, path: string): void {
   for (const [key, harmless] of Object.entries(harmlessValues)) {
     if (key in config && !harmless.includes(config[key])) {
-      throw unsupported(path, `${key} ${harmless.map(String).join(' or ')}`, describeValue(config[key]));
+      const mend = mends[key]?.(config[key]) ?? '';
+      throw unsupported(
+        path,
+        `${key} ${harmless.map(String).join(' or ')}`,
+        describeValue(config[key]),
+        mend === '' ? '' : ` ${mend}`,
+      );
     }
   }
 }

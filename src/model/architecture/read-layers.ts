@@ -37,8 +37,8 @@ function slidingLayers(values: ConfigValues, family: Family, layers: readonly nu
   if (types != null) checkTypes(values, types as unknown[], family);
   // A family that has one kind of layer keeps it, whatever a list says.
   if (family.windows !== 'layer_types') return layers.map(() => on && stated);
-  // Gemma's layers slide by their place alone, and then need a window.
-  const mayBe = on && (stated || !family.windowSwitch);
+  // Some layers slide by their place alone, and then need a window.
+  const mayBe = on && (stated || !family.windowSwitch || family.needsWindow === true);
   if (types == null) return layers.map((layer) => mayBe && family.slides!(json, layer));
   return (types as unknown[]).map((type) => {
     if (type === 'sliding_attention' && !on && family.windowSwitch === 'all')
@@ -48,8 +48,10 @@ function slidingLayers(values: ConfigValues, family: Family, layers: readonly nu
 }
 
 function checkTypes(values: ConfigValues, types: readonly unknown[], family: Family): void {
+  const { json } = values;
+  const isOn = !family.windowSwitch || json['use_sliding_window'] === true;
   const maySlide =
-    family.windows === 'layer_types' || (family.windows === 'all' && values.json['sliding_window'] != null);
+    family.windows === 'layer_types' || (family.windows === 'all' && isOn && json['sliding_window'] != null);
   // "attention" is the older name.
   const known = ['full_attention', 'attention', ...(maySlide ? ['sliding_attention'] : [])];
   const shown = known.filter((type) => type !== 'attention').map((type) => `"${type}"`);

@@ -17,7 +17,7 @@ const keepsOriginalLength = ['llama3', 'yarn', 'longrope'];
 export function readRopes(values: ConfigValues, family: Family, headDim: number, slides: boolean): Rope[] {
   if (family.ropes === 'none') return [];
   const { json } = values;
-  const parameters = json['rope_parameters'] ?? null;
+  const parameters = json['rope_parameters'] ?? family.ropeParameters ?? null;
   if (parameters !== null && !isPlainObject(parameters)) {
     values.fault('an object', 'rope_parameters', parameters);
     return [];

@@ -2,17 +2,21 @@ import type { DecoderConfig } from '../../engine/addon.js';
 import type { ConfigValues } from './config-values.js';
 import type { Family, Json } from './families.js';
 
+/** Bounds what a configuration that lies makes the engine build. */
+const mostExperts = 65_536;
+
 /** What config.json says of a family's routed experts; undefined where no layer has any. */
 export function readRouting(values: ConfigValues, family: Family): DecoderConfig['routing'] {
   const { routing } = family;
   if (routing === undefined || !routes(values, family, 0, true)) return undefined;
-  const experts = values.size(expertsKey(values.json, routing.experts));
+  const experts = values.size(expertsKey(values.json, routing.experts), undefined, mostExperts);
   return {
     experts,
     active: values.size('num_experts_per_tok', undefined, experts),
     intermediateSize: values.size(routing.width),
     sharedSize: routing.sharedWidth === undefined ? 0 : values.size(routing.sharedWidth),
     normalised: routing.normalises(values.json),
+    bias: routing.bias ?? false,
   };
 }
 

@@ -116,15 +116,32 @@ function activations(
   size: number,
   checkpointing: boolean,
 ): { saved: number; block: number; widest: number } {
-  const { hiddenSize: hidden, intermediateSize: wide, heads, kvHeads, headDim } = decoder;
-  const wides = decoder.gated ? 3 : 2;
+  const { hiddenSize: hidden, heads, kvHeads, headDim, layers } = decoder;
   const qkv = (heads + 2 * kvHeads) * headDim;
   const attended = heads * headDim;
-  // Inputs of both norms in float32; their outputs, qkv, attention, gate and up, and their product in the compute type.
-  const perToken = 8 * hidden + size * (2 * hidden + qkv + attended + wides * wide) + 4 * heads;
-  const gradientsPerToken = 8 * hidden + size * (qkv + attended + wides * wide);
+  // Inputs of both norms in float32; their outputs, qkv, attention and what the feed-forward keeps in the compute type.
+  const ofLayer = layers.map(({ routed = false }) => {
+    const inner = routed
+      ? expertsPerToken(decoder, size)
+      : size * (decoder.gated ? 3 : 2) * decoder.intermediateSize;
+    return {
+      kept: 8 * hidden + size * (2 * hidden + qkv + attended) + inner + 4 * heads,
+      gradients: 8 * hidden + size * (qkv + attended) + inner,
+    };
+  });
   const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
-  const blocks = decoder.layers.length * tokens * (checkpointing ? 4 * hidden : perToken);
-  const block = tokens * (gradientsPerToken + (checkpointing ? perToken : 0));
-  return { saved: blocks + ends, block, widest: Math.max(qkv, (wides - 1) * wide) };
+  const blocks = ofLayer.reduce((sum, { kept }) => sum + tokens * (checkpointing ? 4 * hidden : kept), 0);
+  const block = Math.max(
+    ...ofLayer.map(({ kept, gradients }) => tokens * (gradients + (checkpointing ? kept : 0))),
+  );
+  const wide = layers.some(({ routed }) => !routed) ? (decoder.gated ? 2 : 1) * decoder.intermediateSize : 0;
+  const { intermediateSize = 0, sharedSize = 0 } = decoder.routing ?? {};
+  return { saved: blocks + ends, block, widest: Math.max(qkv, wide, 2 * intermediateSize, 2 * sharedSize) };
+}
+
+/** Bytes that a layer of experts keeps of a token: for each of its experts input, gate and up, their product and output. */
+function expertsPerToken({ hiddenSize, routing }: DecoderConfig, size: number): number {
+  const { experts, active, intermediateSize, sharedSize } = routing!;
+  const shared = sharedSize > 0 ? size * (3 * sharedSize + 2 * hiddenSize) : 0;
+  return size * active * (2 * hiddenSize + 3 * intermediateSize) + 4 * (hiddenSize + 2 * experts) + shared;
 }

@@ -159,14 +159,14 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
   return dQkv;
 }
 
-Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale, int64_t window,
-                       double softCap) {
+std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
+                                           int64_t window, double softCap) {
   const int64_t queries = q.size(0), heads = q.size(1), offset = k.size(0) - queries;
   Tensor out = at::empty({queries, heads * q.size(2)}, q.options());
   Tensor lse = at::empty({heads, queries}, q.options().dtype(at::kFloat));
   attendAll({q, k, v}, {0, queries}, offset, scoringOf(scale, window, softCap),
             out.view({queries, heads, q.size(2)}), lse);
-  return out;
+  return {out, lse};
 }
 
 }  // namespace adaptive::cpu
