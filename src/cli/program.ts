@@ -3,6 +3,8 @@ import { packageVersion } from '../common/package-version.js';
 import { withHouseStyle } from './command.js';
 import { buildCommand } from './commands/build.js';
 import { chatCommand } from './commands/chat.js';
+import { completionCommand } from './commands/completion.js';
+import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { generateCommand } from './commands/generate.js';
 import { importConfigCommand } from './commands/import-config.js';
@@ -18,7 +20,7 @@ const groups = {
   'Before a run:': [validateCommand, previewCommand, inspectCommand, importConfigCommand],
   'A run:': [trainCommand, reportCommand],
   'A trained model:': [evalCommand, generateCommand, chatCommand, uploadCommand],
-  'This machine:': [buildCommand, setupCommand],
+  'This machine:': [doctorCommand, buildCommand, setupCommand, () => completionCommand(createProgram)],
 };
 
 /** Every command. Their files load what computes only when they run, so that help and faults are told at once. */

@@ -69,8 +69,8 @@ function load(): NativeAddon {
   }
 }
 
-/** The addon and the libtorch to load it with. */
-function chooseBinaries(): { addon: string; libtorch: Libtorch } {
+/** The addon and the libtorch to load it with; nothing is loaded. @throws AdaptiveTrainerError ADDON_NOT_BUILT, or one of findLibtorch's */
+export function chooseBinaries(): { addon: string; libtorch: Libtorch } {
   const present = loadedLibtorch();
   if (present !== undefined) {
     const addon = findAddon({ libtorchVersion: present.version });
