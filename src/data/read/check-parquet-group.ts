@@ -1,5 +1,6 @@
 import type { AsyncBuffer, RowGroup, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
+import { checkThrift } from './check-thrift.js';
 import { checkParquetRuns } from './check-parquet-runs.js';
 import { inMebibytes, rowLimits } from './row-limits.js';
 
@@ -28,6 +29,7 @@ export async function checkParquetGroup(
     if (!(start >= 0 && end <= file.byteLength)) throw new Error('a column lies outside of the file');
     const reader = { view: new DataView(await file.slice(start, end)), offset: 0 };
     while (reader.offset < reader.view.byteLength - 1) {
+      checkThrift(reader.view, reader.offset);
       const page = parquetHeader(reader);
       const header = page.data_page_header ?? page.data_page_header_v2 ?? page.dictionary_page_header;
       bytes += Number(page.uncompressed_page_size);

@@ -1,9 +1,16 @@
 import type { FileHandle } from 'node:fs/promises';
-import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type AsyncBuffer,
+  type FileMetaData,
+  type SchemaElement,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { ArrowRow } from './arrow-row.js';
 import { cellValues } from './cell-values.js';
+import { checkThrift } from './check-thrift.js';
 import { checkParquetGroup } from './check-parquet-group.js';
 import { openFile } from './open-file.js';
 import { ParquetValues } from './parquet-values.js';
@@ -71,10 +78,34 @@ async function asyncBuffer(handle: FileHandle): Promise<AsyncBuffer> {
 
 async function readMetadata(path: string, file: AsyncBuffer): Promise<FileMetaData> {
   try {
-    return await parquetMetadataAsync(file);
+    await checkFooter(file);
+    // Marks of columns with places on earth, of which nothing here makes use.
+    const metadata = await parquetMetadataAsync(file, { geoparquet: false });
+    checkSchema(metadata.schema);
+    return metadata;
   } catch (cause) {
     throw damaged(path, `${file.byteLength} bytes`, cause);
   }
+}
+
+/** The footer is followed by its length and four letters, which hyparquet looks at. */
+async function checkFooter(file: AsyncBuffer): Promise<void> {
+  const end = file.byteLength - 8;
+  if (end < 0) throw new Error('it is too short');
+  const length = new DataView(await file.slice(end, end + 4)).getUint32(0, true);
+  if (length > end) throw new Error(`its description of ${length} bytes is longer than the file`);
+  checkThrift(new DataView(await file.slice(end - length, end)), 0);
+}
+
+/** Elements stand in the order of a walk over their tree, each with the number of its children. */
+function checkSchema(schema: readonly SchemaElement[]): void {
+  let missing = 1;
+  for (const { name, num_children: children = 0 } of schema) {
+    if (missing === 0) throw new Error(`its schema goes on after its end, at ${name}`);
+    if (children < 0) throw new Error(`its schema has ${name} with ${children} children`);
+    missing += children - 1;
+  }
+  if (missing > 0) throw new Error(`its schema ends ${missing} columns early`);
 }
 
 async function readGroup(
