@@ -35,7 +35,7 @@ export function askedRows(rows: readonly ChosenRow[], tokenizer: Tokenizer): Ask
       dataset,
       promptIds,
       prompt: tokenizer.decode(promptIds, { skipSpecialTokens: false }),
-      expected: tokenizer.decode(ids.slice(begin, stop < 0 ? ids.length : stop)),
+      expected: tokenizer.decode(ids.slice(begin, stop < 0 ? ids.length : stop)).trimEnd(),
     });
     byDataset.set(dataset, asked);
   }
