@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import type { Column } from '../src/report/run-report.js';
-import { append, color, fill, h } from './dom.js';
+import { color, fill, h } from './dom.js';
 import { num, text, type Kind } from './numbers.js';
 import { smooth } from './smooth.js';
 import type { SharedView, View } from './view.js';
@@ -44,10 +44,13 @@ export class Chart {
   private readonly readout: HTMLElement;
   private plot: uPlot | undefined;
   private lines: Line[] = [];
+  private means: (Column | undefined)[] = [];
 
+  /** @param domain least and greatest place along the axis, the same for all charts */
   constructor(
     private readonly options: ChartOptions,
     private readonly view: SharedView,
+    private readonly domain: (view: View) => [number, number],
   ) {
     this.readout = h('ul', { class: 'readout' });
     this.frame = h('div', { class: 'plot', tabindex: 0, role: 'group', on: { keydown: this.onKey } });
@@ -63,28 +66,34 @@ export class Chart {
       this.frame,
       this.readout,
     );
-    view.follow(() => this.draw());
+    view.follow((_, change) => {
+      if (Object.keys(change).join() === 'zoom') this.plot?.setScale('x', scaleOf(this.range));
+      else this.draw();
+    });
     new ResizeObserver(() => this.fit()).observe(this.frame);
   }
 
   /** Draws anew, from the data as they are now. */
   draw(): void {
-    if (this.frame.clientWidth === 0) return;
     const view = this.view.value;
     this.lines = this.options.lines(view).filter(({ y }) => y.some((value) => value !== null));
-    this.plot?.destroy();
-    this.frame.replaceChildren();
-    this.describe();
-    if (this.lines.length === 0) {
-      append(this.frame, [h('p', { class: 'nothing' }, 'Nothing to draw yet.')]);
-      this.plot = undefined;
-      fill(this.readout);
-      return;
-    }
+    // What no run tells takes no room.
+    this.element.hidden = this.lines.length === 0;
+    if (this.frame.clientWidth === 0) return;
+    this.means = this.lines.map(({ read, y, isNoisy }) =>
+      isNoisy && view.smoothing > 0 ? smooth(read?.y ?? y, view.smoothing) : undefined,
+    );
     const drawn = this.lines.flatMap((line) => drawnAs(line, view.smoothing));
     const data = uPlot.join(drawn.map(({ x, y }) => unique(x, y)));
+    this.plot?.destroy();
     this.plot = new uPlot(this.plotOptions(drawn, view), data, this.frame);
+    this.describe();
     this.read(null);
+  }
+
+  /** What is seen of the axis. */
+  private get range(): readonly [number, number] {
+    return this.view.value.zoom ?? this.domain(this.view.value);
   }
 
   private fit(): void {
@@ -107,7 +116,7 @@ export class Chart {
       width: this.frame.clientWidth,
       height: this.height,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       cursor: {
         sync: { key: 'page', setSeries: false },
         drag: { x: true, y: false, setScale: false },
@@ -117,7 +126,7 @@ export class Chart {
       scales: {
         x: {
           time: false,
-          range: (_, min, max) => [...(view.zoom ?? spread(this.lines, min, max))] as [number, number],
+          range: () => [...this.range] as [number, number],
         },
         y: { ...(isLog ? { distr: 3 } : {}), ...(range === undefined ? {} : { range: () => range }) },
       },
@@ -148,13 +157,13 @@ export class Chart {
   /** Tells the values at a place of the data, or the last ones. */
   private read(index: number | null): void {
     const at = index === null ? undefined : this.plot?.data[0][index];
-    const { smoothing, x } = this.view.value;
+    const { x } = this.view.value;
     const where = at ?? Math.max(...this.lines.map((line) => line.x.at(-1) ?? 0));
-    const entries = this.lines.map((line) => {
+    const entries = this.lines.map((line, i) => {
       const place = placeAt(line.x, where);
       const { y, kind } = line.read ?? { y: line.y, kind: this.options.kind };
       const value = place < 0 ? null : y[place];
-      const isSmoothed = line.isNoisy === true && smoothing > 0 && place >= 0 && line.read === undefined;
+      const mean = this.means[i]?.[place];
       return h(
         'li',
         {},
@@ -164,12 +173,7 @@ export class Chart {
         }),
         h('span', { class: 'name' }, line.name),
         num(value, kind),
-        isSmoothed &&
-          h(
-            'span',
-            { class: 'smoothed' },
-            `≈ ${text(smooth(line.y.slice(0, place + 1), smoothing).at(-1), kind)}`,
-          ),
+        mean !== undefined && h('span', { class: 'smoothed' }, `≈ ${text(mean, kind)}`),
       );
     });
     fill(
@@ -230,7 +234,7 @@ export class Chart {
 
   private zoomBy(factor: number, around: number): void {
     const { min, max } = this.plot!.scales['x']!;
-    const [first, last] = spread(this.lines, min!, max!);
+    const [first, last] = this.domain(this.view.value);
     const half = ((max! - min!) * factor) / 2;
     const zoom = [Math.max(first, around - half), Math.min(last, around + half)] as const;
     this.view.set({ zoom: zoom[1] - zoom[0] >= last - first ? null : zoom });
@@ -274,12 +278,7 @@ function unique(x: readonly number[], y: Column): uPlot.AlignedData {
   return [[...byX.keys()], [...byX.values()]];
 }
 
-/** The whole width; a single place gets some on both sides. */
-function spread(all: readonly Line[], min: number, max: number): [number, number] {
-  const first = Math.min(min ?? Infinity, ...all.map(({ x }) => x[0] ?? Infinity));
-  const last = Math.max(max ?? -Infinity, ...all.map(({ x }) => x.at(-1) ?? -Infinity));
-  return last > first ? [first, last] : [first - 1, last + 1];
-}
+const scaleOf = ([min, max]: readonly [number, number]) => ({ min, max });
 
 /** The place of the last value at or before `where`; the first where there is none. */
 function placeAt(x: readonly number[], where: number): number {

@@ -16,13 +16,7 @@ export function controls(view: SharedView, axes: readonly XAxis[]): HTMLElement 
   const axis = h(
     'select',
     { id: 'x-axis', on: { change: () => view.set({ x: axis.value as XAxis, zoom: null }) } },
-    axes.map((name) =>
-      h(
-        'option',
-        { value: name, selected: name === view.value.x },
-        name === 'minutes' ? 'minutes of training' : name,
-      ),
-    ),
+    axes.map((name) => h('option', { value: name, selected: name === view.value.x }, name)),
   );
   const isLog = h('input', {
     type: 'checkbox',

@@ -181,3 +181,15 @@ export function lossOf(run: RunReport): string {
 function finite(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
+
+/** Least and greatest place along the axis, of all runs together; from 0 unless they begin far from it. */
+export function domainOf(runs: readonly RunReport[], axis: XAxis): [number, number] {
+  const ends = runs.flatMap((run) => {
+    const steps = xOfSteps(run, axis);
+    const evaluations = xOfEvents(run, run.evaluations, axis);
+    return [steps[0], steps.at(-1), evaluations[0], evaluations.at(-1)].filter((x) => x !== undefined);
+  });
+  const [first, last] = [Math.min(...ends), Math.max(...ends)];
+  if (ends.length === 0 || last <= 0) return [0, 1];
+  return [first < last / 4 || first === last ? 0 : first, last];
+}

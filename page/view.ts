@@ -11,7 +11,7 @@ export interface View {
   isLog: boolean;
 }
 
-type Listener = (view: View) => void;
+type Listener = (view: View, change: Partial<View>) => void;
 
 /** The view, and who follows it. */
 export class SharedView {
@@ -25,7 +25,7 @@ export class SharedView {
 
   set(change: Partial<View>): void {
     this.current = { ...this.current, ...change };
-    for (const listener of this.listeners) listener(this.current);
+    for (const listener of this.listeners) listener(this.current, change);
   }
 
   /** Has `listener` called with each change, not now. */

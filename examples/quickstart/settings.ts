@@ -26,6 +26,7 @@ export const settings = {
     bf16: false,
     // One epoch apart is enough here; measure.ts looks closer, before and after.
     evalStrategy: 'epoch',
+    evalOnStart: true,
     evalForgetting: true,
     saveStrategy: 'no',
     loggingSteps: 20,

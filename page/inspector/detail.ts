@@ -1,5 +1,6 @@
 import type { PackedJudgements } from '../../src/report/run-report.js';
 import { fill, h, type Child } from '../dom.js';
+import type { SideNames } from '../names.js';
 import { num } from '../numbers.js';
 import { oneLine, shownText } from '../shown-text.js';
 import { caseName } from './row-view.js';
@@ -14,7 +15,7 @@ export class Detail {
     'aria-label': 'The token',
   });
 
-  constructor() {
+  constructor(private readonly sides: SideNames) {
     this.show(undefined, 0, [], 1);
   }
 
@@ -55,8 +56,8 @@ export class Detail {
               'tr',
               {},
               h('td', {}),
-              h('th', { scope: 'col', class: 'number' }, 'Before'),
-              h('th', { scope: 'col', class: 'number' }, 'After'),
+              h('th', { scope: 'col', class: 'number' }, this.sides.before),
+              h('th', { scope: 'col', class: 'number' }, this.sides.after),
             ),
           ),
         h(
@@ -70,7 +71,7 @@ export class Detail {
       ),
       models.map((one) =>
         choices(
-          both ? `First choices ${one === before ? 'before' : 'after'}` : 'First choices',
+          both ? `First choices · ${one === before ? this.sides.before : this.sides.after}` : 'First choices',
           one.choices[index] ?? [],
           texts,
           piece,
@@ -87,7 +88,7 @@ function choices(title: string, list: readonly number[], texts: readonly string[
     (_, i) => [texts[list[2 * i]!] ?? '', list[2 * i + 1]!] as const,
   );
   return [
-    h('h4', {}, title),
+    h('p', { class: 'model' }, title),
     h(
       'ol',
       { class: 'choices' },

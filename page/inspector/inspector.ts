@@ -2,6 +2,7 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import type { RunReport } from '../../src/report/run-report.js';
 import { fill, h } from '../dom.js';
 import { text } from '../numbers.js';
+import type { SideNames } from '../names.js';
 import { topKOf } from '../run-lines.js';
 import { oneLine, shortName } from '../shown-text.js';
 import { Detail } from './detail.js';
@@ -21,7 +22,7 @@ type RowList = Virtualizer<HTMLElement, HTMLElement>;
 /** Held-out rows as text, each trained token by its case. Only rows in sight are in the document. */
 export class Inspector {
   readonly element: HTMLElement;
-  private readonly detail = new Detail();
+  private readonly detail: Detail;
   private readonly list = h('div', { role: 'list' });
   private readonly scroller = h('div', { class: 'rows' }, this.list);
   private readonly count = h('p', { class: 'hint', role: 'status' });
@@ -38,7 +39,11 @@ export class Inspector {
   private active: { listed: ListedRow; token: number } | undefined;
   private virtual: RowList | undefined;
 
-  constructor(private readonly runs: readonly RunReport[]) {
+  constructor(
+    private readonly runs: readonly RunReport[],
+    private readonly sides: SideNames,
+  ) {
+    this.detail = new Detail(sides);
     this.run = runs[0]!;
     this.element = h(
       'div',
@@ -142,7 +147,7 @@ export class Inspector {
   private rowElement(index: number): HTMLElement {
     const listed = this.found[index]!;
     return h(
-      'article',
+      'div',
       {
         class: 'row',
         role: 'listitem',
@@ -154,6 +159,7 @@ export class Inspector {
         wanted: this.filter.tokens,
         topK: topKOf(this.run),
         names: this.rows.map(({ row }) => row.dataset).filter((name, i, all) => all.indexOf(name) === i),
+        sides: this.sides,
         isOpen: this.opened.has(listed),
         onOpen: () => {
           this.opened.add(listed);

@@ -1,6 +1,7 @@
 import { fromTo } from '../bar.js';
 import { append, h, type Child } from '../dom.js';
 import { text } from '../numbers.js';
+import type { SideNames } from '../names.js';
 import { oneLine, shortName, shownText } from '../shown-text.js';
 import { isWanted, type ListedRow, type TokenFilter } from './rows.js';
 
@@ -15,6 +16,7 @@ export interface RowOptions {
   wanted: TokenFilter;
   topK: number;
   names: readonly string[];
+  sides: SideNames;
   isOpen: boolean;
   onOpen: () => void;
 }
@@ -28,9 +30,13 @@ export function rowView(listed: ListedRow, options: RowOptions): Child[] {
       'header',
       {},
       h('span', {}, oneLine(shortName(row.dataset, options.names), 40)),
+      ' ',
       h('span', {}, row.set === 'retention' ? 'to be kept' : row.style),
+      ' ',
       h('span', {}, `row ${row.row + 1}`),
+      ' ',
       h('span', {}, `${row.trained.length} trained`),
+      ' ',
       h(
         'span',
         {},
@@ -43,8 +49,8 @@ export function rowView(listed: ListedRow, options: RowOptions): Child[] {
     h(
       'div',
       { class: 'sides' },
-      both && side('Before', listed, before.outcome, false, options),
-      side(both ? 'After' : '', listed, (after ?? before)!.outcome, true, options),
+      both && side(options.sides.before, listed, before.outcome, false, options),
+      side(both ? options.sides.after : '', listed, (after ?? before)!.outcome, true, options),
     ),
     row.trained.length > mostTokens &&
       !options.isOpen &&
@@ -77,7 +83,7 @@ function side(
     box,
     shown < trained.length ? [h('span', { class: 'gap' }, ' …')] : untrained(pieces, at, pieces.length),
   );
-  return h('div', { class: 'side' }, title !== '' && h('h4', {}, title), box);
+  return h('div', { class: 'side' }, title !== '' && h('p', { class: 'model' }, title), box);
 }
 
 function untrained(pieces: readonly string[], from: number, to: number): Child[] {

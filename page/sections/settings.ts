@@ -107,7 +107,7 @@ function versions(runs: readonly RunReport[]): HTMLElement {
   return table(
     'Versions and machine',
     [
-      { head: '', isHead: true, cell: ([name]: (typeof rows)[number]) => name },
+      { head: 'Fact', isHead: true, cell: ([name]: (typeof rows)[number]) => name },
       ...runs.map((run) => ({
         head: runs.length > 1 ? run.label : 'Value',
         cell: ([, cell]: (typeof rows)[number]) => cell(run),

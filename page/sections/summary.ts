@@ -86,8 +86,8 @@ const facts: Fact[] = [
 ];
 
 /** With one run its numbers as tiles, with several a table of them. */
-export function summary(runs: readonly RunReport[]): HTMLElement {
-  if (runs.length === 1) return h('div', { class: 'summary' }, story(runs[0]!), tiles(runs[0]!));
+export function summary(runs: readonly RunReport[], isLive: boolean): HTMLElement {
+  if (runs.length === 1) return h('div', { class: 'summary' }, story(runs[0]!, isLive), tiles(runs[0]!));
   const shown = facts.filter(({ has }) => runs.some(has));
   return h(
     'div',
@@ -122,7 +122,8 @@ export function summary(runs: readonly RunReport[]): HTMLElement {
   );
 }
 
-function tiles(run: RunReport): Child {
+/** The numbers that sum a run up. */
+export function tiles(run: RunReport): Child {
   const shown = facts.filter(({ has }) => has(run));
   if (shown.length === 0) return null;
   return h(
@@ -149,9 +150,10 @@ const lastStep = (run: RunReport): number => {
 };
 
 /** What happened, in words, and what to do where it did not end well. */
-function story(run: RunReport): Child {
+function story(run: RunReport, isLive = false): Child {
   const steps = lastStep(run);
-  const of = run.start === undefined ? '' : ` of ${text(run.start.steps, 'count')}`;
+  const all = run.start?.steps ?? steps;
+  const of = all === steps ? '' : ` of ${text(all, 'count')}`;
   const done = `${text(steps, 'count')}${of} ${steps === 1 && of === '' ? 'step' : 'steps'}`;
   const { outcome, state } = run;
   const lines: Child[] = [];
@@ -173,7 +175,7 @@ function story(run: RunReport): Child {
     );
   else if (state === 'running')
     lines.push(
-      `Running: ${done} done${left(run)}. This page shows the run as it was at ${localTime(run.ended)}.`,
+      `Running: ${done} done${left(run)}.${isLive ? '' : ` This page shows the run as it was at ${localTime(run.ended)}.`}`,
     );
   else lines.push('The run is being prepared; no step is done yet.');
   return h(
