@@ -11,7 +11,7 @@ interface Named {
 /** What PEFT takes for targetModules that are left out (its TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING). */
 const usualTargets: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
-    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text'].map((type) => [
+    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text', 'mixtral'].map((type) => [
       type,
       ['q_proj', 'v_proj'],
     ]),
