@@ -26,6 +26,7 @@ for (const source of sources) {
   mkdirSync(path.dirname(to), { recursive: true });
   writeFileSync(to, text);
 }
+cpSync(path.join(root, 'docs', 'images'), path.join(pages, 'docs', 'images'), { recursive: true });
 cpSync(path.join(root, 'LICENSE'), path.join(pages, 'LICENSE'));
 
 const app = await Application.bootstrapWithPlugins({

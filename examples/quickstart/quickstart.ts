@@ -106,6 +106,9 @@ async function main(): Promise<void> {
     `\n${beforeAfter(before.measures, after.measures, commonest(tasks.categories.heldOut), answers)}\n`,
   );
   console.log(`model    ${relative('.', finalModel)}  (opens in transformers too)`);
+  console.log(
+    `report   ${join(outputDir, 'report.html')}  (what it learned, token by token; opens without a network)`,
+  );
   console.log(`metrics  ${join(outputDir, 'metrics.jsonl')}`);
   console.log(
     '\nThe model is too small to be of use, but learning and forgetting show. Try next, in settings.ts:\n' +

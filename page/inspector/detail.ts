@@ -100,7 +100,7 @@ function choices(title: string, list: readonly number[], texts: readonly string[
           h(
             'bdi',
             {},
-            shownText(text).replaceAll('\n', '') || '∅',
+            shownText(text).replaceAll('\n', '') || '·',
             text === piece && h('span', { class: 'unseen' }, ' (the token)'),
           ),
           num(chance, 'share'),

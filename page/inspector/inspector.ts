@@ -69,7 +69,9 @@ export class Inspector {
   private choose(run: RunReport): void {
     this.run = run;
     this.rows = listRows(run);
-    this.filter = { ...this.filter, dataset: '', style: '', set: '' };
+    // Texts to be kept are long and often foreign to a model; what was to be learned comes first.
+    const hasHeldOut = this.rows.some(({ row }) => row.set === 'eval');
+    this.filter = { ...this.filter, dataset: '', style: '', set: hasHeldOut ? 'eval' : '' };
     this.makeFilters();
     this.refresh();
   }
@@ -329,11 +331,10 @@ export class Inspector {
         withAll(
           distinct(({ row }) => row.set).map((name) => [name, name === 'eval' ? 'held out' : 'to be kept']),
         ),
-        '',
+        this.filter.set,
         (value) => set({ set: value }),
       ),
-      h('label', { for: 'find-text' }, 'Find'),
-      search,
+      h('span', {}, h('label', { for: 'find-text' }, 'Find\u00a0'), search),
     );
   }
 
@@ -349,7 +350,7 @@ export class Inspector {
       ['all', 'all'],
       ...(this.hasBoth
         ? ([
-            ['changed', 'only those that changed'],
+            ['changed', 'changed only'],
             ['learned', 'became correct'],
             ['lost', 'no longer correct'],
           ] as [TokenFilter, string][])

@@ -103,7 +103,10 @@ function token(
   { wanted, topK }: RowOptions,
 ): HTMLElement {
   const piece = listed.row.pieces[listed.row.trained[index]!] ?? '';
-  const shown = shownText(piece.length > mostPiece ? `${piece.slice(0, mostPiece)}…` : piece) || '∅';
+  const whole = shownText(piece.length > mostPiece ? `${piece.slice(0, mostPiece)}…` : piece) || '·';
+  // A line break at the end of the row would be an empty line.
+  const isLast = listed.row.trained[index] === listed.row.pieces.length - 1;
+  const shown = isLast ? whole.replace(/\n$/, '') : whole;
   const name = cases[outcome] ?? 'outside';
   const isQuiet = !isWanted(listed, index, wanted);
   const props = { class: `token ${name}${isQuiet ? ' quiet' : ''}`, 'data-token': index };

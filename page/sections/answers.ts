@@ -8,15 +8,21 @@ const longest = 1200;
 /** What the model answered before and after. */
 export function answers(run: RunReport, isMany: boolean): Child {
   if (run.answers === undefined || run.answers.length === 0) return null;
+  // A run that goes on has not answered again yet.
+  const hasAfter = run.answers.some(({ after }) => after !== '');
   return h(
     'div',
     {},
     isMany && h('h3', {}, run.label),
-    h('div', { class: 'answers' }, run.answers.map(answer)),
+    h(
+      'div',
+      { class: 'answers' },
+      run.answers.map((one) => answer(one, hasAfter)),
+    ),
   );
 }
 
-function answer({ prompt, expected, before, after, dataset }: SampleAnswer): HTMLElement {
+function answer({ prompt, expected, before, after, dataset }: SampleAnswer, hasAfter: boolean): HTMLElement {
   return h(
     'article',
     { class: 'answer' },
@@ -27,7 +33,7 @@ function answer({ prompt, expected, before, after, dataset }: SampleAnswer): HTM
       {},
       expected !== undefined && entry('Wanted', expected),
       entry('Before', before),
-      entry('After', after),
+      hasAfter && entry('After', after),
     ),
   );
 }

@@ -39,7 +39,7 @@ export function learningCharts(runs: Runs, view: SharedView): Chart[] {
     },
   ];
   const trained = runs.map((run): ChartOptions => ({
-    title: isOne ? 'Trained tokens by what the model made of them' : `Trained tokens, ${run.label}`,
+    title: isOne ? 'Trained tokens, by case' : `Trained tokens, ${run.label}`,
     ...{ kind: 'share', range: [0, 1], height },
     lines: (now) => shareLines(run, now, topKOf(run)),
   }));

@@ -128,12 +128,12 @@ describe.skipIf(chromiumPath === undefined)('the page of a run, in Chromium', ()
       ['α and β', 'β', (step: StepEvent) => step.beta],
       ['Tokens per second', 'speed', (step: StepEvent) => step.tokensPerSecond],
       [
-        'Trained tokens by what the model made of them',
+        'Trained tokens, by case',
         'already correct',
         ({ statistics }: StepEvent) => statistics.already_correct / statistics.total_tokens,
       ],
       [
-        'Trained tokens by what the model made of them',
+        'Trained tokens, by case',
         'among the first 8',
         ({ statistics }: StepEvent) =>
           (statistics.in_top_k - statistics.already_correct) / statistics.total_tokens,
