@@ -121,6 +121,12 @@ void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates
   call(op, weight, gradient, moment, rates.beta1, rates.beta2, rates.learningRate, rates.decay,
        rates.gradientScale);
 }
+void dequantize_(Tensor out, const Tensor& packed, const std::optional<Tensor>& codes, const Tensor& scales,
+                 int64_t blockSize, int64_t columns, int64_t firstRow, int64_t firstColumn) {
+  static const auto op = find<void(Tensor, const Tensor&, const std::optional<Tensor>&, const Tensor&,
+                                   int64_t, int64_t, int64_t, int64_t)>("dequantize_");
+  call(op, out, packed, codes, scales, blockSize, columns, firstRow, firstColumn);
+}
 void roundStochastically_(Tensor to, const Tensor& from, uint32_t key, int64_t firstIndex) {
   static const auto op = find<void(Tensor, const Tensor&, int64_t, int64_t)>("round_stochastically_");
   call(op, to, from, static_cast<int64_t>(key), firstIndex);

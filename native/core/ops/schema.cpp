@@ -45,5 +45,8 @@ ADAPTIVE_LIBRARY(m) {
       "lion_(Tensor(a!) weight, Tensor gradient, Tensor(b!) moment, float beta1, float beta2, float "
       "learning_rate, "
       "float decay, float gradient_scale) -> ()");
+  m.def(
+      "dequantize_(Tensor(a!) out, Tensor packed, Tensor? codes, Tensor scales, int block_size, int columns, "
+      "int first_row, int first_column) -> ()");
   m.def("round_stochastically_(Tensor(a!) to, Tensor from, int key, int first_index) -> ()");
 }

@@ -73,6 +73,12 @@ struct Kernels {
   /// KL(softmax(base) ‖ softmax(logits)) of a row, nats. With weight > 0, logits become
   /// weight·(softmax(logits) − softmax(base)), with cap > 0 times the slope of the cap.
   double (*divergence)(T* logits, const T* base, int64_t vocab, float weight, float cap);
+  /// out = codes[c]·scales[e / blockSize] for entries e of [first, first + count), whose 4-bit codes c stand
+  /// two to a byte, the first in the upper half. `codes` has 16 entries.
+  void (*dequantize4bit)(const uint8_t* packed, int64_t first, const float* codes, const float* scales,
+                         int64_t blockSize, T* out, int64_t count);
+  /// out = value·scale/127.
+  void (*dequantize8bit)(const int8_t* values, float scale, T* out, int64_t count);
 };
 
 /// Softmax kernels of attention; scores are always float.

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/ops/cpu/attention.h"
+#include "core/ops/cpu/for_type.h"
 #include "core/ops/cpu/kernels.h"
 #include "core/ops/library.h"
 
@@ -10,15 +11,6 @@ namespace adaptive::cpu {
 namespace {
 
 using at::Tensor;
-
-/// Runs f(T{}) for the type of activations that `dtype` names.
-template <class F>
-auto forType(at::ScalarType dtype, const F& f) {
-  if (dtype == at::kBFloat16) return f(c10::BFloat16{});
-  if (dtype == at::kHalf) return f(c10::Half{});
-  TORCH_CHECK(dtype == at::kFloat, "expected float32, bfloat16 or float16 activations, found ", dtype);
-  return f(float{});
-}
 
 /// Enough rows per task that a task is worth a thread's while.
 int64_t grain(int64_t width) { return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, width)); }

@@ -3,6 +3,7 @@
 
 #include "core/ops/cpu/isa/attention_kernels.h"
 #include "core/ops/cpu/isa/block_kernels.h"
+#include "core/ops/cpu/isa/dequantize_kernels.h"
 #include "core/ops/cpu/isa/divergence_kernel.h"
 #include "core/ops/cpu/isa/loss_kernels.h"
 #include "core/ops/cpu/isa/norm_kernels.h"
@@ -15,7 +16,7 @@ const Kernels<T>& table() {
   static const Kernels<T> kernels = {
       &rmsNormForward<T>, &rmsNormBackward<T>, &headNormForward<T>, &headNormBackward<T>, &rotate<T>,
       &gatedForward<T>,   &gatedBackward<T>,   &tokenStatistics<T>, &topKEntropy<T>,      &firstChoices<T>,
-      &lossGradient<T>,   &softCap<T>,         &divergence<T>};
+      &lossGradient<T>,   &softCap<T>,         &divergence<T>,      &dequantize4bit<T>,   &dequantize8bit<T>};
   return kernels;
 }
 
