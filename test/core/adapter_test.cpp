@@ -30,10 +30,10 @@ Projection adaptedProjection(bool magnitude, double dropout, bool bias) {
   auto adapter = std::make_unique<LoraAdapter>(LoraTarget{"m", kRank, 0.7, dropout, magnitude}, kFirst,
                                                kOutputs, kInputs, 4);
   at::Tensor(adapter->a().master()).copy_(normal({kRank, kInputs}, 3));
-  adapter->takeMagnitude(projection.weight->master());
+  adapter->takeMagnitude(*projection.weight);
   at::Tensor(adapter->b().master()).copy_(normal({kOutputs, kRank}, 4));
   adapter->forEach([](Parameter* p) { p->refreshCompute(at::kFloat); });
-  adapter->refresh(projection.weight->compute(), at::kFloat);
+  adapter->refresh(*projection.weight, at::kFloat);
   projection.adapters.push_back(std::move(adapter));
   return projection;
 }
@@ -67,7 +67,7 @@ TEST("adapter: values and gradients, with and without dropout, bias and magnitud
         if (magnitude) {
           at::Tensor(adapter.magnitude()->master()).mul_(1.3);
           adapter.magnitude()->refreshCompute(at::kFloat);
-          projection.adapters[0]->refresh(projection.weight->compute(), at::kFloat);
+          projection.adapters[0]->refresh(*projection.weight, at::kFloat);
         }
         const DropoutKey key = uint64_t{77};
         const Tensor input = normal({kTokens, kInputs}, 5).to(at::kFloat).requires_grad_(true);

@@ -27,6 +27,7 @@ Napi::Function Model::define(Napi::Env env) {
                       method<&Model::trainable>("trainable"),
                       method<&Model::addAdapter>("addAdapter"),
                       method<&Model::mergeAdapter>("mergeAdapter"),
+                      method<&Model::quantize>("quantize"),
                       method<&Model::load>("load"),
                       method<&Model::initialise>("initialise"),
                       method<&Model::resize>("resize"),

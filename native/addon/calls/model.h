@@ -45,6 +45,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value trainable(const Napi::CallbackInfo& info);
   Napi::Value addAdapter(const Napi::CallbackInfo& info);
   Napi::Value mergeAdapter(const Napi::CallbackInfo& info);
+  Napi::Value quantize(const Napi::CallbackInfo& info);
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value initialise(const Napi::CallbackInfo& info);
   Napi::Value resize(const Napi::CallbackInfo& info);

@@ -7,6 +7,7 @@
 #include "core/available_memory.h"
 #include "core/model/initialise_weights.h"
 #include "core/model/load_weights.h"
+#include "core/model/quantize_weights.h"
 #include "core/session/saved_session.h"
 
 namespace adaptive::addon {
@@ -32,6 +33,21 @@ Napi::Array listOf(Napi::Env env, const std::vector<std::string>& names) {
   Napi::Array list = Napi::Array::New(env, names.size());
   for (uint32_t i = 0; i < names.size(); i++) list.Set(i, names[i]);
   return list;
+}
+
+QuantType quantTypeAt(const Napi::Object& from, const char* key) {
+  const std::string name = stringAt(from, key);
+  if (name == "nf4") return QuantType::Nf4;
+  if (name == "fp4") return QuantType::Fp4;
+  if (name == "int8") return QuantType::Int8;
+  failType(from.Get(key), "nf4, fp4 or int8", key);
+}
+
+QuantizedWeight quantizedFrom(const Napi::Value& value, const std::string& at) {
+  const Napi::Object from = objectFrom(value, at);
+  return {stringAt(from, "name"),
+          {quantTypeAt(from, "type"), integerAt(from, "blockSize"), booleanAt(from, "nested"),
+           numberAt(from, "offset")}};
 }
 
 ToJs listed(const std::vector<Parameter*>& parameters) {
@@ -70,6 +86,14 @@ Napi::Value Model::mergeAdapter(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) {
     forgetTraining(session);
     adaptive::mergeAdapter(session.decoder);
+    return nothing();
+  });
+}
+
+Napi::Value Model::quantize(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(), [weights = listAt(from, "weights", quantizedFrom)](ModelSession& session) {
+    quantizeWeights(session.decoder, weights);
     return nothing();
   });
 }

@@ -24,7 +24,8 @@ at::ScalarType scalarType(const StoredTensor& tensor) {
   if (tensor.dtype == "BF16") return at::kBFloat16;
   if (tensor.dtype == "F64") return at::kDouble;
   if (tensor.dtype == "U8") return at::kByte;
-  fail("MODEL_UNSUPPORTED", "Expected a tensor of type F32, F16, BF16, F64 or U8, found ", tensor.dtype,
+  if (tensor.dtype == "I8") return at::kChar;
+  fail("MODEL_UNSUPPORTED", "Expected a tensor of type F32, F16, BF16, F64, U8 or I8, found ", tensor.dtype,
        " for ", tensor.name, ".");
 }
 

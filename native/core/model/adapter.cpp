@@ -62,8 +62,9 @@ void drawA(const LoraAdapter& adapter, bool gaussian, at::Generator& generator) 
 
 void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   at::NoGradGuard noGrad;
-  if (!decoder.adapterParameters().empty() ||
-      decoder.trainableParameters().size() < decoder.parameters().size())
+  const std::vector<Parameter*> all = decoder.parameters();
+  const auto isFrozen = [](const Parameter* p) { return !p->trainable() && !p->isQuantized(); };
+  if (!decoder.adapterParameters().empty() || std::any_of(all.begin(), all.end(), isFrozen))
     fail("INVALID_INPUT", "Expected a model without an adapter, found one with. Merge it first.");
   for (const LoraTarget& target : options.targets) checkTarget(target);
   const WeightNames& names = weightNamesOf(decoder.config_.names);
@@ -92,6 +93,10 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
            moduleOf(*std::find_if(parts.begin(), parts.end(), isSaved)),
            ", which is computed as one with its neighbours. Name all of them, or none.");
     }
+    if (saved > 0 && parameter->isQuantized()) {
+      fail("INVALID_INPUT", "Expected modules to save that are kept whole, found ", moduleOf(parts[0]),
+           ", which is quantised. Leave it out of modulesToSave, or out of what is quantised.");
+    }
     for (const ParameterPart& part : parts) std::erase(unknown, moduleOf(part));
   }
   if (unties) std::erase(unknown, names.head);
@@ -113,7 +118,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
       projection.adapters = std::move(*next++);
       for (const auto& adapter : projection.adapters) {
         drawA(*adapter, options.gaussian, generator);
-        if (decoder.filled_) adapter->takeMagnitude(projection.weight->master());
+        if (decoder.filled_) adapter->takeMagnitude(*projection.weight);
       }
     });
   }
@@ -129,7 +134,7 @@ std::vector<AdapterBase> adapterBase(const Decoder& decoder) {
       for (const auto& adapter : projection.adapters) {
         all.push_back({&adapter->b(), {}});
         if (adapter->magnitude())
-          all.push_back({adapter->magnitude(), adapter->rowNorms(projection.weight->compute())});
+          all.push_back({adapter->magnitude(), adapter->rowNorms(*projection.weight)});
       }
     });
   }
@@ -140,8 +145,9 @@ void mergeAdapter(Decoder& decoder) {
   at::NoGradGuard noGrad;
   decoder.expectWeights();
   for (DecoderLayer& layer : decoder.layers_) {
-    layer.forEachProjection([](Projection& projection) {
-      for (const auto& adapter : projection.adapters) adapter->mergeInto(projection.weight->master());
+    layer.forEachProjection([&](Projection& projection) {
+      projection.weight->dequantize(decoder.masterType_);
+      for (const auto& adapter : projection.adapters) adapter->mergeInto(*projection.weight);
       projection.adapters.clear();
     });
   }

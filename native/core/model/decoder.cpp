@@ -106,8 +106,8 @@ void Decoder::refreshCompute() {
   for (const DecoderLayer& layer : layers_) {
     layer.forEachProjection([&](const Projection& projection) {
       for (const auto& adapter : projection.adapters) {
-        if (isFirst) adapter->takeMagnitude(projection.weight->master());
-        adapter->refresh(projection.weight->compute(), computeType_);
+        if (isFirst) adapter->takeMagnitude(*projection.weight);
+        adapter->refresh(*projection.weight, computeType_);
       }
     });
   }

@@ -25,6 +25,11 @@ class Decoder {
   explicit Decoder(DecoderConfig config);
 
   const DecoderConfig& config() const { return config_; }
+  /// Calls f(projection) for each of every block.
+  template <class F>
+  void forEachProjection(const F& f) const {
+    for (const DecoderLayer& layer : layers_) layer.forEachProjection(f);
+  }
   /// The weights that config.json describes.
   std::vector<Parameter*> parameters() const;
   /// Those that an adapter adds.
@@ -44,6 +49,7 @@ class Decoder {
   void refreshCompute();
   /// Errors: INVALID_INPUT before weights were loaded or drawn.
   void expectWeights() const;
+  bool hasWeights() const { return filled_; }
   /// Draws new weights as transformers does: see initialise_weights.h.
   friend void initialiseWeights(Decoder& decoder, const Initialisation& options);
   /// Gives the vocabulary another size: see resize_vocabulary.h.

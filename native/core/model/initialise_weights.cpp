@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/available_memory.h"
+#include "core/error.h"
 #include "core/expect.h"
 #include "core/random.h"
 
@@ -19,8 +20,11 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
   if (options.deviation > 0)
     expectFinite("residualDeviation / deviation", options.residualDeviation / options.deviation);
   double bytes = 0;
-  for (const Parameter* parameter : decoder.parameters())
+  for (const Parameter* parameter : decoder.parameters()) {
+    if (parameter->isQuantized())
+      fail("INVALID_INPUT", "Expected weights to draw, found some that are to be read from a quantised file.");
     bytes += static_cast<double>(parameter->master().nbytes());
+  }
   const DecoderConfig& config = decoder.config_;
   expectMemory("the weights of a new model of vocab_size " + std::to_string(config.vocabSize) +
                    ", hidden_size " + std::to_string(config.hiddenSize) + " and " +

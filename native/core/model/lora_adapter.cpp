@@ -16,10 +16,10 @@ std::unique_ptr<Parameter> makeParameter(const std::string& name, std::vector<in
 
 /// fn(first row, rows of the weight and of B in float32).
 template <class F>
-void forSlabs(const at::Tensor& weight, const at::Tensor& b, const F& fn) {
-  for (int64_t row = 0; row < weight.size(0); row += kSlabRows) {
-    const int64_t count = std::min(kSlabRows, weight.size(0) - row);
-    fn(row, weight.narrow(0, row, count).to(at::kFloat), b.narrow(0, row, count).to(at::kFloat));
+void forSlabs(const Parameter& weight, const WeightRows& rows, const at::Tensor& b, const F& fn) {
+  for (int64_t row = 0; row < rows.count; row += kSlabRows) {
+    const int64_t count = std::min(kSlabRows, rows.count - row);
+    fn(row, weight.rows(rows.first + row, count, at::kFloat), b.narrow(0, row, count).to(at::kFloat));
   }
 }
 
@@ -37,34 +37,34 @@ LoraAdapter::LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t out
       outputs_(outputs),
       number_(number) {}
 
-void LoraAdapter::refresh(const at::Tensor& weight, at::ScalarType computeType) {
+void LoraAdapter::refresh(const Parameter& weight, at::ScalarType computeType) {
   if (!magnitude_) return;
   if (!norm_.defined()) norm_ = at::empty({outputs_}, at::kFloat);
   const at::Tensor a = a_->master().to(at::kFloat);
-  forSlabs(rowsOf(weight), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
+  forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
     norm_.narrow(0, row, w.size(0)).copy_(at::linalg_vector_norm(at::addmm(w, b, a, 1, scale_), 2, 1));
   });
   rowScale_ = (magnitude_->master().to(at::kFloat) / norm_).to(computeType);
 }
 
-void LoraAdapter::takeMagnitude(const at::Tensor& weight) {
+void LoraAdapter::takeMagnitude(const Parameter& weight) {
   if (!magnitude_) return;
   refresh(weight, at::kFloat);
   at::Tensor(magnitude_->master()).copy_(norm_);
 }
 
-at::Tensor LoraAdapter::rowNorms(const at::Tensor& weight) const {
+at::Tensor LoraAdapter::rowNorms(const Parameter& weight) const {
   at::Tensor norms = at::empty({outputs_}, at::kFloat);
-  forSlabs(rowsOf(weight), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor&) {
+  forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor&) {
     norms.narrow(0, row, w.size(0)).copy_(at::linalg_vector_norm(w, 2, 1));
   });
   return norms;
 }
 
-void LoraAdapter::mergeInto(at::Tensor weight) const {
+void LoraAdapter::mergeInto(const Parameter& weight) const {
   const at::Tensor a = a_->master().to(at::kFloat);
-  at::Tensor target = rowsOf(weight);
-  forSlabs(target, b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
+  const at::Tensor target = rowsOf(weight.master());
+  forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
     at::Tensor sum = at::addmm(w, b, a, 1, scale_);
     if (magnitude_) {
       const at::Tensor length = at::linalg_vector_norm(sum, 2, 1);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/model/parameter.h"
+#include "core/model/weight_product.h"
 
 namespace adaptive {
 
@@ -39,14 +40,17 @@ class LoraAdapter {
   int64_t outputs() const { return outputs_; }
   at::Tensor rowsOf(const at::Tensor& weight) const { return weight.narrow(0, firstRow_, outputs_); }
 
+  WeightRows weightRows() const { return {firstRow_, outputs_}; }
+
+  // `weight` is the whole projection's.
   /// Works the row norms out again, after A, B or the weight changed. Nothing without a magnitude.
-  void refresh(const at::Tensor& weight, at::ScalarType computeType);
+  void refresh(const Parameter& weight, at::ScalarType computeType);
   /// Sets the magnitude to the norm of the weight's rows, so that the adapter changes nothing yet.
-  void takeMagnitude(const at::Tensor& weight);
+  void takeMagnitude(const Parameter& weight);
   /// Norms of the weight's rows without the addition, float32 [outputs].
-  at::Tensor rowNorms(const at::Tensor& weight) const;
-  /// Folds the addition into `weight`, the whole projection's.
-  void mergeInto(at::Tensor weight) const;
+  at::Tensor rowNorms(const Parameter& weight) const;
+  /// Folds the addition into `weight`, a plain one.
+  void mergeInto(const Parameter& weight) const;
 
   template <class F>
   void forEach(const F& f) const {

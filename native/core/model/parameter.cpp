@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/ops/product.h"
 
 namespace adaptive {
@@ -73,8 +75,87 @@ std::optional<at::Tensor> Parameter::gradientTarget() {
 }
 
 void Parameter::setTrainable(bool on) {
-  trainable_ = on;
-  if (!on) dropGradient();
+  trainable_ = on && !isQuantized();
+  if (!trainable_) dropGradient();
+}
+
+void Parameter::quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how) {
+  std::vector<Piece> pieces;
+  bool any = false;
+  for (const ParameterPart& part : parts_) {
+    const auto own = how(part);
+    any = any || own;
+    if (own) {
+      pieces.push_back({std::make_unique<QuantizedMatrix>(*own, part.rows(), master_.size(1)), {}});
+    } else {
+      pieces.push_back({nullptr, at::empty({part.rows(), master_.size(1)}, master_.options())});
+    }
+  }
+  if (!any) return;
+  pieces_ = std::move(pieces);
+  master_ = compute_ = at::empty(master_.sizes(), master_.options().device(at::kMeta));
+  setTrainable(false);
+}
+
+void Parameter::dequantize(at::ScalarType dtype) {
+  if (!isQuantized()) return;
+  const at::Tensor plain = at::empty(master_.sizes(), at::TensorOptions().dtype(dtype));
+  read(plain, 0, 0, scales());
+  pieces_.clear();
+  master_ = compute_ = plain;
+}
+
+QuantizedMatrix* Parameter::quantized(const ParameterPart& part) const {
+  return isQuantized() ? pieces_[&part - parts_.data()].matrix.get() : nullptr;
+}
+
+at::Tensor Parameter::stored(const ParameterPart& part) const {
+  if (!isQuantized()) return asStored(master_, part);
+  const at::Tensor& rows = pieces_[&part - parts_.data()].plain;
+  return rows.defined() && part.transposed ? rows.t() : rows;
+}
+
+std::vector<at::Tensor> Parameter::scales() const {
+  std::vector<at::Tensor> all;
+  for (const Piece& piece : pieces_) all.push_back(piece.matrix ? piece.matrix->scales() : at::Tensor());
+  return all;
+}
+
+void Parameter::read(at::Tensor out, int64_t firstRow, int64_t firstColumn,
+                     const std::vector<at::Tensor>& scales) const {
+  const int64_t lastRow = firstRow + out.size(0), width = out.size(1);
+  if (!isQuantized()) {
+    out.copy_(master_.narrow(0, firstRow, out.size(0)).narrow(1, firstColumn, width));
+    return;
+  }
+  for (size_t p = 0; p < parts_.size(); p++) {
+    const int64_t begin = std::max(firstRow, parts_[p].firstRow),
+                  end = std::min(lastRow, parts_[p].firstRow + parts_[p].rows());
+    if (begin >= end) continue;
+    const at::Tensor target = out.narrow(0, begin - firstRow, end - begin);
+    const int64_t row = begin - parts_[p].firstRow;
+    if (const auto& matrix = pieces_[p].matrix) {
+      matrix->dequantize(target, row, firstColumn, scales[p]);
+    } else {
+      target.copy_(pieces_[p].plain.narrow(0, row, end - begin).narrow(1, firstColumn, width));
+    }
+  }
+}
+
+at::Tensor Parameter::rows(int64_t firstRow, int64_t count, at::ScalarType dtype) const {
+  if (!isQuantized()) return master_.narrow(0, firstRow, count).to(dtype);
+  const at::Tensor out = at::empty({count, master_.size(1)}, at::TensorOptions().dtype(dtype));
+  read(out, firstRow, 0, scales());
+  return out;
+}
+
+int64_t Parameter::weightBytes() const {
+  int64_t bytes = 0;
+  for (const Piece& piece : pieces_)
+    bytes += piece.matrix ? piece.matrix->bytes() : static_cast<int64_t>(piece.plain.nbytes());
+  if (isQuantized()) return bytes;
+  bytes = static_cast<int64_t>(master_.nbytes());
+  return compute_.is_same(master_) ? bytes : bytes + static_cast<int64_t>(compute_.nbytes());
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
@@ -130,12 +211,15 @@ void Parameter::dropGradient() {
 
 void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {
   if (isNorm_ || master_.scalar_type() == dtype) return;
+  for (Piece& piece : pieces_)
+    if (!piece.matrix)
+      piece.plain = keepsValues ? piece.plain.to(dtype) : at::empty_like(piece.plain, at::dtype(dtype));
   master_ = keepsValues ? master_.to(dtype) : at::empty(master_.sizes(), master_.options().dtype(dtype));
   compute_ = master_;
 }
 
 void Parameter::refreshCompute(at::ScalarType dtype) {
-  if (isNorm_ || dtype == master_.scalar_type()) {
+  if (isNorm_ || isQuantized() || dtype == master_.scalar_type()) {
     compute_ = master_;
   } else if (compute_.is_same(master_) || compute_.scalar_type() != dtype) {
     compute_ = master_.to(dtype);

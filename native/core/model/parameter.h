@@ -3,9 +3,13 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "core/model/quantized_matrix.h"
 
 namespace adaptive {
 
@@ -45,6 +49,28 @@ class Parameter {
   bool isBias() const { return parts_[0].name.ends_with("bias"); }
   /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
   bool decays() const { return (master_.dim() > 1 || parts_[0].name.ends_with(".sinks")) && !isBias(); }
+
+  /// Keeps the parts that `how` answers for in fewer bits from now on, to be read from a file; the others as
+  /// they would be. All of it is frozen. Neither master() nor compute() holds numbers then: they are
+  /// tensors of the meta device, which have a shape and a type alone.
+  void quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how);
+  bool isQuantized() const { return !pieces_.empty(); }
+  /// Back to a plain weight of type `dtype`.
+  void dequantize(at::ScalarType dtype);
+  /// What a part is kept in; null where that is a plain tensor.
+  QuantizedMatrix* quantized(const ParameterPart& part) const;
+  /// The plain tensor of a part, in the shape of the checkpoint; undefined where it is quantised.
+  at::Tensor stored(const ParameterPart& part) const;
+  /// Of each part, for read(): worked out once for several tiles.
+  std::vector<at::Tensor> scales() const;
+  /// Fills out [r, c] (contiguous, of any float type) with the weights of a matrix from (firstRow,
+  /// firstColumn) on.
+  void read(at::Tensor out, int64_t firstRow, int64_t firstColumn,
+            const std::vector<at::Tensor>& scales) const;
+  /// Rows as a tensor of type `dtype`; a view where they stand so.
+  at::Tensor rows(int64_t firstRow, int64_t count, at::ScalarType dtype) const;
+  /// Bytes of what is kept of it, gradient left out.
+  int64_t weightBytes() const;
 
   /// The rows of `tensor` (master or gradient) that `part` names.
   static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);
@@ -92,6 +118,12 @@ class Parameter {
  private:
   std::vector<ParameterPart> parts_;
   bool isNorm_;
+  /// Of a quantised weight, one for each part.
+  struct Piece {
+    std::unique_ptr<QuantizedMatrix> matrix;
+    at::Tensor plain;  ///< rows, where there is no matrix
+  };
+  std::vector<Piece> pieces_;
   at::Tensor master_, compute_, gradient_;
   bool hasGradient_ = false, trainable_ = true;
 };

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/model/weight_product.h"
 #include "core/ops/product.h"
 #include "core/random.h"
 
@@ -43,10 +44,9 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
     return {low, Tensor()};
   }
   // PEFT drops entries of x in the whole of what is rescaled, and adds the plain product of all of x to it.
-  const Tensor weight = adapter.rowsOf(projection.weight->compute());
   Tensor scaled;
   if (dropped.defined()) {
-    scaled = ops::product(input, weight.t()).mul_(up);
+    scaled = forwardProduct(input, *projection.weight, adapter.weightRows()).mul_(up);
     rows.sub_(scaled);
   } else {
     const Tensor bias =
@@ -71,7 +71,7 @@ void goBack(const LoraAdapter& adapter, const Projection& projection, const Tens
     const Tensor plain = dRows;
     dRows = dRows * adapter.rowScale();
     // The plain product passed dy on whole; of it stays what is not rescaled.
-    dInput = ops::product(dRows - plain, adapter.rowsOf(projection.weight->compute())).mul_(up);
+    dInput = backwardProduct(dRows - plain, *projection.weight, adapter.weightRows()).mul_(up);
   }
   adapter.b().accumulateOuter(dRows, low * scale);
   const Tensor dLow = ops::product(dRows, adapter.b().compute()).mul_(scale);
@@ -91,14 +91,15 @@ struct Projected : torch::autograd::Function<Projected> {
   // The projection outlives every graph that mentions it (the decoder owns it).
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Projection* projection,
                         const DropoutKey& key, bool adapts) {
-    const Tensor transposed = projection->weight->compute().t();
+    const Parameter& weight = *projection->weight;
+    const WeightRows rows = allRows(weight);
     const Parameter* bias = projection->bias.get();
     Tensor y;
     if (bias) {
-      y = bias->compute().expand({x.size(0), transposed.size(1)}).clone(at::MemoryFormat::Contiguous);
-      ops::addProduct(y, x, transposed);
+      y = bias->compute().expand({x.size(0), rows.count}).clone(at::MemoryFormat::Contiguous);
+      addForward(y, x, weight, rows);
     } else {
-      y = ops::product(x, transposed);
+      y = forwardProduct(x, weight, rows);
     }
     tensor_list saved;
     // A frozen weight needs no input in backward.
@@ -123,7 +124,7 @@ struct Projected : torch::autograd::Function<Projected> {
     if (projection->bias && projection->bias->trainable())
       projection->bias->accumulate(dy.sum(0, false, at::kFloat));
     if (projection->weight->trainable()) projection->weight->accumulateOuter(dy, saved[0]);
-    Tensor dx = ops::product(dy, projection->weight->compute());
+    Tensor dx = backwardProduct(dy, *projection->weight, allRows(*projection->weight));
     for (size_t i = 0; i < projection->adapters.size(); i++) {
       goBack(*projection->adapters[i], *projection, saved[0], saved[1 + 2 * i], saved[2 + 2 * i], key, dy,
              dx);

@@ -55,6 +55,8 @@ void byFloat32(const Tensor& out, const Tensor& a, const Tensor& b, bool adds, d
 
 }  // namespace
 
+at::ScalarType productType(const Tensor& a) { return goesByFloat32(a) ? at::kFloat : a.scalar_type(); }
+
 Tensor product(const Tensor& a, const Tensor& b) {
   if (!goesByFloat32(a)) return at::mm(a, b);
   Tensor out = at::empty({a.size(0), b.size(1)}, a.options());

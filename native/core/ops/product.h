@@ -5,6 +5,8 @@
 
 namespace adaptive::ops {
 
+/// The type that products of tensors like this one are computed in: float32 where bfloat16 goes by way of it.
+at::ScalarType productType(const at::Tensor& a);
 /// a·b [n, m] for a [n, k] and b [k, m] of one type. Sums are float32, rounded once.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b);
 /// out [n, m] = a·b.

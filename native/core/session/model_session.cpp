@@ -45,16 +45,16 @@ void resizeSession(ModelSession& session, int64_t vocabSize, uint64_t seed) {
 int64_t bytesOfMasters(const ModelSession& session) {
   int64_t total = 0;
   for (const Parameter* parameter : session.decoder.allParameters())
-    total += static_cast<int64_t>(parameter->master().nbytes());
+    total += parameter->isQuantized() ? parameter->weightBytes()
+                                      : static_cast<int64_t>(parameter->master().nbytes());
   return total;
 }
 
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
-  held.weights = bytesOfMasters(session) + session.base.bytes();
+  held.weights = session.base.bytes();
   for (const Parameter* parameter : session.decoder.allParameters()) {
-    if (!parameter->compute().is_same(parameter->master()))
-      held.weights += static_cast<int64_t>(parameter->compute().nbytes());
+    held.weights += parameter->weightBytes();
     held.gradients += parameter->gradientBytes();
   }
   if (!session.optimizer) return held;

@@ -21,6 +21,13 @@ struct Chains {
     }
   }
 
+  void add(const at::Tensor& tensor) {
+    const at::Tensor weight = tensor.cpu();
+    const auto type = static_cast<int>(weight.scalar_type());
+    add(&type, sizeof type);
+    add(weight.const_data_ptr(), weight.nbytes());
+  }
+
   void add(const void* data, size_t bytes) {
     const auto* at = static_cast<const char*>(data);
     uint64_t words[4];
@@ -44,10 +51,18 @@ std::string weightsDigest(const Decoder& decoder) {
   Chains chains;
   for (const Parameter* parameter : decoder.parameters()) {
     for (const ParameterPart& part : parameter->parts()) chains.add(part.name.data(), part.name.size());
-    const at::Tensor weight = parameter->master().cpu();
-    const auto type = static_cast<int>(weight.scalar_type());
-    chains.add(&type, sizeof type);
-    chains.add(weight.const_data_ptr(), weight.nbytes());
+    if (!parameter->isQuantized()) {
+      chains.add(parameter->master());
+      continue;
+    }
+    for (const ParameterPart& part : parameter->parts()) {
+      if (const QuantizedMatrix* matrix = parameter->quantized(part)) {
+        for (const auto& [suffix, tensor] : matrix->stored()) chains.add(tensor);
+        chains.add(matrix->scales());
+      } else {
+        chains.add(parameter->stored(part).contiguous());
+      }
+    }
   }
   std::string digest;
   for (const auto& [a, b] : {std::pair(0, 1), std::pair(2, 3)}) {
