@@ -137,7 +137,8 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
       if (target == quantized.end() || isFloat(stored)) continue;
       for (const auto& [suffix, tensor] : target->second.matrix->stored()) {
         known.emplace(stored.name + suffix, tensor);
-        missing.insert(stored.name + suffix);
+        // Tables of codes are the same for all weights, so that some checkpoints hold them once.
+        if (!suffix.ends_with("quant_map")) missing.insert(stored.name + suffix);
       }
     }
   }
@@ -151,6 +152,9 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
         const at::Tensor source = viewStored(file, stored);
         if (source.sizes() != target->second.sizes())
           failShape(stored.name, target->second.sizes(), source.sizes(), entry.path);
+        if (!target->second.is_floating_point() && source.scalar_type() != target->second.scalar_type())
+          fail("WEIGHTS_MISMATCH", "Expected ", stored.name, " of type ", target->second.scalar_type(),
+               ", found ", stored.dtype, " in ", entry.path, ".");
         copyStored(file, stored, source, target->second);
         if (target->second.is_floating_point() && !isFinite(target->second))
           notFinite.push_back(stored.name);
