@@ -236,6 +236,18 @@ export interface OptimizerCounts {
   goodSteps: number;
 }
 
+/** A projection's weight in 4 or 8 bits. */
+export interface QuantizedWeight {
+  name: string;
+  type: 'nf4' | 'fp4' | 'int8';
+  /** Entries that share a scale; of the 4-bit types. */
+  blockSize: number;
+  /** Scales in 8 bits, too. */
+  nested: boolean;
+  /** What was taken off such scales; of weights that the file brings quantised. */
+  offset: number;
+}
+
 export interface AdapterRequest {
   /** module: Hugging Face's name, without .weight; scale: what B·A·x is multiplied with; magnitude: DoRA. */
   targets: { module: string; rank: number; scale: number; dropout: number; magnitude: boolean }[];
@@ -267,6 +279,8 @@ export interface NativeModel {
   addAdapter(request: AdapterRequest): Promise<void>;
   /** Folds the low-rank weights into the others, which are trained again. Forgets the optimizer. */
   mergeAdapter(): Promise<void>;
+  /** Keeps these weights in fewer bits, and frozen; before load(), which takes them as floats or as bitsandbytes' bytes. */
+  quantize(request: { weights: readonly QuantizedWeight[] }): Promise<void>;
   /** adapter: reads what trainable() lists, and other weights that the file happens to have. */
   load(request: { files: { path: string; tensors: StoredTensor[] }[]; adapter?: boolean }): Promise<void>;
   /** New weights: matrices normal(0, deviation), norms 1, biases 0. */

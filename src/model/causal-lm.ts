@@ -25,6 +25,10 @@ import { Generation } from './generation/generation.js';
 import { judgeTokens, type JudgedRow, type JudgeOptions, type RowToJudge } from './judge-tokens.js';
 import { modelFolder } from './files/model-folder.js';
 import { readEosTokenIds } from './files/read-eos-token-ids.js';
+import { storedBits } from './quantization/quantization-config.js';
+import { describeQuantization, type Quantization } from './quantization/quantization.js';
+import { asWholeWeights, readQuantized } from './quantization/stored-quantization.js';
+import { weightsToQuantize } from './quantization/weights-to-quantize.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
@@ -41,6 +45,8 @@ export class CausalLM {
   private disposed = false;
   /** The adapter that is trained in place of the weights; undefined without one. */
   adapter: ModelAdapter | undefined;
+  /** What is kept in 4 or 8 bits, and frozen; undefined for a whole model. */
+  quantization: Quantization | undefined;
   /** @internal The files that its weights were read from, under the names that they have here. */
   weightFiles: readonly WeightFile[] = [];
   /** @internal Whether the vocabulary has another size than config.json's. */
@@ -118,8 +124,7 @@ export class CausalLM {
     const size = Math.max(vocabulary ?? own.vocabSize, options.minVocabSize ?? 0);
     const isResized = size !== own.vocabSize;
     const model = await CausalLM.open(dir, stated, own, options, source, async (opened) => {
-      const stored = separated(head.files, opened.parameters);
-      checkWeights(storedWeights(opened.parameters), stored);
+      const stored = separated(await opened.quantize(head.files, options), opened.parameters);
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
@@ -142,6 +147,30 @@ export class CausalLM {
       model.dispose();
       throw error;
     }
+  }
+
+  /** Checks the files and decides what is kept in fewer bits. Returns them as the engine reads them. */
+  private async quantize(
+    files: readonly WeightFile[],
+    { quantization }: FromPretrainedOptions,
+  ): Promise<readonly WeightFile[]> {
+    const { parameters } = this;
+    const bits = storedBits(this.config, this.dir);
+    const whole = bits === undefined ? files : asWholeWeights(files, parameters);
+    checkWeights(storedWeights(parameters), separated(whole, parameters));
+    if (bits !== undefined && quantization !== undefined && (quantization.type === 'int8') !== (bits === 8))
+      throw new AdaptiveTrainerError(
+        'INVALID_INPUT',
+        `Expected the ${bits} bits that the weights in ${this.dir} were quantised to, found ${quantization.type ?? 'nf4'} asked for. Leave it out, or take the model that it was made of.`,
+      );
+    if (bits === undefined && quantization === undefined) return files;
+    const found =
+      bits === undefined
+        ? { weights: weightsToQuantize(parameters, quantization!), files }
+        : await readQuantized(files);
+    if (found.weights.length > 0) await this.call((native) => native.quantize({ weights: found.weights }));
+    this.quantization = describeQuantization(found.weights, parameters);
+    return found.files;
   }
 
   /**
@@ -354,7 +383,8 @@ export class CausalLM {
 
   /**
    * Folds the adapter into the weights: a plain model from then on, all of whose weights are trained. Frozen weights in
-   * bfloat16 round the sum; open the model in float32 to merge without loss.
+   * bfloat16 round the sum; open the model in float32 to merge without loss. Weights in 4 or 8 bits are made whole again
+   * first: the sum is exact, and what quantising them lost stays lost.
    * @throws AdaptiveTrainerError INVALID_INPUT for a model without an adapter
    */
   async mergeAdapter(): Promise<void> {
@@ -362,6 +392,9 @@ export class CausalLM {
       throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected a model with an adapter, found one without.');
     await this.call((native) => native.mergeAdapter());
     this.adapter = undefined;
+    this.quantization = undefined;
+    const { quantization_config: _ofTheBase, ...config } = this.config;
+    this.config = config;
   }
 
   private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {

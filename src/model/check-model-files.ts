@@ -11,6 +11,8 @@ import { fullWeightNames } from './files/full-weight-names.js';
 import { locateModel, type LocatedModel } from './files/located-model.js';
 import { storedHead } from './files/stored-head.js';
 import { separated, storedWeights } from './files/stored-weights.js';
+import { storedBits } from './quantization/quantization-config.js';
+import { asWholeWeights } from './quantization/stored-quantization.js';
 import { rotaryPositions } from './rotary-positions.js';
 
 /** How a model is checked. */
@@ -58,7 +60,9 @@ export async function checkModelFiles(
   const native = await createModel({ ...decoder, tiedHead: head.tied });
   try {
     const parameters = await engineCall(() => native.parameters());
-    checkWeights(storedWeights(parameters), separated(head.files, parameters));
+    const stored =
+      storedBits(config, dir) === undefined ? head.files : asWholeWeights(head.files, parameters);
+    checkWeights(storedWeights(parameters), separated(stored, parameters));
   } finally {
     native.dispose();
   }

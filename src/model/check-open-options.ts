@@ -1,13 +1,16 @@
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
+import { checkQuantization } from './quantization/quantization.js';
 
 /** @throws AdaptiveTrainerError INVALID_INPUT, or NOT_AVAILABLE for what is known and not built */
 export function checkOpenOptions({
   device = 'auto',
   dtype = 'float32',
   attnImpl = null,
+  quantization,
 }: FromPretrainedOptions): void {
+  if (quantization !== undefined) checkQuantization(quantization);
   expectInput(dtype === 'float32' || dtype === 'bfloat16', 'dtype', '"float32" or "bfloat16"', dtype);
   if (/^cuda(:\d+)?$/.test(device)) {
     throw new AdaptiveTrainerError(

@@ -1,6 +1,7 @@
 import type { PeftConfigInput } from '../config/schema/config-input.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import type { ComputeType } from '../engine/addon.js';
+import type { QuantizationOptions } from './quantization/quantization.js';
 
 /** How to open a model. */
 export interface FromPretrainedOptions {
@@ -21,6 +22,11 @@ export interface FromPretrainedOptions {
    * bfloat16 the frozen weights are read straight into that type, and no wider copy is made.
    */
   adapter?: string | PeftConfigInput;
+  /**
+   * Keep the projections in 4 or 8 bits, as bitsandbytes does; embeddings, head and norms stay as they are. Weights are
+   * quantised one by one as they are read. A checkpoint that is quantised already stays as it is. Default: not.
+   */
+  quantization?: QuantizationOptions;
   /** Seed of the weights of a new adapter. Default 0. */
   adapterSeed?: number;
   /** @internal Gives the vocabulary so many entries where it has fewer. */

@@ -22,7 +22,8 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
   double bytes = 0;
   for (const Parameter* parameter : decoder.parameters()) {
     if (parameter->isQuantized())
-      fail("INVALID_INPUT", "Expected weights to draw, found some that are to be read from a quantised file.");
+      fail("INVALID_INPUT",
+           "Expected weights to draw, found some that are to be read from a quantised file.");
     bytes += static_cast<double>(parameter->master().nbytes());
   }
   const DecoderConfig& config = decoder.config_;

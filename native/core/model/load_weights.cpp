@@ -35,7 +35,8 @@ void copyStored(const MappedFile& file, const StoredTensor& stored, const at::Te
 /// Quantises a slab of rows at a time, as they come.
 void quantizeStored(const MappedFile& file, const StoredTensor& stored, const at::Tensor& rows,
                     QuantizedMatrix& matrix) {
-  const int64_t rowBytes = std::max<int64_t>(1, static_cast<int64_t>(rows.nbytes()) / std::max<int64_t>(1, rows.size(0)));
+  const int64_t rowBytes =
+      std::max<int64_t>(1, static_cast<int64_t>(rows.nbytes()) / std::max<int64_t>(1, rows.size(0)));
   const int64_t grain = matrix.rowGrain(), slab = std::max<int64_t>(1, kSlabBytes / rowBytes / grain) * grain;
   file.expectUncut(stored.end);
   for (int64_t row = 0; row < rows.size(0); row += slab) {
@@ -156,8 +157,7 @@ void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightS
           fail("WEIGHTS_MISMATCH", "Expected ", stored.name, " of type ", target->second.scalar_type(),
                ", found ", stored.dtype, " in ", entry.path, ".");
         copyStored(file, stored, source, target->second);
-        if (target->second.is_floating_point() && !isFinite(target->second))
-          notFinite.push_back(stored.name);
+        if (target->second.is_floating_point() && !isFinite(target->second)) notFinite.push_back(stored.name);
         known.erase(target);
       } else if (own != quantized.end()) {
         const at::Tensor source = viewStored(file, stored);

@@ -143,8 +143,7 @@ void QuantizedMatrix::quantize(int64_t firstRow, const at::Tensor& rows) {
     return;
   }
   const int64_t blockSize = how_.blockSize, count = values.numel(), first = firstRow * columns_;
-  if (!unfinished_.defined())
-    unfinished_ = how_.nested ? at::empty({absmax_.size(0)}, at::kFloat) : absmax_;
+  if (!unfinished_.defined()) unfinished_ = how_.nested ? at::empty({absmax_.size(0)}, at::kFloat) : absmax_;
   float* scales = unfinished_.data_ptr<float>() + first / blockSize;
   uint8_t* bytes = packed_.data_ptr<uint8_t>() + first / 2;
   const Search search(codesOf(how_.type));

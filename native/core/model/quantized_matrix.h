@@ -1,5 +1,5 @@
-// A frozen weight in 4 or 8 bits, as bitsandbytes keeps it. Dettmers et al. 2023, "QLoRA: efficient finetuning
-// of quantized LLMs"; Dettmers et al. 2022, "LLM.int8()".
+// A frozen weight in 4 or 8 bits, as bitsandbytes keeps it. Dettmers et al. 2023, "QLoRA: efficient
+// finetuning of quantized LLMs"; Dettmers et al. 2022, "LLM.int8()".
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -17,8 +17,8 @@ struct Quantization {
   double offset = 0;       ///< what was taken off the scales before; for those that a checkpoint brings
 };
 
-/// [rows, columns]. A 4-bit entry is codes[c]·scale of its block, blocks of the flat matrix; an 8-bit entry is
-/// value·scale/127 of its row.
+/// [rows, columns]. A 4-bit entry is codes[c]·scale of its block, blocks of the flat matrix; an 8-bit entry
+/// is value·scale/127 of its row.
 class QuantizedMatrix {
  public:
   /// Errors: INVALID_INPUT for a block size that bitsandbytes does not have.

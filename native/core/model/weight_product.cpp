@@ -67,8 +67,7 @@ void addForward(Tensor y, const Tensor& x, const Parameter& weight, const Weight
 }
 
 Tensor forwardProduct(const Tensor& x, const Parameter& weight, const WeightRows& rows) {
-  if (!weight.isQuantized())
-    return ops::product(x, weight.compute().narrow(0, rows.first, rows.count).t());
+  if (!weight.isQuantized()) return ops::product(x, weight.compute().narrow(0, rows.first, rows.count).t());
   const Tensor input = x.to(ops::productType(x)), y = at::empty({x.size(0), rows.count}, x.options());
   forRowTiles(weight, rows, input.scalar_type(), [&](int64_t row, const Tensor& tile) {
     y.narrow(1, row, tile.size(0)).copy_(at::mm(input, tile.t()));
@@ -78,7 +77,8 @@ Tensor forwardProduct(const Tensor& x, const Parameter& weight, const WeightRows
 
 Tensor backwardProduct(const Tensor& dy, const Parameter& weight, const WeightRows& rows) {
   if (!weight.isQuantized()) return ops::product(dy, weight.compute().narrow(0, rows.first, rows.count));
-  const Tensor grad = dy.to(ops::productType(dy)), dx = at::empty({dy.size(0), weight.master().size(1)}, dy.options());
+  const Tensor grad = dy.to(ops::productType(dy)),
+               dx = at::empty({dy.size(0), weight.master().size(1)}, dy.options());
   forColumnTiles(weight, rows, grad.scalar_type(), [&](int64_t column, const Tensor& tile) {
     dx.narrow(1, column, tile.size(1)).copy_(at::mm(grad, tile));
   });

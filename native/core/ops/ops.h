@@ -81,8 +81,8 @@ void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor sca
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates);
 /// out [r, c] = the entries of a quantised matrix [rows, columns] from (firstRow, firstColumn) on; out
 /// float32, bfloat16 or float16, contiguous. With `codes` float32 [16], `packed` holds 4-bit codes, two to a
-/// byte, and entry e of the flat matrix is codes[c]·scales[e / blockSize]; without, it is int8 [rows, columns]
-/// and an entry is value·scales[row]/127.
+/// byte, and entry e of the flat matrix is codes[c]·scales[e / blockSize]; without, it is int8 [rows,
+/// columns] and an entry is value·scales[row]/127.
 void dequantize_(Tensor out, const Tensor& packed, const std::optional<Tensor>& codes, const Tensor& scales,
                  int64_t blockSize, int64_t columns, int64_t firstRow, int64_t firstColumn);
 /// Rounds float32 entries into bfloat16 ones, up or down with the probability that makes the mean exact. The

@@ -25,6 +25,14 @@ const tables = /(^|\.)(embed_tokens|wte|wpe|lm_head)$/;
 /** What chooses experts: no linear layer to PEFT. */
 const routers = /\.mlp\.(gate|router)$/;
 
+/** The linear layers of the blocks. */
+export function projectionModules(parameters: readonly Named[]): string[] {
+  return parameters
+    .filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2)
+    .map(({ name }) => name.replace(/\.weight$/, ''))
+    .filter((module) => !tables.test(module) && !routers.test(module));
+}
+
 /**
  * Finds the modules that an adapter's configuration names, by PEFT's rules.
  * @param parameters those of the model
@@ -41,7 +49,7 @@ export function adapterModules(
   const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
   const matrices = parameters.filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2);
   const all = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
-  const projections = all.filter((module) => !tables.test(module) && !routers.test(module));
+  const projections = projectionModules(parameters);
   // PEFT compares ends of names here, without a dot before them: "norm" is every norm.
   const saved = (config.modulesToSave ?? []).map((name) => ({
     name,

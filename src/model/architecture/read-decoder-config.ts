@@ -4,6 +4,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import type { DecoderConfig } from '../../engine/addon.js';
 import { configKeys, type ConfigType } from './config-keys.js';
 import { ConfigValues } from './config-values.js';
+import { storedBits } from '../quantization/quantization-config.js';
 import { takeTextModel } from '../files/take-text-model.js';
 import { families, type Family, type Json, notBuilt, ropeKeys } from './families.js';
 import { readLayers } from './read-layers.js';
@@ -23,8 +24,6 @@ const refusedInAll: Record<string, unknown[]> = {
   transformers_weights: [null, 'model.safetensors'],
   // Other values for single layers.
   per_layer_config: [null],
-  // Quantised weights.
-  quantization_config: [null],
 };
 
 /** What to do about a key that is refused. */
@@ -66,6 +65,7 @@ export function readDecoderConfig(
 ): DecoderConfig {
   const family = familyOf(config, path);
   refuse({ ...refusedInAll }, config, path);
+  storedBits(config, path);
   const values = new ConfigValues(familyConfig(config, family));
   refuse({ ...family.refused }, values.json, path);
   refuseDropout(values.json, path, options);

@@ -1,4 +1,5 @@
 import type { DecoderConfig, NamedWeight, NativeModel } from '../../engine/addon.js';
+import type { Quantization } from '../quantization/quantization.js';
 import type { ModelAdapter } from '../adapter/model-adapter.js';
 
 /** What saving needs of a CausalLM. */
@@ -11,5 +12,6 @@ export interface SavableModel {
   readonly parameters: readonly NamedWeight[];
   readonly eosTokenIds: readonly number[];
   readonly adapter: ModelAdapter | undefined;
+  readonly quantization: Quantization | undefined;
   call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StorageType } from '../../engine/addon.js';
+import { AdaptiveTrainerError } from '../../errors.js';
 import { expectInput } from '../../common/expect-input.js';
 import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
 import { generationConfig } from './generation-config.js';
@@ -31,6 +32,10 @@ export async function savePretrained(
   expectInput(Object.hasOwn(storageTypes, dtype), 'dtype', Object.keys(storageTypes).join(' or '), dtype);
   const type = storageTypes[dtype];
   if (model.adapter !== undefined) return saveAdapter(model, dir, type);
+  if (model.quantization !== undefined) {
+    const message = `Expected whole weights to save, found ones in ${model.quantization.type}. Add an adapter and save that, or merge one first (mergeAdapter()), which makes them whole.`;
+    throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { dir } });
+  }
   const config = await configJson(model, dtype);
   const files = new Map<string, FileWriter>([
     ['model.safetensors', weightsWriter(model, storedWeights(model.parameters), type)],

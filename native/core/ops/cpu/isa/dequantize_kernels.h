@@ -24,10 +24,9 @@ struct Lookup {
   __m512 table;
   explicit Lookup(const float* codes) : table(_mm512_loadu_ps(codes)) {}
   Vec operator()(const uint8_t* packed) const {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(packed)),
-                  low = _mm_set1_epi8(15);
-    const __m128i codes = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low),
-                                            _mm_and_si128(bytes, low));
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(packed)), low = _mm_set1_epi8(15);
+    const __m128i codes =
+        _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low));
     return _mm512_permutexvar_ps(_mm512_cvtepu8_epi32(codes), table);
   }
 };
@@ -41,8 +40,8 @@ struct Lookup {
     int32_t four;
     std::memcpy(&four, packed, sizeof four);
     const __m128i bytes = _mm_cvtsi32_si128(four), low = _mm_set1_epi8(15);
-    const __m256i codes = _mm256_cvtepu8_epi32(_mm_unpacklo_epi8(
-        _mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low)));
+    const __m256i codes = _mm256_cvtepu8_epi32(
+        _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), low), _mm_and_si128(bytes, low)));
     // The fourth bit of a code, moved to the sign, chooses between the halves of the table.
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lower, codes), _mm256_permutevar8x32_ps(upper, codes),
                             _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28)));
@@ -74,8 +73,7 @@ void dequantize4bit(const uint8_t* packed, int64_t first, const float* codes, co
     for (; entry + kVec <= end; entry += kVec)
       store(out + (entry - first), lookup(packed + entry / 2) * Vec(scale));
 #endif
-    for (; entry < end; entry++)
-      out[entry - first] = fromFloat<T>(codes[codeAt(packed, entry)] * scale);
+    for (; entry < end; entry++) out[entry - first] = fromFloat<T>(codes[codeAt(packed, entry)] * scale);
     done = end - first;
   }
 }

@@ -1,0 +1,30 @@
+import { isPlainObject } from '../../common/is-plain-object.js';
+import { AdaptiveTrainerError } from '../../errors.js';
+
+/** How many bits a checkpoint's projections have. */
+export type StoredBits = 4 | 8;
+
+/**
+ * What quantization_config of a config.json says; undefined where there is none.
+ * @throws AdaptiveTrainerError MODEL_UNSUPPORTED for another method than bitsandbytes
+ */
+export function storedBits(config: Readonly<Record<string, unknown>>, path: string): StoredBits | undefined {
+  const stated = config['quantization_config'];
+  if (stated === undefined || stated === null) return undefined;
+  const {
+    quant_method: method,
+    load_in_4bit: four,
+    load_in_8bit: eight,
+  } = isPlainObject(stated) ? stated : {};
+  // Before transformers 4.32 nothing said bitsandbytes.
+  if (method === 'bitsandbytes' || method === undefined) {
+    if (four === true) return 4;
+    if (eight === true) return 8;
+  }
+  throw new AdaptiveTrainerError(
+    'MODEL_UNSUPPORTED',
+    `Expected whole weights or ones quantised by bitsandbytes in 4 or 8 bits in ${path}, found quantization_config: ${JSON.stringify(stated)}. ` +
+      'Take the model that it was made of, and let it be quantised here (loadIn4bit).',
+    { details: { path, refused: { quantization_config: stated } } },
+  );
+}
