@@ -4,6 +4,7 @@ import { isAdapterFolder } from './common/adapter-folder.js';
 import { errorText } from './common/error-text.js';
 import { expectInput } from './common/expect-input.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
+import { throwFaults } from './config/read/throw-faults.js';
 import { parseConfig } from './config/read/parse-config.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
@@ -16,7 +17,9 @@ import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent } from './events/training-event.js';
 import { CausalLM } from './model/causal-lm.js';
 import { refuseBaseFolder } from './model/adapter/save-adapter.js';
-import { checkModelFiles } from './model/check-model-files.js';
+import { checkModelFiles, type CheckedModel } from './model/check-model-files.js';
+import type { FromPretrainedOptions } from './model/from-pretrained-options.js';
+import { faultOfFrozenBase } from './model/quantization/needs-adapter.js';
 import { longestRow } from './model/longest-row.js';
 import { locateModel } from './model/files/located-model.js';
 import { fitVocabulary } from './model/fit-vocabulary.js';
@@ -115,7 +118,9 @@ export async function trainAdaptively(
     const needsWeights = !fromScratch;
     const hub = hubOptions(view, signal);
     const source = await locateModel(config.modelName, { ...hub, needsWeights });
-    const { decoder, baseDir } = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
+    const checked = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
+    const { decoder, baseDir } = checked;
+    refuseFrozenBase(config, checked);
     if (config.peftConfig !== null || isAdapterFolder(source.dir))
       await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
     await source.fetch('without weights');
@@ -180,6 +185,13 @@ async function openDashboard(
   return Dashboard.open({ outputDir, port: asked === true ? undefined : asked.port });
 }
 
+/** @throws AdaptiveTrainerError CONFIG_INVALID where a base in 4 or 8 bits has no adapter to train */
+function refuseFrozenBase({ trainingConfig: args, peftConfig }: ParsedConfig, checked: CheckedModel): void {
+  const loadsInFewerBits = args.loadIn4bit || args.loadIn8bit;
+  const fault = faultOfFrozenBase({ ...checked, loadsInFewerBits, hasAdapterConfig: peftConfig !== null });
+  if (fault !== undefined) throwFaults([{ path: 'peftConfig', code: 'MISSING', message: fault }]);
+}
+
 /** Closes a tracker of a run that did not begin. It does not mask the error that the run ends with. */
 async function closeQuietly(tracker: Tracker): Promise<void> {
   try {
@@ -205,7 +217,15 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
     ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
     ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
     ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: seed }),
+    ...quantizationOf(args),
   });
+}
+
+function quantizationOf(args: ParsedConfig['trainingConfig']): Pick<FromPretrainedOptions, 'quantization'> {
+  const { loadIn4bit, loadIn8bit, bnb4bitQuantType, bnb4bitUseDoubleQuant: doubleQuant } = args;
+  if (!loadIn4bit && !loadIn8bit) return {};
+  const skipModules = args.llmInt8SkipModules ?? [];
+  return { quantization: { type: loadIn8bit ? 'int8' : bnb4bitQuantType, doubleQuant, skipModules } };
 }
 
 function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report }: MixedDatasets) {

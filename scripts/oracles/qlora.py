@@ -1,7 +1,7 @@
 """What bitsandbytes, transformers and peft compute with adapters on quantised bases.
 
-Each folder holds `base` (the weights of a golden model in bfloat16), `quantized` (the checkpoint that transformers makes
-of it with bitsandbytes), a saved PEFT adapter on it, and the logits, the loss, every gradient and the losses of 20 AdamW
+Each folder holds `base` (the weights of a golden model in bfloat16) and `quantized` (the checkpoint that transformers makes
+of it with bitsandbytes); the folder itself is a saved PEFT adapter on that, and the logits, the loss, every gradient and the losses of 20 AdamW
 steps in float32. Needs bitsandbytes and accelerate.
 
 Run:  python scripts/oracles/qlora.py [--models test/fixtures/models] [--out test/fixtures/extra/qlora] [--only name]
@@ -90,11 +90,11 @@ def main():
         with torch.no_grad():
             logits = base.train()(rows[0][None]).logits[0] if "load_in_8bit" in bits else base.eval()(rows[0][None]).logits[0]
         model = adapted(base, config, seed)
-        model.save_pretrained(folder / "adapter")
-        (folder / "adapter" / "README.md").unlink(missing_ok=True)
-        path = folder / "adapter" / "adapter_config.json"
+        model.save_pretrained(folder)
+        (folder / "README.md").unlink(missing_ok=True)
+        path = folder / "adapter_config.json"
         saved = json.loads(path.read_text())
-        saved["base_model_name_or_path"] = "../quantized"
+        saved["base_model_name_or_path"] = "./quantized"
         if isinstance(saved["target_modules"], list):
             saved["target_modules"].sort()
         path.write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n")

@@ -27,6 +27,10 @@ export interface CheckedModel {
   decoder: DecoderConfig;
   /** The folder of the model, or of an adapter's base. */
   baseDir: string;
+  /** Whether the folder that was asked for is an adapter's. */
+  isAdapter: boolean;
+  /** Whether the base is stored in 4 or 8 bits. */
+  isQuantized: boolean;
   /** See `rotaryPositions`. */
   positions: number | undefined;
 }
@@ -47,10 +51,12 @@ export async function checkModelFiles(
     const { base, revision } = await findAdapter(dir, { needsWeights, files });
     const model = await locateModel(adapterBase({ dir, base }), { ...options, revision });
     refuseSecondAdapter(model.dir);
-    return checkModelFiles(model, options);
+    return { ...(await checkModelFiles(model, options)), isAdapter: true };
   }
   const { config, decoder } = await readModelConfig(dir, { ignoreDropout });
-  const checked = { decoder, baseDir: dir, positions: rotaryPositions(config, decoder) };
+  const isQuantized = storedBits(config, dir) !== undefined;
+  const positions = rotaryPositions(config, decoder);
+  const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions };
   if (!needsWeights) return checked;
   const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
   const named = fullWeightNames(await findWeights(dir, files), embedding);

@@ -1,5 +1,6 @@
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import type { CausalLM } from '../model/causal-lm.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkDataset, checkRows } from './batches/check-dataset.js';
 import { isRowArray } from './batches/is-row-array.js';
@@ -9,7 +10,7 @@ import type { RunProgress } from './run-progress.js';
 
 /**
  * Checks what the model and the rows have to do with each other.
- * @throws AdaptiveTrainerError INVALID_INPUT for a topK above the vocabulary, and for what `metricForBestModel` needs; DATASET_INVALID for datasets without rows, and
+ * @throws AdaptiveTrainerError INVALID_INPUT for a topK above the vocabulary, for a base in 4 or 8 bits without an adapter, and for what `metricForBestModel` needs; DATASET_INVALID for datasets without rows, and
  * for a first row that cannot be trained on
  */
 export function checkOptions(
@@ -23,6 +24,7 @@ export function checkOptions(
     const message = `Expected topK of at most the vocabulary (${vocabSize}), found ${topK}.`;
     throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { topK, vocabSize } });
   }
+  checkBits(options.model, args);
   checkDataset(trainDataset, 'trainDataset', options.model);
   if (evalDataset !== undefined) checkDataset(evalDataset, 'evalDataset', options.model);
   if (!watchesMetric(args)) return;
@@ -47,6 +49,16 @@ export function checkOptions(
       'the adaptive loss in each evaluation (metricForBestModel)',
       `The loss is ${loss}; choose another metric, "loss" for example.`,
     );
+}
+
+function checkBits({ quantization, adapter }: CausalLM, { loadIn4bit, loadIn8bit }: TrainingConfig): void {
+  if (quantization !== undefined && adapter === undefined) {
+    const message = `Expected an adapter on a base in ${quantization.type}, which is frozen, found none. Add one: addAdapter(), or the option adapter of CausalLM.fromPretrained.`;
+    throw new AdaptiveTrainerError('INVALID_INPUT', message);
+  }
+  if (quantization !== undefined || !(loadIn4bit || loadIn8bit)) return;
+  const message = `Expected a model whose base is in ${loadIn4bit ? 4 : 8} bits, since ${loadIn4bit ? 'loadIn4bit' : 'loadIn8bit'} is true, found a whole one. Open it so: CausalLM.fromPretrained(dir, { quantization: {} }).`;
+  throw new AdaptiveTrainerError('INVALID_INPUT', message);
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
 import { askHub } from './ask-hub.js';
 import { checkDatasets } from './check-datasets.js';
+import { faultOfFrozenBase } from '../model/quantization/needs-adapter.js';
 import { checkModel } from './check-model.js';
 import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../common/config-fault.js';
@@ -126,6 +127,11 @@ class Checks {
     if (trainingConfig !== undefined && answer !== undefined)
       longestRow(trainingConfig.maxLengthToken, answer.decoder, this.noteOn(this.spell('trainingConfig')));
     if (answer !== undefined) await this.adapterOverBase(name, answer);
+    if (answer !== undefined && trainingConfig !== undefined) {
+      const loadsInFewerBits = trainingConfig.loadIn4bit || trainingConfig.loadIn8bit;
+      const hasAdapterConfig = this.parts.peftConfig != null;
+      this.refuse(this.spell('peftConfig'), faultOfFrozenBase({ ...answer, loadsInFewerBits, hasAdapterConfig }));
+    }
     if (answer === undefined || trainingConfig === undefined) return undefined;
     const opened = await askHub(async () => {
       try {

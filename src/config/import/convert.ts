@@ -1,3 +1,5 @@
+import { camelCase } from '../../common/camel-case.js';
+import { isPlainObject } from '../../common/is-plain-object.js';
 import type { Draft } from './draft.js';
 
 /** A setting that is being carried over, and all that stand beside it. */
@@ -87,6 +89,17 @@ export const converters: Readonly<Record<string, Converter>> = {
   push_to_hub: ignore,
   project: to('wandbProject', (value) => (value === 'huggingface' ? undefined : value)),
   default_system_message: to('systemPrompts', (value) => ({ misc: value })),
+  bnb_4bit_compute_dtype: byTable('bnb4bitComputeDtype', { float16: 'bfloat16', auto: undefined }),
+  bnb_config_kwargs(draft, { key, value }) {
+    if (!isPlainObject(value)) return;
+    for (const [inner, of] of Object.entries(value)) {
+      const name = camelCase(inner);
+      const isKnown = /^(bnb_4bit_(quant_type|use_double_quant|compute_dtype)|llm_int8_skip_modules)$/.test(inner);
+      const setting = { key: `${key}.${inner}`, value: of, input: value };
+      if (isKnown) (converters[inner] ?? to(name, (given) => given))(draft, setting);
+      else draft.note(setting.key, of, 'weights are kept and multiplied in one way');
+    }
+  },
   // Settings of adapters are taken together, and datasets too.
   ...{ use_peft: ignore, adapter: ignore, peft: ignore, use_tensorboard: ignore },
   ...{

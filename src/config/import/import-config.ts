@@ -91,8 +91,16 @@ function importAdapter(draft: Draft, input: Readonly<Record<string, unknown>>, f
   for (const [name, value] of Object.entries(adapterDefaults[from]))
     if (!draft.has(name)) draft.set(name, value, undefined, `the default of ${from}`);
   if (!draft.has('peftConfig')) draft.set('peftConfig', {});
-  if (input['adapter'] === 'qlora')
-    draft.note('adapter', 'qlora', 'the base is kept in bfloat16 or float32, the adapter is trained');
+  if (input['adapter'] === 'qlora' && !draft.has('loadIn4bit') && !draft.has('loadIn8bit'))
+    draft.set('loadIn4bit', true, undefined, 'as qlora has it');
+  const isFour = trainingOf(draft)['load_in_4bit'] === true;
+  // axolotl, as here, has them in 8 bits.
+  if (from !== 'axolotl' && isFour && !draft.has('bnb4bitUseDoubleQuant'))
+    draft.set('bnb4bitUseDoubleQuant', false, undefined, `the default of ${from}`);
+}
+
+function trainingOf(draft: Draft): Record<string, unknown> {
+  return (draft.config['training_config'] ?? {}) as Record<string, unknown>;
 }
 
 /** axolotl reports to W&B where a project is named. */

@@ -46,9 +46,10 @@ export function readTrainingConfig(
 /** What follows from other settings where it is not given. */
 function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingConfig, 'retention'> {
   // The caller has looked for outputDir already, here and beside the training configuration.
-  const { betas, warmupRatio, outputDir: _outputDir, ...config } = read;
+  const { betas, warmupRatio, outputDir: _outputDir, bnb4bitComputeDtype, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
-  const precision = config.precision ?? (config.bf16 || fp16 ? null : 'fp32');
+  const ofBase = bnb4bitComputeDtype === null ? null : computePrecision[bnb4bitComputeDtype];
+  const precision = config.precision ?? ofBase ?? (config.bf16 || fp16 ? null : 'fp32');
   return {
     ...config,
     precision,
@@ -62,6 +63,35 @@ function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingCon
     adamBeta1: betas?.[0] ?? config.adamBeta1,
     adamBeta2: betas?.[1] ?? config.adamBeta2,
   };
+}
+
+/** What a base in 4 bits is computed in, as a precision. */
+const computePrecision = { float32: 'fp32', bfloat16: 'bf16' } as const;
+
+/** What is said of a base in fewer bits. */
+function checkBits(given: GivenKeys, contradiction: (at: string, message: string) => void): void {
+  const [four, eight] = [given.get('loadIn4bit'), given.get('loadIn8bit')];
+  if (four?.value === true && eight?.value === true)
+    contradiction(
+      eight.path,
+      `expected at most one of loadIn4bit and loadIn8bit to be true, received both; remove ${four.path} or this`,
+    );
+  const scratch = given.get('fromScratch');
+  for (const bits of [four, eight])
+    if (bits?.value === true && scratch?.value === true)
+      contradiction(bits.path, `expected false or nothing, since ${scratch.path} has all weights trained`);
+  const compute = given.get('bnb4bitComputeDtype');
+  const wanted = computePrecision[compute?.value as keyof typeof computePrecision] as string | undefined;
+  if (compute === undefined || wanted === undefined) return;
+  for (const name of ['precision', 'fp16', 'bf16'] as const) {
+    const other = given.get(name);
+    const agrees =
+      name === 'precision'
+        ? other?.value === null || String(other?.value).startsWith(wanted)
+        : other?.value !== true || wanted === 'bf16';
+    if (other !== undefined && !agrees)
+      contradiction(compute.path, `expected what ${other.path} says or nothing, received ${String(compute.value)}; remove it`);
+  }
 }
 
 function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): void {
@@ -102,6 +132,7 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
     );
   }
   checkPrecision(given, contradiction);
+  checkBits(given, contradiction);
   checkLrSchedule(reader, given, path);
 }
 

@@ -198,6 +198,25 @@ export interface TrainingConfigInput {
    * and `bf16` say.
    */
   precision?: 'fp32' | 'bf16' | 'fp16' | 'bf16-true' | null | undefined;
+  /**
+   * QLoRA: keep the projections of the frozen base in 4 bits, as bitsandbytes does, and train the adapter of
+   * `peftConfig` on them. Embeddings, head and norms stay as they are. A base that was saved in 4 bits needs no such
+   * key. Default false.
+   */
+  loadIn4bit?: boolean | undefined;
+  /** The same in 8 bits, with a scale for each row. Default false. */
+  loadIn8bit?: boolean | undefined;
+  /** What the 4 bits stand for: `nf4` (default) or `fp4`. */
+  bnb4bitQuantType?: 'nf4' | 'fp4' | undefined;
+  /** Keep the scales of 4-bit blocks in 8 bits, too. Default true. */
+  bnb4bitUseDoubleQuant?: boolean | undefined;
+  /** What to compute in with a base in 4 bits: short for `precision` `fp32` or `bf16`. Default null: what that says. */
+  bnb4bitComputeDtype?: 'float32' | 'bfloat16' | null | undefined;
+  /**
+   * Modules of the base that are to stay whole in any case: beginnings of their names, as regular expressions, or ends.
+   * Default null: none but embeddings, head and norms.
+   */
+  llmInt8SkipModules?: string[] | null | undefined;
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl?: 'sdpa' | 'eager' | null | undefined;
   /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */

@@ -47,6 +47,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   [renamed('useLigerKernel'), 'use_liger'],
   [renamed('peftConfig'), 'use_peft adapter peft'],
   [renamed('r'), 'lora_r'],
+  [renamed('bnb4bitUseDoubleQuant'), 'use_bnb_nested_quant'],
   [renamed('targetModules'), 'lora_target_modules lora_target_linear'],
   [renamed('modulesToSave'), 'lora_modules_to_save'],
   [renamed('taskType'), 'lora_task_type'],
@@ -134,6 +135,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   ],
   [noEffect('evaluations compute in what training computes in'), 'bf16_full_eval fp16_full_eval'],
   [noEffect('what is done follows from the other settings'), 'do_train do_eval do_predict'],
+  [noEffect('4-bit weights are kept as bytes'), 'bnb_4bit_quant_storage'],
   [noEffect('weights are always written as safetensors'), 'save_safetensors'],
   [noEffect('the same seed and number of threads give the same bits'), 'full_determinism'],
   [noEffect('Ctrl-C and SIGTERM save a checkpoint'), 'enable_jit_checkpoint'],
@@ -222,9 +224,11 @@ const rows: readonly (readonly [Verdict, string])[] = [
       'lisa_step_interval relora relora_cpu_offload relora_prune_method relora_prune_ratio freeze_mm_modules',
   ],
   [
-    missing('weights are kept in float32 or bfloat16 (precision), not in fewer bits'),
-    'load_in_4bit load_in_8bit gptq bnb_config_kwargs bnb_4bit_quant_type use_bnb_nested_quant bnb_4bit_quant_storage ' +
-      'fp8 fp8_enable_fsdp_float8_all_gather qat quantization use_onebitllms model_quantization_config ' +
+    missing(
+      'a base is kept in float32 or bfloat16 (precision), or in 4 or 8 bits as bitsandbytes does (loadIn4bit, loadIn8bit)',
+    ),
+    'gptq bnb_config_kwargs fp8 ' +
+      'fp8_enable_fsdp_float8_all_gather qat quantization use_onebitllms model_quantization_config ' +
       'model_quantization_config_kwargs quantize_moe_experts',
   ],
   [
@@ -306,7 +310,6 @@ const defaults: Readonly<Record<string, unknown>> = {
   ...{
     logging_strategy: 'steps',
     model_revision: 'main',
-    bnb_4bit_quant_type: 'nf4',
     router_aux_loss_coef: 0.001,
   },
   ...{

@@ -26,6 +26,7 @@ export interface TrainingConfig extends Omit<
   | 'evalSteps'
   | 'retention'
   | 'greaterIsBetter'
+  | 'bnb4bitComputeDtype'
 > {
   /** What weights are kept and computed in. Null: `fp16` or `bf16` is true, and the machine decides between bfloat16 and float32. */
   precision: Precision | null;

@@ -104,6 +104,24 @@ export const trainingConfigSchema = z.object({
    * rounded stochastically (by `seed`) after each step, for the least memory. Default null: what `fp16` and `bf16` say.
    */
   precision: field.oneOf('fp32', 'bf16', 'fp16', 'bf16-true').nullable().default(null),
+  /**
+   * QLoRA: keep the projections of the frozen base in 4 bits, as bitsandbytes does, and train the adapter of `peftConfig` on
+   * them. Embeddings, head and norms stay as they are. A base that was saved in 4 bits needs no such key. Default false.
+   */
+  loadIn4bit: field.flag().default(false),
+  /** The same in 8 bits, with a scale for each row. Default false. */
+  loadIn8bit: field.flag().default(false),
+  /** What the 4 bits stand for: `nf4` (default) or `fp4`. */
+  bnb4bitQuantType: field.oneOf('nf4', 'fp4').default('nf4'),
+  /** Keep the scales of 4-bit blocks in 8 bits, too. Default true. */
+  bnb4bitUseDoubleQuant: field.flag().default(true),
+  /** What to compute in with a base in 4 bits: short for `precision` `fp32` or `bf16`. Default null: what that says. */
+  bnb4bitComputeDtype: field.oneOf('float32', 'bfloat16').nullable().default(null),
+  /**
+   * Modules of the base that are to stay whole in any case: beginnings of their names, as regular expressions, or ends.
+   * Default null: none but embeddings, head and norms.
+   */
+  llmInt8SkipModules: z.array(field.text(), { error: 'a list of module names' }).nullable().default(null),
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
   /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */

@@ -31,7 +31,7 @@ export async function fingerprint(
   precision: Precision,
   adaptiveLoss: AdaptiveLossConfig,
 ): Promise<Fingerprint> {
-  const { adapter, decoder, dir, parameters } = model;
+  const { adapter, decoder, dir, parameters, quantization } = model;
   const { retention, ...withoutRetention } = args;
   return {
     // What is computed with the weights: a checkpoint brings these, but not the rope of its model.
@@ -39,6 +39,8 @@ export async function fingerprint(
     'model.parameters': short(parameters),
     // The frozen weights are in no checkpoint.
     ...(adapter && { 'base.weights': hashed((await weightsFingerprint(dir)) ?? 'none') }),
+    // How the base was quantised, to the last bit.
+    ...(quantization && { 'base.quantized': await model.call((native) => native.weightsDigest()) }),
     ...(adapter && { 'adapter.weights': short(adapter.trainable) }),
     ...(adapter && settings('adapter', adapter.config)),
     'trainDataset.rows': rows?.length ?? null,

@@ -1,12 +1,15 @@
 import type { MemoryEstimate } from '../../events/memory-report.js';
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { DecoderConfig } from '../../engine/addon.js';
+import type { Quantization } from '../../model/quantization/quantization.js';
 
 export interface MemoryInput {
   decoder: DecoderConfig;
   parameters: number;
   /** Of these, the ones that training moves; the others are frozen. Default: all. */
   trainable?: number;
+  /** What of the frozen ones is kept in 4 or 8 bits. Default: nothing. */
+  quantized?: Pick<Quantization, 'parameters' | 'bytes'> | undefined;
   precision: Precision;
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
@@ -23,6 +26,7 @@ export interface MemoryInput {
 }
 
 const gibibyte = 2 ** 30;
+const tileEntries = 2 ** 20;
 /** What the process grows by once it computes: code that is compiled and loaded, threads, freed blocks that malloc keeps. */
 const growth = 30 * 2 ** 20;
 
@@ -32,6 +36,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     decoder,
     parameters,
     trainable = parameters,
+    quantized = { parameters: 0, bytes: 0 },
     args,
     precision,
     bfloat16Instructions,
@@ -50,7 +55,8 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   const weights =
     trainable * (precision === 'bf16-true' ? 2 : 4) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
-    frozen * size +
+    (frozen - quantized.parameters) * size +
+    quantized.bytes +
     // The head of the base is kept where the head is trained.
     ((retainedTokens > 0 || measuresForgetting) && frozen === 0
       ? decoder.vocabSize * decoder.hiddenSize * size
@@ -74,11 +80,13 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
   // chunk comes on top.
   const pieces = byFloat32 ? float32Pieces(tokens, decoder.hiddenSize, widest) : 0;
+  // Weights in fewer bits become floats a tile at a time: native/core/model/weight_product.cpp.
+  const tiles = quantized.parameters > 0 ? tileEntries * (byFloat32 ? 4 : size) : 0;
   const parts = {
     weights,
     gradients,
     optimizer,
-    activations: saved + block + pieces,
+    activations: saved + block + pieces + tiles,
     lossChunk,
     base: base + growth,
   };

@@ -26,6 +26,7 @@ export async function reportMemory(
       decoder,
       parameters,
       trainable,
+      quantized: model.quantization,
       args,
       precision,
       bfloat16Instructions,
