@@ -15,8 +15,11 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'fp32' },
     optimizer: { type: 'string', default: 'adamw' },
     checkpointing: { type: 'boolean', default: false },
-    // An adapter of rank 8 on every projection, in place of all weights.
+    // An adapter on every projection, in place of all weights.
     lora: { type: 'boolean', default: false },
+    rank: { type: 'string', default: '8' },
+    // What the base under it is kept in: nf4, fp4 or int8. Default: whole.
+    bits: { type: 'string' },
     length: { type: 'string', default: '256' },
     rows: { type: 'string', default: '4' },
     steps: { type: 'string', default: '3' },
@@ -31,7 +34,8 @@ function peakBytes(): number {
 
 const hasWeights = existsSync(join(values.model, 'model.safetensors'));
 const model = await CausalLM[hasWeights ? 'fromPretrained' : 'fromConfig'](values.model, {
-  ...(values.lora ? { adapter: { targetModules: 'all-linear' } } : {}),
+  ...(values.lora ? { adapter: { r: Number(values.rank), targetModules: 'all-linear' } } : {}),
+  ...(values.bits === undefined ? {} : { quantization: { type: values.bits as 'nf4' } }),
   ...(values.lora && values.precision !== 'fp32' ? { dtype: 'bfloat16' } : {}),
 });
 const [length, count] = [Number(values.length), Number(values.rows)];
@@ -40,6 +44,9 @@ const trainDataset: TrainingRow[] = Array.from({ length: count * Number(values.s
   return { inputIds, labels: inputIds, learningStyle: 'both' };
 });
 let start: StartEvent | undefined;
+const openedBytes = peakBytes();
+const steps: { seconds: number; loss: number; gradNorm: number }[] = [];
+let before = performance.now();
 const trainer = new AdaptiveTrainer({
   model,
   trainDataset,
@@ -56,8 +63,17 @@ const trainer = new AdaptiveTrainer({
     optimizer: values.optimizer as 'adamw',
     gradientCheckpointing: values.checkpointing,
   },
-  callbacks: [{ onStart: (event) => void (start = event) }],
+  callbacks: [
+    {
+      onStart: (event) => void (start = event),
+      onStepEnd({ loss, gradNorm }) {
+        const now = performance.now();
+        steps.push({ seconds: (now - before) / 1000, loss, gradNorm });
+        before = now;
+      },
+    },
+  ],
 });
 await trainer.train();
-console.log(JSON.stringify({ memory: start!.memory, peakBytes: peakBytes() }));
+console.log(JSON.stringify({ memory: start!.memory, openedBytes, peakBytes: peakBytes(), steps }));
 process.exit(0);

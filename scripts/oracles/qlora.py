@@ -1,8 +1,8 @@
 """What bitsandbytes, transformers and peft compute with adapters on quantised bases.
 
-Each folder holds `base` (the weights of a golden model in bfloat16) and `quantized` (the checkpoint that transformers makes
-of it with bitsandbytes); the folder itself is a saved PEFT adapter on that, and the logits, the loss, every gradient and the losses of 20 AdamW
-steps in float32. Needs bitsandbytes and accelerate.
+Each folder holds `base` (the weights of a golden model) and `quantized` (the checkpoint that transformers makes of it with
+bitsandbytes); the folder itself is a saved PEFT adapter on that, with the logits, the loss, every gradient and the losses
+of 20 AdamW steps in float32. Needs bitsandbytes and accelerate.
 
 Run:  python scripts/oracles/qlora.py [--models test/fixtures/models] [--out test/fixtures/extra/qlora] [--only name]
 """
@@ -37,16 +37,16 @@ CASES = {
 }
 
 
-def quantized(folder, config=None):
-    """The model of a folder; float32 beside what is quantised, as a whole model in float32 computes."""
+def opened(folder, config=None):
     options = {} if config is None else {"quantization_config": transformers.BitsAndBytesConfig(**config)}
-    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="eager", device_map="cpu", **options)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", device_map="cpu", **options)
 
 
-def in_float32(model):
+def rounded(model):
+    """The model with weights that bfloat16 holds, so that the sum of the scales is exact, whatever its order. They stay float32:
+    in backward, and for DoRA's norms, bitsandbytes and peft round to the type of the base."""
     for parameter in model.parameters():
-        if parameter.dtype == torch.bfloat16:
-            parameter.data = parameter.data.float()
+        parameter.data = parameter.data.bfloat16().float()
     return model
 
 
@@ -84,9 +84,9 @@ def main():
         about = json.loads((source / "expected.json").read_text())
         rows = list(load_file(source / "expected.safetensors")["inputIds"].split(about["lengths"]))
         shutil.rmtree(folder, ignore_errors=True)
-        quantized(source).save_pretrained(folder / "base")
-        quantized(folder / "base", bits).save_pretrained(folder / "quantized")
-        base = in_float32(quantized(folder / "quantized"))
+        rounded(opened(source)).save_pretrained(folder / "base")
+        opened(folder / "base", bits).save_pretrained(folder / "quantized")
+        base = opened(folder / "quantized")
         with torch.no_grad():
             logits = base.train()(rows[0][None]).logits[0] if "load_in_8bit" in bits else base.eval()(rows[0][None]).logits[0]
         model = adapted(base, config, seed)

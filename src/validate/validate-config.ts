@@ -130,7 +130,10 @@ class Checks {
     if (answer !== undefined && trainingConfig !== undefined) {
       const loadsInFewerBits = trainingConfig.loadIn4bit || trainingConfig.loadIn8bit;
       const hasAdapterConfig = this.parts.peftConfig != null;
-      this.refuse(this.spell('peftConfig'), faultOfFrozenBase({ ...answer, loadsInFewerBits, hasAdapterConfig }));
+      this.refuse(
+        this.spell('peftConfig'),
+        faultOfFrozenBase({ ...answer, loadsInFewerBits, hasAdapterConfig }),
+      );
     }
     if (answer === undefined || trainingConfig === undefined) return undefined;
     const opened = await askHub(async () => {

@@ -73,7 +73,7 @@ describe('in a training configuration', () => {
     [{ per_device_train_batch_size: 4 }, /it is "batchSize" in trainingConfig here/],
     [{ perDeviceTrainBatchSize: 4 }, /it is "batchSize" in trainingConfig here/],
     [{ lora_r: 4, batch_size: 2 }, /it is "r" in peftConfig here/],
-    [{ load_in_4bit: true }, /not in fewer bits/],
+    [{ gptq: true }, /in 4 or 8 bits as bitsandbytes does \(loadIn4bit, loadIn8bit\)/],
   ])('what is not there, or has another name, is refused with what to do: %j', (trainingConfig, message) => {
     const faults = configFaults({ ...least, trainingConfig });
     expect(faults).toHaveLength(1);

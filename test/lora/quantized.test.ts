@@ -131,8 +131,16 @@ describe('a quantised base', () => {
     await rejected({ quantization: { type: 'int8' } }, 'INVALID_INPUT', /4 bits .* int8/);
     await rejected({ quantization: { type: 'nf5' } }, 'INVALID_INPUT', /nf4/);
     await rejected({ quantization: { skipModules: ['('] } }, 'INVALID_INPUT', /regular/, join(dir, 'base'));
-    await rejected({ quantization: { skipModules: ['model'] } }, 'INVALID_INPUT', /all of them/, join(dir, 'base'));
-    const gptq = changed(stored, (config) => (config['quantization_config'] = { quant_method: 'gptq', bits: 4 }));
+    await rejected(
+      { quantization: { skipModules: ['model'] } },
+      'INVALID_INPUT',
+      /all of them/,
+      join(dir, 'base'),
+    );
+    const gptq = changed(
+      stored,
+      (config) => (config['quantization_config'] = { quant_method: 'gptq', bits: 4 }),
+    );
     await rejected({}, 'MODEL_UNSUPPORTED', /gptq/, gptq);
     const silent = changed(stored, (config) => delete config['quantization_config']);
     await rejected({}, 'WEIGHTS_MISMATCH', /absmax/, silent);

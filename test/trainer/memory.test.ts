@@ -61,6 +61,7 @@ it.runIf(process.platform === 'linux').each([
   ['seed-lm in bf16 with checkpointing', '', ['--model', seedLM, '--precision', 'bf16', '--checkpointing']],
   ['seed-lm in bf16 with an adapter', '', ['--model', seedLM, '--precision', 'bf16', '--lora']],
   ['experts', '', ['--model', modelWithExperts(), '--length', '512', '--steps', '2']],
+  ['seed-lm in 4 bits, with an adapter', '', ['--model', seedLM, '--lora', '--bits', 'nf4']],
   // The vocabulary is large: logits are most of what it takes.
   ['28.6 M parameters in bf16-true', '', large],
   ['28.6 M parameters in bf16-true, without bfloat16 instructions', 'AVX512_CORE', large],

@@ -61,7 +61,7 @@ export function describeQuantization(
     bytes += bytesOf(weight, size, shape[0] ?? 0);
   }
   const { type, nested: doubleQuant } = first;
-  return { type, doubleQuant, weights: weights.map(({ name }) => name), parameters: count, bytes };
+  return { type, doubleQuant, weights: weights.map(({ name }) => name).sort(), parameters: count, bytes };
 }
 
 function bytesOf({ type, nested, blockSize }: QuantizedWeight, size: number, rows: number): number {
