@@ -43,6 +43,11 @@ const seedDefaults = {
   resume_from_checkpoint: null,
 };
 const ownDefaults = {
+  load_in_4bit: false,
+  load_in_8bit: false,
+  bnb_4bit_quant_type: 'nf4',
+  bnb_4bit_use_double_quant: true,
+  llm_int8_skip_modules: null,
   adam_beta1: 0.9,
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,

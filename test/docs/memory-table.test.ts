@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import type { Precision } from '../../src/config/schema/parsed-config.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
+import { describeQuantization, type Quantization } from '../../src/model/quantization/quantization.js';
+import { weightsToQuantize } from '../../src/model/quantization/weights-to-quantize.js';
 import { memoryEstimate } from '../../src/trainer/memory/memory-estimate.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -17,13 +19,20 @@ const shapes = [
 type Shape = (typeof shapes)[number];
 
 /** The columns of docs/memory.md. */
-const settings: { precision: Precision; optimizer: 'adamw_8bit' | 'adafactor'; isLora: boolean }[] = [
+interface Setting {
+  precision: Precision;
+  optimizer: 'adamw_8bit' | 'adafactor';
+  isLora: boolean;
+  isQuantized?: boolean;
+}
+const settings: Setting[] = [
   { precision: 'fp32', optimizer: 'adamw_8bit', isLora: false },
   { precision: 'bf16', optimizer: 'adamw_8bit', isLora: false },
   { precision: 'bf16-true', optimizer: 'adamw_8bit', isLora: false },
   { precision: 'bf16-true', optimizer: 'adafactor', isLora: false },
   { precision: 'bf16', optimizer: 'adamw_8bit', isLora: true },
   { precision: 'fp32', optimizer: 'adamw_8bit', isLora: true },
+  { precision: 'bf16', optimizer: 'adamw_8bit', isLora: true, isQuantized: true },
 ];
 
 const decoderOf = (shape: Shape) =>
@@ -55,7 +64,15 @@ function projections({ hidden, wide, heads, kvHeads }: Shape): [number, number][
   ];
 }
 
-function gibibytes(shape: Shape, { precision, optimizer, isLora }: (typeof settings)[number]): number {
+/** What the projections take in 4 bits. */
+function inFourBits(shape: Shape): Quantization {
+  const parameters = Array.from({ length: shape.layers }, (_, layer) =>
+    projections(shape).map(([from, to], i) => ({ name: `${layer}.${i}_proj.weight`, shape: [to, from] })),
+  ).flat();
+  return describeQuantization(weightsToQuantize(parameters, {}), parameters)!;
+}
+
+function gibibytes(shape: Shape, { precision, optimizer, isLora, isQuantized = false }: Setting): number {
   const { hidden, layers, vocab, tied } = shape;
   const sizes = projections(shape);
   const block = 2 * hidden + sizes.reduce((sum, [from, to]) => sum + from * to, 0);
@@ -66,6 +83,7 @@ function gibibytes(shape: Shape, { precision, optimizer, isLora }: (typeof setti
     decoder: decoderOf(shape),
     parameters: base + (isLora ? adapter : 0),
     ...(isLora ? { trainable: adapter } : {}),
+    ...(isQuantized ? { quantized: inFourBits(shape) } : {}),
     ...{ precision, args, bfloat16Instructions: true, tokens: 2048, labelledTokens: 1024 },
     // What Node, the engine and a tokenizer take, on a machine with much memory.
     ...{ base: 300 * 2 ** 20, available: 256 * 2 ** 30 },

@@ -16,7 +16,7 @@ import { losses, plainArgs } from '../helpers/train-run.js';
 import { trainingRows } from '../helpers/training-rows.js';
 import { seedDir } from '../tokenizer/open-tokenizer.js';
 
-const base = 'test/fixtures/models/qwen2';
+const base = 'test/fixtures/models/llama';
 const everything = { r: 4, loraDropout: 0.3, targetModules: 'all-linear', useDora: true };
 
 interface Setup {
