@@ -20,8 +20,8 @@ export function chatCommand(): Command {
   return withGenerationOptions(made).action(chat);
 }
 
-async function chat(dir: string, { dtype, system, ...options }: ChatOptions): Promise<void> {
-  const { model, tokenizer } = await openForGeneration(dir, dtype);
+async function chat(dir: string, { dtype, bits, system, ...options }: ChatOptions): Promise<void> {
+  const { model, tokenizer } = await openForGeneration(dir, { dtype, bits });
   const start: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
   let messages = [...start];
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });

@@ -17,9 +17,9 @@ export function generateCommand(): Command {
 async function generate(
   dir: string,
   prompt: string,
-  { dtype, ...options }: GenerationOptions,
+  { dtype, bits, ...options }: GenerationOptions,
 ): Promise<void> {
-  const { model, tokenizer } = await openForGeneration(dir, dtype);
+  const { model, tokenizer } = await openForGeneration(dir, { dtype, bits });
   try {
     const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
     await streamAnswer(model, tokenizer, ids, options, (text) => void process.stdout.write(text));
