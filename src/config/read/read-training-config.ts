@@ -81,16 +81,17 @@ function checkBits(given: GivenKeys, contradiction: (at: string, message: string
     if (bits?.value === true && scratch?.value === true)
       contradiction(bits.path, `expected false or nothing, since ${scratch.path} has all weights trained`);
   const compute = given.get('bnb4bitComputeDtype');
-  const wanted = computePrecision[compute?.value as keyof typeof computePrecision] as string | undefined;
+  const type = compute?.value;
+  const wanted = type === 'float32' || type === 'bfloat16' ? computePrecision[type] : undefined;
   if (compute === undefined || wanted === undefined) return;
   for (const name of ['precision', 'fp16', 'bf16'] as const) {
     const other = given.get(name);
     const agrees =
       name === 'precision'
-        ? other?.value === null || String(other?.value).startsWith(wanted)
+        ? typeof other?.value !== 'string' || other.value.startsWith(wanted)
         : other?.value !== true || wanted === 'bf16';
     if (other !== undefined && !agrees)
-      contradiction(compute.path, `expected what ${other.path} says or nothing, received ${String(compute.value)}; remove it`);
+      contradiction(compute.path, `expected what ${other.path} says or nothing, received ${type}; remove it`);
   }
 }
 
