@@ -131,7 +131,13 @@ export class Chart {
         y: { ...(isLog ? { distr: 3 } : {}), ...(range === undefined ? {} : { range: () => range }) },
       },
       axes: [
-        { ...axis, size: 26, gap: 4, values: (_, ticks) => ticks.map((tick) => shortTick(tick)) },
+        {
+          ...axis,
+          ...(view.x === 'step' ? { incrs: wholeSteps } : {}),
+          size: 26,
+          gap: 4,
+          values: (_, ticks) => ticks.map((tick) => shortTick(tick)),
+        },
         {
           ...axis,
           size: (_plot, values) => 14 + 6.2 * Math.max(0, ...(values ?? []).map((value) => value.length)),
@@ -265,6 +271,9 @@ function seriesOptions(line: Drawn): uPlot.Series {
     spanGaps: false,
   };
 }
+
+/** There is no half step. */
+const wholeSteps = Array.from({ length: 9 }, (_, i) => [1, 2, 5].map((one) => one * 10 ** i)).flat();
 
 const lines = () => ({
   grid: { stroke: color('line'), width: 1 },

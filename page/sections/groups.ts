@@ -24,12 +24,13 @@ const shares = ({ tokenAccuracy, inTopKShare, outsideTopKShare }: EvaluationMetr
 /** Held-out numbers of each dataset and each style. */
 export function groupTables(runs: readonly RunReport[]): Child {
   const evaluated = runs.filter(({ evaluations }) => evaluations.length > 0);
-  if (evaluated.length === 0)
-    return h(
-      'p',
-      { class: 'nothing' },
-      'The run has made no evaluation. Hold rows out (a validation split, or evalStrategy other than "no") to see numbers on rows that are not trained.',
-    );
+  if (evaluated.length === 0) {
+    const hasRows = runs.some(({ start }) => (start?.evalRows ?? 0) > 0);
+    const why = hasRows
+      ? 'No evaluation was made so far.'
+      : 'No rows are held out. A validation split of a dataset shows numbers on rows that are not trained.';
+    return h('p', { class: 'nothing' }, why);
+  }
   const of = (kind: 'bySource' | 'byStyle'): Group[] => {
     const names = [...new Set(evaluated.flatMap((run) => Object.keys(last(run)![kind])))];
     return names.flatMap((name) =>
