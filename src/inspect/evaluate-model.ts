@@ -210,7 +210,7 @@ function talliesOf(
     tally.tokens++;
     tally.nll += nll[at]!;
     if (predicted[at] === labels[at]) tally.correct++;
-    if (rank[at]! < topK) tally.nearOrCorrect++;
+    if (predicted[at]! >= 0 && rank[at]! < topK) tally.nearOrCorrect++;
   });
   return tallies;
 }

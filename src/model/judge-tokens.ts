@@ -28,7 +28,7 @@ export interface JudgedRow {
   nll: Float32Array;
   /** p, 0 to 1: [n]. */
   probability: Float64Array;
-  /** 1 for the first choice; one more than the number of tokens that are likelier: [n]. */
+  /** 1 for the first choice; one more than the number of tokens that are likelier; the last where a logit is NaN: [n]. */
   rank: Int32Array;
   /** The model's first choice, of equally likely ones the lowest id: [n]. */
   predicted: Int32Array;
@@ -42,6 +42,7 @@ export interface JudgedRow {
 
 /** What calls the engine: a model. */
 interface Caller {
+  readonly vocabSize: number;
   call<T>(work: (native: NativeModel) => Promise<T>): Promise<T>;
 }
 
@@ -106,7 +107,10 @@ async function judgeBatch(
       positions: tokens.positions.slice(begin, end).map((at) => at + 1 - cuSeqlens[row]!),
       nll,
       probability: probabilities(nll),
-      rank: tokens.rank.slice(begin, end).map((greater) => greater + 1),
+      // Beside a NaN nothing is greater.
+      rank: tokens.rank
+        .slice(begin, end)
+        .map((greater, at) => (tokens.predicted[begin + at]! < 0 ? model.vocabSize : greater + 1)),
       predicted: tokens.predicted.slice(begin, end),
       choices,
       choiceIds: choiceIds.slice(begin * choices, end * choices),

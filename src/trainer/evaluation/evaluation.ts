@@ -53,8 +53,9 @@ export class Evaluation {
     for (const row of tallies) for (const tally of row) tally.addRow();
     perToken.rows.forEach((row, i) => {
       const isCorrect = perToken.predicted[i] === perToken.labels[i];
-      for (const tally of tallies[row]!)
-        tally.addToken(perToken.nll[i]!, isCorrect, perToken.rank[i]! < this.topK);
+      // Beside a NaN no logit is greater.
+      const isInTopK = perToken.predicted[i]! >= 0 && perToken.rank[i]! < this.topK;
+      for (const tally of tallies[row]!) tally.addToken(perToken.nll[i]!, isCorrect, isInTopK);
     });
   }
 
