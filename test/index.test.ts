@@ -33,6 +33,10 @@ test('what the library exports, and nothing by accident', () => {
     'trainingTokenizer',
     'uploadModel',
     'validateConfig',
+    'writeReport',
+    'inspectDatasets',
+    'evaluateModel',
+    'Dashboard',
   ];
   expect(Object.keys(library).sort()).toEqual(names.sort());
 });

@@ -307,6 +307,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.savedStep = undefined;
     await this.checkpoints.open(resumeFrom);
     await checkAllRows(this.options, args, this.progress);
+    if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
     const pull = pullStrength(args, this.options);
     // The pull takes the place of weight decay.
     const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
@@ -327,7 +328,6 @@ export class AdaptiveTrainer extends TrainerEvents {
     // learningRate() may be a user's own, which without a pull is asked once a step.
     this.pullPerRate =
       pull > 0 ? pullPerRate(pull, this.progress.totalSteps, (step) => this.learningRate(step)) : 0;
-    if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
     const { tokenizer } = this.options;
     if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
     await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));

@@ -58,6 +58,7 @@ const ownDefaults = {
   on_non_finite: 'stop',
   retention: null,
   eval_forgetting: null,
+  inspect_rows: 200,
   on_save_error: 'continue',
   overwrite_output_dir: false,
   shuffle: true,
