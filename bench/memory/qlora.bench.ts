@@ -81,7 +81,7 @@ function writeWeights(path: string): number {
       randomFillSync(bits);
       // A sign, an exponent from 2^-9 to 2^-6 and seven bits of fraction.
       for (let i = 0; i < size; i++)
-        bits[i] = (bits[i]! & 0x80ff) | (((0x76 + ((bits[i]! >> 8) & 3)) << 7) & 0x7f80);
+        bits[i] = (bits[i]! & 0x807f) | (((0x76 + ((bits[i]! >> 8) & 3)) << 7) & 0x7f80);
     }
     writeSync(file, new Uint8Array(bits.buffer));
     count += size;

@@ -49,6 +49,19 @@ export async function keepStates(model: NativeModel, dir: string): Promise<void>
   await model.addBaseRows(storedStates(dir));
 }
 
+async function quantizedAnew(addon: NativeAddon, files: CallContext['files'], request: never): Promise<void> {
+  const model = await addon.createModel(decoder);
+  try {
+    await model.quantize(request);
+    await model.load({ files });
+    await model.addAdapter(adapter);
+    await model.lossAndGradients(flat);
+    await model.mergeAdapter();
+  } finally {
+    model.dispose();
+  }
+}
+
 function detached<T extends Int32Array | Float32Array | Uint8Array>(array: T): T {
   const copy = array.slice() as T;
   structuredClone(copy, { transfer: [copy.buffer as ArrayBuffer] });
@@ -174,6 +187,26 @@ export const addonCalls: Record<string, AddonCall> = {
   addAdapter: {
     argument: () => adapter,
     call: ({ model: m }, a) => m.addAdapter(a).then(() => m.mergeAdapter()),
+  },
+  quantize: {
+    argument: () => ({
+      weights: [
+        ...[
+          { name: 'model.layers.0.mlp.up_proj.weight', type: 'nf4', blockSize: 64, nested: true, offset: 0 },
+        ],
+        ...[
+          {
+            name: 'model.layers.1.self_attn.o_proj.weight',
+            type: 'int8',
+            blockSize: 64,
+            nested: false,
+            offset: 0,
+          },
+        ],
+      ],
+    }),
+    // A model that has weights refuses; one that is to read them keeps them so, and computes.
+    call: ({ addon, model: m, files }, a) => m.quantize(a).catch(() => quantizedAnew(addon, files, a)),
   },
   optimizerStep: {
     argument: () => ({ learningRate: 0, maxGradNorm: 1, pull: 0 }),
