@@ -74,6 +74,20 @@ TEST("decoder config: layers name a rope that is there") {
   checkRefused("layers[1].rope", [](DecoderConfig& c) { c.layerConfigs[1].rope = 1; });
   checkRefused("layers[0].rope", [](DecoderConfig& c) { c.layerConfigs[0].rope = -2; });
   checkRefused("layers[0].window", [](DecoderConfig& c) { c.layerConfigs[0].window = -1; });
+  checkRefused("layers with experts", [](DecoderConfig& c) { c.layerConfigs[0].routed = true; });
+  const auto routed = [](const RoutingConfig& routing) {
+    return [routing](DecoderConfig& c) {
+      c.names = "mixtral";
+      c.layerConfigs[0].routed = true;
+      c.routing = routing;
+    };
+  };
+  checkRefused("routing.experts", routed({.experts = 0, .active = 1, .intermediateSize = 8}));
+  checkRefused("routing.experts", routed({.experts = 1 << 20, .active = 1, .intermediateSize = 8}));
+  checkRefused("routing.active", routed({.experts = 4, .active = 5, .intermediateSize = 8}));
+  checkRefused("routing.intermediateSize", routed({.experts = 4, .active = 2, .intermediateSize = 0}));
+  checkRefused("routing.sharedSize",
+               routed({.experts = 4, .active = 2, .intermediateSize = 8, .sharedSize = 8}));
   checkRefused("layers[0].attentionScale", [](DecoderConfig& c) { c.layerConfigs[0].attentionScale = kNaN; });
   checkRefused("gated", [](DecoderConfig& c) { c.gated = false; });  // llama stores a gate
 }

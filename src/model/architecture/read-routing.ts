@@ -5,7 +5,7 @@ import type { Family, Json } from './families.js';
 /** Bounds what a configuration that lies makes the engine build. */
 const mostExperts = 65_536;
 
-/** What config.json says of a family's routed experts; undefined where no layer has any. */
+/** What config.json says of the routed experts; undefined for a family, or a number of them, without. */
 export function readRouting(values: ConfigValues, family: Family): DecoderConfig['routing'] {
   const { routing } = family;
   if (routing === undefined || !routes(values, family, 0, true)) return undefined;
