@@ -1,10 +1,11 @@
-"""Twenty steps of each optimizer by PyTorch's and transformers' own code, on three small tensors.
+"""Fifty steps of each optimizer by PyTorch's and transformers' own code, on three small tensors.
 
 Writes test/fixtures/extra/optimizers/: `run.txt` holds the weights to begin with and the gradients of every step,
-`<optimizer>.txt` the weights after steps 1, 10 and 20. Numbers only, in the order of TENSORS, one tensor a line.
+`<optimizer>.txt` the weights after steps 1, 10, 20 and 50. Numbers only, in the order of TENSORS, one tensor a line.
 Gradients of even steps are scaled, as clipping does. Run:  python scripts/oracles/optimizers.py
 """
 
+import math
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from transformers.optimization import Adafactor
 OUT = Path(__file__).resolve().parents[2] / "test/fixtures/extra/optimizers"
 # Two tensors that the engine keeps fused in one matrix, and a bias.
 TENSORS = {"q": (5, 12), "k": (3, 12), "bias": (7,)}
-STEPS, KEPT = 20, (1, 10, 20)
+STEPS, KEPT = 50, (1, 10, 20, 50)
 DECAY = 0.1
 BETAS = (0.9, 0.99)
 
@@ -34,11 +35,47 @@ class Lion(torch.optim.Optimizer):
                 m.copy_(BETAS[1] * m + (1 - BETAS[1]) * p.grad)
 
 
+class AdEMAMix(torch.optim.Optimizer):
+    """Algorithm 1 of Pagliardini et al. 2024, "The AdEMAMix optimizer", line by line and in float64."""
+
+    ALPHA, BETA3 = 5.0, 0.9999
+
+    def __init__(self, groups, lr, warmup):
+        super().__init__(groups, {"lr": lr})
+        self.warmup, self.t = warmup, 0
+
+    @torch.no_grad()
+    def step(self):
+        self.t += 1
+        t, (beta1, beta2) = self.t, BETAS
+        alpha, beta3 = self.ALPHA, self.BETA3
+        if self.warmup:
+            alpha = min(t * self.ALPHA / self.warmup, self.ALPHA)
+            part, ln1, ln3 = t / self.warmup, math.log(beta1), math.log(self.BETA3)
+            beta3 = min(math.exp(ln1 * ln3 / ((1 - part) * ln3 + part * ln1)), self.BETA3)
+        for group in self.param_groups:
+            for p in group["params"]:
+                w = self.state[p].setdefault("w", p.double().clone())
+                m1, m2, nu = (self.state[p].setdefault(key, torch.zeros_like(w)) for key in ("m1", "m2", "nu"))
+                g = p.grad.double()
+                m1.copy_(beta1 * m1 + (1 - beta1) * g)
+                m2.copy_(beta3 * m2 + (1 - beta3) * g)
+                nu.copy_(beta2 * nu + (1 - beta2) * g**2)
+                m1_hat, nu_hat = m1 / (1 - beta1**t), nu / (1 - beta2**t)
+                w -= group["lr"] * ((m1_hat + alpha * m2) / (nu_hat.sqrt() + 1e-8) + group["weight_decay"] * w)
+                p.copy_(w)
+
+
 OPTIMIZERS = {
     "adamw": lambda groups: torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=1e-8),
     "sgd": lambda groups: torch.optim.SGD(groups, lr=0.0),
     "sgd_momentum": lambda groups: torch.optim.SGD(groups, lr=0.0, momentum=0.9),
     "lion": lambda groups: Lion(groups, lr=0.0),
+    "rmsprop": lambda groups: torch.optim.RMSprop(groups, lr=0.0),
+    "rmsprop_momentum": lambda groups: torch.optim.RMSprop(groups, lr=0.0, momentum=0.9),
+    "adagrad": lambda groups: torch.optim.Adagrad(groups, lr=0.0),
+    "ademamix": lambda groups: AdEMAMix(groups, 0.0, None),
+    "ademamix_warmup": lambda groups: AdEMAMix(groups, 0.0, 30),
     "adafactor": lambda groups: Adafactor(groups, lr=0.0, scale_parameter=False, relative_step=False),
 }
 

@@ -53,6 +53,8 @@ export interface LossRequest {
   confidence: number;
   /** The micro-batch's share of the labelled tokens of its accumulation window. */
   scale: number;
+  /** Share of each label that is spread over the vocabulary. Default 0. */
+  labelSmoothing?: number;
   state: AdaptiveState;
 }
 
@@ -84,6 +86,8 @@ export interface TokenArrays {
   rows: Int32Array;
   /** −log p(label), nats. */
   nll: Float32Array;
+  /** nll with label smoothing; absent without. */
+  smoothed?: Float32Array;
   /** −log p(first choice), nats. */
   topNll: Float32Array;
   /** Of the whole distribution, nats. */
@@ -174,6 +178,12 @@ export interface DecoderConfig {
   attentionCap: number;
   /** 0: none. */
   logitsCap: number;
+  /** Shares that are dropped in training. */
+  attentionDropout: number;
+  residualDropout: number;
+  embeddingDropout: number;
+  /** What noise on the embeddings is multiplied with. */
+  embeddingNoiseScale: number;
   ropes: RopeConfig[];
   /** Of the layers that are routed. */
   routing?: {
@@ -206,13 +216,27 @@ export type ComputeType = 'float32' | 'bfloat16' | 'float16';
 export type StorageType = 'F32' | 'BF16' | 'F16';
 
 export interface OptimizerRequest {
-  name: 'adamw' | 'adamw_8bit' | 'sgd' | 'lion' | 'adafactor';
+  name:
+    | 'adamw'
+    | 'adamw_8bit'
+    | 'sgd'
+    | 'lion'
+    | 'lion_8bit'
+    | 'adafactor'
+    | 'rmsprop'
+    | 'adagrad'
+    | 'ademamix'
+    | 'ademamix_8bit';
   beta1: number;
   beta2: number;
   eps: number;
   weightDecay: number;
-  /** Of sgd. */
+  /** Of sgd and rmsprop. */
   momentum: number;
+  /** Of ademamix: the decay rate of its slow mean, what that is multiplied with, steps over which both rise (0: none). */
+  mix?: { beta3: number; alpha: number; warmup: number };
+  /** What the learning rate of single tensors is multiplied with. Default: 1 for all. */
+  rates?: { name: string; multiplier: number }[];
   /** Of the stochastic rounding of bfloat16 weights. */
   seed: number;
 }
@@ -275,6 +299,8 @@ export interface NativeModel {
   parameters(): Promise<NamedWeight[]>;
   /** What gathers gradients: the same, or with an adapter what it trains. */
   trainable(): Promise<NamedWeight[]>;
+  /** Freezes the weights of these names and no other, beside those under an adapter. Forgets the optimizer. */
+  freeze(request: { names: string[] }): Promise<void>;
   /** Freezes the weights and adds low-rank ones, before or after load(). Forgets the optimizer. */
   addAdapter(request: AdapterRequest): Promise<void>;
   /** Folds the low-rank weights into the others, which are trained again. Forgets the optimizer. */
@@ -292,6 +318,8 @@ export interface NativeModel {
     computeType: ComputeType;
     masterType: ComputeType;
     gradientCheckpointing: boolean;
+    /** α of NEFTune, for micro-batches with a dropout key. Default 0: none. */
+    embeddingNoise?: number;
   }): Promise<void>;
   /** [tokens, vocabSize], row-major. */
   logits(batch: FlatBatch): Promise<Float32Array>;
@@ -396,6 +424,7 @@ export interface NativeAddon {
     loss: LossRequest['loss'];
     topK: number;
     confidence: number;
+    labelSmoothing?: number;
     scale: number;
     /** 0: as many as fit the memory that is free. */
     chunkTokens: number;

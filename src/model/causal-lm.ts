@@ -34,6 +34,7 @@ import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
 import { storedHead } from './files/stored-head.js';
 import { separated, storedWeights } from './files/stored-weights.js';
+import { matchWeights, weightNames, type WeightNames } from './weight-patterns.js';
 
 export interface FromConfigOptions extends FromPretrainedOptions {
   /** Seed of the weights; the same seed gives the same model. Default 0. */
@@ -49,6 +50,8 @@ export class CausalLM {
   quantization: Quantization | undefined;
   /** @internal The files that its weights were read from, under the names that they have here. */
   weightFiles: readonly WeightFile[] = [];
+  /** @internal Names of the weights that are frozen, not counting those under an adapter. */
+  frozen: ReadonlySet<string> = new Set();
   /** @internal Whether the vocabulary has another size than config.json's. */
   resized = false;
 
@@ -241,7 +244,31 @@ export class CausalLM {
 
   /** Name and shape of every weight that training moves. */
   get trainable(): readonly NamedWeight[] {
-    return this.adapter?.trainable ?? this.parameters;
+    const all = this.adapter?.trainable ?? this.parameters;
+    return this.frozen.size === 0 ? all : all.filter(({ name }) => !this.frozen.has(name));
+  }
+
+  /** @internal Names of the weights, of an adapter's too. */
+  get weightNames(): WeightNames {
+    const own = weightNames(this.parameters, this.decoder.tiedHead);
+    const added = (this.adapter?.trainable ?? []).map(({ name }) => name);
+    return { ...own, names: [...new Set([...own.names, ...added])] };
+  }
+
+  /**
+   * Freezes the weights that these patterns fit, and no others: `freeze` of the training configuration says how they are
+   * written. They gather no gradients and have no state in the optimizer. An adapter's base is frozen anyway; `[]` frees all
+   * the rest. With a tied head, it is one weight with the embedding. A trainer with `freeze` of its own replaces these for its run.
+   * @throws AdaptiveTrainerError CONFIG_INVALID for a pattern that fits no weight; INVALID_INPUT where nothing is left to train
+   */
+  async freeze(patterns: readonly string[]): Promise<void> {
+    await this.freezeWeights(matchWeights(patterns, this.weightNames, 'freeze').flat());
+  }
+
+  /** @internal The same, by whole names. */
+  async freezeWeights(names: readonly string[]): Promise<void> {
+    await this.call((native) => native.freeze({ names: [...new Set(names)] }));
+    this.frozen = new Set(names);
   }
 
   /**
@@ -395,12 +422,14 @@ export class CausalLM {
     this.quantization = undefined;
     const { quantization_config: _ofTheBase, ...config } = this.config;
     this.config = config;
+    this.frozen = new Set();
   }
 
   private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {
     const modules = adapterModules(config, this.parameters, this.config['model_type'], isStored);
     const gaussian = config.initLoraWeights === 'gaussian';
     await this.call((native) => native.addAdapter({ ...modules, gaussian, seed }));
+    this.frozen = new Set();
     this.parameters = await this.call((native) => native.parameters());
     if (this.decoder.tiedHead && this.parameters.some(({ name }) => name === 'lm_head.weight')) {
       // To train one of the two, PEFT takes them apart.
@@ -448,8 +477,11 @@ export class CausalLM {
     computeType: ComputeType,
     gradientCheckpointing: boolean,
     masterType: ComputeType = 'float32',
+    embeddingNoise = 0,
   ): Promise<void> {
-    await this.call((native) => native.configure({ computeType, masterType, gradientCheckpointing }));
+    await this.call((native) =>
+      native.configure({ computeType, masterType, gradientCheckpointing, embeddingNoise }),
+    );
   }
 
   /** @internal A call of the engine, refused once disposed. */

@@ -40,6 +40,7 @@ import type { RunProgress } from './run-progress.js';
 import { sampleRows } from './sample-rows.js';
 import { startEvent } from './start-event.js';
 import { engineTypes } from './step/engine-types.js';
+import { frozenNames } from './step/freezing.js';
 import { prepareEngine } from './step/prepare-engine.js';
 import { noPlan, planRun } from './step/run-plan.js';
 import { runPrecision } from './step/run-precision.js';
@@ -82,6 +83,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   private inspection: Inspection | undefined;
   /** What a step pulls the weights to their start by, for each unit of its learning rate. */
   private pullPerRate = 0;
+  /** What the model had frozen before a run that freezes weights of its own. */
+  private frozenBefore: readonly string[] | undefined;
   private hashedRun: Promise<Fingerprint> | undefined;
 
   /**
@@ -154,6 +157,8 @@ export class AdaptiveTrainer extends TrainerEvents {
       this.control.end();
       // The model can be trained again, however the run ended.
       await this.model.call((native) => native.clearGradients()).catch(() => {});
+      if (this.frozenBefore !== undefined) await this.model.freezeWeights(this.frozenBefore).catch(() => {});
+      this.frozenBefore = undefined;
       await this.held?.close();
       await this.endListening(failure);
       await this.checkpoints.close();
@@ -313,6 +318,11 @@ export class AdaptiveTrainer extends TrainerEvents {
     const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
     const isMeasured = measuresForgetting(args, this.options, plannedEvaluations(args, this.progress));
     const engineArgs = { ...pulledArgs, evalForgetting: isMeasured };
+    const frozen = frozenNames(args, model.weightNames);
+    if (frozen !== undefined) {
+      this.frozenBefore ??= [...model.frozen];
+      await model.freezeWeights(frozen);
+    }
     const engine = await prepareEngine(model, trainDataset, engineArgs, precision);
     const held = await this.prepareRetention(pull, isMeasured);
     this.held = held;

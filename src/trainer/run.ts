@@ -1,6 +1,6 @@
 import { errorText } from '../common/error-text.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
-import type { AdaptiveState, LossRequest } from '../engine/addon.js';
+import type { AdaptiveState } from '../engine/addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type {
   AbortedEvent,
@@ -22,6 +22,7 @@ import type { RunPlan } from './step/run-plan.js';
 import { stepEvent } from './step/step-event.js';
 import { StepLog } from './step/step-log.js';
 import type { StepReport } from './step/take-step.js';
+import type { LossSettings } from './step/train-micro-batch.js';
 
 interface RunSettings {
   model: CausalLM;
@@ -74,9 +75,10 @@ export class Run {
   }
 
   /** The configured loss, with the confidence that the curriculum is at. */
-  get lossSettings(): Pick<LossRequest, 'loss' | 'topK' | 'confidence'> {
+  get lossSettings(): LossSettings {
     const { loss, topK } = this.settings.adaptiveLoss;
-    return { loss, topK, confidence: confidence(this.progress.epoch, this.settings.adaptiveLoss) };
+    const { labelSmoothingFactor: labelSmoothing } = this.settings.args;
+    return { loss, topK, labelSmoothing, confidence: confidence(this.progress.epoch, this.settings.adaptiveLoss) };
   }
 
   /**

@@ -123,6 +123,51 @@ TEST("fused linear loss: scaled and capped logits") {
   }
 }
 
+TEST("fused linear loss: label smoothing, in two passes and in one, with and without a cap") {
+  constexpr double kShare = 0.15;
+  for (const int64_t vocab : {13, 257, 1031}) {
+    const Problem p = problem(23, vocab, 33);
+    for (const LogitOptions logits : {LogitOptions{}, LogitOptions{0.5, 0}, LogitOptions{1, 3}}) {
+      const Tensor hidden = p.hidden.clone().requires_grad_(true),
+                   weight = p.weight.clone().requires_grad_(true);
+      const Tensor labels = at::tensor(p.labels, at::kLong).unsqueeze(1);
+      Tensor z = logits.scale * at::mm(hidden, weight.t());
+      if (logits.cap > 0) z = logits.cap * (z / logits.cap).tanh();
+      // As transformers' LabelSmoother writes it.
+      const Tensor negative = -z.log_softmax(1);
+      const Tensor smoothed =
+          (1 - kShare) * negative.gather(1, labels).squeeze(1) + kShare * negative.sum(1) / vocab;
+      const Tensor top = -std::get<0>(z.log_softmax(1).max(1));
+      const Tensor table = at::tensor(p.weights, at::kDouble).view({-1, 2});
+      const Tensor total = (smoothed * table.select(1, 0)).sum() + (top * table.select(1, 1)).sum();
+      const auto grads = torch::autograd::grad({total}, {hidden, weight});
+      for (const LossGradients wanted : {LossGradients::Both, LossGradients::Hidden}) {
+        for (const int64_t chunk : {1, 7, 23}) {
+          const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
+                                          logits.cap, ", chunk ", chunk, ")");
+          FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted,
+                               {.tokens = chunk}, logits, {.smoothing = kShare});
+          checkClose(floats(loss.statistics().smoothed), smoothed.detach(), 2e-6, "smoothed nll" + at);
+          Tensor gradWeight = at::zeros(weight.sizes(), at::kDouble);
+          const Tensor gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& rows) {
+            check(wanted == LossGradients::Both, "no gradient of a frozen weight");
+            gradWeight += at::mm(dLogits.t().to(at::kDouble), rows.to(at::kDouble));
+          });
+          checkClose(gradHidden, grads[0], 5e-6, "gradHidden" + at);
+          if (wanted == LossGradients::Both) checkClose(gradWeight, grads[1], 5e-6, "gradWeight" + at);
+        }
+      }
+    }
+  }
+}
+
+TEST("fused linear loss: the mean nll of a large vocabulary keeps its digits") {
+  const Tensor z = (normal({2, 150001}, 9) * 3 - 20).to(at::kFloat);
+  const auto [floats, ints] = ops::tokenStatistics(z, at::tensor({5, 149999}, at::kInt));
+  const Tensor wide = z.to(at::kDouble), expected = wide.logsumexp(1) - wide.mean(1);
+  checkClose(floats.select(1, 4), expected, 2e-7, "logsumexp - mean");
+}
+
 TEST("fused linear loss: kept and recomputed logits agree") {
   const Problem p = problem(40, 257, 48);
   const Result kept = fused(p, at::kFloat, {.tokens = 40});

@@ -1,4 +1,4 @@
-// Every optimizer against twenty steps of PyTorch's or transformers' own code
+// Every optimizer against fifty steps of PyTorch's or transformers' own code
 // (scripts/oracles/optimizers.py), the arithmetic 8-bit code against its table, and stochastic rounding.
 #include <fstream>
 
@@ -41,7 +41,7 @@ void checkAgainstOracle(const std::string& name, const std::string& fixture, Opt
   Numbers run("run"), expected(fixture);
   fill(matrix, run), fill(bias, run);
   const auto optimizer = makeOptimizer(name, {&matrix, &bias}, options);
-  for (int step = 0; step < 20; step++) {
+  for (int step = 0; step < 50; step++) {
     for (Parameter* parameter : {&matrix, &bias}) {
       Tensor gradient = parameter->gradientToAddTo();
       for (const auto& part : parameter->parts())
@@ -49,7 +49,7 @@ void checkAgainstOracle(const std::string& name, const std::string& fixture, Opt
     }
     optimizer->step(0.02 / (1 + step), step % 2 ? 0.25 : 1.0);
     for (Parameter* parameter : {&matrix, &bias}) parameter->clearGradient();
-    if (step != 0 && step != 9 && step != 19) continue;
+    if (step != 0 && step != 9 && step != 19 && step != 49) continue;
     for (const Parameter* parameter : {&matrix, &bias}) {
       for (const auto& part : parameter->parts())
         checkClose(Parameter::rowsOf(parameter->master(), part), expected.next(part.shape), 2e-6,
@@ -91,6 +91,25 @@ TEST("oracle: sgd with momentum") {
   checkAgainstOracle("sgd", "sgd_momentum", options);
 }
 TEST("oracle: lion") { checkAgainstOracle("lion", "lion", kOptions); }
+TEST("oracle: lion 8-bit keeps small tensors in float32") {
+  checkAgainstOracle("lion_8bit", "lion", kOptions);
+}
+TEST("oracle: rmsprop") { checkAgainstOracle("rmsprop", "rmsprop", kOptions); }
+TEST("oracle: rmsprop with momentum") {
+  OptimizerOptions options = kOptions;
+  options.momentum = 0.9;
+  checkAgainstOracle("rmsprop", "rmsprop_momentum", options);
+}
+TEST("oracle: adagrad") { checkAgainstOracle("adagrad", "adagrad", kOptions); }
+TEST("oracle: ademamix, and in 8 bits with small tensors in float32") {
+  checkAgainstOracle("ademamix", "ademamix", kOptions);
+  checkAgainstOracle("ademamix_8bit", "ademamix", kOptions);
+}
+TEST("oracle: ademamix with a warm-up of its slow mean") {
+  OptimizerOptions options = kOptions;
+  options.mixWarmup = 30;
+  checkAgainstOracle("ademamix", "ademamix_warmup", options);
+}
 TEST("oracle: adafactor, its moments per Hugging Face tensor") {
   checkAgainstOracle("adafactor", "adafactor", kOptions);
 }
@@ -154,7 +173,8 @@ TEST("stochastic rounding: exact in the mean, one of the two neighbours, the sam
 }
 
 TEST("bfloat16 masters: every optimizer follows its float32 run within rounding noise, by seed") {
-  for (const std::string name : {"adamw", "adamw_8bit", "sgd", "lion", "adafactor"}) {
+  for (const std::string name : {"adamw", "adamw_8bit", "sgd", "lion", "lion_8bit", "adafactor", "rmsprop",
+                                 "adagrad", "ademamix", "ademamix_8bit"}) {
     const Tensor exact = trained(name, at::kFloat, 40, 1), rounded = trained(name, at::kBFloat16, 40, 1);
     check(rounded.scalar_type() == at::kBFloat16, "bfloat16 masters");
     // The steps are far below half of a bfloat16 step: rounding to nearest would not move at all.

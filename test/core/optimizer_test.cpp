@@ -167,8 +167,52 @@ TEST("adamw 8-bit: keeps up with AdamW on a toy problem") {
   }
 }
 
+TEST("8-bit moments: lion and ademamix, quantised block by block after each step") {
+  // Blocks of 256 values that cross rows, and a last one that is not full.
+  constexpr size_t kCount = 3 * 1601;
+  const OptimizerOptions options = {.beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weightDecay = 0.1};
+  for (const std::string name : {"lion_8bit", "ademamix_8bit"}) {
+    const auto p = parameter({{"a", {3, 1601}}}, 5);
+    const auto optimizer = makeOptimizer(name, {p.get()}, options);
+    const float* start = p->master().const_data_ptr<float>();
+    std::vector<float> w(start, start + kCount), m(kCount), slow(kCount), squares(kCount);
+    for (int t = 1; t <= 4; t++) {
+      const Tensor gradient = normal({3, 1601}, 70 + t).to(at::kFloat);
+      p->clearGradient();
+      p->accumulate(gradient);
+      optimizer->step(0.01, 0.5);
+      const float* g = gradient.const_data_ptr<float>();
+      for (size_t i = 0; i < kCount; i++) {
+        const double scaled = 0.5 * g[i];
+        double direction;
+        if (name == "lion_8bit") {
+          const double sum = 0.9 * m[i] + 0.1 * scaled;
+          direction = static_cast<double>(sum > 0) - static_cast<double>(sum < 0);
+          m[i] = static_cast<float>(0.99 * m[i] + 0.01 * scaled);
+        } else {
+          m[i] = static_cast<float>(0.9 * m[i] + 0.1 * scaled);
+          slow[i] = static_cast<float>(0.9999 * slow[i] + 0.0001 * scaled);
+          squares[i] = static_cast<float>(0.99 * squares[i] + 0.01 * scaled * scaled);
+          direction = (m[i] / (1 - std::pow(0.9, t)) + 5 * slow[i]) /
+                      (std::sqrt(squares[i] / (1 - std::pow(0.99, t))) + 1e-8);
+        }
+        w[i] = static_cast<float>(w[i] * (1 - 0.01 * 0.1) - 0.01 * direction);
+      }
+      quantise(m, DynamicCode::withSign(), 256);
+      quantise(slow, DynamicCode::withSign(), 256);
+      quantise(squares, DynamicCode::withoutSign(), 256);
+      const Tensor expected = at::tensor(w, at::kFloat).view({3, 1601});
+      // Now and then a value falls on the other side of a midpoint, or of 0, by the rounding of a product.
+      const double apart = (p->master() - expected).abs().gt(1e-5).to(at::kDouble).mean().item<double>();
+      check(apart < 0.002,
+            c10::str(name, ": the emulated weights after step ", t, "; ", 100 * apart, " % of them differ"));
+    }
+  }
+}
+
 TEST("optimizers: state() shares memory, and restores a run") {
-  for (const std::string name : {"adamw", "adamw_8bit"}) {
+  for (const std::string name : {"adamw", "adamw_8bit", "lion", "lion_8bit", "adafactor", "rmsprop",
+                                 "adagrad", "ademamix", "ademamix_8bit"}) {
     const auto run = [&](bool restart) {
       const auto p = parameter({{"a", {70, 64}}, {"b", {2, 64}}}, 9);
       auto optimizer = makeOptimizer(name, {p.get()}, kOptions);

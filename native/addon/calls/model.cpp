@@ -25,6 +25,7 @@ Napi::Function Model::define(Napi::Env env) {
   return DefineClass(env, "Model",
                      {method<&Model::parameters>("parameters"),
                       method<&Model::trainable>("trainable"),
+                      method<&Model::freeze>("freeze"),
                       method<&Model::addAdapter>("addAdapter"),
                       method<&Model::mergeAdapter>("mergeAdapter"),
                       method<&Model::quantize>("quantize"),

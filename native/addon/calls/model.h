@@ -43,6 +43,7 @@ class Model : public Napi::ObjectWrap<Model> {
   // Weights: weight_calls.cpp
   Napi::Value parameters(const Napi::CallbackInfo& info);
   Napi::Value trainable(const Napi::CallbackInfo& info);
+  Napi::Value freeze(const Napi::CallbackInfo& info);
   Napi::Value addAdapter(const Napi::CallbackInfo& info);
   Napi::Value mergeAdapter(const Napi::CallbackInfo& info);
   Napi::Value quantize(const Napi::CallbackInfo& info);

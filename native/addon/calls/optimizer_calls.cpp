@@ -10,12 +10,28 @@ namespace adaptive::addon {
 
 Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
-  const OptimizerOptions options = {
-      numberAt(from, "beta1"),    numberAt(from, "beta2"),
-      numberAt(from, "eps"),      numberAt(from, "weightDecay"),
-      numberAt(from, "momentum"), static_cast<uint64_t>(integerAt(from, "seed"))};
-  return run(info.Env(), [name = stringAt(from, "name"), options](ModelSession& session) {
+  OptimizerOptions options = {.beta1 = numberAt(from, "beta1"),
+                              .beta2 = numberAt(from, "beta2"),
+                              .eps = numberAt(from, "eps"),
+                              .weightDecay = numberAt(from, "weightDecay"),
+                              .momentum = numberAt(from, "momentum"),
+                              .seed = static_cast<uint64_t>(integerAt(from, "seed"))};
+  if (!from.Get("mix").IsUndefined()) {
+    const Napi::Object mix = objectAt(from, "mix");
+    options.beta3 = numberAt(mix, "beta3");
+    options.mixAlpha = numberAt(mix, "alpha");
+    options.mixWarmup = integerAt(mix, "warmup");
+  }
+  std::vector<std::pair<std::string, double>> rates;
+  if (!from.Get("rates").IsUndefined()) {
+    rates = listAt(from, "rates", [](const Napi::Value& value, const std::string& at) {
+      const Napi::Object rate = objectFrom(value, at);
+      return std::pair(stringAt(rate, "name"), numberAt(rate, "multiplier"));
+    });
+  }
+  return run(info.Env(), [name = stringAt(from, "name"), options, rates](ModelSession& session) {
     adaptive::createOptimizer(session, name, options);
+    session.optimizer->setRates(rates);
     return nothing();
   });
 }

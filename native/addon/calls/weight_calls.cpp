@@ -50,9 +50,11 @@ QuantizedWeight quantizedFrom(const Napi::Value& value, const std::string& at) {
            numberAt(from, "offset")}};
 }
 
-ToJs listed(const std::vector<Parameter*>& parameters) {
+ToJs listed(const std::vector<Parameter*>& parameters, bool onlyTrained = false) {
   std::vector<ParameterPart> parts;
-  for (const Parameter* p : parameters) parts.insert(parts.end(), p->parts().begin(), p->parts().end());
+  for (const Parameter* p : parameters)
+    for (const ParameterPart& part : p->parts())
+      if (!onlyTrained || p->trains(part)) parts.push_back(part);
   return [parts](Napi::Env env) {
     Napi::Array list = Napi::Array::New(env, parts.size());
     for (uint32_t i = 0; i < parts.size(); i++) {
@@ -71,7 +73,18 @@ Napi::Value Model::parameters(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::trainable(const Napi::CallbackInfo& info) {
-  return run(info.Env(), [](ModelSession& session) { return listed(session.decoder.trainableParameters()); });
+  return run(info.Env(), [](ModelSession& session) {
+    return listed(session.decoder.trainableParameters(), /*onlyTrained=*/true);
+  });
+}
+
+Napi::Value Model::freeze(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  return run(info.Env(), [names = listAt(from, "names", stringFrom)](ModelSession& session) {
+    forgetTraining(session);
+    session.decoder.freeze(names);
+    return nothing();
+  });
 }
 
 Napi::Value Model::addAdapter(const Napi::CallbackInfo& info) {
@@ -133,8 +146,10 @@ Napi::Value Model::resize(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::configure(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
-  const SessionTypes types = {floatTypeAt(from, "computeType"), floatTypeAt(from, "masterType"),
-                              booleanAt(from, "gradientCheckpointing")};
+  const SessionTypes types = {
+      floatTypeAt(from, "computeType"), floatTypeAt(from, "masterType"),
+      booleanAt(from, "gradientCheckpointing"),
+      from.Get("embeddingNoise").IsUndefined() ? 0 : numberAt(from, "embeddingNoise")};
   return run(info.Env(), [types](ModelSession& session) {
     configureSession(session, types);
     return nothing();

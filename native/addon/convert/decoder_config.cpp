@@ -68,6 +68,10 @@ DecoderConfig decoderConfigFrom(const Napi::Object& from) {
   config.attentionCap = numberAt(from, "attentionCap");
   config.logitsCap = numberAt(from, "logitsCap");
   if (!from.Get("routing").IsUndefined()) config.routing = routingFrom(objectAt(from, "routing"));
+  config.attentionDropout = numberAt(from, "attentionDropout");
+  config.residualDropout = numberAt(from, "residualDropout");
+  config.embeddingDropout = numberAt(from, "embeddingDropout");
+  config.embeddingNoiseScale = numberAt(from, "embeddingNoiseScale");
   config.ropes = listAt(from, "ropes", [](const Napi::Value& rope, const std::string& at) {
     return ropeFrom(objectFrom(rope, at));
   });

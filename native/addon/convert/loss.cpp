@@ -22,6 +22,7 @@ LossRequest lossRequestFrom(const Napi::Object& from) {
   request.topK = integerAt(from, "topK");
   request.confidence = numberAt(from, "confidence");
   request.scale = numberAt(from, "scale");
+  if (!from.Get("labelSmoothing").IsUndefined()) request.smoothing = numberAt(from, "labelSmoothing");
   request.bias = biasFrom(objectAt(from, "state"));
   return request;
 }
@@ -81,6 +82,7 @@ Napi::Value toJs(Napi::Env env, const LabelledTokens& tokens, const TokenStatist
   out.Set("labels", toTypedArray(env, tokens.labels));
   out.Set("rows", toTypedArray(env, tokens.rows));
   out.Set("nll", toTypedArray(env, statistics.nll));
+  if (!statistics.smoothed.empty()) out.Set("smoothed", toTypedArray(env, statistics.smoothed));
   out.Set("topNll", toTypedArray(env, statistics.topNll));
   out.Set("entropy", toTypedArray(env, statistics.entropy));
   out.Set("rank", toTypedArray(env, statistics.rank));

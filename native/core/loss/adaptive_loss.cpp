@@ -57,7 +57,7 @@ AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledToken
   for (int64_t i = 0; i < s.total; i++) {
     const auto [correct, wrong, outside] = standing(statistics, tokens, i, rule);
     const bool ideas = hasIdeas(tokens.styles[i]), attention = hasAttention(tokens.styles[i]);
-    const double nll = statistics.nll[i], topNll = statistics.topNll[i];
+    const double nll = statistics.lossNll(i), topNll = statistics.topNll[i];
     s.correct += correct, s.wrong += wrong, s.outside += outside, s.inTopK += statistics.rank[i] < rule.topK;
     s.ideas += ideas, s.attention += attention;
     s.ideasOutside += outside && ideas, s.attentionWrong += wrong && attention;

@@ -89,7 +89,7 @@ ArrayLoss arrayLoss(const ArrayLossRequest& r) {
   FusedLinearLoss loss(hidden.index_select(0, positions).to(type),
                        matrixOf(r.weight, r.vocabSize, r.hiddenSize).to(type), out.tokens.labels,
                        r.training ? LossGradients::Both : LossGradients::None, {.tokens = r.chunkTokens}, {},
-                       {.entropyOfTop = entropyOfTop(r.loss)});
+                       statisticsFor(r.loss));
   out.statistics = loss.statistics();
   checkStatistics(r, out.tokens, out.statistics);
   std::vector<float> weights;

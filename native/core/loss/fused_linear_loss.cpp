@@ -45,9 +45,14 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
       weight_(std::move(weight)),
       labels_(at::tensor(labels, at::kInt)),
       wanted_(wanted),
-      options_(logits) {
+      isWeightFrozen_(wanted == LossGradients::Hidden),
+      options_(logits),
+      smoothing_(more.smoothing) {
   at::NoGradGuard noGrad;
   checkShapes(hidden_, weight_, labels);
+  // The smoothed part of the gradient goes through the slope of the cap at every logit of each token, which
+  // one pass has no room for.
+  if (isWeightFrozen_ && smoothing_ > 0 && logits.cap > 0) wanted_ = LossGradients::Both;
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
   expectInteger("the k of top-k entropies", more.entropyOfTop, 0, kLargestSize);
@@ -58,10 +63,10 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   statistics_.choices = std::min(more.firstChoices, vocab);
   chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
   buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
-  floats_ = at::empty({tokens, 4}, hidden_.options().dtype(at::kFloat));
+  floats_ = at::empty({tokens, 5}, hidden_.options().dtype(at::kFloat));
   ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
   at::Tensor weightsOnTop;  // (0, 1) for each token of a chunk
-  if (wanted == LossGradients::Hidden) {
+  if (wanted_ == LossGradients::Hidden) {
     onTop_ = at::empty_like(hidden_);
     weightsOnTop = at::tensor({0.f, 1.f}, floats_.options()).expand({chunk_, 2}).contiguous();
   }
@@ -72,17 +77,25 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     gather(logits, floats, more);
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
-    if (wanted != LossGradients::Hidden) continue;
+    if (wanted_ != LossGradients::Hidden) continue;
     toGradient(logits, first, count, weightsOnTop.narrow(0, 0, count));
     at::Tensor target = onTop_.narrow(0, first, count);
     ops::productInto(target, logits, weight_);
   }
-  kept_ = wanted == LossGradients::Both && chunk_ >= tokens;
-  if (wanted != LossGradients::Both) buffer_ = at::Tensor();
+  kept_ = wanted_ == LossGradients::Both && chunk_ >= tokens;
+  if (wanted_ != LossGradients::Both) buffer_ = at::Tensor();
   const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
   statistics_.nll = column<float>(floats, 0);
   statistics_.topNll = column<float>(floats, 1);
   statistics_.entropy = column<float>(floats, 3);
+  if (smoothing_ > 0) {
+    const auto share = static_cast<float>(smoothing_);
+    statistics_.smoothed = column<float>(floats, 4);
+    for (int64_t i = 0; i < tokens; i++) {
+      float& smoothed = statistics_.smoothed[i];
+      smoothed = (1 - share) * statistics_.nll[i] + share * smoothed;
+    }
+  }
   statistics_.rank = column<int32_t>(ints, 0);
   statistics_.argmax = column<int32_t>(ints, 1);
 }
@@ -115,7 +128,7 @@ at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
 void FusedLinearLoss::toGradient(const at::Tensor& logits, int64_t first, int64_t count,
                                  const at::Tensor& weights) {
   ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
-                     ints_.narrow(0, first, count), weights, options_.cap);
+                     ints_.narrow(0, first, count), weights, options_.cap, smoothing_);
 }
 
 at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
@@ -128,12 +141,24 @@ at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
     return rows * (1 - t * t).unsqueeze(1);
   };
   const at::Tensor nll = floats_.select(1, 0), topNll = floats_.select(1, 1), max = floats_.select(1, 2);
+  const at::Tensor onNll = weights.narrow(1, 0, 1), label = rowsOf(labels_, max + (topNll - nll));
   at::Tensor gradient = rowsOf(ints_.select(1, 1), max);
-  gradient.sub_(rowsOf(labels_, max + (topNll - nll)));
-  const at::Tensor onNll = weights.narrow(1, 0, 1);
+  gradient.sub_(label);
+  // Of the label, the share ε is taken back and spread over the vocabulary.
+  if (smoothing_ > 0) gradient.add_(label - meanOfWeight(), smoothing_);
   gradient.mul_(onNll).addcmul_(onTop_.to(at::kFloat), weights.sum(1, /*keepdim=*/true));
   if (options_.scale != 1) gradient.mul_(options_.scale);
   return gradient.to(hidden_.scalar_type());
+}
+
+at::Tensor FusedLinearLoss::meanOfWeight() const {
+  constexpr int64_t kSlabRows = 4096;
+  at::Tensor sum = at::zeros({weight_.size(1)}, weight_.options().dtype(at::kDouble));
+  for (int64_t row = 0; row < weight_.size(0); row += kSlabRows) {
+    const int64_t count = std::min(kSlabRows, weight_.size(0) - row);
+    sum.add_(weight_.narrow(0, row, count).sum(0, /*keepdim=*/false, at::kFloat));
+  }
+  return sum.div_(weight_.size(0)).to(at::kFloat);
 }
 
 at::Tensor FusedLinearLoss::backward(
@@ -165,7 +190,7 @@ at::Tensor FusedLinearLoss::backward(
     toGradient(logits, first, count, table.narrow(0, first, count));
     at::Tensor target = gradHidden.narrow(0, first, count);
     ops::productInto(target, logits, weight_);
-    addWeightGradient(logits, chunk);
+    if (!isWeightFrozen_) addWeightGradient(logits, chunk);
   }
   buffer_ = at::Tensor();
   if (options_.scale != 1) gradHidden.mul_(options_.scale);

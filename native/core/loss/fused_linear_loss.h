@@ -37,12 +37,11 @@ class FusedLinearLoss {
 
   const TokenStatistics& statistics() const { return statistics_; }
 
-  /// weights: (∂loss/∂nll, ∂loss/∂topNll) interleaved [n][2]. Returns gradHidden [n, hidden]; calls
-  /// addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale) for each chunk, to gather
-  /// dLogitsᵀ·hidden.
-  /// With LossGradients::Hidden it is never called. Call once. Errors: INVALID_INPUT where no gradients were
-  /// wanted, when called twice, or for another number of weights; LOSS_NOT_FINITE naming a token with a NaN
-  /// among its logits.
+  /// weights: (∂loss/∂nll, with smoothing ∂loss/∂smoothed, ∂loss/∂topNll) interleaved [n][2]. Returns
+  /// gradHidden [n, hidden]; calls addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale)
+  /// for each chunk, to gather dLogitsᵀ·hidden. With LossGradients::Hidden it is never called. Call once.
+  /// Errors: INVALID_INPUT where no gradients were wanted, when called twice, or for another number of
+  /// weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 
@@ -54,12 +53,15 @@ class FusedLinearLoss {
   /// batch.
   void toGradient(const at::Tensor& logits, int64_t first, int64_t count, const at::Tensor& weights);
   at::Tensor hiddenGradient(const at::Tensor& weights);
+  at::Tensor meanOfWeight() const;
 
   at::Tensor hidden_, weight_, labels_, floats_, ints_, buffer_;
   at::Tensor onTop_;  ///< ∂topNll/∂hidden [n, hidden], with LossGradients::Hidden
   LossGradients wanted_;
+  bool isWeightFrozen_;
   int64_t chunk_;
   LogitOptions options_;
+  double smoothing_;
   bool kept_ = false;
   TokenStatistics statistics_;
 };

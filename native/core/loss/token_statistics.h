@@ -9,6 +9,9 @@ namespace adaptive {
 struct MoreStatistics {
   int64_t entropyOfTop = 0;  ///< the k of TokenStatistics::topKEntropy; 0: not gathered
   int64_t firstChoices = 0;  ///< of TokenStatistics::choices, at most the vocabulary; 0: not gathered
+  /// ε: the share of each label that is spread over the vocabulary, for TokenStatistics::smoothed; 0: not
+  /// gathered.
+  double smoothing = 0;
 };
 
 struct TokenStatistics {
@@ -23,6 +26,9 @@ struct TokenStatistics {
   std::vector<int32_t> choiceIds;  ///< −1 beside a NaN
   std::vector<float> choiceNll;    ///< what each of them costs, nats
   int64_t choices = 0;             ///< how many of each token; 0 unless asked for
+  std::vector<float> smoothed;     ///< nll with label smoothing; empty without
+  /// What the loss takes for the nll of token i.
+  double lossNll(int64_t i) const { return smoothed.empty() ? nll[i] : smoothed[i]; }
   int64_t size() const { return static_cast<int64_t>(nll.size()); }
 };
 

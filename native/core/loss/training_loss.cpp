@@ -26,7 +26,7 @@ double weightedMean(const TokenStatistics& statistics, const LossRequest& reques
   double sum = 0;
   for (int64_t i = 0; i < count; i++) {
     const double weight = tokenWeight(statistics, i, request);
-    sum += weight * statistics.nll[i];
+    sum += weight * statistics.lossNll(i);
     if (weights) (*weights)[2 * i] = static_cast<float>(request.scale * weight / static_cast<double>(count));
   }
   return count > 0 ? sum / static_cast<double>(count) : 0;
@@ -47,6 +47,8 @@ void checkLossRequest(const LossRequest& request) {
   expectThat("INVALID_INPUT", request.confidence >= 0 && request.confidence <= 1, "confidence",
              request.confidence, "a number from 0 to 1");
   expectFinite("scale", request.scale);
+  expectThat("INVALID_INPUT", request.smoothing >= 0 && request.smoothing <= 1, "labelSmoothing",
+             request.smoothing, "a number from 0 to 1");
   const AdaptiveBias& bias = request.bias;
   expectFinite("state.alpha", bias.alpha);
   expectFinite("state.beta", bias.beta);
@@ -58,6 +60,10 @@ void checkLossRequest(const LossRequest& request) {
 }
 
 int64_t entropyOfTop(const LossRequest& request) { return request.kind == LossKind::Eaft ? request.topK : 0; }
+
+MoreStatistics statisticsFor(const LossRequest& request) {
+  return {.entropyOfTop = entropyOfTop(request), .smoothing = request.smoothing};
+}
 
 LossReport lossReport(const TokenStatistics& statistics, const LabelledTokens& tokens,
                       const LossRequest& request, std::vector<float>* weights) {

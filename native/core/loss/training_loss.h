@@ -27,6 +27,7 @@ struct LossRequest {
   int64_t topK = 8;
   double confidence = 0;  ///< τ of docs/adaptive-loss.md
   double scale = 1;       ///< the micro-batch's share of its accumulation window
+  double smoothing = 0;   ///< ε of docs/adaptive-loss.md, "Label smoothing"
   AdaptiveBias bias = {};
 };
 
@@ -40,6 +41,9 @@ struct LossReport {
 /// Errors: INVALID_INPUT naming the number that is out of range: topK below 1 (2 for eaft), a confidence
 /// outside [0, 1], a scale or a moment that is not finite.
 void checkLossRequest(const LossRequest& request);
+
+/// What a loss needs beside the statistics that always are.
+MoreStatistics statisticsFor(const LossRequest& request);
 
 /// The k whose top-k entropy a loss needs in the statistics; 0: none.
 int64_t entropyOfTop(const LossRequest& request);

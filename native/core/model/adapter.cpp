@@ -62,6 +62,8 @@ void drawA(const LoraAdapter& adapter, bool gaussian, at::Generator& generator) 
 
 void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   at::NoGradGuard noGrad;
+  for (Parameter* parameter : decoder.parameters())
+    parameter->freeze([](const std::string&) { return false; });
   const std::vector<Parameter*> all = decoder.parameters();
   const auto isFrozen = [](const Parameter* p) { return !p->trainable() && !p->isQuantized(); };
   if (!decoder.adapterParameters().empty() || std::any_of(all.begin(), all.end(), isFrozen))
@@ -151,7 +153,10 @@ void mergeAdapter(Decoder& decoder) {
       projection.adapters.clear();
     });
   }
-  for (Parameter* parameter : decoder.parameters()) parameter->setTrainable(true);
+  for (Parameter* parameter : decoder.parameters()) {
+    parameter->setTrainable(true);
+    parameter->freeze([](const std::string&) { return false; });
+  }
   decoder.placeMasters();
   decoder.refreshCompute();
 }

@@ -1,6 +1,8 @@
 #include "core/model/decoder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
@@ -88,8 +90,12 @@ void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
 }
 
 void Decoder::placeMasters() {
-  for (Parameter* parameter : parameters())
-    parameter->setMasterType(parameter->trainable() ? masterType_ : computeType_, filled_);
+  for (Parameter* parameter : parameters()) {
+    // What an adapter lies on is not saved with it; a frozen weight of the model itself must not be rounded.
+    const bool narrows =
+        parameter->isUnderAdapter() || (!parameter->trainable() && filled_ && parameter->fits(computeType_));
+    parameter->setMasterType(narrows ? computeType_ : masterType_, filled_);
+  }
   for (Parameter* parameter : adapterParameters()) parameter->setMasterType(masterType_, true);
 }
 
@@ -117,10 +123,55 @@ void Decoder::clearGradients() {
   for (Parameter* parameter : allParameters()) parameter->clearGradient();
 }
 
-Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows) {
+void Decoder::freeze(const std::vector<std::string>& names) {
+  at::NoGradGuard noGrad;
+  std::unordered_set<std::string> unknown(names.begin(), names.end());
+  const std::unordered_set<std::string> frozen = unknown;
+  for (const Parameter* parameter : allParameters())
+    for (const ParameterPart& part : parameter->parts()) unknown.erase(part.name);
+  if (!unknown.empty())
+    fail("INVALID_INPUT", "Expected the names of weights to freeze, found \"", *unknown.begin(), "\".");
+  for (Parameter* parameter : allParameters())
+    parameter->freeze([&](const std::string& name) { return frozen.count(name) > 0; });
+  if (trainableParameters().empty())
+    fail("INVALID_INPUT", "Expected a weight that is left to train, found all of them frozen.");
+  placeMasters();
+  if (filled_) refreshCompute();
+}
+
+int64_t Decoder::lowestTrained() const {
+  if (embedding_->trainable() || (positions_ && positions_->trainable())) return -1;
+  for (const DecoderLayer& layer : layers_) {
+    bool trains = false;
+    layer.forEach([&](const Parameter* p) { trains = trains || p->trainable(); });
+    layer.forEachProjection([&](const Projection& projection) {
+      for (const auto& adapter : projection.adapters)
+        adapter->forEach([&](const Parameter* p) { trains = trains || p->trainable(); });
+    });
+    if (trains) return layer.index;
+  }
+  return config_.layers();
+}
+
+Tensor Decoder::embeddingNoise(const FlatBatch& batch, const Tensor& hidden, uint64_t key) const {
+  std::vector<float> sizes;
+  for (size_t row = 0; row + 1 < batch.cuSeqlens.size(); row++) {
+    const int64_t length = batch.cuSeqlens[row + 1] - batch.cuSeqlens[row];
+    const double size = embeddingNoise_ * config_.embeddingNoiseScale /
+                        std::sqrt(static_cast<double>(length) * static_cast<double>(config_.hiddenSize));
+    sizes.insert(sizes.end(), length, static_cast<float>(size));
+  }
+  return ops::uniform(hidden, key).mul_(2).sub_(1).mul_(at::tensor(sizes, at::kFloat).unsqueeze(1));
+}
+
+Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
+                         const DropoutKey& key) {
   Tensor hidden =
       embed(*embedding_, at::tensor(batch.ids, at::kLong), config_.embeddingScale, config_.paddingId);
-  if (!positions_) return hidden;
+  if (key && embeddingNoise_ > 0)
+    hidden = hidden + embeddingNoise(batch, hidden, *keyAt(key, DropoutSite::Noise));
+  const DropoutKey dropoutKey = keyAt(key, DropoutSite::Embedding);
+  if (!positions_) return dropped(hidden, config_.embeddingDropout, dropoutKey);
   std::vector<int64_t> positions;
   for (size_t r = 0; r < rows.size(); r++) {
     const int64_t end = rows[r].first + rows[r].count;
@@ -130,7 +181,8 @@ Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange
     }
     for (int64_t position = rows[r].first; position < end; position++) positions.push_back(position);
   }
-  return hidden + embed(*positions_, at::tensor(positions, at::kLong));
+  return dropped(hidden + embed(*positions_, at::tensor(positions, at::kLong)), config_.embeddingDropout,
+                 dropoutKey);
 }
 
 std::vector<Rotation> Decoder::rotations(const std::vector<PositionRange>& rows) const {
@@ -160,7 +212,8 @@ Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const
   }
   if (config_.qkvClip > 0) qkv = qkv.clamp(-config_.qkvClip, config_.qkvClip);
   const Tensor out = projected(attend(qkv), layer.output, key, adapts_);
-  return layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out;
+  return dropped(layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out,
+                 config_.residualDropout, keyAt(key, DropoutSite::AttentionOutput, layer.index));
 }
 
 Tensor Decoder::denseFeedForward(const DecoderLayer& layer, const Tensor& x, const DropoutKey& key) const {
@@ -174,7 +227,8 @@ Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, con
   const Tensor x = normed(layer.mlpNorm, hidden, computeType_);
   const Tensor out =
       layer.router.weight ? routedExperts(x, layer, config_, key, adapts_) : denseFeedForward(layer, x, key);
-  return layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out;
+  return dropped(layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out, config_.residualDropout,
+                 keyAt(key, DropoutSite::FeedForward, layer.index));
 }
 
 Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
@@ -183,7 +237,7 @@ Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Att
   return at::add(mixed, feedForward(layer, mixed, key), config_.residualScale);
 }
 
-std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) const {
+std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, const DropoutKey& key) const {
   expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   const std::vector<Rotation> rotation = rotations(positionsOf(batch));
@@ -192,8 +246,9 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch) cons
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
     all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens, shape = attentionOf(layer.index),
-                   sinks = layer.sinks.get()](const Tensor& qkv) {
-      return rotaryAttention(qkv, own, cuSeqlens, shape, sinks);
+                   sinks = layer.sinks.get(), dropout = config_.attentionDropout,
+                   ownKey = keyAt(key, DropoutSite::Attention, layer.index)](const Tensor& qkv) {
+      return rotaryAttention(qkv, own, cuSeqlens, shape, sinks, dropout, ownKey);
     });
   }
   return all;
@@ -216,17 +271,31 @@ void Decoder::visitOutputs(const FlatBatch& batch,
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
-  const auto attends = attendsWithin(batch);
-  Tensor hidden = embedded(batch, positionsOf(batch));
+  const auto attends = attendsWithin(batch, key);
+  const bool records = at::GradMode::is_enabled();
+  const int64_t lowest = lowestTrained();
+  // Below the lowest block that is trained no graph is recorded and nothing kept.
+  at::AutoGradMode mode(records && lowest < 0);
+  Tensor hidden = embedded(batch, positionsOf(batch), key);
+  const auto startGraph = [&] {
+    at::GradMode::set_enabled(records);
+    hidden = hidden.detach().set_requires_grad(records);
+  };
   std::vector<Tensor> kept;
-  if (checkpointing_) kept = keptOutputs(config_.layers(), hidden);
+  const int64_t firstKept = std::max<int64_t>(0, lowest);
+  if (checkpointing_ && firstKept < config_.layers())
+    kept = keptOutputs(config_.layers() - firstKept, hidden);
   for (const DecoderLayer& layer : layers_) {
+    if (layer.index == lowest) startGraph();
     const Attend& attend = attends[layer.index];
     const auto run = [this, &layer, attend, key](const Tensor& input) {
       return block(layer, input, attend, key);
     };
-    hidden = checkpointing_ ? checkpointedBlock(hidden, run, std::move(kept[layer.index])) : run(hidden);
+    hidden = checkpointing_ && layer.index >= firstKept
+                 ? checkpointedBlock(hidden, run, std::move(kept[layer.index - firstKept]))
+                 : run(hidden);
   }
+  if (lowest == config_.layers()) startGraph();
   return normed(finalNorm_, hidden, computeType_);
 }
 

@@ -60,11 +60,18 @@ class Decoder {
   friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
   at::ScalarType computeType() const { return computeType_; }
   void setCheckpointing(bool on) { checkpointing_ = on; }
+  /// α of NEFTune (Jain et al. 2023): with a key, hiddenStates() adds uniform noise of ±α/√(length·hidden) to
+  /// the embeddings of each row. 0: none.
+  void setEmbeddingNoise(double alpha) { embeddingNoise_ = alpha; }
+  /// Freezes the weights of these names and no others, beside those that are frozen under an adapter. A
+  /// frozen weight is kept in the type that is computed in alone, where that loses nothing. Errors:
+  /// INVALID_INPUT for a name that no weight has, and where nothing is left to train.
+  void freeze(const std::vector<std::string>& names);
   void clearGradients();
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
-  /// are enabled. `key`: the randomness of dropout; without it there is none. Errors: INVALID_INPUT for ids
-  /// or a length that the model does not have.
+  /// are enabled, from the lowest weight that is trained upwards. `key`: the randomness of dropout and noise;
+  /// without it there is none. Errors: INVALID_INPUT for ids or a length that the model does not have.
   at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {});
   /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
   /// block, the final norm. Ends early when `see` returns false.
@@ -85,8 +92,12 @@ class Decoder {
   /// Gives every master the type that it should have.
   void placeMasters();
   /// One per layer.
-  std::vector<Attend> attendsWithin(const FlatBatch& batch) const;
-  at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows);
+  std::vector<Attend> attendsWithin(const FlatBatch& batch, const DropoutKey& key = {}) const;
+  at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
+                      const DropoutKey& key = {});
+  at::Tensor embeddingNoise(const FlatBatch& batch, const at::Tensor& hidden, uint64_t key) const;
+  /// The block in which backward ends: −1 where embeddings are trained, layers() where no block is.
+  int64_t lowestTrained() const;
   /// One rotation per entry of config().ropes.
   std::vector<Rotation> rotations(const std::vector<PositionRange>& rows) const;
   AttentionShape attentionOf(int64_t layer) const;
@@ -103,6 +114,7 @@ class Decoder {
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
+  double embeddingNoise_ = 0;
   bool checkpointing_ = false, filled_ = false, adapts_ = true;
 };
 

@@ -97,6 +97,13 @@ void checkNumbers(const DecoderConfig& c) {
   expectNotNegative("qkvClip", c.qkvClip, kCode);
   expectNotNegative("attentionCap", c.attentionCap, kCode);
   expectNotNegative("logitsCap", c.logitsCap, kCode);
+  expectFinite("embeddingNoiseScale", c.embeddingNoiseScale, kCode);
+  const auto expectShare = [](const char* name, double share) {
+    expectThat(kCode, share >= 0 && share <= 1, name, share, "a number from 0 to 1");
+  };
+  expectShare("attentionDropout", c.attentionDropout);
+  expectShare("residualDropout", c.residualDropout);
+  expectShare("embeddingDropout", c.embeddingDropout);
 }
 
 /// In float64: sizes are below 2^31, so that nothing overflows.

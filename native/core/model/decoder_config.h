@@ -68,6 +68,10 @@ struct DecoderConfig {
   double qkvClip = 0;                      ///< queries, keys and values lie from −c to c; 0: no bound
   double attentionCap = 0, logitsCap = 0;  ///< c·tanh(x/c); 0: none
   RoutingConfig routing;
+  /// Shares that are dropped in training: of the attention's weights, of what each half of a block adds to
+  /// the residual stream, of the embeddings.
+  double attentionDropout = 0, residualDropout = 0, embeddingDropout = 0;
+  double embeddingNoiseScale = 1;  ///< what noise on the embeddings is multiplied with
   std::vector<RopeConfig> ropes;
   std::vector<LayerConfig> layerConfigs;  ///< [layers]
   int64_t layers() const { return static_cast<int64_t>(layerConfigs.size()); }

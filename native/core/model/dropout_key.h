@@ -2,24 +2,21 @@
 // that is run again in backward, and a run that is resumed, see the same ones.
 #pragma once
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
+
+#include "core/mixed.h"
 
 namespace adaptive {
 
-/// Spreads numbers over 64 bits (the finaliser of splitmix64 after each).
-inline uint64_t mixed(std::initializer_list<uint64_t> numbers) {
-  uint64_t x = 0;
-  for (const uint64_t number : numbers) {
-    x += number + 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
-  }
-  return x;
-}
-
 /// Nothing: no dropout, as outside training.
 using DropoutKey = std::optional<uint64_t>;
+
+/// Where in the model something is drawn. Adapters draw by their number, which is below 2³².
+enum class DropoutSite : uint64_t { Embedding = 1, Noise, Attention, AttentionOutput, FeedForward };
+
+inline DropoutKey keyAt(const DropoutKey& key, DropoutSite site, int64_t layer = 0) {
+  if (!key) return {};
+  return mixed({*key, static_cast<uint64_t>(site) << 32, static_cast<uint64_t>(layer)});
+}
 
 }  // namespace adaptive

@@ -141,12 +141,14 @@ struct HeadNorm : torch::autograd::Function<HeadNorm> {
 
 struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Rotation& rotation,
-                        const Tensor& cuSeqlens, const AttentionShape& shape, Parameter* sinks) {
+                        const Tensor& cuSeqlens, const AttentionShape& shape, Parameter* sinks,
+                        double dropout, int64_t key) {
     const auto& [cos, sin] = rotation;
     if (cos.defined())
       ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, /*back=*/false);
-    auto [out, lse] =
-        ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window, shape.softCap);
+    auto [out, lse] = ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window,
+                                     shape.softCap, dropout, static_cast<uint64_t>(key));
+    // A mask on the weights and the share that the sinks take multiply: their order changes nothing.
     if (sinks) lse = withSinks(out, lse, sinks->master().to(at::kFloat));
     keep(ctx, "sinks", sinks);
     ctx->save_for_backward({qkv, out, lse, cos, sin, cuSeqlens});
@@ -156,6 +158,8 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
     ctx->saved_data["scale"] = shape.scale;
     ctx->saved_data["window"] = shape.window;
     ctx->saved_data["softCap"] = shape.softCap;
+    ctx->saved_data["dropout"] = dropout;
+    ctx->saved_data["key"] = key;
     return out;
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
@@ -169,12 +173,25 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
     }
     Tensor dQkv = ops::attentionBackward(
         grads[0], saved[0], saved[1], saved[2], saved[5], heads, kvHeads, ctx->saved_data["scale"].toDouble(),
-        ctx->saved_data["window"].toInt(), ctx->saved_data["softCap"].toDouble());
+        ctx->saved_data["window"].toInt(), ctx->saved_data["softCap"].toDouble(),
+        ctx->saved_data["dropout"].toDouble(), static_cast<uint64_t>(ctx->saved_data["key"].toInt()));
     if (saved[3].defined()) {
       ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
                    /*back=*/true);
     }
-    return {dQkv, Tensor(), Tensor(), Tensor(), Tensor()};
+    return {dQkv, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+  }
+};
+
+struct Dropped : torch::autograd::Function<Dropped> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, double rate, int64_t key) {
+    ctx->saved_data["rate"] = rate;
+    ctx->saved_data["key"] = key;
+    return ops::dropout(x, rate, static_cast<uint64_t>(key));
+  }
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    const auto key = static_cast<uint64_t>(ctx->saved_data["key"].toInt());
+    return {ops::dropout(grads[0], ctx->saved_data["rate"].toDouble(), key), Tensor(), Tensor()};
   }
 };
 
@@ -217,8 +234,9 @@ Tensor headNorm(const Tensor& qkv, Parameter& qWeight, Parameter& kWeight, const
 }
 
 Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const Tensor& cuSeqlens,
-                       const AttentionShape& shape, Parameter* sinks) {
-  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape, sinks);
+                       const AttentionShape& shape, Parameter* sinks, double dropout, const DropoutKey& key) {
+  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape, sinks, key ? dropout : 0.0,
+                                static_cast<int64_t>(key.value_or(0)));
 }
 
 Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
@@ -226,6 +244,11 @@ Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, const 
   const auto [out, lse] = ops::attentionCached(q, k, v, shape.scale, shape.window, shape.softCap);
   if (sinks) withSinks(out, lse, sinks->master().to(at::kFloat));
   return out;
+}
+
+Tensor dropped(const Tensor& x, double rate, const DropoutKey& key) {
+  if (!key || rate == 0) return x;
+  return Dropped::apply(x, rate, static_cast<int64_t>(*key));
 }
 
 }  // namespace adaptive

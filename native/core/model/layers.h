@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/activation.h"
+#include "core/model/dropout_key.h"
 #include "core/model/parameter.h"
 
 namespace adaptive {
@@ -47,12 +48,17 @@ struct Rotation {
 };
 
 /// Rotary embedding, then causal attention within each row. Takes over qkv (it is rotated in place). `sinks`
-/// [heads]: what a key of no value scores, which every query of a head sees; null: none.
+/// [heads]: what a key of no value scores, which every query of a head sees; null: none. With a `key`, the
+/// share `dropout` of the attention's weights is dropped.
 at::Tensor rotaryAttention(const at::Tensor& qkv, const Rotation& rotation, const at::Tensor& cuSeqlens,
-                           const AttentionShape& shape, Parameter* sinks = nullptr);
+                           const AttentionShape& shape, Parameter* sinks = nullptr, double dropout = 0,
+                           const DropoutKey& key = {});
 
 /// The attention of ops::attentionCached, with sinks.
 at::Tensor attentionCached(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const AttentionShape& shape, const Parameter* sinks);
+
+/// x with the share `rate` of its entries at 0 and the others divided by 1 − rate; x itself without a key.
+at::Tensor dropped(const at::Tensor& x, double rate, const DropoutKey& key);
 
 }  // namespace adaptive

@@ -12,6 +12,8 @@ namespace {
 /// Large bfloat16 weight gradients are formed a slab of rows at a time, so that the low-precision temporary
 /// stays small.
 constexpr int64_t kSlabRows = 4096;
+/// Entries that are looked at in another type at once.
+constexpr int64_t kSlabEntries = int64_t{1} << 20;
 
 /// gradient += dyᵀ·x; `first`: gradient = dyᵀ·x, with no pass to clear and none to add.
 void addOuter(at::Tensor gradient, const at::Tensor& dy, const at::Tensor& x, bool first) {
@@ -45,6 +47,34 @@ Parameter::Parameter(std::vector<ParameterPart> parts, bool isNorm)
   shape[0] = rows;
   master_ = at::empty(shape, at::kFloat);
   compute_ = master_;
+  findRuns();
+}
+
+void Parameter::findRuns() {
+  runs_.clear();
+  gradientRows_ = 0;
+  for (auto& part : parts_) {
+    if (!trains(part)) continue;
+    part.gradientRow = gradientRows_;
+    const bool follows = !runs_.empty() && runs_.back().firstRow + runs_.back().rows == part.firstRow;
+    if (follows) {
+      runs_.back().rows += part.rows();
+    } else {
+      runs_.push_back({part.firstRow, part.rows(), gradientRows_});
+    }
+    gradientRows_ += part.rows();
+  }
+}
+
+at::Tensor Parameter::emptyGradient() const {
+  std::vector<int64_t> shape = master_.sizes().vec();
+  shape[0] = gradientRows_;
+  return at::empty(shape, master_.options().dtype(at::kFloat));
+}
+
+at::Tensor Parameter::gradientOf(const ParameterPart& part) const {
+  if (!hasGradient_ || !trains(part)) return {};
+  return gradient_.narrow(0, part.gradientRow, part.rows());
 }
 
 at::Tensor Parameter::rowsOf(const at::Tensor& tensor, const ParameterPart& part) {
@@ -57,26 +87,26 @@ at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& pa
 }
 
 void Parameter::reserveGradient() {
-  if (!gradient_.defined()) gradient_ = at::empty(master_.sizes(), master_.options().dtype(at::kFloat));
+  if (!gradient_.defined()) gradient_ = emptyGradient();
 }
 
 at::Tensor& Parameter::gradientToAddTo() {
-  if (!gradient_.defined()) {
-    gradient_ = at::zeros(master_.sizes(), master_.options().dtype(at::kFloat));
-  } else if (!hasGradient_) {
-    gradient_.zero_();
-  }
+  reserveGradient();
+  if (!hasGradient_) gradient_.zero_();
   hasGradient_ = true;
   return gradient_;
 }
 
 std::optional<at::Tensor> Parameter::gradientTarget() {
-  return trainable_ ? std::optional(gradientToAddTo()) : std::nullopt;
+  return trainable() ? std::optional(gradientToAddTo()) : std::nullopt;
 }
 
 void Parameter::setTrainable(bool on) {
-  trainable_ = on && !isQuantized();
-  if (!trainable_) dropGradient();
+  on = on && !isQuantized();
+  if (trainable_ == on) return;
+  trainable_ = on;
+  findRuns();
+  dropGradient();
 }
 
 void Parameter::quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how) {
@@ -158,16 +188,25 @@ int64_t Parameter::weightBytes() const {
   return compute_.is_same(master_) ? bytes : bytes + static_cast<int64_t>(compute_.nbytes());
 }
 
+void Parameter::freeze(const std::function<bool(const std::string& name)>& isFrozen) {
+  for (auto& part : parts_) part.frozen = isFrozen(part.name);
+  findRuns();
+  dropGradient();
+}
+
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
-  if (!trainable_) return;
+  if (!trainable()) return;
   reserveGradient();
-  addOuter(gradient_, dy, x, !hasGradient_);
+  for (const Run& run : runs_) {
+    addOuter(gradient_.narrow(0, run.gradientRow, run.rows), dy.narrow(1, run.firstRow, run.rows), x,
+             !hasGradient_);
+  }
   hasGradient_ = true;
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x,
                                 const std::vector<int64_t>& firstRow) {
-  if (!trainable_) return;
+  if (!trainable()) return;
   reserveGradient();
   for (size_t e = 0; e + 1 < firstRow.size(); e++) {
     at::Tensor own = gradient_.select(0, static_cast<int64_t>(e));
@@ -182,13 +221,17 @@ void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x,
 }
 
 void Parameter::accumulate(const at::Tensor& dWeight) {
-  if (!trainable_) return;
-  if (hasGradient_) {
-    gradient_.add_(dWeight);
-    return;
-  }
+  if (!trainable()) return;
   reserveGradient();
-  gradient_.copy_(dWeight);
+  for (const Run& run : runs_) {
+    const at::Tensor target = gradient_.narrow(0, run.gradientRow, run.rows),
+                     dRows = dWeight.narrow(0, run.firstRow, run.rows);
+    if (hasGradient_) {
+      target.add_(dRows);
+    } else {
+      target.copy_(dRows);
+    }
+  }
   hasGradient_ = true;
 }
 
@@ -196,6 +239,7 @@ void Parameter::replace(const at::Tensor& rows) {
   parts_.at(0).shape[0] = rows.size(0);
   const at::ScalarType dtype = compute_.scalar_type();
   master_ = compute_ = rows;
+  findRuns();
   dropGradient();
   refreshCompute(dtype);
 }
@@ -207,6 +251,17 @@ int64_t Parameter::gradientBytes() const {
 void Parameter::dropGradient() {
   gradient_ = at::Tensor();
   hasGradient_ = false;
+}
+
+bool Parameter::fits(at::ScalarType dtype) const {
+  if (master_.scalar_type() == dtype || dtype == at::kFloat) return true;
+  const int64_t width = master_.numel() / std::max<int64_t>(1, master_.size(0));
+  const int64_t slab = std::max<int64_t>(1, kSlabEntries / std::max<int64_t>(1, width));
+  for (int64_t row = 0; row < master_.size(0); row += slab) {
+    const at::Tensor rows = master_.narrow(0, row, std::min(slab, master_.size(0) - row));
+    if (!rows.to(dtype).to(rows.scalar_type()).equal(rows)) return false;
+  }
+  return true;
 }
 
 void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {

@@ -24,6 +24,9 @@ struct ParameterPart {
   /// The tensors of a checkpoint that it is cut into there, equal numbers of rows each; none: it stands there
   /// itself. transformers holds the weights of all experts as one tensor and stores those of each apart.
   std::vector<std::string> stored = {};
+  bool frozen = false;  ///< by Parameter::freeze()
+  int64_t gradientRow =
+      0;  ///< its first row in Parameter::gradient(), where rows of frozen parts are left out
   int64_t rows() const { return transposed && shape.size() == 2 ? shape[1] : shape[0]; }
 };
 
@@ -38,12 +41,21 @@ class Parameter {
 
   const at::Tensor& master() const { return master_; }
   const at::Tensor& compute() const { return compute_; }
-  /// Defined after the first accumulate() since clearGradient().
+  /// Of the parts that are trained, below each other. Defined after the first accumulate() since
+  /// clearGradient().
   at::Tensor gradient() const { return hasGradient_ ? gradient_ : at::Tensor(); }
   const std::vector<ParameterPart>& parts() const { return parts_; }
-  /// A frozen one gathers no gradient, and its master is kept in the type that is computed in.
-  bool trainable() const { return trainable_; }
+  /// Whether any part of it gathers gradients.
+  bool trainable() const { return gradientRows_ > 0; }
+  /// Whether this part does.
+  bool trains(const ParameterPart& part) const { return trainable_ && !part.frozen; }
+  /// All of it at once, as an adapter does with the weights under it.
   void setTrainable(bool on);
+  bool isUnderAdapter() const { return !trainable_; }
+  /// Whether `dtype` can hold the master as it is.
+  bool fits(at::ScalarType dtype) const;
+  /// Freezes the parts that `isFrozen` names, and no other. The gradient is dropped.
+  void freeze(const std::function<bool(const std::string& name)>& isFrozen);
   /// A weight or bias of a norm.
   bool isNorm() const { return isNorm_; }
   bool isBias() const { return parts_[0].name.ends_with("bias"); }
@@ -72,7 +84,9 @@ class Parameter {
   /// Bytes of what is kept of it, gradient left out.
   int64_t weightBytes() const;
 
-  /// The rows of `tensor` (master or gradient) that `part` names.
+  /// The rows of gradient() that `part` names; undefined where gradient() is, or the part is frozen.
+  at::Tensor gradientOf(const ParameterPart& part) const;
+  /// The rows of `tensor` (of all parts) that `part` names.
   static at::Tensor rowsOf(const at::Tensor& tensor, const ParameterPart& part);
   /// The same as a view with the shape of the checkpoint; not contiguous where that is transposed.
   static at::Tensor asStored(const at::Tensor& tensor, const ParameterPart& part);
@@ -126,6 +140,14 @@ class Parameter {
   std::vector<Piece> pieces_;
   at::Tensor master_, compute_, gradient_;
   bool hasGradient_ = false, trainable_ = true;
+  /// Neighbouring rows that are trained, and where they begin in gradient_.
+  struct Run {
+    int64_t firstRow, rows, gradientRow;
+  };
+  void findRuns();
+  at::Tensor emptyGradient() const;
+  std::vector<Run> runs_;
+  int64_t gradientRows_ = 0;
 };
 
 }  // namespace adaptive

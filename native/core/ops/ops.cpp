@@ -61,18 +61,20 @@ Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activatio
   return call(op, dy, gateUp, static_cast<int64_t>(activation));
 }
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap) {
-  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, int64_t, int64_t,
-                                                         double, int64_t, double)>("attention");
-  return call(op, qkv, cuSeqlens, heads, kvHeads, scale, window, softCap);
+                                     int64_t kvHeads, double scale, int64_t window, double softCap,
+                                     double dropout, uint64_t key) {
+  static const auto op = find<std::tuple<Tensor, Tensor>(
+      const Tensor&, const Tensor&, int64_t, int64_t, double, int64_t, double, double, int64_t)>("attention");
+  return call(op, qkv, cuSeqlens, heads, kvHeads, scale, window, softCap, dropout, static_cast<int64_t>(key));
 }
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap) {
+                         int64_t window, double softCap, double dropout, uint64_t key) {
   static const auto op =
       find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t,
-                  double, int64_t, double)>("attention_backward");
-  return call(op, dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, scale, window, softCap);
+                  double, int64_t, double, double, int64_t)>("attention_backward");
+  return call(op, dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, scale, window, softCap, dropout,
+              static_cast<int64_t>(key));
 }
 std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
                                            int64_t window, double softCap) {
@@ -80,6 +82,14 @@ std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, con
       find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, const Tensor&, double, int64_t, double)>(
           "attention_cached");
   return call(op, q, k, v, scale, window, softCap);
+}
+Tensor dropout(const Tensor& x, double rate, uint64_t key) {
+  static const auto op = find<Tensor(const Tensor&, double, int64_t)>("dropout");
+  return call(op, x, rate, static_cast<int64_t>(key));
+}
+Tensor uniform(const Tensor& like, uint64_t key) {
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("uniform");
+  return call(op, like, static_cast<int64_t>(key));
 }
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {
   static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&)>("token_statistics");
@@ -98,11 +108,11 @@ std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k) {
   return call(op, logits, k);
 }
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
-                   const Tensor& weights, double cap) {
+                   const Tensor& weights, double cap, double smoothing) {
   static const auto op =
-      find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double)>(
+      find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, double)>(
           "loss_gradient_");
-  call(op, logits, labels, floats, ints, weights, cap);
+  call(op, logits, labels, floats, ints, weights, cap, smoothing);
 }
 Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
   static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("divergence_");
@@ -114,6 +124,14 @@ void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor sca
                                    double, double, double, double, int64_t)>("adamw_8bit_");
   call(op, weight, gradient, codes1, scales1, codes2, scales2, rates.beta1, rates.beta2, rates.stepSize,
        rates.epsilon, rates.decay, rates.gradientScale, static_cast<int64_t>(noise));
+}
+Tensor decodeMoments(const Tensor& codes, const Tensor& scales, bool isSigned) {
+  static const auto op = find<Tensor(const Tensor&, const Tensor&, bool)>("decode_moments");
+  return call(op, codes, scales, isSigned);
+}
+void encodeMoments_(const Tensor& values, Tensor codes, Tensor scales, bool isSigned) {
+  static const auto op = find<void(const Tensor&, Tensor, Tensor, bool)>("encode_moments_");
+  call(op, values, codes, scales, isSigned);
 }
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates) {
   static const auto op =

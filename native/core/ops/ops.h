@@ -40,19 +40,27 @@ Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activatio
 /// Causal attention of each row of a flat batch with itself.
 /// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int64 [rows + 1] on the CPU; a query
 /// sees itself and the window − 1 keys before it (0: all); scores are scale·q·k, or c·tanh(scale·q·k/c) with
-/// softCap c > 0. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
+/// softCap c > 0; the share `dropout` of the weights is dropped, by key, head, query and place of the key in
+/// its row. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap);
+                                     int64_t kvHeads, double scale, int64_t window, double softCap,
+                                     double dropout = 0, uint64_t key = 0);
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap);
+                         int64_t window, double softCap, double dropout = 0, uint64_t key = 0);
 /// Attention of the last q.size(0) positions of a cache of k.size(0): q [n, heads, headDim], k and v [keys,
 /// kvHeads, headDim]; → as attention.
 std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
                                            int64_t window, double softCap);
 
-/// logits [n, vocab], labels int32 [n] → float32 [n, 4] (nll, topNll, max, entropy) and int32 [n, 2] (rank,
-/// argmax).
+/// x with the share `rate` of its entries at 0 and the others divided by 1 − rate. What is dropped depends on
+/// `key` and the index of an entry alone: the same call turns the gradient of the result into that of x.
+Tensor dropout(const Tensor& x, double rate, uint64_t key);
+/// Numbers from 0 to less than 1, float32, as many as `like` has; each depends on `key` and its index alone.
+Tensor uniform(const Tensor& like, uint64_t key);
+
+/// logits [n, vocab], labels int32 [n] → float32 [n, 5] (nll, topNll, max, entropy, the mean nll of the
+/// vocabulary) and int32 [n, 2] (rank, argmax).
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels);
 /// x = cap·tanh(x/cap), in place; x contiguous.
 void softCap_(Tensor x, double cap);
@@ -63,10 +71,11 @@ Tensor topKEntropy(const Tensor& logits, int64_t k);
 /// int32 [n, k], their ids; of equal ones the lower id comes first. A NaN is none of them: −∞ and −1 where
 /// too few are left.
 std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k);
-/// In place: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax), from the statistics above and weights [n,
-/// 2] (a, b). With cap > 0, z were capped by softCap_ and the gradient is that of the logits before.
+/// In place: (a+b)·softmax(z) − a·((1−ε)·onehot(label) + ε/vocab) − b·onehot(argmax), from the statistics
+/// above, weights [n, 2] (a, b) and ε `smoothing`. With cap > 0, z were capped by softCap_ and the gradient
+/// is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
-                   const Tensor& weights, double cap);
+                   const Tensor& weights, double cap, double smoothing = 0);
 /// KL(softmax(z₀) ‖ softmax(z)) of each row, in nats, float32 [n]; logits z and base z₀ [n, vocab] of one
 /// type. With weight > 0, z becomes weight·(softmax(z) − softmax(z₀)) in place, which is exactly 0 where z =
 /// z₀. With cap > 0, both were capped by softCap_ and the gradient is that of the logits before.
@@ -77,6 +86,10 @@ Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap)
 /// with `noise`; gradient float32; codes uint8; all contiguous and of as many entries.
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, const AdamRates& rates, uint32_t noise);
+/// Moments out of codes uint8 [n] of the dynamic data type and scales float32 [blocks] → float32 [n].
+Tensor decodeMoments(const Tensor& codes, const Tensor& scales, bool isSigned);
+/// The reverse: scales are the largest sizes of their blocks, codes the nearest.
+void encodeMoments_(const Tensor& values, Tensor codes, Tensor scales, bool isSigned);
 /// One step of Lion on as many entries of weight, gradient and moment, float32 and contiguous.
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, const LionRates& rates);
 /// out [r, c] = the entries of a quantised matrix [rows, columns] from (firstRow, firstColumn) on; out

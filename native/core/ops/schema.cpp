@@ -19,21 +19,23 @@ ADAPTIVE_LIBRARY(m) {
   m.def("gated_activation_backward(Tensor dy, Tensor gate_up, int activation) -> Tensor");
   m.def(
       "attention(Tensor qkv, Tensor cu_seqlens, int heads, int kv_heads, float scale, int window, "
-      "float soft_cap) -> (Tensor, Tensor)");
+      "float soft_cap, float dropout, int key) -> (Tensor, Tensor)");
   m.def(
       "attention_backward(Tensor d_out, Tensor qkv, Tensor out, Tensor lse, Tensor cu_seqlens, int heads, "
       "int kv_heads, "
-      "float scale, int window, float soft_cap) -> Tensor");
+      "float scale, int window, float soft_cap, float dropout, int key) -> Tensor");
   m.def(
       "attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> (Tensor, "
       "Tensor)");
+  m.def("dropout(Tensor x, float rate, int key) -> Tensor");
+  m.def("uniform(Tensor like, int key) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
   m.def("soft_cap_(Tensor(a!) x, float cap) -> ()");
   m.def("top_k_entropy(Tensor logits, int k) -> Tensor");
   m.def("first_choices(Tensor logits, int k) -> (Tensor, Tensor)");
   m.def(
       "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
-      "cap) "
+      "cap, float smoothing) "
       "-> ()");
   m.def("divergence_(Tensor(a!) logits, Tensor base, float weight, float cap) -> Tensor");
   m.def(
@@ -41,6 +43,8 @@ ADAPTIVE_LIBRARY(m) {
       "codes2, "
       "Tensor(e!) scales2, float beta1, float beta2, float step_size, float epsilon, float decay, float "
       "gradient_scale, int noise) -> ()");
+  m.def("decode_moments(Tensor codes, Tensor scales, bool is_signed) -> Tensor");
+  m.def("encode_moments_(Tensor values, Tensor(a!) codes, Tensor(b!) scales, bool is_signed) -> ()");
   m.def(
       "lion_(Tensor(a!) weight, Tensor gradient, Tensor(b!) moment, float beta1, float beta2, float "
       "learning_rate, "

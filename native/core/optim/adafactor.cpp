@@ -36,7 +36,7 @@ double squaresOf(const at::Tensor& t) {
 
 Adafactor::Adafactor(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options) {
-  for (const auto& [parameter, part] : slots()) {
+  for (const auto& [parameter, part, rate] : slots()) {
     const auto type = parameter->master().options().dtype(at::kFloat);
     const at::Tensor weight = Parameter::rowsOf(parameter->master(), *part);
     const bool isMatrix = weight.dim() > 1;

@@ -54,6 +54,7 @@ BaseWeights::BaseWeights(const Decoder& decoder, const std::vector<WeightFile>& 
   for (const Parameter* parameter : decoder.trainableParameters()) {
     if (std::find(added.begin(), added.end(), parameter) != added.end()) continue;
     for (const ParameterPart& part : parameter->parts()) {
+      if (!parameter->trains(part)) continue;
       Parameter::forStored(parameter->master(), part, [&](const std::string& name, const at::Tensor& rows) {
         const auto found = stored.find(name);
         if (found == stored.end())

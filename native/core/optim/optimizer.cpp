@@ -2,11 +2,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/expect.h"
 #include "core/optim/adafactor.h"
+#include "core/optim/adagrad.h"
 #include "core/optim/adamw.h"
 #include "core/optim/adamw_8bit.h"
+#include "core/optim/ademamix.h"
 #include "core/optim/lion.h"
+#include "core/optim/rmsprop.h"
 #include "core/optim/sgd.h"
 
 namespace adaptive {
@@ -29,18 +34,35 @@ void checkOptions(const OptimizerOptions& options) {
   expectNotNegative("eps", options.eps);
   expectNotNegative("weightDecay", options.weightDecay);
   expectNotNegative("momentum", options.momentum);
+  expectBeta("beta3", options.beta3);
+  expectNotNegative("mixAlpha", options.mixAlpha);
+  expectInteger("mixWarmup", options.mixWarmup, 0, int64_t{1} << 53);
 }
 
-template <class T>
-std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const OptimizerOptions& options) {
-  return std::make_unique<T>(std::move(parameters), options);
+template <class T, class... Form>
+std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const OptimizerOptions& options,
+                                Form... form) {
+  return std::make_unique<T>(std::move(parameters), options, form...);
 }
 
 }  // namespace
 
 Optimizer::Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options) : options_(options) {
   for (Parameter* parameter : parameters) {
-    for (const ParameterPart& part : parameter->parts()) slots_.push_back({parameter, &part});
+    for (const ParameterPart& part : parameter->parts())
+      if (parameter->trains(part)) slots_.push_back({parameter, &part});
+  }
+}
+
+void Optimizer::setRates(const std::vector<std::pair<std::string, double>>& multipliers) {
+  for (Slot& slot : slots_) slot.rate = 1;
+  for (const auto& [name, multiplier] : multipliers) {
+    expectNotNegative("the multiplier of the learning rate of " + name, multiplier);
+    const auto found = std::find_if(slots_.begin(), slots_.end(),
+                                    [name = name](const Slot& slot) { return slot.part->name == name; });
+    if (found == slots_.end())
+      fail("INVALID_INPUT", "Expected the name of a tensor that is trained, found \"", name, "\".");
+    found->rate = multiplier;
   }
 }
 
@@ -53,17 +75,17 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
   at::NoGradGuard noGrad;
   steps_++;
   for (size_t i = 0; i < slots_.size(); i++) {
-    const auto& [parameter, part] = slots_[i];
-    const at::Tensor gradient = parameter->gradient();
+    const auto& [parameter, part, rate] = slots_[i];
+    const at::Tensor gradient = parameter->gradientOf(*part);
     if (!gradient.defined()) continue;
-    update({i, Parameter::rowsOf(parameter->master(), *part), Parameter::rowsOf(gradient, *part),
-            learningRate, gradientScale, parameter->decays() ? options_.weightDecay : 0,
+    update({i, Parameter::rowsOf(parameter->master(), *part), gradient, learningRate * rate, gradientScale,
+            parameter->decays() ? options_.weightDecay : 0,
             noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
   }
   if (pull <= 0) return;
   for (size_t i = 0; i < slots_.size(); i++) {
-    const auto& [parameter, part] = slots_[i];
-    base_->pull(*parameter, *part, pull,
+    const auto& [parameter, part, rate] = slots_[i];
+    base_->pull(*parameter, *part, std::min(1.0, pull * rate),
                 noiseKey(options_.seed, static_cast<uint64_t>(steps_), slots_.size() + i));
   }
 }
@@ -75,7 +97,7 @@ void Optimizer::setSteps(int64_t steps) {
 
 std::vector<at::Tensor> Optimizer::zerosForSlots() const {
   std::vector<at::Tensor> tensors;
-  for (const auto& [parameter, part] : slots_)
+  for (const auto& [parameter, part, rate] : slots_)
     tensors.push_back(at::zeros_like(Parameter::rowsOf(parameter->master(), *part),
                                      parameter->master().options().dtype(at::kFloat)));
   return tensors;
@@ -90,6 +112,20 @@ std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
   return out;
 }
 
+std::vector<StoredMoment> Optimizer::momentsForSlots(bool inEightBits, bool isSigned) const {
+  std::vector<StoredMoment> moments;
+  for (at::Tensor& zeros : zerosForSlots()) moments.emplace_back(std::move(zeros), inEightBits, isSigned);
+  return moments;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
+    const std::vector<std::pair<const char*, const std::vector<StoredMoment>*>>& moments) const {
+  std::vector<std::pair<std::string, at::Tensor>> out;
+  for (const auto& [suffix, ofSlots] : moments)
+    for (size_t i = 0; i < slots_.size(); i++) (*ofSlots)[i].addState(slots_[i].part->name + suffix, out);
+  return out;
+}
+
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options) {
   checkOptions(options);
@@ -97,9 +133,16 @@ std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Pa
   if (name == "adamw_8bit") return make<AdamW8bit>(std::move(parameters), options);
   if (name == "sgd") return make<Sgd>(std::move(parameters), options);
   if (name == "lion") return make<Lion>(std::move(parameters), options);
+  if (name == "lion_8bit") return make<Lion>(std::move(parameters), options, true);
   if (name == "adafactor") return make<Adafactor>(std::move(parameters), options);
-  fail("NOT_AVAILABLE", "Expected optimizer adamw, adamw_8bit, sgd, lion or adafactor, found \"", name,
-       "\".");
+  if (name == "rmsprop") return make<Rmsprop>(std::move(parameters), options);
+  if (name == "adagrad") return make<Adagrad>(std::move(parameters), options);
+  if (name == "ademamix") return make<AdEmaMix>(std::move(parameters), options);
+  if (name == "ademamix_8bit") return make<AdEmaMix>(std::move(parameters), options, true);
+  fail("NOT_AVAILABLE",
+       "Expected optimizer adamw, adamw_8bit, sgd, lion, lion_8bit, adafactor, rmsprop, adagrad, ademamix or "
+       "ademamix_8bit, found \"",
+       name, "\".");
 }
 
 }  // namespace adaptive

@@ -10,15 +10,20 @@
 
 #include "core/model/parameter.h"
 #include "core/optim/base_weights.h"
+#include "core/optim/stored_moment.h"
 
 namespace adaptive {
 
 struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  /// Biases and norm weights are spared. Decoupled, except for sgd, which adds it to the gradient.
+  /// Biases and norm weights are spared. Decoupled, except for sgd, rmsprop and adagrad, which add it to the
+  /// gradient.
   double weightDecay = 0;
-  double momentum = 0;  ///< sgd alone
-  uint64_t seed = 0;    ///< of the stochastic rounding of bfloat16 masters
+  double momentum = 0;    ///< sgd and rmsprop
+  double beta3 = 0.9999;  ///< ademamix: of the slow mean
+  double mixAlpha = 5;    ///< ademamix: what the slow mean is multiplied with
+  int64_t mixWarmup = 0;  ///< ademamix: steps over which beta3 and mixAlpha rise; 0: none
+  uint64_t seed = 0;      ///< of the stochastic rounding of bfloat16 masters
 };
 
 class Optimizer {
@@ -28,6 +33,10 @@ class Optimizer {
 
   /// What the weights are pulled to from now on.
   void setBase(std::unique_ptr<const BaseWeights> base) { base_ = std::move(base); }
+
+  /// What the learning rate of a tensor is multiplied with, by its name; 1 for those that are not named.
+  /// Errors: INVALID_INPUT for a name that is not trained or a multiplier below 0.
+  void setRates(const std::vector<std::pair<std::string, double>>& multipliers);
 
   /// Moves every parameter that has a gradient; the gradient is taken times `gradientScale` (clipping). After
   /// that, weight −= pull·(weight − base) for all. Errors: INVALID_INPUT for a rate below 0, a scale of 0 or
@@ -45,6 +54,7 @@ class Optimizer {
   struct Slot {
     Parameter* parameter;
     const ParameterPart* part;
+    double rate = 1;  ///< what the learning rate is multiplied with
   };
   /// A slot during a step.
   struct Update {
@@ -61,6 +71,11 @@ class Optimizer {
   const OptimizerOptions& options() const { return options_; }
   /// A float32 tensor of zeros for each slot, of the shape of its rows.
   std::vector<at::Tensor> zerosForSlots() const;
+  /// A moment of zeros for each slot.
+  std::vector<StoredMoment> momentsForSlots(bool inEightBits, bool isSigned) const;
+  /// "<name of the tensor><suffix>" → the moment at the slot's index, one suffix after the other.
+  std::vector<std::pair<std::string, at::Tensor>> named(
+      const std::vector<std::pair<const char*, const std::vector<StoredMoment>*>>& moments) const;
   /// "<name of the tensor><suffix>" → the tensor at the slot's index.
   std::vector<std::pair<std::string, at::Tensor>> named(const char* suffix,
                                                         const std::vector<at::Tensor>& tensors) const;
@@ -72,7 +87,8 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// "adamw", "adamw_8bit", "sgd", "lion" or "adafactor". Errors: NOT_AVAILABLE for any other name;
+/// "adamw", "adamw_8bit", "sgd", "lion", "lion_8bit", "adafactor", "rmsprop", "adagrad", "ademamix" or
+/// "ademamix_8bit". Errors: NOT_AVAILABLE for any other name;
 /// INVALID_INPUT naming an option that is out of range.
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options);

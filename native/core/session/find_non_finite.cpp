@@ -42,10 +42,10 @@ NonFinite findNonFinite(Decoder& decoder, const MicroBatch& batch) {
 std::string nonFiniteGradient(const Decoder& decoder) {
   const auto parameters = decoder.trainableParameters();
   for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter) {
-    const at::Tensor gradient = (*parameter)->gradient();
-    if (!gradient.defined()) continue;
-    for (const ParameterPart& part : (*parameter)->parts())
-      if (!isFinite(Parameter::rowsOf(gradient, part))) return part.name;
+    for (const ParameterPart& part : (*parameter)->parts()) {
+      const at::Tensor gradient = (*parameter)->gradientOf(part);
+      if (gradient.defined() && !isFinite(gradient)) return part.name;
+    }
   }
   return {};
 }

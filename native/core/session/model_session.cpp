@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "core/error.h"
+#include "core/expect.h"
 #include "core/model/resize_vocabulary.h"
 
 namespace adaptive {
@@ -22,6 +22,8 @@ ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), 
 void configureSession(ModelSession& session, const SessionTypes& types) {
   session.decoder.setTypes(types.compute, types.masters);
   session.decoder.setCheckpointing(types.gradientCheckpointing);
+  expectNotNegative("embeddingNoise", types.embeddingNoise);
+  session.decoder.setEmbeddingNoise(types.embeddingNoise);
   session.pending.reset();
   session.base = {};
   session.scaler.reset();

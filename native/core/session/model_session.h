@@ -25,6 +25,7 @@ struct ModelSession {
 struct SessionTypes {
   at::ScalarType compute = at::kFloat, masters = at::kFloat;  ///< as in Decoder::setTypes()
   bool gradientCheckpointing = false;
+  double embeddingNoise = 0;  ///< as in Decoder::setEmbeddingNoise()
 };
 
 /// Sets what is computed in, and starts loss scaling anew. A forward() that waits for its backward(), and the

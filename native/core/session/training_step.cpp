@@ -31,8 +31,7 @@ void scaleWeights(const ModelSession& session, std::vector<float>& weights) {
 
 TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
-  TrainingPass pass(session.decoder, batch, /*training=*/true, {.entropyOfTop = entropyOfTop(loss)},
-                    &session.base);
+  TrainingPass pass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
   std::vector<float> weights;
   const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
   checkFinite(report, pass);
@@ -43,8 +42,7 @@ TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, cons
 PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
   session.pending.reset();
-  TrainingPass pass(session.decoder, batch, /*training=*/true, {.entropyOfTop = entropyOfTop(loss)},
-                    &session.base);
+  TrainingPass pass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
   PassReport report;
   report.loss = lossReport(pass.statistics(), pass.tokens(), loss, &session.pendingWeights);
   checkFinite(report.loss, pass);
@@ -86,8 +84,9 @@ Retained divergence(ModelSession& session, const FlatBatch& batch, const Retaine
 PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss,
                     int64_t firstChoices) {
   checkLossRequest(loss);
-  const TrainingPass pass(session.decoder, batch, /*training=*/false,
-                          {.entropyOfTop = entropyOfTop(loss), .firstChoices = firstChoices});
+  MoreStatistics more = statisticsFor(loss);
+  more.firstChoices = firstChoices;
+  const TrainingPass pass(session.decoder, batch, /*training=*/false, more);
   return {lossReport(pass.statistics(), pass.tokens(), loss, nullptr), pass.tokens(), pass.statistics()};
 }
 
@@ -107,10 +106,12 @@ GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch) {
   report.loss = loss.loss;
   pass.backward(weights);
   for (Parameter* parameter : decoder.trainableParameters()) {
-    const at::Tensor gradient = parameter->gradientToAddTo();
+    parameter->gradientToAddTo();
     for (const auto& part : parameter->parts()) {
-      report.gradients.emplace_back(part.name,
-                                    Parameter::asStored(gradient, part).clone(at::MemoryFormat::Contiguous));
+      const at::Tensor rows = parameter->gradientOf(part);
+      if (!rows.defined()) continue;
+      report.gradients.emplace_back(
+          part.name, (part.transposed ? rows.transpose(-2, -1) : rows).clone(at::MemoryFormat::Contiguous));
     }
   }
   decoder.clearGradients();

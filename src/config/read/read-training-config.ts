@@ -126,11 +126,23 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
   }
   const optimizer = given.get('optimizer')?.value ?? 'paged_adamw_8bit';
   const momentum = given.get('momentum');
-  if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd') {
+  if (momentum !== undefined && momentum.value !== 0 && optimizer !== 'sgd' && optimizer !== 'rmsprop') {
     contradiction(
       momentum.path,
-      `expected only with the optimizer "sgd", received with ${shownJson(optimizer)}`,
+      `expected only with the optimizer "sgd" or "rmsprop", received with ${shownJson(optimizer)}`,
     );
+  }
+  for (const name of ['adamBeta3', 'ademamixAlpha', 'ademamixWarmupSteps']) {
+    const own = given.get(name);
+    if (own === undefined || own.value === null || String(optimizer).includes('ademamix')) continue;
+    contradiction(
+      own.path,
+      `expected only with the optimizer "ademamix", received with ${shownJson(optimizer)}`,
+    );
+  }
+  const [freeze, unfrozen] = [given.get('freeze'), given.get('unfrozenParameters')];
+  if (freeze !== undefined && freeze.value !== null && unfrozen !== undefined && unfrozen.value !== null) {
+    contradiction(unfrozen.path, `expected none beside ${freeze.path}, received one; remove one of the two`);
   }
   checkPrecision(given, contradiction);
   checkBits(given, contradiction);

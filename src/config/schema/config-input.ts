@@ -156,8 +156,8 @@ export interface TrainingConfigInput {
   /** Highest learning rate, reached after the warm-up. Default 2e-5. */
   learningRate?: number | undefined;
   /**
-   * Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, where it joins the gradient.
-   * Default 0.01.
+   * Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, `rmsprop` and `adagrad`, where it
+   * joins the gradient. Default 0.01.
    */
   weightDecay?: number | undefined;
   /** Steps over which the learning rate rises from 0; below 1 a share of all steps, rounded up. Default 10. */
@@ -189,7 +189,7 @@ export interface TrainingConfigInput {
   numEpochs?: number | undefined;
   /** Steps to take whatever `numEpochs` says; −1 (default) leaves it to `numEpochs`. */
   maxSteps?: number | undefined;
-  /** Seed of the row order and of dropout, 0 to 2³² − 1. Default 42. */
+  /** Seed of the row order, of dropout and of noise, 0 to 2³² − 1. Default 42. */
   seed?: number | undefined;
   /**
    * What weights are kept and computed in, on any machine, in place of `fp16` and `bf16`. `fp32`; `bf16` and `fp16`:
@@ -219,7 +219,7 @@ export interface TrainingConfigInput {
   llmInt8SkipModules?: string[] | null | undefined;
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl?: 'sdpa' | 'eager' | null | undefined;
-  /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */
+  /** Train a model whose config.json asks for dropout, without it. Default false: it is applied, as in transformers. */
   ignoreDropout?: boolean | undefined;
   /**
    * Begin with new weights, drawn by `seed` as transformers does: the model's folder needs a config.json and a
@@ -240,9 +240,35 @@ export interface TrainingConfigInput {
    */
   useLigerKernel?: boolean | undefined;
   /**
+   * Weights that are not trained, by patterns of their names: a weight or a module, with `*`, `?`, `[0-3]` and
+   * `{0..11}` (`model.embed_tokens`, `model.layers.[0-3].*`), or a regular expression. They take no memory for
+   * gradients and the optimizer. A pattern that fits no weight is an error. Default null: none.
+   */
+  freeze?: string[] | null | undefined;
+  /** The reverse: patterns of the weights that are trained, all others are frozen. Default null. */
+  unfrozenParameters?: string[] | null | undefined;
+  /**
+   * What the learning rate of some weights is multiplied with, by patterns as in `freeze`; the first one that fits a
+   * weight counts. What is reported is `learningRate`. Default null: 1 for all.
+   */
+  learningRateMultipliers?: Record<string, number> | null | undefined;
+  /**
+   * Lets lower layers learn more slowly: head and final norm learn at the full rate, each block at so many times that
+   * of the one above it, the embeddings below them all. Default null: 1.
+   */
+  layerwiseLrDecay?: number | null | undefined;
+  /** Share of each label that is spread over the vocabulary, as the Hugging Face Trainer's: 0 to 1. Default 0. */
+  labelSmoothingFactor?: number | undefined;
+  /**
+   * Noise on the embeddings in training (NEFTune): uniform within ± this / √(tokens of the row · hidden size); 5 to 15
+   * is usual. Default null: none.
+   */
+  neftuneNoiseAlpha?: number | null | undefined;
+  /**
    * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its
-   * synonyms, `paged_adamw_32bit` among them: pages are for GPUs), `sgd`, `adafactor` (with `scale_parameter` and
-   * `relative_step` off, as in the Hugging Face Trainer) or `lion`.
+   * synonyms; pages are for GPUs and change nothing here), `sgd`, `adafactor` (with `scale_parameter` and
+   * `relative_step` off, as in the Hugging Face Trainer), `lion`, `rmsprop`, `adagrad` or `ademamix`; some of these
+   * with 8-bit state too.
    */
   optimizer?:
     | 'adamw'
@@ -255,9 +281,21 @@ export interface TrainingConfigInput {
     | 'paged_adamw_8bit'
     | 'sgd'
     | 'adafactor'
+    | 'rmsprop'
+    | 'adagrad'
     | 'lion'
+    | 'lion_32bit'
+    | 'paged_lion'
+    | 'paged_lion_32bit'
+    | 'lion_8bit'
+    | 'paged_lion_8bit'
+    | 'ademamix'
+    | 'paged_ademamix'
+    | 'paged_ademamix_32bit'
+    | 'ademamix_8bit'
+    | 'paged_ademamix_8bit'
     | undefined;
-  /** Momentum of `sgd`, 0 to less than 1. Default 0. */
+  /** Momentum of `sgd` and `rmsprop`, 0 to less than 1. Default 0. */
   momentum?: number | undefined;
   /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */
   betas?: [number, number] | null | undefined;
@@ -265,7 +303,15 @@ export interface TrainingConfigInput {
   adamBeta1?: number | undefined;
   /** Decay rate of Adam's mean of squared gradients, and Lion's second rate (0.99 in its paper). Default 0.999. */
   adamBeta2?: number | undefined;
-  /** Added to Adam's denominator. Default 1e-8. */
+  /** Decay rate of the slow mean of gradients in `ademamix`. Default 0.9999. */
+  adamBeta3?: number | undefined;
+  /** What that slow mean is multiplied with. Default 5. */
+  ademamixAlpha?: number | undefined;
+  /**
+   * Steps over which `adamBeta3` and `ademamixAlpha` are reached; its paper takes the whole run. Default null: at once.
+   */
+  ademamixWarmupSteps?: number | null | undefined;
+  /** Added to the denominator of Adam and AdEMAMix. Default 1e-8. */
   adamEpsilon?: number | undefined;
   /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
   maxGradNorm?: number | undefined;

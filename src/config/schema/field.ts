@@ -33,6 +33,18 @@ export const field = {
     return z.number({ error }).gt(bound, { error });
   },
 
+  /** A number greater than 0, at most 1. */
+  shareAbove0() {
+    const error = 'a number greater than 0, at most 1';
+    return z.number({ error }).gt(0, { error }).max(1, { error });
+  },
+
+  /** A list that is not empty. */
+  list<Item extends z.ZodType>(item: Item) {
+    const error = 'a list that is not empty';
+    return z.array(item, { error }).min(1, { error });
+  },
+
   /** true or false. */
   flag() {
     return z.boolean({ error: 'true or false' });

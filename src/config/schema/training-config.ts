@@ -66,7 +66,7 @@ export const trainingConfigSchema = z.object({
 
   /** Highest learning rate, reached after the warm-up. Default 2e-5. */
   learningRate: field.number(0).default(2e-5),
-  /** Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, where it joins the gradient. Default 0.01. */
+  /** Weight decay, decoupled (per step and unit of learning rate) except with `sgd`, `rmsprop` and `adagrad`, where it joins the gradient. Default 0.01. */
   weightDecay: field.number(0).default(0.01),
   /** Steps over which the learning rate rises from 0; below 1 a share of all steps, rounded up. Default 10. */
   warmupSteps: field.stepsOrShare().default(10),
@@ -95,7 +95,7 @@ export const trainingConfigSchema = z.object({
     .number({ error: stepsOrAll })
     .refine((steps) => steps === -1 || (Number.isSafeInteger(steps) && steps >= 1), { error: stepsOrAll })
     .default(-1),
-  /** Seed of the row order and of dropout, 0 to 2³² − 1. Default 42. */
+  /** Seed of the row order, of dropout and of noise, 0 to 2³² − 1. Default 42. */
   seed: field.wholeNumber(0, 2 ** 32 - 1).default(42),
 
   /**
@@ -124,7 +124,7 @@ export const trainingConfigSchema = z.object({
   llmInt8SkipModules: z.array(field.text(), { error: 'a list of module names' }).nullable().default(null),
   /** Attention: `sdpa` (fused) or `eager`; null (default) takes sdpa where it serves, else eager. */
   attnImpl: field.oneOf('sdpa', 'eager').nullable().default(null),
-  /** Train a model whose config.json asks for dropout, without it. Default false: it is refused. */
+  /** Train a model whose config.json asks for dropout, without it. Default false: it is applied, as in transformers. */
   ignoreDropout: field.flag().default(false),
   /**
    * Begin with new weights, drawn by `seed` as transformers does: the model's folder needs a config.json and a tokenizer, and
@@ -144,17 +144,50 @@ export const trainingConfigSchema = z.object({
   useLigerKernel: field.flag().default(false),
 
   /**
-   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its synonyms,
-   * `paged_adamw_32bit` among them: pages are for GPUs), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in the Hugging Face Trainer) or `lion`.
+   * Weights that are not trained, by patterns of their names: a weight or a module, with `*`, `?`, `[0-3]` and `{0..11}`
+   * (`model.embed_tokens`, `model.layers.[0-3].*`), or a regular expression. They take no memory for gradients and the
+   * optimizer. A pattern that fits no weight is an error. Default null: none.
+   */
+  freeze: field.list(field.text()).nullable().default(null),
+  /** The reverse: patterns of the weights that are trained, all others are frozen. Default null. */
+  unfrozenParameters: field.list(field.text()).nullable().default(null),
+  /**
+   * What the learning rate of some weights is multiplied with, by patterns as in `freeze`; the first one that fits a weight
+   * counts. What is reported is `learningRate`. Default null: 1 for all.
+   */
+  learningRateMultipliers: z
+    .record(z.string(), field.numberAbove(0), { error: 'an object with a number greater than 0 by pattern' })
+    .nullable()
+    .default(null),
+  /**
+   * Lets lower layers learn more slowly: head and final norm learn at the full rate, each block at so many times that of the one
+   * above it, the embeddings below them all. Default null: 1.
+   */
+  layerwiseLrDecay: field.shareAbove0().nullable().default(null),
+  /** Share of each label that is spread over the vocabulary, as the Hugging Face Trainer's: 0 to 1. Default 0. */
+  labelSmoothingFactor: field.number(0, 1).default(0),
+  /**
+   * Noise on the embeddings in training (NEFTune): uniform within ± this / √(tokens of the row · hidden size); 5 to 15 is
+   * usual. Default null: none.
+   */
+  neftuneNoiseAlpha: field.number(0).nullable().default(null),
+
+  /**
+   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its synonyms;
+   * pages are for GPUs and change nothing here), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in
+   * the Hugging Face Trainer), `lion`, `rmsprop`, `adagrad` or `ademamix`; some of these with 8-bit state too.
    */
   optimizer: field
     .oneOf(
       ...(['adamw', 'adamw_torch', 'adamw_torch_fused', 'paged_adamw', 'paged_adamw_32bit'] as const),
       ...(['adamw_8bit', 'adamw_bnb_8bit', 'paged_adamw_8bit'] as const),
-      ...(['sgd', 'adafactor', 'lion'] as const),
+      ...(['sgd', 'adafactor', 'rmsprop', 'adagrad'] as const),
+      ...(['lion', 'lion_32bit', 'paged_lion', 'paged_lion_32bit', 'lion_8bit', 'paged_lion_8bit'] as const),
+      ...(['ademamix', 'paged_ademamix', 'paged_ademamix_32bit'] as const),
+      ...(['ademamix_8bit', 'paged_ademamix_8bit'] as const),
     )
     .default('paged_adamw_8bit'),
-  /** Momentum of `sgd`, 0 to less than 1. Default 0. */
+  /** Momentum of `sgd` and `rmsprop`, 0 to less than 1. Default 0. */
   momentum: field.number(0, 1, { below: true }).default(0),
   /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */
   betas: z
@@ -167,7 +200,13 @@ export const trainingConfigSchema = z.object({
   adamBeta1: field.number(0, 1, { below: true }).default(0.9),
   /** Decay rate of Adam's mean of squared gradients, and Lion's second rate (0.99 in its paper). Default 0.999. */
   adamBeta2: field.number(0, 1, { below: true }).default(0.999),
-  /** Added to Adam's denominator. Default 1e-8. */
+  /** Decay rate of the slow mean of gradients in `ademamix`. Default 0.9999. */
+  adamBeta3: field.number(0, 1, { below: true }).default(0.9999),
+  /** What that slow mean is multiplied with. Default 5. */
+  ademamixAlpha: field.number(0).default(5),
+  /** Steps over which `adamBeta3` and `ademamixAlpha` are reached; its paper takes the whole run. Default null: at once. */
+  ademamixWarmupSteps: field.wholeNumber(1).nullable().default(null),
+  /** Added to the denominator of Adam and AdEMAMix. Default 1e-8. */
   adamEpsilon: field.number(0).default(1e-8),
   /** Norm that all gradients together are clipped to; 0 clips nothing. Default 1. */
   maxGradNorm: field.number(0).default(1),

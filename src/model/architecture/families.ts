@@ -70,6 +70,8 @@ export interface Family {
     /** Router and experts have biases. */
     bias?: boolean;
   };
+  /** The keys of dropout in training. Default: attention_dropout alone. */
+  dropouts?: { attention?: string; residual?: string; embedding?: string };
   /** Keys that change the computation in a way that is not built, with the values that leave it alone. */
   refused?: Record<string, unknown[]>;
 }
@@ -127,6 +129,8 @@ const phi3: Family = {
   names: 'phi3',
   windows: 'all',
   phi3Rope: true,
+  // embd_pdrop is read by transformers and never applied.
+  dropouts: { attention: 'attention_dropout', residual: 'resid_pdrop' },
 };
 
 const gemma2: Family = {
@@ -300,6 +304,7 @@ const gpt2: Family = {
   learnedPositions: true,
   paddingIdx: false,
   ropes: 'none',
+  dropouts: { attention: 'attn_pdrop', residual: 'resid_pdrop', embedding: 'embd_pdrop' },
   refused: { add_cross_attention: [null, false] },
 };
 

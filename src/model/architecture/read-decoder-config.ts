@@ -12,7 +12,7 @@ import { readRopes } from './read-ropes.js';
 import { readRouting } from './read-routing.js';
 
 export interface DecoderConfigOptions {
-  /** Accept a configuration that asks for dropout, and train without. Default false. */
+  /** Train without the dropout that a configuration asks for. Default false: with it. */
   ignoreDropout?: boolean;
 }
 
@@ -68,9 +68,8 @@ export function readDecoderConfig(
   storedBits(config, path);
   const values = new ConfigValues(familyConfig(config, family));
   refuse({ ...family.refused }, values.json, path);
-  refuseDropout(values.json, path, options);
   checkTypes(values, config);
-  const decoder = decoderOf(values, family);
+  const decoder = { ...decoderOf(values, family), ...readDropout(values, family, options) };
   if (decoder.heads % decoder.kvHeads !== 0) {
     values.fault(
       `a divisor of num_attention_heads (${decoder.heads})`,
@@ -95,7 +94,10 @@ export function readDecoderConfig(
   );
 }
 
-function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
+function decoderOf(
+  values: ConfigValues,
+  family: Family,
+): Omit<DecoderConfig, 'attentionDropout' | 'residualDropout' | 'embeddingDropout'> {
   const { json } = values;
   const hiddenSize = values.size('hidden_size');
   const heads = values.size('num_attention_heads');
@@ -131,6 +133,8 @@ function decoderOf(values: ConfigValues, family: Family): DecoderConfig {
       : family.multipliers
         ? values.positive('embedding_multiplier')
         : 1,
+    // Granite multiplies beside the embedding, where noise is added; Gemma inside it.
+    embeddingNoiseScale: family.multipliers ? values.positive('embedding_multiplier') : 1,
     residualScale: family.multipliers ? values.positive('residual_multiplier') : 1,
     logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
     qkvClip: family.clipKey ? values.positiveOrNone(family.clipKey) : 0,
@@ -227,17 +231,22 @@ function refuse(harmlessValues: Record<string, unknown[]>, config: Json, path: s
   }
 }
 
-function refuseDropout(config: Json, path: string, { ignoreDropout }: DecoderConfigOptions): void {
-  for (const key of ['attention_dropout', 'attn_pdrop', 'embd_pdrop', 'resid_pdrop']) {
-    const rate = config[key];
-    if (typeof rate !== 'number' || rate === 0) continue;
-    if (ignoreDropout && rate > 0 && rate <= 1) continue;
-    throw unsupported(
-      path,
-      `${key} 0, because dropout is not available (pass ignoreDropout: true to train without it)`,
-      String(rate),
-    );
-  }
+function readDropout(
+  values: ConfigValues,
+  { dropouts = { attention: 'attention_dropout' } }: Family,
+  { ignoreDropout }: DecoderConfigOptions,
+): Pick<DecoderConfig, 'attentionDropout' | 'residualDropout' | 'embeddingDropout'> {
+  const rateOf = (key: string | undefined) => {
+    const rate = key === undefined ? undefined : values.json[key];
+    if (typeof rate !== 'number') return 0;
+    if (rate < 0 || rate > 1) values.fault('a number from 0 to 1', key!, rate);
+    return ignoreDropout ? 0 : rate;
+  };
+  return {
+    attentionDropout: rateOf(dropouts.attention),
+    residualDropout: rateOf(dropouts.residual),
+    embeddingDropout: rateOf(dropouts.embedding),
+  };
 }
 
 function unsupported(path: string, expected: string, found: string, mend = ''): AdaptiveTrainerError {

@@ -33,9 +33,11 @@ export async function fingerprint(
 ): Promise<Fingerprint> {
   const { adapter, decoder, dir, parameters, quantization } = model;
   const { retention, ...withoutRetention } = args;
+  // ignoreDropout is compared among the settings.
+  const { attentionDropout: _a, residualDropout: _r, embeddingDropout: _e, ...computed } = decoder;
   return {
     // What is computed with the weights: a checkpoint brings these, but not the rope of its model.
-    ...named('model', decoder),
+    ...named('model', computed),
     'model.parameters': short(parameters),
     // The frozen weights are in no checkpoint.
     ...(adapter && { 'base.weights': hashed((await weightsFingerprint(dir)) ?? 'none') }),

@@ -13,7 +13,19 @@ const names: Record<TrainingConfig['optimizer'], OptimizerRequest['name']> = {
   paged_adamw_8bit: 'adamw_8bit',
   sgd: 'sgd',
   adafactor: 'adafactor',
+  rmsprop: 'rmsprop',
+  adagrad: 'adagrad',
   lion: 'lion',
+  lion_32bit: 'lion',
+  paged_lion: 'lion',
+  paged_lion_32bit: 'lion',
+  lion_8bit: 'lion_8bit',
+  paged_lion_8bit: 'lion_8bit',
+  ademamix: 'ademamix',
+  paged_ademamix: 'ademamix',
+  paged_ademamix_32bit: 'ademamix',
+  ademamix_8bit: 'ademamix_8bit',
+  paged_ademamix_8bit: 'ademamix_8bit',
 };
 
 /** The optimizer that a configuration asks the engine for. */
@@ -27,5 +39,9 @@ export function optimizerRequest(args: TrainingConfig): OptimizerRequest {
     momentum,
     seed,
   } = args;
-  return { name: names[optimizer], beta1, beta2, eps, weightDecay, momentum, seed };
+  const name = names[optimizer];
+  const request = { name, beta1, beta2, eps, weightDecay, momentum, seed };
+  if (!name.startsWith('ademamix')) return request;
+  const { adamBeta3: beta3, ademamixAlpha: alpha, ademamixWarmupSteps: warmup } = args;
+  return { ...request, mix: { beta3, alpha, warmup: warmup ?? 0 } };
 }

@@ -4,6 +4,7 @@ import { engineCall } from '../../engine/engine-call.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { StartEvent } from '../../events/training-event.js';
 import { engineTypes } from './engine-types.js';
+import { layerRates } from './layer-rates.js';
 import { isRowArray } from '../batches/is-row-array.js';
 import { optimizerRequest } from './optimizer-request.js';
 import { reportMemory } from '../memory/report-memory.js';
@@ -28,14 +29,15 @@ export async function prepareEngine(
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
   const memory = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : undefined;
   const { computeType, masterType } = engineTypes(precision);
-  await model.configure(computeType, args.gradientCheckpointing, masterType);
-  await model.call((native) => native.createOptimizer(optimizerRequest(args)));
+  await model.configure(computeType, args.gradientCheckpointing, masterType, args.neftuneNoiseAlpha ?? 0);
+  const rates = layerRates(args, model.weightNames, model.decoder.layers.length, model.trainable);
+  await model.call((native) => native.createOptimizer({ ...optimizerRequest(args), rates }));
   return {
     device: 'cpu',
     dtype: computeType,
     threads,
     parameters: model.parameterCount,
-    ...(model.adapter === undefined ? {} : { trainableParameters: model.trainableCount }),
+    ...(model.trainableCount === model.parameterCount ? {} : { trainableParameters: model.trainableCount }),
     ...(memory === undefined ? {} : { memory }),
   };
 }

@@ -9,9 +9,12 @@ import { tokenStatistics, type TokenBatch, type TokenStatisticsArrays } from './
 
 export type TokenWeights = (statistics: TokenStatisticsArrays, batch: TokenBatch) => Float32Array | undefined;
 
+/** Of a loss, what the configuration says. */
+export type LossSettings = Pick<LossRequest, 'loss' | 'topK' | 'confidence' | 'labelSmoothing'>;
+
 export interface MicroBatchRequest extends MicroBatchPlace {
-  loss: Pick<LossRequest, 'loss' | 'topK' | 'confidence'>;
-  /** Of dropout. */
+  loss: LossSettings;
+  /** Of dropout and noise. */
   seed: number;
   /** Optimizer step, from 1. */
   step: number;
@@ -51,7 +54,8 @@ async function trainWeighted(
   checkTokenWeights(weights, perToken.nll.length);
   const scaled = weights.map((weight) => weight * request.scale);
   const retained = await model.call((native) => native.backward({ weights: scaled }));
-  const loss = weights.reduce((sum, weight, i) => sum + weight * perToken.nll[i]!, 0);
+  const nll = perToken.smoothed ?? perToken.nll;
+  const loss = weights.reduce((sum, weight, i) => sum + weight * nll[i]!, 0);
   // α and β belong to the adaptive loss, which was not used.
   return { ...report, loss, state: request.state, retained };
 }

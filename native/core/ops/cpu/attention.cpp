@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include "core/mixed.h"
+#include "core/ops/cpu/dropout_rate.h"
 #include "core/ops/cpu/kernels.h"
 
 namespace adaptive::cpu {
@@ -39,14 +41,36 @@ Heads splitHeads(const Tensor& qkv, int64_t heads, int64_t kvHeads) {
   return {all.narrow(1, 0, heads), all.narrow(1, heads, kvHeads), all.narrow(1, heads + kvHeads, kvHeads)};
 }
 
+struct Dropout {
+  explicit Dropout(double rate = 0, int64_t key = 0)
+      : isOn(rate > 0), rate(rate), key(static_cast<uint64_t>(key)) {}
+  bool isOn;
+  DropoutRate rate;
+  uint64_t key;
+};
+
 struct Scoring {
+  Scoring(double scale, int64_t window, double softCap, Dropout dropout = Dropout())
+      : scale(static_cast<float>(scale)),
+        window(window),
+        softCap(static_cast<float>(softCap)),
+        dropout(dropout) {}
   float scale;
   int64_t window;
   float softCap;
+  Dropout dropout;
 };
 
-Scoring scoringOf(double scale, int64_t window, double softCap) {
-  return {static_cast<float>(scale), window, static_cast<float>(softCap)};
+/// x [queries, keys]: the weights of one head, or their gradients, from query `firstQuery` of the batch and
+/// key `firstKey` of their row on.
+void drop(const Tensor& x, const Dropout& dropout, int64_t head, int64_t firstQuery, int64_t firstKey) {
+  const int64_t keys = x.size(1);
+  for (int64_t i = 0; i < x.size(0); i++) {
+    const uint64_t key =
+        mixed({dropout.key, static_cast<uint64_t>(head), static_cast<uint64_t>(firstQuery + i)});
+    randomKernels().dropout(x.data_ptr<float>() + i * keys, keys, key, firstKey, dropout.rate.threshold,
+                            dropout.rate.scale);
+  }
 }
 
 struct Block {
@@ -62,6 +86,8 @@ void attendBlock(const Heads& x, const Block& block, int64_t offset, const Scori
   Tensor scores = at::mm(q, headRows(x.k, kvHead, keyStart, keys.count).t());
   attentionKernels().softmaxForward(scores.data_ptr<float>(), lse, block.queries, keys.count, keys.firstLast,
                                     scoring.window, scoring.scale, scoring.softCap);
+  if (scoring.dropout.isOn)
+    drop(scores, scoring.dropout, block.head, block.rowStart + block.begin, keys.first);
   Tensor target = out.narrow(0, block.rowStart + block.begin, block.queries).select(1, block.head);
   const Tensor values = headRows(x.v, kvHead, keyStart, keys.count);
   if (target.scalar_type() == at::kFloat) {
@@ -113,7 +139,13 @@ void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Ten
       attentionKernels().softmaxFromLse(p.data_ptr<float>(), sums, queries, keys.count, keys.firstLast,
                                         scoring.window, scoring.scale, scoring.softCap);
       Tensor dS = at::mm(g, v.narrow(0, keys.first, keys.count).t());
-      dV.narrow(0, keys.first, keys.count).addmm_(p.t(), g);
+      Tensor kept = p;
+      if (scoring.dropout.isOn) {
+        kept = p.clone();
+        drop(kept, scoring.dropout, head, first, keys.first);
+        drop(dS, scoring.dropout, head, first, keys.first);
+      }
+      dV.narrow(0, keys.first, keys.count).addmm_(kept.t(), g);
       attentionKernels().softmaxBackward(p.const_data_ptr<float>(), dS.data_ptr<float>(),
                                          delta.const_data_ptr<float>(), sums, queries, keys.count,
                                          scoring.scale, scoring.softCap);
@@ -128,27 +160,28 @@ void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Ten
 }  // namespace
 
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap) {
+                                     int64_t kvHeads, double scale, int64_t window, double softCap,
+                                     double dropout, int64_t key) {
   const Heads x = splitHeads(qkv, heads, kvHeads);
   const int64_t tokens = qkv.size(0), headDim = x.q.size(2);
   Tensor out = at::empty({tokens, heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, tokens}, qkv.options().dtype(at::kFloat));
   const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
-  attendAll(x, {cu, cu + cuSeqlens.numel()}, 0, scoringOf(scale, window, softCap),
+  attendAll(x, {cu, cu + cuSeqlens.numel()}, 0, {scale, window, softCap, Dropout(dropout, key)},
             out.view({tokens, heads, headDim}), lse);
   return {out, lse};
 }
 
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap) {
+                         int64_t window, double softCap, double dropout, int64_t key) {
   Tensor dQkv = at::empty_like(qkv);
   const Heads x = splitHeads(qkv, heads, kvHeads), d = splitHeads(dQkv, heads, kvHeads);
   const std::vector<int64_t> shape = {qkv.size(0), heads, x.q.size(2)};
   const Tensor o = out.view(shape), g = dOut.contiguous().view(shape);
   const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
   const int64_t rows = cuSeqlens.numel() - 1;
-  const Scoring scoring = scoringOf(scale, window, softCap);
+  const Scoring scoring(scale, window, softCap, Dropout(dropout, key));
   at::parallel_for(0, rows * kvHeads, 1, [&](int64_t begin, int64_t end) {
     at::AutoDispatchBelowADInplaceOrView noAutograd;
     for (int64_t i = begin; i < end; i++) {
@@ -164,8 +197,8 @@ std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, con
   const int64_t queries = q.size(0), heads = q.size(1), offset = k.size(0) - queries;
   Tensor out = at::empty({queries, heads * q.size(2)}, q.options());
   Tensor lse = at::empty({heads, queries}, q.options().dtype(at::kFloat));
-  attendAll({q, k, v}, {0, queries}, offset, scoringOf(scale, window, softCap),
-            out.view({queries, heads, q.size(2)}), lse);
+  attendAll({q, k, v}, {0, queries}, offset, {scale, window, softCap}, out.view({queries, heads, q.size(2)}),
+            lse);
   return {out, lse};
 }
 

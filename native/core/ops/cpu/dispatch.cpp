@@ -69,4 +69,17 @@ const OptimizerKernels& optimizerKernels() {
   }
 }
 
+const RandomKernels& randomKernels() {
+  switch (isa()) {
+#ifdef ADAPTIVE_HAVE_AVX512
+    case Isa::Avx512:
+      return AVX512::randomTable();
+    case Isa::Avx2:
+      return AVX2::randomTable();
+#endif
+    default:
+      return DEFAULT::randomTable();
+  }
+}
+
 }  // namespace adaptive::cpu

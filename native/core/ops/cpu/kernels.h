@@ -18,11 +18,13 @@ struct TokenStatisticsRow {
   float topNll;    ///< logsumexp(z) - max(z), as log1p of the tail: exact also when it is 1e-12
   float max;       ///< max(z)
   float entropy;   ///< of softmax(z), in nats
+  float meanNll;   ///< logsumexp(z) - mean(z)
   int32_t rank;    ///< how many logits are greater than z[label]
   int32_t argmax;  ///< the first index of max(z); -1 when a logit is NaN
 };
 
-/// What ∂loss/∂z of one token is made of: (a+b)·softmax(z) − a·onehot(label) − b·onehot(argmax).
+/// What ∂loss/∂z of one token is made of: (a+b)·softmax(z) − a·((1−ε)·onehot(label) + ε/vocab) −
+/// b·onehot(argmax).
 struct TokenGradientRow {
   float a;
   float b;
@@ -30,7 +32,8 @@ struct TokenGradientRow {
   float topNll;
   int32_t label;
   int32_t argmax;
-  float cap;  ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
+  float cap;        ///< > 0: z = cap·tanh(l/cap), and ∂loss/∂l is wanted
+  float smoothing;  ///< ε
 };
 
 /// T is the type of activations: float, BFloat16 or Half. Residual stream, norm weights and statistics are
@@ -102,6 +105,9 @@ struct OptimizerKernels {
   /// (core/optim/dynamic_code.h) times their scale.
   void (*adam8bitBlock)(float* weight, const float* gradient, uint8_t* codes1, float* scale1, uint8_t* codes2,
                         float* scale2, int64_t count, const AdamRates& rates);
+  /// At most kMomentBlock values from their codes, and back with the scale that they need.
+  void (*decodeBlock)(const uint8_t* codes, float scale, float* values, int64_t count, bool isSigned);
+  void (*encodeBlock)(const float* values, uint8_t* codes, float* scale, int64_t count, bool isSigned);
   /// weight = weight·decay − rate·sign(β₁·moment + (1−β₁)·gradient), then the moment moves by β₂.
   void (*lion)(float* weight, const float* gradient, float* moment, int64_t count, const LionRates& rates);
   /// Rounds up or down with the probability that makes the mean exact. The noise of an entry depends on `key`
@@ -110,9 +116,18 @@ struct OptimizerKernels {
                               int64_t firstIndex);
 };
 
+/// Random numbers that depend on `key` and the index of their entry alone, that of the first being `first`.
+struct RandomKernels {
+  /// Entries become 0 where 32 random bits are below `threshold`; the others are multiplied with `scale`.
+  void (*dropout)(float* x, int64_t count, uint64_t key, int64_t first, uint32_t threshold, float scale);
+  /// From 0 to less than 1, in steps of 2⁻²⁴.
+  void (*uniform)(float* out, int64_t count, uint64_t key, int64_t first);
+};
+
 template <class T>
 const Kernels<T>& kernels();
 const OptimizerKernels& optimizerKernels();
 const AttentionKernels& attentionKernels();
+const RandomKernels& randomKernels();
 
 }  // namespace adaptive::cpu

@@ -192,7 +192,7 @@ Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, int64_t a
 
 std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
-  Tensor floats = at::empty({rows, 4}, logits.options().dtype(at::kFloat));
+  Tensor floats = at::empty({rows, 5}, logits.options().dtype(at::kFloat));
   Tensor ints = at::empty({rows, 2}, logits.options().dtype(at::kInt));
   forType(logits.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
@@ -204,7 +204,8 @@ std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& l
       for (int64_t r = begin; r < end; r++) {
         TokenStatisticsRow row;
         kernels<T>().tokenStatistics(z + r * vocab, vocab, label[r], &row);
-        f[4 * r] = row.nll, f[4 * r + 1] = row.topNll, f[4 * r + 2] = row.max, f[4 * r + 3] = row.entropy;
+        f[5 * r] = row.nll, f[5 * r + 1] = row.topNll, f[5 * r + 2] = row.max, f[5 * r + 3] = row.entropy;
+        f[5 * r + 4] = row.meanNll;
         n[2 * r] = row.rank, n[2 * r + 1] = row.argmax;
       }
     });
@@ -257,7 +258,7 @@ std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k) {
 }
 
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
-                   const Tensor& weights, double cap) {
+                   const Tensor& weights, double cap, double smoothing) {
   const int64_t rows = logits.size(0), vocab = logits.size(1);
   forType(logits.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
@@ -267,8 +268,8 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
     at::parallel_for(0, rows, grain(vocab), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; r++) {
         kernels<T>().lossGradient(z + r * vocab, vocab,
-                                  {w[2 * r], w[2 * r + 1], f[4 * r + 2], f[4 * r + 1], label[r], n[2 * r + 1],
-                                   static_cast<float>(cap)});
+                                  {w[2 * r], w[2 * r + 1], f[5 * r + 2], f[5 * r + 1], label[r], n[2 * r + 1],
+                                   static_cast<float>(cap), static_cast<float>(smoothing)});
       }
     });
   });

@@ -39,6 +39,36 @@ void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor sca
   });
 }
 
+Tensor decodeMoments(const Tensor& codes, const Tensor& scales, bool isSigned) {
+  const int64_t count = codes.numel();
+  Tensor values = at::empty({count}, scales.options());
+  const uint8_t* c = codes.const_data_ptr<uint8_t>();
+  const float* s = scales.const_data_ptr<float>();
+  float* v = values.data_ptr<float>();
+  at::parallel_for(0, scales.numel(), kGrain / kMomentBlock, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; block++) {
+      const int64_t first = block * kMomentBlock;
+      optimizerKernels().decodeBlock(c + first, s[block], v + first, std::min(kMomentBlock, count - first),
+                                     isSigned);
+    }
+  });
+  return values;
+}
+
+void encodeMoments_(const Tensor& values, Tensor codes, Tensor scales, bool isSigned) {
+  const int64_t count = values.numel();
+  const float* v = values.const_data_ptr<float>();
+  uint8_t* c = codes.data_ptr<uint8_t>();
+  float* s = scales.data_ptr<float>();
+  at::parallel_for(0, scales.numel(), kGrain / kMomentBlock, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; block++) {
+      const int64_t first = block * kMomentBlock;
+      optimizerKernels().encodeBlock(v + first, c + first, s + block, std::min(kMomentBlock, count - first),
+                                     isSigned);
+    }
+  });
+}
+
 void lion_(Tensor weight, const Tensor& gradient, Tensor moment, double beta1, double beta2,
            double learningRate, double decay, double gradientScale) {
   const LionRates rates = {static_cast<float>(beta1), static_cast<float>(beta2),
@@ -64,6 +94,8 @@ void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t fi
 
 ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("adamw_8bit_", &adamw8bit_);
+  m.impl("decode_moments", &decodeMoments);
+  m.impl("encode_moments_", &encodeMoments_);
   m.impl("lion_", &lion_);
   m.impl("round_stochastically_", &roundStochastically_);
 }

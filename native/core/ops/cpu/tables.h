@@ -8,6 +8,7 @@
   const Kernels<T>& table();                \
   const AttentionKernels& attentionTable(); \
   const OptimizerKernels& optimizerTable(); \
+  const RandomKernels& randomTable();       \
   }
 
 ADAPTIVE_DECLARE_TABLES(DEFAULT)

@@ -42,21 +42,28 @@ void tokenStatistics(const T* logits, int64_t vocab, int32_t label, TokenStatist
   out->max = max;
   out->argmax = firstIndexOf(logits, vocab, max);
   if (out->argmax < 0 || !std::isfinite(max)) {
-    out->nll = out->topNll = out->entropy = std::numeric_limits<float>::quiet_NaN();
+    out->nll = out->topNll = out->entropy = out->meanNll = std::numeric_limits<float>::quiet_NaN();
     return;
   }
   // The first choice is left out of the sum and comes back through log1p, so that a confident token keeps its
   // digits: a tail of 1e-12 would vanish beside 1.
-  double tail = 0, weighted = 0;
+  double tail = 0, weighted = 0, deviation = 0;
   const Vec shift(max);
   const auto accumulate = [&](int64_t begin, int64_t end) {
     Vec sums(0.f), moments(0.f);
-    forVectors(begin, end, [&](int64_t i, int64_t n) {
-      const Vec z = loadPart(logits + i, n) - shift;
-      const Vec e = firstLanes(z.exp(), n, 0.f);
-      sums = sums + e;
-      moments = at::vec::fmadd(e, firstLanes(z, n, 0.f), moments);
-    });
+    constexpr int64_t kStretch =
+        128 * kVec;  // terms of one size: float32 loses digits over a whole vocabulary
+    for (int64_t from = begin; from < end; from += kStretch) {
+      Vec deviations(0.f);
+      forVectors(from, std::min(end, from + kStretch), [&](int64_t i, int64_t n) {
+        const Vec z = firstLanes(loadPart(logits + i, n) - shift, n, 0.f);
+        const Vec e = firstLanes(z.exp(), n, 0.f);
+        sums = sums + e;
+        moments = at::vec::fmadd(e, z, moments);
+        deviations = deviations + z;
+      });
+      deviation += sum(deviations);
+    }
     tail += sum(sums);
     weighted += sum(moments);
   };
@@ -66,6 +73,7 @@ void tokenStatistics(const T* logits, int64_t vocab, int32_t label, TokenStatist
   out->topNll = static_cast<float>(topNll);
   out->nll = static_cast<float>(topNll + (static_cast<double>(max) - labelLogit));
   out->entropy = static_cast<float>(topNll - weighted / (1.0 + tail));
+  out->meanNll = static_cast<float>(topNll - deviation / static_cast<double>(vocab));
 }
 
 /// Puts `value` in its place among `largest`, in descending order; the smallest drops out.
@@ -137,22 +145,26 @@ void softCap(T* x, int64_t count, float cap) {
 /// The gradient with respect to l of z = cap·tanh(l/cap): that of z times 1 − (z/cap)².
 template <class T>
 void cappedLossGradient(T* logits, int64_t vocab, const TokenGradientRow& token) {
+  const float spread = token.a * token.smoothing / static_cast<float>(vocab),
+              onLabel = token.a * (1 - token.smoothing);
   const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll), one(1.f),
-      inverse(1.f / token.cap);
+      inverse(1.f / token.cap), uniform(spread);
   const float label = toFloat(logits[token.label]), best = toFloat(logits[token.argmax]);
   forVectors(0, vocab, [&](int64_t i, int64_t n) {
     const Vec z = loadPart(logits + i, n), t = z * inverse;
-    storePart(logits + i, scale * ((z - max) - topNll).exp() * (one - t * t), n);
+    storePart(logits + i, (scale * ((z - max) - topNll).exp() - uniform) * (one - t * t), n);
   });
   const auto slope = [&](float z) { return 1 - (z / token.cap) * (z / token.cap); };
   const float missing = std::expm1(-token.topNll);
   if (token.label == token.argmax) {
-    logits[token.argmax] = static_cast<T>((token.a + token.b) * missing * slope(best));
+    const float returned = token.a * token.smoothing - spread;
+    logits[token.argmax] = static_cast<T>(((token.a + token.b) * missing + returned) * slope(best));
   } else {
     const float probability = std::exp((label - token.max) - token.topNll);
-    logits[token.label] = static_cast<T>(((token.a + token.b) * probability - token.a) * slope(label));
+    logits[token.label] =
+        static_cast<T>(((token.a + token.b) * probability - onLabel - spread) * slope(label));
     logits[token.argmax] =
-        static_cast<T>((token.a * std::exp(-token.topNll) + token.b * missing) * slope(best));
+        static_cast<T>((token.a * std::exp(-token.topNll) + token.b * missing - spread) * slope(best));
   }
 }
 
@@ -161,18 +173,20 @@ void lossGradient(T* logits, int64_t vocab, const TokenGradientRow& token) {
   // A NaN among the logits leaves no first choice to index with, and no gradient.
   if (token.argmax < 0) return void(std::fill_n(logits, vocab, std::numeric_limits<T>::quiet_NaN()));
   if (token.cap > 0) return cappedLossGradient(logits, vocab, token);
-  const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll);
+  const float spread = token.a * token.smoothing / static_cast<float>(vocab);
+  const Vec scale(token.a + token.b), max(token.max), topNll(token.topNll), uniform(spread);
   forVectors(0, vocab, [&](int64_t i, int64_t n) {
     // Subtracting the two parts of logsumexp one after the other keeps the precision of a tiny topNll.
-    storePart(logits + i, scale * ((loadPart(logits + i, n) - max) - topNll).exp(), n);
+    storePart(logits + i, scale * ((loadPart(logits + i, n) - max) - topNll).exp() - uniform, n);
   });
   // softmax − 1 at the first choice as expm1: exact when the token is (nearly) certain.
   const float missing = std::expm1(-token.topNll);
   if (token.label == token.argmax) {
-    logits[token.argmax] = static_cast<T>((token.a + token.b) * missing);
+    logits[token.argmax] =
+        static_cast<T>((token.a + token.b) * missing + (token.a * token.smoothing - spread));
   } else {
-    logits[token.label] = static_cast<T>(toFloat(logits[token.label]) - token.a);
-    logits[token.argmax] = static_cast<T>(token.a * std::exp(-token.topNll) + token.b * missing);
+    logits[token.label] = static_cast<T>(toFloat(logits[token.label]) - token.a * (1 - token.smoothing));
+    logits[token.argmax] = static_cast<T>(token.a * std::exp(-token.topNll) + token.b * missing - spread);
   }
 }
 

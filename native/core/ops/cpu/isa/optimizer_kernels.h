@@ -128,6 +128,27 @@ inline void adam8bitBlock(float* weight, const float* gradient, uint8_t* codes1,
   });
 }
 
+inline void decodeBlock(const uint8_t* codes, float scale, float* values, int64_t count, bool isSigned) {
+  const Vec factor(scale);
+  forVectors(0, count, [&](int64_t i, int64_t n) {
+    const Vec code = loadCodes(codes + i, n);
+    storePart(values + i, (isSigned ? decodeSigned(code) : decodeUnsigned(code)) * factor, n);
+  });
+}
+
+inline void encodeBlock(const float* values, uint8_t* codes, float* scale, int64_t count, bool isSigned) {
+  Vec largest(0.f);
+  forVectors(0, count, [&](int64_t i, int64_t n) {
+    largest = at::vec::maximum(largest, firstLanes(loadPart(values + i, n).abs(), n, 0.f));
+  });
+  *scale = largestLane(largest);
+  const Vec inverse(*scale > 0 ? 1 / *scale : 0.f);
+  forVectors(0, count, [&](int64_t i, int64_t n) {
+    const Vec x = loadPart(values + i, n) * inverse;
+    storeCodes(codes + i, isSigned ? encodeSigned(x) : encodeUnsigned(x), n);
+  });
+}
+
 inline void lion(float* weight, const float* gradient, float* moment, int64_t count, const LionRates& rates) {
   const Vec beta1(rates.beta1), rest1(1 - rates.beta1), beta2(rates.beta2), rest2(1 - rates.beta2);
   const Vec rate(rates.learningRate), decay(rates.decay), scale(rates.gradientScale), zero(0.f);

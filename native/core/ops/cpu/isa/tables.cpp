@@ -8,6 +8,7 @@
 #include "core/ops/cpu/isa/loss_kernels.h"
 #include "core/ops/cpu/isa/norm_kernels.h"
 #include "core/ops/cpu/isa/optimizer_kernels.h"
+#include "core/ops/cpu/isa/random_kernels.h"
 
 namespace adaptive::cpu::CPU_CAPABILITY {
 
@@ -30,7 +31,13 @@ const AttentionKernels& attentionTable() {
 }
 
 const OptimizerKernels& optimizerTable() {
-  static const OptimizerKernels kernels = {&adam8bitBlock, &lion, &roundStochastically};
+  static const OptimizerKernels kernels = {&adam8bitBlock, &decodeBlock, &encodeBlock, &lion,
+                                           &roundStochastically};
+  return kernels;
+}
+
+const RandomKernels& randomTable() {
+  static const RandomKernels kernels = {&dropout, &uniform};
   return kernels;
 }
 

@@ -1,0 +1,21 @@
+#pragma once
+#include "core/optim/optimizer.h"
+#include "core/optim/stored_moment.h"
+
+namespace adaptive {
+
+/// torch.optim.RMSprop with its α of 0.99 and ε of 1e-8, not centred: s = α·s + (1−α)·g² with
+/// g += weightDecay·w, then w −= rate·g/(√s + ε); with momentum v = momentum·v + g/(√s + ε), w −= rate·v.
+class Rmsprop : public Optimizer {
+ public:
+  Rmsprop(std::vector<Parameter*> parameters, OptimizerOptions options);
+  std::vector<std::pair<std::string, at::Tensor>> state() override;
+
+ protected:
+  void update(const Update& update) override;
+
+ private:
+  std::vector<StoredMoment> squares_, momentum_;  ///< momentum_ is empty without
+};
+
+}  // namespace adaptive
