@@ -4,8 +4,8 @@ import { isAdapterFolder } from './common/adapter-folder.js';
 import { errorText } from './common/error-text.js';
 import { expectInput } from './common/expect-input.js';
 import { throwIfAborted } from './common/throw-if-aborted.js';
-import { throwFaults } from './config/read/throw-faults.js';
 import { parseConfig } from './config/read/parse-config.js';
+import { throwFaults } from './config/read/throw-faults.js';
 import type { ParsedConfig } from './config/schema/parsed-config.js';
 import type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-options.js';
 import { Dashboard } from './dashboard/dashboard.js';
@@ -39,6 +39,7 @@ import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.
 import { checkOutputDir } from './trainer/output-dir/check-output-dir.js';
 import { isTrainedInto } from './trainer/output-dir/lock-output-dir.js';
 import { engineTypes } from './trainer/step/engine-types.js';
+import { weightPatternFaults } from './trainer/step/weight-pattern-faults.js';
 import { runPrecision } from './trainer/step/run-precision.js';
 import type { TrainerCallback } from './trainer/trainer-callback.js';
 
@@ -119,8 +120,15 @@ export async function trainAdaptively(
     const hub = hubOptions(view, signal);
     const source = await locateModel(config.modelName, { ...hub, needsWeights });
     const checked = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
-    const { decoder, baseDir } = checked;
+    const { decoder, baseDir, weights } = checked;
     refuseFrozenBase(config, checked);
+    if (weights !== undefined && config.peftConfig === null)
+      throwFaults(
+        weightPatternFaults(config.trainingConfig, weights).map(({ path, ...fault }) => ({
+          path: `trainingConfig.${path}`,
+          ...fault,
+        })),
+      );
     if (config.peftConfig !== null || isAdapterFolder(source.dir))
       await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
     await source.fetch('without weights');

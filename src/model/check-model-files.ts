@@ -14,10 +14,11 @@ import { separated, storedWeights } from './files/stored-weights.js';
 import { storedBits } from './quantization/quantization-config.js';
 import { asWholeWeights } from './quantization/stored-quantization.js';
 import { rotaryPositions } from './rotary-positions.js';
+import { weightNames, type WeightNames } from './weight-patterns.js';
 
 /** How a model is checked. */
 export interface CheckModelOptions extends DownloadModelOptions {
-  /** Accept dropout, and train without. Default false. */
+  /** Train without the dropout that config.json asks for. Default false: with it. */
   ignoreDropout?: boolean;
 }
 
@@ -33,6 +34,8 @@ export interface CheckedModel {
   isQuantized: boolean;
   /** See `rotaryPositions`. */
   positions: number | undefined;
+  /** Names of the weights; undefined where they were not looked at, and for an adapter. */
+  weights: WeightNames | undefined;
 }
 
 /**
@@ -51,12 +54,12 @@ export async function checkModelFiles(
     const { base, revision } = await findAdapter(dir, { needsWeights, files });
     const model = await locateModel(adapterBase({ dir, base }), { ...options, revision });
     refuseSecondAdapter(model.dir);
-    return { ...(await checkModelFiles(model, options)), isAdapter: true };
+    return { ...(await checkModelFiles(model, options)), isAdapter: true, weights: undefined };
   }
   const { config, decoder } = await readModelConfig(dir, { ignoreDropout });
   const isQuantized = storedBits(config, dir) !== undefined;
   const positions = rotaryPositions(config, decoder);
-  const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions };
+  const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions, weights: undefined };
   if (!needsWeights) return checked;
   const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
   const named = fullWeightNames(await findWeights(dir, files), embedding);
@@ -69,8 +72,8 @@ export async function checkModelFiles(
     const stored =
       storedBits(config, dir) === undefined ? head.files : asWholeWeights(head.files, parameters);
     checkWeights(storedWeights(parameters), separated(stored, parameters));
+    return { ...checked, weights: weightNames(parameters, head.tied) };
   } finally {
     native.dispose();
   }
-  return checked;
 }

@@ -15,7 +15,7 @@ export interface FromPretrainedOptions {
   revision?: string;
   /** For a model on the Hub; what is left out comes from the environment (HF_ENDPOINT, HF_TOKEN, …). */
   hub?: Partial<HubSettings>;
-  /** Open a model whose config.json asks for dropout, and train it without. Default false: it is refused. */
+  /** Train without the dropout that config.json asks for. Default false: with it, as transformers does. */
   ignoreDropout?: boolean;
   /**
    * A LoRA adapter: the folder of one (or its name on the Hub) to go on from, or the configuration of a new one. With `dtype`

@@ -21,6 +21,7 @@ import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { configParts, wholeConfig } from '../config/read/parse-config.js';
 import type { ConfigParts } from '../config/read/read-config.js';
 import { throwFaults } from '../config/read/throw-faults.js';
+import { weightPatternFaults } from '../trainer/step/weight-pattern-faults.js';
 
 /** A configuration that passed, and what else there is to say about it. */
 export interface ValidatedConfig {
@@ -126,6 +127,11 @@ class Checks {
     this.refuse(at, fault);
     if (trainingConfig !== undefined && answer !== undefined)
       longestRow(trainingConfig.maxLengthToken, answer.decoder, this.noteOn(this.spell('trainingConfig')));
+    // Beside an adapter, patterns are of its weights, too, whose names follow from the model.
+    if (trainingConfig !== undefined && answer?.weights !== undefined && this.parts.peftConfig == null) {
+      for (const { path: key, ...fault } of weightPatternFaults(trainingConfig, answer.weights))
+        this.faults.push({ path: `${this.spell('trainingConfig')}.${this.spell(key)}`, ...fault });
+    }
     if (answer !== undefined) await this.adapterOverBase(name, answer);
     if (answer !== undefined && trainingConfig !== undefined) {
       const loadsInFewerBits = trainingConfig.loadIn4bit || trainingConfig.loadIn8bit;

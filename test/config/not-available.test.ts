@@ -13,7 +13,9 @@ function expectNotAvailable(input: object, path: string, env: NodeJS.ProcessEnv 
 
 describe('not available yet', () => {
   it.each([
-    ['optimizer', 'lion_8bit'],
+    ['optimizer', 'adamw_anyprecision'],
+    ['optimizer', 'schedule_free_adamw'],
+    ['optimizer', 'rmsprop_bnb_8bit'],
     ['lrSchedulerType', 'greedy'],
     ['attnImpl', 'flash_attention_2'],
     ['localRank', 1],
@@ -30,7 +32,14 @@ describe('available', () => {
   it.each([
     ['optimizer', ['adamw', 'adamw_torch', 'adamw_torch_fused', 'adamw_8bit', 'paged_adamw_8bit']],
     ['optimizer', ['paged_adamw', 'paged_adamw_32bit', 'adamw_bnb_8bit']],
-    ['optimizer', ['sgd', 'adafactor', 'lion']],
+    [
+      'optimizer',
+      ['sgd', 'adafactor', 'lion', 'lion_32bit', 'lion_8bit', 'paged_lion_32bit', 'paged_lion_8bit'],
+    ],
+    [
+      'optimizer',
+      ['rmsprop', 'adagrad', 'ademamix', 'ademamix_8bit', 'paged_ademamix_32bit', 'paged_ademamix_8bit'],
+    ],
     ['lrSchedulerType', ['cosine', 'linear', 'constant', 'constant_with_warmup', 'polynomial', 'wsd']],
     ['lrSchedulerType', ['cosine_with_restarts', 'inverse_sqrt', 'warmup_stable_decay']],
     ['onNonFinite', ['stop', 'skip']],

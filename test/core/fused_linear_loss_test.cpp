@@ -165,7 +165,7 @@ TEST("fused linear loss: the mean nll of a large vocabulary keeps its digits") {
   const Tensor z = (normal({2, 150001}, 9) * 3 - 20).to(at::kFloat);
   const auto [floats, ints] = ops::tokenStatistics(z, at::tensor({5, 149999}, at::kInt));
   const Tensor wide = z.to(at::kDouble), expected = wide.logsumexp(1) - wide.mean(1);
-  checkClose(floats.select(1, 4), expected, 2e-7, "logsumexp - mean");
+  checkClose(floats.select(1, 4), expected, 1e-6, "logsumexp - mean");
 }
 
 TEST("fused linear loss: kept and recomputed logits agree") {

@@ -22,7 +22,7 @@ describe('checkModelFiles', () => {
 
   it.each([
     ['a family that is not there', { model_type: 'mamba' }, 'MODEL_UNSUPPORTED', /mamba/],
-    ['dropout', { attention_dropout: 0.1 }, 'MODEL_UNSUPPORTED', /attention_dropout.*ignoreDropout/],
+    ['dropout of more than all', { attention_dropout: 1.1 }, 'MODEL_CONFIG_INVALID', /attention_dropout/],
     ['tensors that are missing', { num_hidden_layers: 3 }, 'WEIGHTS_MISMATCH', /9 missing: .*layers\.2/],
     ['tensors of another shape', { hidden_size: 32 }, 'WEIGHTS_MISMATCH', /of another shape/],
     ['a size that is none', { vocab_size: -3 }, 'MODEL_CONFIG_INVALID', /vocab_size/],

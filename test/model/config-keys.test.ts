@@ -39,7 +39,7 @@ const refusedHere = [
   /(short|long)_factor: expected a list of \d+ numbers/,
   /partial_rotary_factor: expected a number above 0, at most 1, found true/,
   /head_dim: expected a whole number from 1 to \d+, found 0/,
-  /(dropout|pdrop) 0, because dropout is not available/,
+  /(dropout|pdrop): expected a number from 0 to 1, found/,
   // One of GPT-2's aliases, which Python takes for 1.
   /num_attention_heads: expected a whole number from 1 to \d+, found true/,
 ];

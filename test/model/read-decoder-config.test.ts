@@ -24,8 +24,6 @@ describe('readDecoderConfig', () => {
   it.each([
     ['llama', { model_type: 'gemma' }, /gemma/],
     ['llama', { model_type: 'gemma3' }, /model_type/],
-    ['llama', { attention_dropout: 0.1 }, /attention_dropout 0.*ignoreDropout/],
-    ['gpt2', { attn_pdrop: undefined, resid_pdrop: 0.1 }, /resid_pdrop/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
     ['gemma3', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
     ['llama', { quantization_config: {} }, /quantization_config/],
@@ -131,8 +129,18 @@ describe('readDecoderConfig', () => {
     );
   });
 
-  it('opens a configuration with dropout when it is told to', () => {
-    const config = { ...configOf('gpt2'), resid_pdrop: 0.1 };
-    expect(readDecoderConfig(config, '', { ignoreDropout: true }).names).toBe('gpt2');
+  it.each([
+    ['gpt2', { attn_pdrop: 0.1, resid_pdrop: 0.2, embd_pdrop: 0.3 }, [0.1, 0.2, 0.3]],
+    ['llama', { attention_dropout: 0.4, resid_pdrop: 0.5 }, [0.4, 0, 0]],
+    ['phi3', { attention_dropout: 0.1, resid_pdrop: 0.2, embd_pdrop: 0.3 }, [0.1, 0.2, 0]],
+    ['gemma3', { attention_dropout: 1 }, [1, 0, 0]],
+  ])('reads the dropout that transformers applies: %s with %j', (family, change, expected) => {
+    const config = { ...configOf(family), ...change };
+    const ratesOf = (options: { ignoreDropout?: boolean }) => {
+      const decoder = readDecoderConfig(config, '', options);
+      return [decoder.attentionDropout, decoder.residualDropout, decoder.embeddingDropout];
+    };
+    expect(ratesOf({})).toEqual(expected);
+    expect(ratesOf({ ignoreDropout: true })).toEqual([0, 0, 0]);
   });
 });

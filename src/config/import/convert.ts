@@ -22,7 +22,10 @@ const to =
 const byTable = (name: string, table: Readonly<Record<string, unknown>>): Converter =>
   to(name, (value) => (Object.hasOwn(table, String(value)) ? table[String(value)] : value));
 
-const optimizers = { adamw_hf: 'adamw', adamw_apex_fused: 'adamw_torch_fused' };
+const optimizers = {
+  ...{ adamw_hf: 'adamw', adamw_apex_fused: 'adamw_torch_fused', lion_pytorch: 'lion' },
+  ...{ rmsprop_bnb: 'rmsprop', rmsprop_bnb_32bit: 'rmsprop' },
+};
 const templates: Readonly<Record<string, string | undefined>> = {
   ...{
     chatml: 'chatml',
@@ -80,6 +83,28 @@ export const converters: Readonly<Record<string, Converter>> = {
     if (!Object.hasOwn(templates, name)) draft.note(key, value, 'the template of the model is taken');
     else if (templates[name] !== undefined) draft.set('chatTemplate', templates[name], setting);
   },
+  unfrozen_parameters(draft, setting) {
+    const { key, value } = setting;
+    const given = Array.isArray(value) ? value.map(String) : [];
+    // Ranges of rows, as "lm_head.weight$[:1000]".
+    const whole = given.filter((pattern) => !/\[\d*:\d*\]$/.test(pattern));
+    if (whole.length < given.length)
+      draft.note(key, value, 'rows of a weight cannot be trained on their own');
+    // Python's re.match looks at the beginning alone.
+    const patterns = whole.map((pattern) =>
+      /^[\w.]+\.(weight|bias)$/.test(pattern) ? pattern : `^(${pattern.replace(/^\^/, '')}).*`,
+    );
+    if (patterns.length > 0) draft.set('unfrozenParameters', patterns, setting);
+  },
+  embedding_lr_scale: (draft, setting) => embeddingRate(draft, setting, Number(setting.value)),
+  embedding_lr: (draft, setting) =>
+    embeddingRate(draft, setting, Number(setting.value) / Number(setting.input['learning_rate'])),
+  lr_groups(draft, setting) {
+    const { value, input } = setting;
+    const groups = (Array.isArray(value) ? value : []) as { modules?: unknown; lr?: unknown }[];
+    for (const { modules, lr } of groups)
+      multiplyRates(draft, setting, modules as string[], Number(lr) / Number(input['learning_rate']));
+  },
   evals_per_epoch: perEpoch('evalStrategy'),
   saves_per_epoch: perEpoch('saveStrategy'),
   hub_model_id(draft, setting) {
@@ -114,6 +139,22 @@ function bf16(draft: Draft, setting: Setting): void {
   const { value } = setting;
   if (value === 'full') draft.set('precision', 'bf16-true', setting);
   else draft.set('bf16', value === 'auto' || value, setting);
+}
+
+/** Of the embedding and the head, as axolotl counts them together. */
+function embeddingRate(draft: Draft, setting: Setting, multiplier: number): void {
+  multiplyRates(draft, setting, ['embed_tokens', 'lm_head'], multiplier);
+}
+
+/** @param modules parts of names */
+function multiplyRates(draft: Draft, setting: Setting, modules: readonly string[], multiplier: number): void {
+  if (!Array.isArray(modules) || !(multiplier > 0) || !Number.isFinite(multiplier)) {
+    draft.note(setting.key, setting.value, 'learningRateMultipliers takes multipliers of learning_rate');
+    return;
+  }
+  const before = draft.get('learningRateMultipliers') as Record<string, number> | undefined;
+  const more = Object.fromEntries(modules.map((module) => [`*${module}*`, multiplier]));
+  draft.set('learningRateMultipliers', { ...before, ...more }, setting);
 }
 
 function perEpoch(strategy: string): Converter {

@@ -32,6 +32,13 @@ export class Draft {
     return second === undefined ? at !== undefined : at !== undefined && second in (at as object);
   }
 
+  /** What a key was set to. */
+  get(name: string): unknown {
+    const [first, second] = pathOf(name);
+    const at = this.config[first!];
+    return second === undefined ? at : (at as Record<string, unknown> | undefined)?.[second];
+  }
+
   /** Takes a key out again, since its value cannot be used here. */
   drop(path: string, why: string): void {
     const [group, key] = path.split('.') as [string, string?];

@@ -20,20 +20,16 @@ export const notAvailable: readonly NotAvailable[] = [
     group: 'trainingConfig',
     key: 'optimizer',
     matches: oneOf(
-      ...['lion_8bit', 'lion_32bit', 'paged_lion_8bit', 'paged_lion_32bit'],
-      ...[
-        'adamw_hf',
-        'adamw_apex_fused',
-        'adamw_anyprecision',
-        'ademamix',
-        'ademamix_8bit',
-        'rmsprop',
-        'adagrad',
-        'galore_adamw',
-      ],
+      ...['adamw_hf', 'adamw_apex_fused', 'adamw_anyprecision', 'adamw_torch_xla', 'adamw_torch_npu_fused'],
+      ...['adamw_torch_4bit', 'adamw_torch_8bit', 'rmsprop_bnb', 'rmsprop_bnb_8bit', 'rmsprop_bnb_32bit'],
+      ...['galore_adamw', 'galore_adamw_8bit', 'galore_adafactor', 'galore_adamw_layerwise'],
+      ...['galore_adamw_8bit_layerwise', 'galore_adafactor_layerwise', 'lomo', 'adalomo', 'grokadamw'],
+      ...['schedule_free_radam', 'schedule_free_adamw', 'schedule_free_sgd', 'apollo_adamw'],
+      ...['apollo_adamw_layerwise', 'stable_adamw', 'lion_pytorch', 'muon', 'dion', 'came_pytorch'],
+      ...['ao_adamw_4bit', 'ao_adamw_8bit', 'ao_adamw_fp8', 'adopt_adamw', 'optimi_adamw'],
     ),
     expected:
-      '"adamw", "adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "sgd", "adafactor" or "lion"',
+      '"adamw" or "adamw_8bit" (or another name of these), "sgd", "adafactor", "lion", "lion_8bit", "rmsprop", "adagrad", "ademamix" or "ademamix_8bit"',
     what: 'this optimizer',
   },
   {

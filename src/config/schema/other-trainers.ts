@@ -28,6 +28,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   [renamed('numEpochs'), 'num_train_epochs'],
   [renamed('maxLengthToken'), 'max_length max_seq_length sequence_len'],
   [renamed('optimizer'), 'optim adafactor'],
+  [renamed('neftuneNoiseAlpha'), 'noisy_embedding_alpha neftune_alpha'],
   [renamed('lrSchedulerType'), 'lr_scheduler'],
   [renamed('minLrRate'), 'cosine_min_lr_ratio'],
   [renamed('evalStrategy'), 'evaluation_strategy'],
@@ -198,14 +199,12 @@ const rows: readonly (readonly [Verdict, string])[] = [
   ],
   [missing('loggingSteps sets it in steps'), 'logging_strategy'],
   [missing('evalSteps and saveSteps set it in steps'), 'evals_per_epoch saves_per_epoch save_first_step'],
+  [missing('adamBeta1, adamBeta2, adamEpsilon and momentum set an optimizer'), 'optim_args adam_epsilon2'],
   [
-    missing('adamBeta1, adamBeta2, adamEpsilon and momentum set an optimizer'),
-    'optim_args adam_beta3 adam_epsilon2',
+    missing('learningRateMultipliers takes a multiplier of the learning rate by pattern of names'),
+    'embedding_lr embedding_lr_scale lr_groups',
   ],
-  [
-    missing('one learning rate holds for all weights'),
-    'embedding_lr embedding_lr_scale lr_groups loraplus_lr_ratio loraplus_lr_embedding',
-  ],
+  [missing('one learning rate holds for A and B'), 'loraplus_lr_ratio loraplus_lr_embedding'],
   [
     missing('choose an optimizer and a schedule that the keys optimizer and lrSchedulerType list'),
     'optim_target_modules dion_lr dion_momentum dion_rank_fraction dion_rank_multiple_of qgalore_cos_threshold ' +
@@ -215,12 +214,10 @@ const rows: readonly (readonly [Verdict, string])[] = [
       'curriculum_sampling',
   ],
   [
-    missing('it cannot be had yet; leave it out'),
-    'label_smoothing_factor neftune_noise_alpha noisy_embedding_alpha ' + 'neftune_alpha',
-  ],
-  [
-    missing('a whole base is trained, or an adapter of peftConfig'),
-    'unfrozen_parameters lisa_layers_attribute lisa_n_layers ' +
+    missing(
+      'the weights that freeze and unfrozenParameters leave are trained all along, or an adapter of peftConfig',
+    ),
+    'lisa_layers_attribute lisa_n_layers ' +
       'lisa_step_interval relora relora_cpu_offload relora_prune_method relora_prune_ratio freeze_mm_modules',
   ],
   [

@@ -10,6 +10,14 @@ export interface MemoryInput {
   trainable?: number;
   /** What of the frozen ones is kept in 4 or 8 bits. Default: nothing. */
   quantized?: Pick<Quantization, 'parameters' | 'bytes'> | undefined;
+  /** What else follows from what is frozen. Default: nothing is, or all below an adapter. */
+  freezing?: {
+    /** Values that are trained and looked up alone: embeddings that are no head. */
+    lookedUpOnly: number;
+    /** Blocks below the lowest one that is trained. */
+    blocksBelow: number;
+    isHeadTrained: boolean;
+  };
   precision: Precision;
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
@@ -50,15 +58,21 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
   const size = precision === 'fp32' ? 4 : 2;
   const isMixed = precision === 'bf16' || precision === 'fp16';
   const frozen = parameters - trainable;
-  const lookedUpOnly =
-    frozen > 0 ? 0 : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize;
+  const { lookedUpOnly, blocksBelow, isHeadTrained } = input.freezing ?? {
+    lookedUpOnly:
+      frozen > 0
+        ? 0
+        : (decoder.maxPositions + (decoder.tiedHead ? 0 : decoder.vocabSize)) * decoder.hiddenSize,
+    blocksBelow: 0,
+    isHeadTrained: frozen === 0,
+  };
   const weights =
     trainable * (precision === 'bf16-true' ? 2 : 4) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
     (frozen - quantized.parameters) * size +
     quantized.bytes +
     // The head of the base is kept where the head is trained.
-    ((retainedTokens > 0 || measuresForgetting) && frozen === 0
+    ((retainedTokens > 0 || measuresForgetting) && isHeadTrained
       ? decoder.vocabSize * decoder.hiddenSize * size
       : 0);
   const gradients = 4 * trainable;
@@ -76,6 +90,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     labelledTokens,
     size,
     args.gradientCheckpointing,
+    blocksBelow,
   );
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
   // chunk comes on top.
@@ -103,12 +118,29 @@ function float32Pieces(rows: number, inner: number, columns: number): number {
 function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
   switch (optimizer) {
     case 'adamw_8bit':
+    case 'adamw_bnb_8bit':
     case 'paged_adamw_8bit':
       return 2 + 8 / 256;
     case 'sgd':
       return momentum > 0 ? 4 : 0;
+    case 'rmsprop':
+      return momentum > 0 ? 8 : 4;
+    case 'adagrad':
     case 'lion':
+    case 'lion_32bit':
+    case 'paged_lion':
+    case 'paged_lion_32bit':
       return 4;
+    case 'lion_8bit':
+    case 'paged_lion_8bit':
+      return 1 + 4 / 256;
+    case 'ademamix':
+    case 'paged_ademamix':
+    case 'paged_ademamix_32bit':
+      return 12;
+    case 'ademamix_8bit':
+    case 'paged_ademamix_8bit':
+      return 3 + 12 / 256;
     case 'adafactor':
       return 0.02; // a row and a column of each matrix
     default:
@@ -123,6 +155,7 @@ function activations(
   labelled: number,
   size: number,
   checkpointing: boolean,
+  blocksBelow: number,
 ): { saved: number; block: number; widest: number } {
   const { hiddenSize: hidden, heads, kvHeads, headDim, layers } = decoder;
   const qkv = (heads + 2 * kvHeads) * headDim;
@@ -138,9 +171,13 @@ function activations(
     };
   });
   const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
-  const blocks = ofLayer.reduce((sum, { kept }) => sum + tokens * (checkpointing ? 4 * hidden : kept), 0);
+  const blocks = ofLayer
+    .slice(blocksBelow)
+    .reduce((sum, { kept }) => sum + tokens * (checkpointing ? 4 * hidden : kept), 0);
   const block = Math.max(
-    ...ofLayer.map(({ kept, gradients }) => tokens * (gradients + (checkpointing ? kept : 0))),
+    ...ofLayer
+      .slice(Math.min(blocksBelow, layers.length - 1))
+      .map(({ kept, gradients }) => tokens * (gradients + (checkpointing ? kept : 0))),
   );
   const wide = layers.some(({ routed }) => !routed) ? (decoder.gated ? 2 : 1) * decoder.intermediateSize : 0;
   const { intermediateSize = 0, sharedSize = 0 } = decoder.routing ?? {};

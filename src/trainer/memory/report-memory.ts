@@ -3,6 +3,7 @@ import type { TrainingRow } from '../../events/training-row.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { type MemoryReport } from '../../events/memory-report.js';
+import type { MemoryInput } from './memory-estimate.js';
 import { checkMemory } from './check-memory.js';
 import { largestMicroBatch } from '../batches/largest-micro-batch.js';
 
@@ -27,6 +28,7 @@ export async function reportMemory(
       parameters,
       trainable,
       quantized: model.quantization,
+      ...(model.frozen.size > 0 ? { freezing: freezing(model) } : {}),
       args,
       precision,
       bfloat16Instructions,
@@ -38,6 +40,24 @@ export async function reportMemory(
     },
     held,
   );
+}
+
+function freezing({ trainable, weightNames, decoder }: CausalLM): MemoryInput['freezing'] {
+  const [embedding] = weightNames.names;
+  const trained = new Set(trainable.map(({ name }) => name));
+  const tables = trainable.filter(
+    ({ name }) => (name === embedding && !decoder.tiedHead) || /(^|\.)wpe\./.test(name),
+  );
+  const layers = trainable.map(({ name }) => Number(/\.(\d+)\./.exec(name)?.[1] ?? decoder.layers.length));
+  const isEmbedded = trained.has(embedding!) || tables.length > 0;
+  return {
+    lookedUpOnly: tables.reduce(
+      (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+      0,
+    ),
+    blocksBelow: isEmbedded ? 0 : Math.min(...layers),
+    isHeadTrained: trained.has(decoder.tiedHead ? embedding! : 'lm_head.weight'),
+  };
 }
 
 /** At most a row more than what a step takes is shared out over its micro-batches. */
