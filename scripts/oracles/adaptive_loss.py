@@ -71,8 +71,11 @@ class Biases:
             self.beta.clamp_(0.4, 1.7)
 
 
-def adaptive_loss(logits, labels, styles, top_k, alpha, beta, threshold=0.0):
-    """The loss of shifted `labels` [B,S] under float64 `logits` [B,S,V]; alpha and beta are constants."""
+def adaptive_loss(logits, labels, styles, top_k, alpha, beta, threshold=0.0, smoothing=0.0):
+    """The loss of shifted `labels` [B,S] under float64 `logits` [B,S,V]; alpha and beta are constants.
+
+    `smoothing`: the share of each label that is spread over the vocabulary.
+    """
     labelled = labels != IGNORED
     target = labels.clamp(min=0)
     log_sum = logits.logsumexp(-1)
@@ -91,6 +94,7 @@ def adaptive_loss(logits, labels, styles, top_k, alpha, beta, threshold=0.0):
         for name in ("ideas", "attention")
     )
 
+    plain, nll = nll, (1 - smoothing) * nll + smoothing * (log_sum - logits.mean(-1)) if smoothing else nll
     certain = mean_over(nll, correct) if correct.any() else mean_over(top, labelled)
     common = mean_over(nll, labelled)
     ideas = certain / 4 + (mean_over(nll, outside & in_ideas) if outside.any() else mean_over(top, labelled & in_ideas))
@@ -107,7 +111,7 @@ def adaptive_loss(logits, labels, styles, top_k, alpha, beta, threshold=0.0):
         "loss": loss,
         "terms": {"self": certain, "common": common, "ideas": ideas, "attention": attention},
         "factor": factor,
-        "nll": torch.where(labelled, nll, 0.0),
+        "nll": torch.where(labelled, plain, 0.0),
         "rank": torch.where(labelled, rank, -1),
         "argmax": best,
         "stats": {

@@ -24,6 +24,8 @@ export interface AdaptiveLossOptions {
   topK: number;
   /** A first choice counts as correct only from this probability on, 0 to 1. Default 0: always. */
   confidence?: number;
+  /** Share of each label that is spread over the vocabulary, 0 to 1. Default 0. */
+  labelSmoothing?: number;
   /** Labels of a row before the last occurrence of these ids are not trained. Default: none. */
   demarcationIds?: Int32Array | readonly number[];
   /** α, β and their Adam moments. Default: α = β = 1, no step taken. */
@@ -72,6 +74,7 @@ export async function adaptiveLoss(options: AdaptiveLossOptions): Promise<Adapti
       topK,
       loss: 'adaptive',
       confidence: options.confidence ?? 0,
+      labelSmoothing: options.labelSmoothing ?? 0,
       scale: 1,
       labels: Int32Array.from(options.labels),
       demarcationIds: Int32Array.from(options.demarcationIds ?? []),
@@ -112,7 +115,9 @@ function check(options: AdaptiveLossOptions): void {
     expectInput(Number.isSafeInteger(value) && value >= 1, name, 'a whole number, 1 or more', value);
   }
   const { topK, chunkTokens = 1, styles, dtype = 'float32', confidence = 0 } = options;
-  expectInput(confidence >= 0 && confidence <= 1, 'confidence', 'a number from 0 to 1', confidence);
+  const { labelSmoothing = 0 } = options;
+  for (const [name, value] of Object.entries({ confidence, labelSmoothing }))
+    expectInput(value >= 0 && value <= 1, name, 'a number from 0 to 1', value);
   expectInput(
     Number.isSafeInteger(topK) && topK >= 1 && topK <= vocabSize,
     'topK',

@@ -18,8 +18,8 @@ export function weightNames(parameters: readonly { name: string }[], tiedHead: b
 /**
  * The weights that each pattern names. A pattern is the name of a weight, or of a module (then all of its weights), with
  * `*` for anything, `?` for one character, `[0-3]` for one of several and `{a,b}` or `{0..11}` for one of a list. With one of
- * `^ $ ( ) | + \` in it, or where it names nothing so, it is a regular expression that has to begin where the name begins and
- * end where a module or the name ends.
+ * `^ $ ( ) | + \` in it it is a regular expression, which has to begin where the name begins and end where a module or the
+ * name ends; so is one whose only `*` are those of `.*`, where it names nothing as it is.
  * @param key the setting that the patterns are of, for errors
  * @throws AdaptiveTrainerError CONFIG_INVALID listing every pattern that names no weight, with what may have been meant
  */
@@ -47,13 +47,15 @@ function ruleOf(pattern: string, names: readonly string[]): RegExp | undefined {
   const isExpression = /[\^$()|+\\]/.test(pattern);
   const asGlob = isExpression ? undefined : whole(expressionOf(pattern));
   if (asGlob !== undefined && names.some((name) => asGlob.test(name))) return asGlob;
-  return whole(pattern);
+  // Read as an expression, "layers.7*" would fit every layer of a model that has fewer.
+  const isLikeExpression = pattern.includes('.*') && !/(^|[^.])\*|\?/.test(pattern);
+  return isExpression || isLikeExpression ? whole(pattern) : undefined;
 }
 
 /** Ends with the name, or where a module in it ends. undefined for what is no regular expression. */
 function whole(source: string): RegExp | undefined {
   try {
-    return new RegExp(`^(?:${source})(?:$|(?<=\\.)|(?=\\.))`);
+    return new RegExp(`^(?:${source})(?=$|\\.)`);
   } catch {
     return undefined;
   }

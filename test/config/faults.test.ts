@@ -16,7 +16,7 @@ describe('all faults at once', () => {
   const input = {
     model_name: '',
     datasets_config: { ideas: ['a'] },
-    training_config: { batchsize: 3, learning_rate: -1, optimizer: 'lion_8bit', fp16: true, bf16: true },
+    training_config: { batchsize: 3, learning_rate: -1, optimizer: 'lomo', fp16: true, bf16: true },
     adaptive_loss_config: { top_k: 0 },
   };
 

@@ -200,3 +200,49 @@ describe('any setting of any trainer with any value', () => {
     },
   );
 });
+
+describe('what is trained, and how fast', () => {
+  it('is carried over from axolotl: weights by name, rates of groups, noise, smoothing, optimizers', () => {
+    const { config, notes } = imported(`
+base_model: someone/tiny-llama
+datasets: [{ path: someone/instructions }]
+sequence_len: 512
+micro_batch_size: 1
+num_epochs: 1
+learning_rate: 1e-4
+optimizer: ademamix_8bit
+label_smoothing_factor: 0.1
+noisy_embedding_alpha: 5
+embedding_lr_scale: 0.5
+lr_groups:
+  - name: attention
+    modules: [q_proj, k_proj]
+    lr: 2e-4
+unfrozen_parameters:
+  - ^lm_head.weight$
+  - model.embed_tokens.weight[:32000]
+  - model.layers.2[0-9]+.mlp
+  - model.norm.weight
+`);
+    expect(config.trainingConfig).toMatchObject({
+      ...{ optimizer: 'ademamix_8bit', labelSmoothingFactor: 0.1, neftuneNoiseAlpha: 5 },
+      learningRateMultipliers: {
+        ...{ '*embed_tokens*': 0.5, '*lm_head*': 0.5, '*q_proj*': 2, '*k_proj*': 2 },
+      },
+      unfrozenParameters: ['^(lm_head.weight$).*', '^(model.layers.2[0-9]+.mlp).*', 'model.norm.weight'],
+    });
+    expect(notes).toEqual([expect.stringMatching(/^unfrozen_parameters: .*rows of a weight/)]);
+  });
+
+  it('is carried over from TrainingArguments', () => {
+    const { config } = imported(
+      JSON.stringify({
+        ...{ model_name_or_path: 'm', output_dir: 'o', dataset_name: 'someone/d', max_length: 64 },
+        ...{ label_smoothing_factor: 0.2, neftune_noise_alpha: 10, optim: 'rmsprop' },
+      }),
+    );
+    expect(config.trainingConfig).toMatchObject({
+      ...{ labelSmoothingFactor: 0.2, neftuneNoiseAlpha: 10, optimizer: 'rmsprop' },
+    });
+  });
+});

@@ -63,6 +63,20 @@ describe('patterns of weights', () => {
     expect(faults[0]!.suggestion).toBe(suggestion);
   });
 
+  it.each([
+    'model.layers.2?',
+    'model.layers.7*.mlp',
+    'model.layers.[!0-9]*',
+    'model.layers.5*x',
+    'model.layers.99*',
+  ])('%s is not read as an expression that fits other weights', (pattern) => {
+    const small = weightNames(
+      [...names.filter((name) => !/\.([2-9]|1\d)\./.test(name))].map((name) => ({ name })),
+      false,
+    );
+    expect(() => matchWeights([pattern], small, 'freeze')).toThrow(/fits none/);
+  });
+
   it('lists every one that fits none', async () => {
     const error = await errorOf(async () => matchWeights(['a.b', 'lm_head', 'c'], weights, 'freeze'));
     expect((error.details as { faults: unknown[] }).faults).toHaveLength(2);

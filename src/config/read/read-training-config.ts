@@ -132,9 +132,10 @@ function checkTogether(reader: ConfigReader, given: GivenKeys, path: string): vo
       `expected only with the optimizer "sgd" or "rmsprop", received with ${shownJson(optimizer)}`,
     );
   }
-  for (const name of ['adamBeta3', 'ademamixAlpha', 'ademamixWarmupSteps']) {
+  for (const name of ['adamBeta3', 'ademamixAlpha', 'ademamixWarmupSteps'] as const) {
     const own = given.get(name);
-    if (own === undefined || own.value === null || String(optimizer).includes('ademamix')) continue;
+    const isDefault = own?.value === trainingConfigSchema.shape[name].parse(undefined);
+    if (own === undefined || isDefault || String(optimizer).includes('ademamix')) continue;
     contradiction(
       own.path,
       `expected only with the optimizer "ademamix", received with ${shownJson(optimizer)}`,
