@@ -345,7 +345,7 @@ describe('config.json', () => {
     ['model_type', undefined, 'MODEL_UNSUPPORTED'],
     ['model_type', ['llama'], 'MODEL_UNSUPPORTED'],
     ['quantization_config', { bits: 4 }, 'MODEL_UNSUPPORTED'],
-    ['attention_dropout', 0.1, 'MODEL_UNSUPPORTED'],
+    ['attention_dropout', 1.1, 'MODEL_CONFIG_INVALID'],
     ['num_key_value_heads', 3, 'MODEL_CONFIG_INVALID'],
     ['num_key_value_heads', 0, 'MODEL_CONFIG_INVALID'],
     ['num_attention_heads', 3, 'MODEL_CONFIG_INVALID'],

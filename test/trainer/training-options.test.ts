@@ -21,9 +21,7 @@ interface Case {
 }
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
-const cases = JSON.parse(
-  readFileSync(join(fixtures, 'extra/training-options.json'), 'utf8'),
-) as Case[];
+const cases = JSON.parse(readFileSync(join(fixtures, 'extra/training-options.json'), 'utf8')) as Case[];
 
 // A plain PyTorch loop over transformers' models in float64 (scripts/oracles/training_options.py).
 describe.each(cases)('$name', ({ model, config, args, rows, frozen, steps: expected, moved }) => {

@@ -53,6 +53,17 @@ describe('validateConfig', () => {
     expect(config.modelName).toBe('model');
   });
 
+  it('finds patterns of names that fit no weight, all at once', async () => {
+    const trainingConfig = {
+      ...{ freeze: ['model.embed_tokenz', 'model.norm'], learningRateMultipliers: { 'model.nrm': 2 } },
+    };
+    expect(await faultsOf({ trainingConfig })).toMatchObject([
+      { path: 'trainingConfig.freeze', suggestion: 'model.embed_tokens' },
+      { path: 'trainingConfig.learningRateMultipliers', suggestion: 'model.norm' },
+    ]);
+    expect(await faultsOf({ trainingConfig: { freeze: ['model.layers.{0..1}', 'lm_head'] } })).toEqual([]);
+  });
+
   it('notes settings without effect', async () => {
     const { notes } = await validate({ datasetsKwargs: { 'row.jsonl': {} } });
     expect(notes).toEqual([expect.stringMatching(/"row\.jsonl".*Did you mean "rows\.jsonl"/)]);
