@@ -5,9 +5,11 @@ import { buildCommand } from './commands/build.js';
 import { chatCommand } from './commands/chat.js';
 import { completionCommand } from './commands/completion.js';
 import { doctorCommand } from './commands/doctor.js';
+import { estimateCommand } from './commands/estimate.js';
 import { evalCommand } from './commands/eval.js';
 import { generateCommand } from './commands/generate.js';
 import { importConfigCommand } from './commands/import-config.js';
+import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { previewCommand } from './commands/preview.js';
 import { reportCommand } from './commands/report.js';
@@ -17,7 +19,14 @@ import { uploadCommand } from './commands/upload.js';
 import { validateCommand } from './commands/validate.js';
 
 const groups = {
-  'Before a run:': [validateCommand, previewCommand, inspectCommand, importConfigCommand],
+  'Before a run:': [
+    initCommand,
+    validateCommand,
+    previewCommand,
+    inspectCommand,
+    estimateCommand,
+    importConfigCommand,
+  ],
   'A run:': [trainCommand, reportCommand],
   'A trained model:': [evalCommand, generateCommand, chatCommand, uploadCommand],
   'This machine:': [doctorCommand, buildCommand, setupCommand, () => completionCommand(createProgram)],

@@ -20,6 +20,7 @@ export interface TrainOptions {
   resume?: boolean;
   overwrite?: boolean;
   json?: boolean;
+  dryRun?: boolean;
   dashboard?: boolean;
   /** Asks for the dashboard, too. */
   dashboardPort?: number;
@@ -40,9 +41,7 @@ export async function train(
   { json = false, resume, overwrite, dashboard, dashboardPort }: TrainOptions,
   load: LoadTraining,
 ): Promise<void> {
-  let config = input;
-  if (resume) config = withSetting(config, 'resumeFromCheckpoint');
-  if (overwrite) config = withSetting(config, 'overwriteOutputDir');
+  const config = withFlags(input, { resume, overwrite });
   const { trainAdaptively } = await load();
   const { close, ...view } = json ? jsonView() : personView();
   const { signal, release } = abortOnSignals();
@@ -68,6 +67,12 @@ export async function train(
   } finally {
     release();
   }
+}
+
+/** The configuration with what --resume and --overwrite ask for. */
+export function withFlags(input: unknown, { resume, overwrite }: TrainOptions): unknown {
+  if (resume) return withSetting(input, 'resumeFromCheckpoint');
+  return overwrite ? withSetting(input, 'overwriteOutputDir') : input;
 }
 
 /** The configuration with a setting of its training turned on, in the spelling it uses. */

@@ -22,6 +22,10 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
       ).conflicts('resume'),
     )
     .option(
+      '--dry-run',
+      'do everything up to the first step, and say what the run would do, need and write; writes nothing',
+    )
+    .option(
       '--dashboard',
       'show the run on a page of this machine while it goes on, with buttons to pause, save, stop and ask; prints its address',
     )
@@ -37,6 +41,11 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
     )
     .action(async (file: string, options: TrainOptions & ConfigOptions) => {
       const input = await readConfig(file, options);
+      if (options.dryRun) {
+        const { dryRun } = await import('../dry-run.js');
+        await dryRun(input, options);
+        return;
+      }
       const { train } = await import('../train.js');
       await train(file, input, options, load);
     });

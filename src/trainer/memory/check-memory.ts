@@ -13,12 +13,7 @@ export function checkMemory(input: MemoryInput & { args: TrainingConfig }, held:
   const estimate = memoryEstimate(input);
   const free = input.available + held;
   if (estimate.total <= free) return { ...estimate, available: input.available };
-  const advice = changes(input).map(([name, changed]) => ({
-    name,
-    total: memoryEstimate({ ...input, ...changed }).total,
-  }));
-  // Those that are enough alone come first, then those that save most.
-  advice.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
+  const advice = memoryAdvice(input, free);
   const named = advice
     .slice(0, 3)
     .map(({ name, total }) => `${name} (${format.bytes(total)})`)
@@ -33,6 +28,18 @@ export function checkMemory(input: MemoryInput & { args: TrainingConfig }, held:
       details: { estimate, available: input.available, settings: advice.slice(0, 3).map(({ name }) => name) },
     },
   );
+}
+
+/** Settings that would need less, with what the run would need with each. Those that are enough alone come first, then those that save most. */
+export function memoryAdvice(
+  input: MemoryInput & { args: TrainingConfig },
+  free: number,
+): { name: string; total: number }[] {
+  const advice = changes(input).map(([name, changed]) => ({
+    name,
+    total: memoryEstimate({ ...input, ...changed }).total,
+  }));
+  return advice.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
 }
 
 /** Settings that need less, as the user would write them, with what they change in the estimate. */

@@ -60,8 +60,8 @@ function freezing({ trainable, weightNames, decoder }: CausalLM): MemoryInput['f
   };
 }
 
-/** At most a row more than what a step takes is shared out over its micro-batches. */
-function retainedTokens({ retention, gradientAccumulationSteps }: TrainingConfig): number {
+/** Of a micro-batch: at most a row more than what a step takes is shared out over its micro-batches. */
+export function retainedTokens({ retention, gradientAccumulationSteps }: TrainingConfig): number {
   if (retention === null) return 0;
   const { tokensPerStep, length } = retention;
   return Math.max(length, Math.ceil(tokensPerStep / gradientAccumulationSteps));

@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { command, withConfig, type ConfigOptions } from '../command.js';
+import { readConfig } from '../read-config.js';
+
+export function estimateCommand(): Command {
+  const made = command(
+    'estimate',
+    'say how much memory and time a run takes, before its weights are downloaded',
+    'Reads config.json and the headers of the weights, of a model on the Hub too, counts the tokens of the data on this ' +
+      'disk (a tokenizer on the Hub is fetched for that), and trains one layer of the model for some seconds to see how fast ' +
+      'this machine is. Names settings that take less memory, each computed.',
+  ).argument('<model>', 'folder or name on the Hub, in place of the model of the configuration');
+  return withConfig(made)
+    .option('--json', 'print one JSON document')
+    .action(async (model: string, file: string, { json, ...options }: ConfigOptions & { json?: boolean }) => {
+      const input = await readConfig(file, options);
+      const { estimate } = await import('../estimate.js');
+      await estimate(model, input, json === undefined ? {} : { json });
+    });
+}

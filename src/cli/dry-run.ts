@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { parseConfig } from '../config/read/parse-config.js';
+import { checkMemory } from '../trainer/memory/check-memory.js';
+import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
+import { dataPrinter } from '../trackers/terminal/data-printer.js';
+import { untilInterrupted } from './abort-on-signals.js';
+import { fact, planFacts } from './plan/plan-text.js';
+import { planTraining } from './plan/training-plan.js';
+import { withFlags, type TrainOptions } from './train.js';
+
+/** Does what a run does before its first step, and prints what it would do then. */
+export async function dryRun(input: unknown, options: TrainOptions): Promise<void> {
+  const config = parseConfig(withFlags(input, options));
+  const onWarning = (message: string) => console.error(`warning ${message}`);
+  for (const { message } of config.warnings) onWarning(message);
+  const data = dataPrinter();
+  const plan = await untilInterrupted((signal) =>
+    planTraining(config, { onWarning, onProgress: data.onProgress, signal, download: true }),
+  ).finally(data.clear);
+  checkMemory(plan.memoryInput, plan.held);
+  const { outputDir, trainingConfig, huggingfaceRepo } = config;
+  const note = await outputDirNote(outputDir, trainingConfig);
+  const { saveStrategy, saveSteps } = trainingConfig;
+  const checkpoints =
+    saveStrategy === 'no' ? [] : [checkpointText(saveStrategy, saveSteps, plan.run.totalSteps)];
+  const written = [
+    join(outputDir, 'metrics.jsonl'),
+    ...checkpoints.map((text) => join(outputDir, text)),
+    join(outputDir, 'final_model'),
+    join(outputDir, 'report.html'),
+  ];
+  if (options.json) {
+    const { counts, precision, run, memory, data: mixed } = plan;
+    const report = { counts, precision, steps: run.totalSteps, memory, datasets: mixed.report, written };
+    console.log(JSON.stringify(report, null, 2));
+    return;
+  }
+  const lines = [
+    ...planFacts(config, plan),
+    fact('writes', written.join('\n')),
+    ...(note === undefined ? [] : [fact('', note)]),
+    ...(huggingfaceRepo ? [fact('uploads', `to ${huggingfaceRepo}`)] : []),
+  ];
+  console.log(`${lines.join('\n')}\nNothing was written, and nothing trained.`);
+}
+
+function checkpointText(strategy: string, every: number, total: number): string {
+  if (strategy !== 'steps') return `checkpoint-<step> (${strategy})`;
+  return every > total
+    ? `checkpoint-<step> (every ${every} steps: none in ${total})`
+    : `checkpoint-<step> (every ${every} steps)`;
+}

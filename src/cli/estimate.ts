@@ -1,0 +1,83 @@
+import { isPlainObject } from '../common/is-plain-object.js';
+import { format } from '../common/format.js';
+import { parsePeftConfig } from '../config/read/read-peft-config.js';
+import { parseConfig } from '../config/read/parse-config.js';
+import type { ParsedConfig } from '../config/schema/parsed-config.js';
+import { dataPrinter } from '../trackers/terminal/data-printer.js';
+import { memoryAdvice } from '../trainer/memory/check-memory.js';
+import { memoryEstimate } from '../trainer/memory/memory-estimate.js';
+import { untilInterrupted } from './abort-on-signals.js';
+import { countParameters, shapesOf } from './plan/count-parameters.js';
+import { measureSpeed } from './plan/measure-speed.js';
+import { fact, planFacts } from './plan/plan-text.js';
+import { planTraining, type TrainingPlan } from './plan/training-plan.js';
+
+/** An idle machine takes between the estimate divided by this and multiplied with it. */
+const timeRange = 1.5;
+const memoryRange = 0.15;
+
+/** Prints the memory and the time of a run, from shapes, the data and a measurement of seconds. */
+export async function estimate(model: string, input: unknown, { json = false }): Promise<void> {
+  const named = isPlainObject(input) && 'model_name' in input ? 'model_name' : 'modelName';
+  const config = parseConfig(isPlainObject(input) ? { ...input, [named]: model } : input);
+  const onWarning = (message: string) => console.error(`warning ${message}`);
+  const data = dataPrinter();
+  const plan = await untilInterrupted((signal) =>
+    planTraining(config, { onWarning, onProgress: data.onProgress, signal }),
+  ).finally(data.clear);
+  const advice = await suggestions(config, plan);
+  const free = plan.memory.available + plan.held;
+  const fits = plan.memory.total <= free;
+  const speed = await measureSpeed(config, plan);
+  const total = speed.secondsPerStep * plan.run.totalSteps;
+  if (json) {
+    const { counts, precision, memory, run } = plan;
+    const time = { ...speed, seconds: total, least: total / timeRange, most: total * timeRange };
+    console.log(
+      JSON.stringify({ counts, precision, steps: run.totalSteps, memory, free, fits, advice, time }, null, 2),
+    );
+    return;
+  }
+  const range = `${format.duration(total / timeRange)} to ${format.duration(total * timeRange)}`;
+  const lines = [
+    ...planFacts(config, plan),
+    fact('', fits ? 'It fits.' : 'It does not fit.'),
+    fact(
+      'time',
+      `about ${seconds(speed.secondsPerStep)} a step, ${format.duration(total)} in all: ${range} on this machine when idle, ` +
+        'without evaluating, saving and what else runs\n' +
+        `(one layer was measured: ${(speed.operationsPerSecond / 1e9).toFixed(0)} thousand million operations a second)`,
+    ),
+    fact(
+      fits ? 'less' : 'to fit',
+      advice
+        .slice(0, 4)
+        .map(
+          ({ name, total: bytes }) =>
+            `${name}: ${format.bytes(bytes)}${!fits && bytes <= free ? ', fits' : ''}`,
+        )
+        .join('\n'),
+    ),
+    fact('', `Memory is right within ${memoryRange * 100} %.`),
+  ];
+  console.log(lines.join('\n'));
+}
+
+function seconds(value: number): string {
+  return value < 1 ? `${Number(value.toPrecision(2))} s` : format.duration(value);
+}
+
+/** What each setting alone would make of the memory; an adapter among them. */
+async function suggestions(
+  config: ParsedConfig,
+  plan: TrainingPlan,
+): Promise<{ name: string; total: number }[]> {
+  const free = plan.memory.available + plan.held;
+  const advice = memoryAdvice(plan.memoryInput, free);
+  if (config.peftConfig !== null) return advice;
+  const lora = parsePeftConfig({ r: 16, targetModules: 'all-linear' }, 'peftConfig');
+  const { all, trainable } = await countParameters(plan.modelDir, await shapesOf(plan.decoder), lora);
+  const { total } = memoryEstimate({ ...plan.memoryInput, parameters: all, trainable });
+  const withLora = [...advice, { name: 'peftConfig: { r: 16, targetModules: "all-linear" }', total }];
+  return withLora.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
+}

@@ -1,0 +1,42 @@
+import { format } from '../../common/format.js';
+import type { ParsedConfig } from '../../config/schema/parsed-config.js';
+import type { TrainingPlan } from './training-plan.js';
+
+const width = 11;
+
+/** Name and value, as the commands print them. */
+export function fact(name: string, value: string): string {
+  return `${name.padEnd(width)}${value.replaceAll('\n', `\n${' '.repeat(width)}`)}`;
+}
+
+/** Model, data, steps and memory of a run. */
+export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
+  const { counts, precision, data, run, memory, held } = plan;
+  const trained =
+    counts.trainable === counts.all
+      ? 'all are trained'
+      : `${format.count(counts.trainable)} are trained (adapter)`;
+  const { batchSize, gradientAccumulationSteps, maxTokensPerBatch } = config.trainingConfig;
+  const batch = maxTokensPerBatch === null ? `${batchSize} rows` : `up to ${maxTokensPerBatch} tokens`;
+  const datasets = data.report.map(
+    ({ name, style, train, eval: evaluated, tokens, trainedTokens }) =>
+      `${name} · ${style}: ${format.count(train)} rows to train, ${format.count(evaluated)} to evaluate; ` +
+      `${format.count(tokens)} tokens, ${format.count(trainedTokens)} of them trained`,
+  );
+  const parts = (['weights', 'gradients', 'optimizer', 'activations', 'lossChunk', 'base'] as const).map(
+    (part) => `${part === 'lossChunk' ? 'loss chunk' : part} ${format.bytes(memory[part])}`,
+  );
+  return [
+    fact('model', `${config.modelName}: ${format.count(counts.all)} weights, ${trained}, in ${precision}`),
+    fact('data', datasets.join('\n')),
+    fact(
+      'steps',
+      `${format.count(run.totalSteps)}, each of ${gradientAccumulationSteps} × ${batch}` +
+        (run.stepsPerEpoch === undefined ? '' : `; ${format.count(run.stepsPerEpoch)} an epoch`),
+    ),
+    fact(
+      'memory',
+      `about ${format.bytes(memory.total)}, ${format.bytes(memory.available + held)} free\n(${parts.join(', ')})`,
+    ),
+  ];
+}
