@@ -113,6 +113,8 @@ at::Tensor dynamicMap() {
 QuantizedMatrix::QuantizedMatrix(const Quantization& how, int64_t rows, int64_t columns)
     : how_(how), rows_(rows), columns_(columns) {
   if (how_.type == QuantType::Int8) {
+    // A scale belongs to a row, whatever the size of blocks that was asked for.
+    how_.blockSize = 1;
     how_.nested = false;
     packed_ = at::empty({rows, columns}, at::kChar);
     absmax_ = at::empty({rows}, at::kFloat);
