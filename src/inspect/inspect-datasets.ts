@@ -27,6 +27,9 @@ export interface InspectDatasetsOptions extends JudgingHooks {
 
 /** Rows of each dataset that are compared with each other. */
 const mostCompared = 20_000;
+/** How many deviations from the median a row is noise at, and the least that rows of a dataset differ by, nats. */
+const deviations = 3;
+const leastDeviation = 0.3;
 const ks = [1, 2, 4, 8, 16, 32];
 
 /**
@@ -147,7 +150,7 @@ function factsOf(
   vocabSize: number,
 ): Omit<Facts, 'contradicted'> {
   const ranks = rows.flatMap(({ judged }) => [...judged.rank]);
-  const means = rows.map(({ row, judged }) => ({ row, nll: mean([...judged.nll]) }));
+  const means = rows.map(({ row, judged }) => rowMean(row, [...judged.nll]));
   const tokens = ranks.length;
   const nll =
     rows.reduce((sum, { judged }) => sum + judged.nll.reduce((total, one) => total + one, 0), 0) / tokens;
@@ -166,18 +169,37 @@ function factsOf(
   };
 }
 
-/** Rows that are less likely than chance, or far less than the rest of their dataset; the worst first. */
-function unlike(
-  rows: readonly { row: TrainingRow; nll: number }[],
-  vocabSize: number,
-): { row: TrainingRow; nll: number }[] {
+/** What a row is told apart by. */
+interface RowMean {
+  row: TrainingRow;
+  nll: number;
+  tokens: number;
+  /** Of the nll of its tokens. */
+  variance: number;
+}
+
+/**
+ * Rows that are less likely than chance, or far less than the rest of their dataset; the worst first. A mean over few tokens varies more
+ * by itself, so that a short row must be further off than a long one.
+ */
+function unlike(rows: readonly RowMean[], vocabSize: number): RowMean[] {
   const middle = median(rows.map(({ nll }) => nll));
   // Of a normal distribution the deviation is 1.4826 times the median distance from the median.
-  const deviation = 1.4826 * median(rows.map(({ nll }) => Math.abs(nll - middle)));
-  const farOff = middle + Math.max(4 * deviation, 1.5);
+  const spread = 1.4826 * median(rows.map(({ nll }) => Math.abs(nll - middle)));
+  const ofTokens = median(rows.map(({ variance }) => variance));
+  const byChance = ofTokens / Math.max(1, median(rows.map(({ tokens }) => tokens)));
+  const ofRows = Math.max(spread ** 2 - byChance, leastDeviation ** 2);
   return rows
-    .filter(({ nll }) => nll >= Math.min(farOff, Math.max(middle + 0.5, Math.log(vocabSize))))
+    .filter(({ nll, tokens }) => {
+      const farOff = Math.max(1, deviations * Math.sqrt(ofRows + ofTokens / tokens));
+      return nll - middle >= farOff || nll >= Math.max(middle + 0.5, Math.log(vocabSize));
+    })
     .sort((a, b) => b.nll - a.nll);
+}
+
+function rowMean(row: TrainingRow, nll: readonly number[]): RowMean {
+  const own = mean(nll);
+  return { row, nll: own, tokens: nll.length, variance: mean(nll.map((one) => (one - own) ** 2)) };
 }
 
 function mean(values: readonly number[]): number {
