@@ -61,7 +61,7 @@ export type { AdaptiveState, AdaptiveTerms, ComputeType, OptimizerReport } from 
 export { parseConfig } from './config/read/parse-config.js';
 export { evaluateModel, type EvaluateModelOptions } from './inspect/evaluate-model.js';
 export { inspectDatasets, type InspectDatasetsOptions } from './inspect/inspect-datasets.js';
-export type { JudgingHooks, JudgingProgress, RowsInHand } from './inspect/judging-hooks.js';
+export type { JudgingHooks, JudgingProgress } from './inspect/judging-hooks.js';
 export type * from './events/eval-report.js';
 export type * from './events/inspect-report.js';
 export type * from './events/token-record.js';
