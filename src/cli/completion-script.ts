@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
-import type { Shell } from './commands/completion.js';
+
+export type Shell = 'bash' | 'zsh' | 'fish';
 
 interface Completed {
   name: string;

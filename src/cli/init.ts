@@ -7,12 +7,22 @@ import type { Sample } from '../data/sources/dataset-source.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
 import { sampleToChat } from '../data/chats/sample-to-chat.js';
 import { openDataset } from '../data/sources/open-dataset.js';
-import { learningStyles, type InitOptions } from './commands/init.js';
+import { learningStyles } from '../events/learning-style.js';
 import { ExitStatus } from './exit-status.js';
 import { UsageError } from './usage-error.js';
 import { configText, type Answers, type DataFormat } from './init-text.js';
 
 const interrupted = 130;
+
+export interface InitOptions {
+  model?: string;
+  data?: string;
+  style?: string;
+  lora?: boolean;
+  outputDir?: string;
+  out?: string;
+  yes?: boolean;
+}
 const styleHints = {
   ideas: 'concepts and behaviour: tokens that are far from what the model would say',
   attention: 'facts and forms to learn exactly: every token that the model gets wrong',

@@ -2,8 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { completionScript } from '../../src/cli/completion-script.js';
-import type { Shell } from '../../src/cli/commands/completion.js';
+import { completionScript, type Shell } from '../../src/cli/completion-script.js';
 import { createProgram } from '../../src/cli/program.js';
 import { tempDir } from '../helpers/temp-dir.js';
 

@@ -49,7 +49,7 @@ describe('adaptive-trainer init', () => {
     [['--yes'], 2, 'Expected --model and --data'],
     [['--model', 'm', '--data', 'd.jsonl', '--out', 'c.json'], 2, 'Expected --out to name a YAML file'],
     [['--model', 'm', '--data', './none.jsonl', '--yes'], 1, 'none.jsonl'],
-    [['--style', 'idea'], 2, 'Expected --style ideas, attention, both or misc but received "idea".'],
+    [['--style', 'idea'], 2, 'Expected --style misc, ideas, attention or both but received "idea".'],
   ])('%j is refused', async (args, code, message) => {
     const { status, stderr } = await run('init', ...args);
     expect([status, stderr]).toEqual([code, expect.stringContaining(message) as string]);

@@ -1,9 +1,8 @@
 import { Argument, type Command } from 'commander';
 import { command } from '../command.js';
+import type { Shell } from '../completion-script.js';
 
-const shells = ['bash', 'zsh', 'fish'] as const;
-
-export type Shell = (typeof shells)[number];
+const shells: readonly Shell[] = ['bash', 'zsh', 'fish'];
 
 /** @param program gives the whole command, whose names are completed */
 export function completionCommand(program: () => Command): Command {

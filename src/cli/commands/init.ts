@@ -1,18 +1,8 @@
 import type { Command } from 'commander';
 import { command } from '../command.js';
+import { learningStyles } from '../../events/learning-style.js';
+import type { InitOptions } from '../init.js';
 import { choiceOption } from '../option-values.js';
-
-export interface InitOptions {
-  model?: string;
-  data?: string;
-  style?: string;
-  lora?: boolean;
-  outputDir?: string;
-  out?: string;
-  yes?: boolean;
-}
-
-export const learningStyles = ['ideas', 'attention', 'both', 'misc'] as const;
 
 export function initCommand(): Command {
   return command(
