@@ -8,8 +8,7 @@ import { largestDifference } from '../helpers/differences.js';
 import { numbers } from '../helpers/read-safetensors.js';
 import { readReference } from '../helpers/reference-model.js';
 import { tempDir } from '../helpers/temp-dir.js';
-import { tinyConfig, tinyWeights, writeTinyModel } from '../helpers/tiny-model.js';
-import { writeSafetensors } from '../helpers/write-safetensors.js';
+import { writeTinyModel } from '../helpers/tiny-model.js';
 import { adapters, expectedOf } from '../lora/adapter-fixtures.js';
 
 const fixtures = new URL('../fixtures/', import.meta.url).pathname;
@@ -140,21 +139,6 @@ describe('judgeTokens', () => {
     expect(row!.choiceProbability.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
     const [plain] = await judged(model, [{ inputIds: [3, 9] }], { choices: 0 });
     expect(plain!.choiceIds.length).toBe(0);
-    model.dispose();
-  });
-
-  it('takes a token beside NaN for the last, not for the first', async () => {
-    const broken = writeTinyModel(tempDir());
-    const weights = tinyWeights(tinyConfig);
-    const head = weights['lm_head.weight']!;
-    weights['lm_head.weight'] = { ...head, data: Float32Array.from(head.data, (value) => value * 6e38) };
-    writeSafetensors(join(broken, 'model.safetensors'), weights);
-    const model = await CausalLM.fromPretrained(broken);
-    const [row] = await judged(model, [{ inputIds: [3, 9, 12, 40, 7] }]);
-    expect([...row!.predicted]).toContain(-1);
-    row!.predicted.forEach((id, at) => {
-      if (id < 0) expect([row!.rank[at], row!.nll[at]]).toEqual([67, NaN]);
-    });
     model.dispose();
   });
 
