@@ -5,6 +5,7 @@ import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import type { StartEvent } from '../../src/events/training-event.js';
+import { relativeToLargest } from '../helpers/differences.js';
 import { errorOf } from '../helpers/error-of.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';
@@ -78,7 +79,8 @@ describe('freezing', () => {
       [llama, false],
     ] as const) {
       const model = await CausalLM.fromPretrained(dir);
-      const outputDir = tempDir();
+      const [outputDir, start] = [tempDir(), tempDir()];
+      await model.savePretrained(start);
       const { held } = await train(
         model,
         { precision: 'bf16', unfrozenParameters: ['model.norm'] },
@@ -93,7 +95,7 @@ describe('freezing', () => {
         : (4 + 2) * matrices + 4 * embedding + 4 * norms;
       expect(held.weights).toBe(expected);
       const [before, after] = [
-        readSafetensors(join(dir, 'model.safetensors')),
+        readSafetensors(join(start, 'model.safetensors')),
         readSafetensors(join(outputDir, 'final_model', 'model.safetensors')),
       ];
       for (const name of Object.keys(before))
@@ -117,7 +119,8 @@ describe('freezing', () => {
     expect(Object.keys(some.gradients).filter((name) => name.includes('.h.0.'))).toEqual([]);
     for (const [name, { data, shape }] of Object.entries(some.gradients)) {
       expect(shape).toEqual(all.gradients[name]!.shape);
-      expect([...data], name).toEqual([...all.gradients[name]!.data]);
+      // With its head frozen, the loss takes one pass in place of two, which rounds otherwise.
+      expect(relativeToLargest(data, [...all.gradients[name]!.data]), name).toBeLessThan(1e-5);
     }
     expect(model.trainableCount).toBeLessThan(model.parameterCount);
     await model.freeze([]);
