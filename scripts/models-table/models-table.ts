@@ -28,6 +28,18 @@ const titles: Record<string, string> = {
   qwen3_moe: 'Qwen3-MoE',
   olmoe: 'OLMoE',
   gpt_oss: 'gpt-oss',
+  gemma: 'Gemma',
+  phi: 'Phi-1, Phi-1.5, Phi-2',
+  gpt_neox: 'GPT-NeoX, Pythia',
+  stablelm: 'StableLM',
+  starcoder2: 'StarCoder2',
+  olmo: 'OLMo',
+  olmo3: 'OLMo 3',
+  cohere: 'Cohere Command R',
+  cohere2: 'Cohere Command R7B, Command A',
+  glm: 'GLM-4 (9B of 2024)',
+  glm4: 'GLM-4 (0414)',
+  exaone4: 'EXAONE 4',
 };
 
 interface Row extends Measured {

@@ -29,12 +29,13 @@ REPO = Path(__file__).resolve().parents[2]
 torch.set_num_threads(1)  # a process that forks must have no other threads
 transformers.utils.logging.disable_progress_bar()
 transformers.utils.logging.set_verbosity(transformers.utils.logging.CRITICAL)
-FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "gpt2", "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "gpt_oss"]
+FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3_text", "smollm3", "olmo2", "granite", "gpt2", "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "gpt_oss", "gemma", "phi", "gpt_neox", "stablelm", "starcoder2", "olmo", "olmo3", "cohere", "cohere2", "glm", "glm4", "exaone4"]
 # Keys of the base class that say nothing about a decoder's computation, and the rope's, which have a reader of their own.
 NOT_LISTED = ["transformers_version", "architectures", "id2label", "label2id", "problem_type", "return_dict", "dtype", "output_hidden_states", "rope_parameters", "chunk_size_feed_forward", "is_encoder_decoder"]
 BASES = [
     *(f"models/{name}" for name in ["llama", "llama-3.2", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "smollm3", "olmo2", "granite", "gpt2"]),
     *(f"extra/models/{name}" for name in ["llama-biases", "qwen2-window", "qwen3-bias", "gemma2-caps", "gemma3-linear", "smollm3-window", "granite-tied", "gpt2-scaled", "phi3-longrope", "llama-yarn-mscale", "mixtral", "qwen2moe-some-layers", "qwen3moe-some-layers", "olmoe", "gptoss"]),
+    *(f"extra/models/{name}" for name in ["gemma", "phi-tied", "gptneox-old-config", "stablelm-parallel", "starcoder2", "olmo-clipped", "olmo3", "cohere-qk-norm", "cohere2", "glm", "glm4-tied", "exaone4"]),
 ]
 REMOVE = "<left out>"
 MOST_MEMORY = 6 << 30  # bytes of address space for one case
@@ -132,7 +133,7 @@ ROPES = [
 FOREIGN = {
     **dict.fromkeys(["attention_bias", "mlp_bias", "qkv_bias", "use_bias", "bias", "use_qk_norm", "qk_norm", "attention_qk_norm", "use_sliding_window", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention", "use_bidirectional_attention", "is_causal", "is_decoder", "is_encoder_decoder", "use_cache", "tie_word_embeddings", "tie_encoder_decoder", "torchscript", "return_dict", "output_attentions", "output_hidden_states", "rope_interleaved", "use_parallel_residual", "parallel_attn", "alibi", "no_rope", "norm_topk_prob", "attn_output_gate", "tie_last_hidden_states", "use_mla", "attention_other_setting", "norm_after"], FLAGS),
     **dict.fromkeys(["head_dim", "num_key_value_heads", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "n_embd", "n_head", "n_layer", "n_inner", "n_positions", "n_ctx", "max_position_embeddings", "original_max_position_embeddings", "max_sequence_length", "model_max_length", "sliding_window", "max_window_layers", "sliding_window_pattern", "_sliding_window_pattern", "no_rope_layer_interval", "pad_token_id", "num_experts", "num_local_experts", "chunk_size_feed_forward", "pretraining_tp", "attention_chunk_size", "num_labels", "kv_lora_rank", "num_nextn_predict_layers", "num_kv_shared_layers", "hidden_size_per_layer_input"], SIZES),
-    **dict.fromkeys(["rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rotary_pct", "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "attention_multiplier", "embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale", "initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "hidden_dropout", "clip_qkv", "softmax_scale", "attn_temperature_tuning", "rope_scaling_factor", "temperature", "layerdrop"], NUMBERS),
+    **dict.fromkeys(["rope_theta", "rope_local_base_freq", "partial_rotary_factor", "rotary_pct", "rotary_emb_base", "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping", "attention_multiplier", "embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale", "initializer_range", "attention_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop", "hidden_dropout", "clip_qkv", "softmax_scale", "attn_temperature_tuning", "rope_scaling_factor", "temperature", "layerdrop"], NUMBERS),
     **dict.fromkeys(["hidden_act", "hidden_activation", "activation_function"], ACTIVATIONS),
     **dict.fromkeys(["dtype", "torch_dtype"], ["float32", "bfloat16", "float16", "float64", "nonsense", 3]),
     "no_rope_layers": [[], [1], "L*1", "L*0", "L*01", "L*2", "L*true", "x"],
@@ -169,7 +170,7 @@ FOREIGN = {
 # Keys that only Python objects trip over: they say nothing about what is computed.
 PYTHON_ONLY = ["attribute_map", "auto_map", "num_labels", "return_dict", "use_return_dict", "text_config", "num_kv_shared_layers", "attention_chunk_size", "initializer_range", "attn_implementation", "_attn_implementation"]
 # Keys that are in no configuration class and are read all the same.
-READ_BESIDE = ["rope_theta", "rope_local_base_freq", "partial_rotary_factor", "sliding_window_pattern", "layer_types", "hidden_size", "max_position_embeddings", "num_attention_heads", "num_hidden_layers"]
+READ_BESIDE = ["rope_theta", "rotary_pct", "rotary_emb_base", "rope_local_base_freq", "partial_rotary_factor", "sliding_window_pattern", "layer_types", "hidden_size", "max_position_embeddings", "num_attention_heads", "num_hidden_layers"]
 # Several keys at once.
 TOGETHER = [
     {"rope_parameters": {"rope_type": "default", "rope_theta": 500.0}, "rope_scaling": {"rope_type": "linear", "factor": 3.0}},
@@ -229,6 +230,13 @@ TOGETHER = [
     {"query_pre_attn_scalar": 9, "head_dim": REMOVE},
     {"num_hidden_layers": 1, "layer_types": REMOVE},
     {"dtype": "bfloat16", "torch_dtype": "float16"},
+    {"rope_parameters": REMOVE, "rotary_pct": 0.5, "rotary_emb_base": 70, "rope_theta": 5.0, "partial_rotary_factor": 1.0},
+    {"rope_parameters": {"rope_type": "default", "rope_theta": 70.0}, "rotary_pct": 0.5, "partial_rotary_factor": 1.0},
+    {"rope_parameters": REMOVE, "rope_theta": 70.0, "rope_scaling": {"type": "linear", "factor": 2.0}, "partial_rotary_factor": 0.5, "rotary_pct": 0.5},
+    {"use_parallel_residual": False, "qk_layernorm": False, "use_qk_norm": False},
+    {"layer_types": REMOVE, "sliding_window": None},
+    {"layer_types": f"L*{FULL}", "sliding_window": None},
+    {"layer_types": f"L*{FULL}", "sliding_window": 3},
 ]
 
 

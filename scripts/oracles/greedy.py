@@ -49,12 +49,12 @@ def generated(folder, prompt, penalty):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fixtures", type=Path, default=REPO / "test/fixtures")
-    parser.add_argument("--only", help="models whose names contain this; the others stay as they are")
+    parser.add_argument("--only", nargs="*", help="models whose names begin with one of these; the others stay as they are")
     options = parser.parse_args()
     fixtures, out = options.fixtures, options.fixtures / "extra/greedy.json"
     cases = json.loads(out.read_text())["cases"] if options.only else {}
     for folder in sorted(path.parent for path in fixtures.glob("**/models/*/expected.json")):
-        if options.only and options.only not in folder.name:
+        if options.only and not folder.name.startswith(tuple(options.only)):
             continue
         ids = load_file(folder / "expected.safetensors")["inputIds"].tolist()
         prompts = [ids[:5], ids[6:20]]

@@ -44,6 +44,10 @@ CASES = {
     "gemma3": ("gemma3", {"r": 4, "target_modules": ["q_proj", "k_proj", "gate_proj"]}),
     "granite": ("granite", {"r": 4, "target_modules": ["up_proj", "v_proj"]}),
     "gpt2": ("gpt2", {"r": 4, "target_modules": ["c_attn", "c_fc", "c_proj"], "fan_in_fan_out": True}),
+    "phi": ("../extra/models/phi", {"r": 4, "target_modules": "all-linear"}),
+    "gptneox-dora": ("../extra/models/gptneox", {"r": 4, "use_dora": True, "target_modules": ["query_key_value", "dense", "dense_4h_to_h"]}),
+    "cohere-saved": ("../extra/models/cohere-qk-norm", {"r": 4, "target_modules": "all-linear", "modules_to_save": ["lm_head"]}),
+    "gemma3-whole": ("../extra/models/gemma3-whole", {"r": 4, "target_modules": r".*language_model\..*\.(q_proj|down_proj)"}),
     "llama-dora": ("llama", {"r": 4, "target_modules": "all-linear", "use_dora": True}),
     "qwen2-dora": ("qwen2", {"r": 4, "target_modules": ATTENTION, "use_dora": True, "use_rslora": True}),
     "gpt2-dora": ("gpt2", {"r": 4, "target_modules": ["c_attn", "c_proj"], "use_dora": True, "fan_in_fan_out": True}),
@@ -67,7 +71,7 @@ def adapted(base, options, seed):
 def own_name(name):
     """A parameter's name as it stands in adapter_model.safetensors, without the prefix."""
     name = name.replace(".modules_to_save.default", "").replace("lora_magnitude_vector.default.weight", "lora_magnitude_vector")
-    return name.replace(".default", "").removeprefix("base_model.model.")
+    return name.replace(".default", "").removeprefix("base_model.model.").replace("model.language_model.", "model.")
 
 
 def figures(model, rows):
@@ -96,10 +100,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path, default=REPO / "test/fixtures/models")
     parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/extra/lora")
-    parser.add_argument("--only", help="cases whose names contain this")
+    parser.add_argument("--only", nargs="*", help="cases of these names")
     options = parser.parse_args()
     for seed, (name, (base, config)) in enumerate(CASES.items(), start=1):
-        if options.only and options.only not in name:
+        if options.only and name not in options.only:
             continue
         source, folder = options.models / base, options.out / name
         golden = json.loads((source / "expected.json").read_text())

@@ -138,6 +138,21 @@ OLD_GPT_OSS = {
     "swiglu_limit": 7.0,
 }
 EXPERTS = {"num_experts_per_tok": 2, "norm_topk_prob": True, "moe_intermediate_size": 12, "num_experts": 5}
+SMALL = {"vocab_size": 53, "intermediate_size": 36, "initializer_range": 0.02}
+WINDOWED = {"sliding_window": 5, "num_hidden_layers": 4}
+# Names of the same keys in families with LayerNorm.
+LAYER_NORM = {**SMALL, "layer_norm_eps": 1e-5, "rms_norm_eps": None}
+NEOX = {**LAYER_NORM, "num_key_value_heads": None}
+ROTARY_HALF = {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5}
+# Pythia's own config.json, from before rope_parameters.
+OLD_NEOX = {"rope_parameters": None, "rotary_pct": 0.5, "rotary_emb_base": 500, "dtype": None, "torch_dtype": "float32"}
+OLMO3_ROPE = {
+    "full_attention": {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 4.0, "original_max_position_embeddings": 8, "attention_factor": 1.2},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 500.0},
+}
+# A text model inside one that sees, and the least that this one can be.
+GEMMA3_TEXT = {**COMMON, **SMALL, **GEMMA, "sliding_window": 4, "layer_types": ["sliding_attention", "full_attention"]}
+VISION = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 14, "patch_size": 7}
 # transformers keeps the frequencies of the longest row it has seen, so a second long row would depend on the first.
 ROWS = {"llama-dynamic": [11, 1, 22]}
 # name: model type, config, how it is stored, changes to config.json after saving
@@ -202,13 +217,41 @@ MODELS = {
     "gptoss": ("gpt_oss", {"num_experts_per_tok": 2, "num_local_experts": 4, "head_dim": 8, "intermediate_size": 12, "sliding_window": 6}, {}, {}),
     "gptoss-layers": ("gpt_oss", {"num_local_experts": 3, "num_experts_per_tok": 2, "head_dim": 12, "intermediate_size": 16, "sliding_window": 4, "num_hidden_layers": 3, "layer_types": ["full_attention", "sliding_attention", "full_attention"], "attention_bias": False, "tie_word_embeddings": True, "num_key_value_heads": 1, "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8, "rope_theta": 1000.0, "truncate": False}}, {"dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
     "gptoss-old-config": ("gpt_oss", {"num_local_experts": 3, "num_experts_per_tok": 3, "head_dim": 8, "intermediate_size": 12, "sliding_window": 5}, {}, OLD_GPT_OSS),
+    "olmoe-norm": ("olmoe", {**EXPERTS, "num_experts_per_tok": 4, "intermediate_size": 16, "attention_bias": True, "num_key_value_heads": 1, "tie_word_embeddings": True}, {"original": False}, {}),
+    "gemma": ("gemma", {**SMALL, "head_dim": 8, "pad_token_id": 0}, {}, {}),
+    "gemma-untied": ("gemma", {**SMALL, "head_dim": 12, "num_key_value_heads": 1, "attention_bias": True, "tie_word_embeddings": False}, {}, {"hidden_act": "gelu"}),
+    "phi": ("phi", LAYER_NORM, {}, {}),
+    "phi-tied": ("phi", {**LAYER_NORM, "qk_layernorm": True, "tie_word_embeddings": True, "num_key_value_heads": 4, "hidden_act": "gelu", "rope_parameters": {**ROTARY_HALF, "partial_rotary_factor": 0.75, "rope_type": "linear", "factor": 2.0}}, {}, {}),
+    "gptneox": ("gpt_neox", NEOX, {}, {}),
+    "gptneox-old-config": ("gpt_neox", {**NEOX, "rope_parameters": ROTARY_HALF, "hidden_act": "gelu_new"}, {"dtype": "float16"}, OLD_NEOX),
+    "gptneox-sequential": ("gpt_neox", {**NEOX, "use_parallel_residual": False, "attention_bias": False, "tie_word_embeddings": True, "rope_parameters": {**ROTARY_HALF, "partial_rotary_factor": 1.0}}, {}, {}),
+    "stablelm": ("stablelm", LAYER_NORM, {}, {}),
+    "stablelm-parallel": ("stablelm", {**LAYER_NORM, "use_parallel_residual": True, "qk_layernorm": True, "use_qkv_bias": True, "tie_word_embeddings": True, "rope_parameters": ROTARY_HALF}, {}, {}),
+    "starcoder2": ("starcoder2", {**SMALL, "rms_norm_eps": None, "norm_epsilon": 1e-5, "sliding_window": 6}, {}, {}),
+    "starcoder2-untied": ("starcoder2", {**SMALL, "rms_norm_eps": None, "use_bias": False, "tie_word_embeddings": False, "num_key_value_heads": 1}, {}, {}),
+    "olmo": ("olmo", {**SMALL, "rms_norm_eps": None}, {}, {}),
+    "olmo-clipped": ("olmo", {**SMALL, "rms_norm_eps": None, "clip_qkv": 0.6, "attention_bias": True, "tie_word_embeddings": True, "num_key_value_heads": 4}, {}, {}),
+    "olmo3": ("olmo3", {**SMALL, **WINDOWED, "rope_parameters": OLMO3_ROPE}, {}, {}),
+    "olmo3-tied": ("olmo3", {**SMALL, "sliding_window": 4, "layer_types": ["full_attention", "sliding_attention"], "attention_bias": True, "tie_word_embeddings": True, "num_key_value_heads": 4}, {}, {}),
+    "cohere": ("cohere", LAYER_NORM, {}, {}),
+    "cohere-qk-norm": ("cohere", {**LAYER_NORM, "use_qk_norm": True, "attention_bias": True, "tie_word_embeddings": False, "logit_scale": 0.75, "pad_token_id": 0}, {}, {}),
+    "cohere2": ("cohere2", {**LAYER_NORM, **WINDOWED, "logit_scale": 0.25}, {}, {}),
+    "cohere2-untied": ("cohere2", {**LAYER_NORM, "sliding_window": 4, "layer_types": ["sliding_attention", "sliding_attention"], "attention_bias": True, "tie_word_embeddings": False, "num_key_value_heads": 1}, {}, {}),
+    "glm": ("glm", {**SMALL, "head_dim": 8}, {}, {}),
+    "glm-whole-heads": ("glm", {**SMALL, "head_dim": 12, "attention_bias": False, "tie_word_embeddings": True, "num_key_value_heads": 4, "rope_parameters": {**ROTARY_HALF, "partial_rotary_factor": 1.0}}, {}, {}),
+    "glm4": ("glm4", {**SMALL, "head_dim": 8}, {}, {}),
+    "glm4-tied": ("glm4", {**SMALL, "head_dim": 16, "attention_bias": False, "tie_word_embeddings": True, "num_key_value_heads": 1, "rope_parameters": {**ROTARY_HALF, "partial_rotary_factor": 0.25}}, {}, {}),
+    "gemma3-whole": ("gemma3", {"text_config": GEMMA3_TEXT, "vision_config": VISION, "mm_tokens_per_image": 4, "tie_word_embeddings": False}, {}, {}),
+    "gemma3-whole-names": ("gemma3", {"text_config": {**GEMMA3_TEXT, "num_key_value_heads": 1, "rope_parameters": GEMMA3_ROPE}, "vision_config": VISION, "mm_tokens_per_image": 4}, {"original": False, "dtype": "bfloat16", "max_shard_size": "16KB"}, {}),
+    "exaone4": ("exaone4", {**SMALL, **WINDOWED}, {}, {}),
+    "exaone4-no-window": ("exaone4", {**SMALL, "sliding_window": None, "layer_types": ["full_attention", "full_attention"], "tie_word_embeddings": True, "num_key_value_heads": 4}, {}, {}),
 }
 
 
 def make(model_type, changes, seed):
     """A model whose norms and biases are random too, so that one left out shows in the logits."""
-    merged = {**COMMON, **changes}
-    # GPT-2 has other names for these; None here takes a key out.
+    merged = changes if "text_config" in changes else {**COMMON, **changes}
+    # Families with other names for these; None here takes a key out.
     merged = {key: value for key, value in merged.items() if not (key in GPT2 and value is None)}
     config = transformers.AutoConfig.for_model(model_type, **copy.deepcopy(merged))
     torch.manual_seed(seed)
@@ -217,7 +260,7 @@ def make(model_type, changes, seed):
         for name, parameter in model.named_parameters():
             if name.endswith(("bias", "sinks")):
                 parameter.normal_(0, 0.3)
-            elif parameter.dim() == 1:
+            elif parameter.dim() == 1 or "norm" in name:
                 parameter.normal_(0 if model_type.startswith("gemma") else 1, 0.2)
             else:
                 parameter.normal_(0, 0.15)
@@ -259,7 +302,9 @@ def expected(folder, rows):
     loss = loss_of(model, rows)
     loss.backward()
     tensors = {"inputIds": torch.cat(rows), "logits": logits}
-    tensors.update({f"grad.{name}": parameter.grad.clone() for name, parameter in model.named_parameters()})
+    # A text model is named as on its own; what is not for text has no gradient.
+    trained = {name.replace("model.language_model.", "model."): p for name, p in model.named_parameters() if p.grad is not None}
+    tensors.update({f"grad.{name}": parameter.grad.clone() for name, parameter in trained.items()})
     losses, norms = train(model, rows)
     figures = {
         "modelType": model.config.model_type,
@@ -314,13 +359,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--golden", type=Path, default=REPO / "test/fixtures/models")
     parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/extra/models")
-    parser.add_argument("--only", help="models whose names contain this")
+    parser.add_argument("--only", nargs="*", help="models whose names begin with one of these")
     options = parser.parse_args()
     for name in ("llama", "qwen2"):
         if (options.golden / name).is_dir():
             verify(options.golden / name)
     for seed, (name, (model_type, config, storage, changes)) in enumerate(MODELS.items(), start=100):
-        if options.only and options.only not in name:
+        if options.only and not name.startswith(tuple(options.only)):
             continue
         folder = options.out / name
         model = make(model_type, config, seed)
@@ -329,7 +374,7 @@ def main():
         if {key: read.get(key) for key in meant} != meant:
             sys.exit(f"{name}: transformers reads another rope from the old-style config than the model was made with")
         generator = torch.Generator().manual_seed(seed)
-        rows = [torch.randint(0, COMMON["vocab_size"], (length,), generator=generator) for length in ROWS.get(name, LENGTHS)]
+        rows = [torch.randint(0, model.config.get_text_config().vocab_size, (length,), generator=generator) for length in ROWS.get(name, LENGTHS)]
         tensors, figures = expected(folder, rows)
         save_file(tensors, folder / "expected.safetensors")
         (folder / "expected.json").write_text(json.dumps(figures, indent=1) + "\n")

@@ -133,6 +133,8 @@ export interface RopeConfig {
   /** longrope: [dims / 2]. */
   shortFactors: Float64Array;
   longFactors: Float64Array;
+  /** Neighbouring entries turn together, not those half of `dims` apart. */
+  interleaved: boolean;
 }
 
 /** native/core/model/decoder_config.h says what each means. */
@@ -144,6 +146,12 @@ export interface DecoderConfig {
     | 'gemma2'
     | 'gemma3'
     | 'olmo2'
+    | 'phi'
+    | 'stablelm'
+    | 'starcoder2'
+    | 'glm'
+    | 'glm4'
+    | 'gpt_neox'
     | 'gpt2'
     | 'mixtral'
     | 'qwen2_moe'
@@ -162,18 +170,24 @@ export interface DecoderConfig {
   normEps: number;
   normOffset: number;
   layerNorm: boolean;
-  headNormPerHead: boolean;
+  normWeight: boolean;
+  normBias: boolean;
+  headNorm: 'none' | 'rms' | 'rms_of_all' | 'layer' | 'layer_of_each';
+  parallelResidual: boolean;
+  sharedNorm: boolean;
   activation: 'silu' | 'gelu_tanh' | 'gelu' | 'relu' | 'clamped_swiglu';
   gated: boolean;
   tiedHead: boolean;
+  headBias: boolean;
   qkvBias: boolean;
   outputBias: boolean;
   mlpBias: boolean;
+  qkvByHead: boolean;
+  /** 0: none. */
+  qkvClip: number;
   embeddingScale: number;
   residualScale: number;
   logitsScale: number;
-  /** Of queries, keys and values; undefined or 0: none. */
-  qkvClip?: number;
   /** 0: none. */
   attentionCap: number;
   /** 0: none. */

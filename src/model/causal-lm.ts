@@ -4,7 +4,14 @@ import type { PeftConfigInput } from '../config/schema/config-input.js';
 import { parsePeftConfig } from '../config/read/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';
-import type { ComputeType, DecoderConfig, FlatBatch, NamedWeight, NativeModel } from '../engine/addon.js';
+import type {
+  AdapterRequest,
+  ComputeType,
+  DecoderConfig,
+  FlatBatch,
+  NamedWeight,
+  NativeModel,
+} from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { adapterModules } from './adapter/adapter-modules.js';
@@ -16,6 +23,7 @@ import { withUntiedHead } from './adapter/with-untied-head.js';
 import { checkOpenOptions } from './check-open-options.js';
 import { createModel } from './create-model.js';
 import { checkWeights } from './files/check-weights.js';
+import { embeddingName } from './files/embedding-name.js';
 import { findWeights, type WeightFile } from './files/find-weights.js';
 import { flatBatch } from './flat-batch.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
@@ -32,6 +40,7 @@ import { weightsToQuantize } from './quantization/weights-to-quantize.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
+import { textName, textWeights, wholeName } from './files/text-names.js';
 import { storedHead } from './files/stored-head.js';
 import { separated, storedWeights } from './files/stored-weights.js';
 import { matchWeights, weightNames, type WeightNames } from './weight-patterns.js';
@@ -69,6 +78,8 @@ export class CausalLM {
     /** Ids that end a text, from generation_config.json and config.json, and those added since. */
     public eosTokenIds: readonly number[],
     private readonly source: { base: string; revision: string | null },
+    /** @internal Whether it was opened out of a model that takes more than text, which an adapter is then put on. */
+    readonly isPart: boolean,
   ) {}
 
   /**
@@ -110,15 +121,16 @@ export class CausalLM {
     options: FromPretrainedOptions,
     adapter: FoundAdapter | PeftConfigInput | undefined,
   ): Promise<CausalLM> {
-    const { config, decoder } = await readModelConfig(dir, options);
-    const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
-    const named = fullWeightNames(await findWeights(dir), embedding);
+    const { config, decoder, isPart } = await readModelConfig(dir, options);
+    const embedding = embeddingName(decoder);
+    const all = await findWeights(dir);
+    const named = fullWeightNames(isPart ? textWeights(all) : all, embedding);
     const head = await storedHead(named, embedding, decoder.tiedHead);
     const own = { ...decoder, tiedHead: head.tied };
     // A checkpoint with a head of its own is saved as one.
     const untied = head.tied !== decoder.tiedHead;
     const stated = untied ? { ...config, tie_word_embeddings: false } : config;
-    const source = { base: baseName(name, dir, options), revision: options.revision ?? null };
+    const source = { base: baseName(name, dir, options), revision: options.revision ?? null, isPart };
     const found = isFound(adapter) ? adapter : undefined;
     const configOf = (one: FoundAdapter | PeftConfigInput) =>
       isFound(one) ? one.config : parsePeftConfig(one, 'adapter');
@@ -190,8 +202,8 @@ export class CausalLM {
     checkOpenOptions(options);
     const { revision, hub } = options;
     const dir = await modelFolder(dirOrHubId, { revision, settings: hubSettings(process.env, hub) });
-    const { config, decoder } = await readModelConfig(dir, options);
-    const source = { base: baseName(dirOrHubId, dir, options), revision: revision ?? null };
+    const { config, decoder, isPart } = await readModelConfig(dir, options);
+    const source = { base: baseName(dirOrHubId, dir, options), revision: revision ?? null, isPart };
     const deviation = typeof config['initializer_range'] === 'number' ? config['initializer_range'] : 0.02;
     const paths = decoder.names === 'gpt2' ? Math.sqrt(2 * decoder.layers.length) : 1;
     return CausalLM.open(dir, config, decoder, options, source, ({ native }) =>
@@ -204,14 +216,14 @@ export class CausalLM {
     config: Record<string, unknown>,
     decoder: DecoderConfig,
     options: FromPretrainedOptions,
-    source: { base: string; revision: string | null },
+    { isPart, ...source }: { base: string; revision: string | null; isPart: boolean },
     fill: (model: CausalLM) => Promise<void>,
   ): Promise<CausalLM> {
     const native = await createModel(decoder);
     try {
       const parameters = await engineCall(() => native.parameters());
       const eos = await readEosTokenIds(dir, config);
-      const model = new CausalLM(native, config, dir, decoder, parameters, eos, source);
+      const model = new CausalLM(native, config, dir, decoder, parameters, eos, source, isPart);
       await fill(model);
       await model.configure(options.dtype ?? 'float32', false);
       return model;
@@ -426,7 +438,7 @@ export class CausalLM {
   }
 
   private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {
-    const modules = adapterModules(config, this.parameters, this.config['model_type'], isStored);
+    const modules = this.adapterModules(config, isStored);
     const gaussian = config.initLoraWeights === 'gaussian';
     await this.call((native) => native.addAdapter({ ...modules, gaussian, seed }));
     this.frozen = new Set();
@@ -446,6 +458,18 @@ export class CausalLM {
       trainable,
       ...this.source,
       hasOwnVocabulary: this.resized,
+    };
+  }
+
+  /** An adapter of a model that takes more than text names modules as that does. */
+  private adapterModules(config: PeftConfig, isStored: boolean): Omit<AdapterRequest, 'gaussian' | 'seed'> {
+    const { model_type: type } = this.config;
+    if (!this.isPart) return adapterModules(config, this.parameters, type, isStored);
+    const whole = this.parameters.map((weight) => ({ ...weight, name: wholeName(weight.name) }));
+    const { targets, modulesToSave } = adapterModules(config, whole, type, isStored);
+    return {
+      targets: targets.map((target) => ({ ...target, module: textName(target.module) })),
+      modulesToSave: modulesToSave.map(textName),
     };
   }
 

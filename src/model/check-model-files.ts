@@ -6,11 +6,13 @@ import { readModelConfig } from './architecture/read-model-config.js';
 import type { DownloadModelOptions } from '../hub/models/download-model.js';
 import { createModel } from './create-model.js';
 import { checkWeights } from './files/check-weights.js';
+import { embeddingName } from './files/embedding-name.js';
 import { findWeights } from './files/find-weights.js';
 import { fullWeightNames } from './files/full-weight-names.js';
 import { locateModel, type LocatedModel } from './files/located-model.js';
 import { storedHead } from './files/stored-head.js';
 import { separated, storedWeights } from './files/stored-weights.js';
+import { textWeights } from './files/text-names.js';
 import { storedBits } from './quantization/quantization-config.js';
 import { asWholeWeights } from './quantization/stored-quantization.js';
 import { rotaryPositions } from './rotary-positions.js';
@@ -56,13 +58,14 @@ export async function checkModelFiles(
     refuseSecondAdapter(model.dir);
     return { ...(await checkModelFiles(model, options)), isAdapter: true, weights: undefined };
   }
-  const { config, decoder } = await readModelConfig(dir, { ignoreDropout });
+  const { config, decoder, isPart } = await readModelConfig(dir, { ignoreDropout });
   const isQuantized = storedBits(config, dir) !== undefined;
   const positions = rotaryPositions(config, decoder);
   const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions, weights: undefined };
   if (!needsWeights) return checked;
-  const embedding = decoder.names === 'gpt2' ? 'transformer.wte.weight' : 'model.embed_tokens.weight';
-  const named = fullWeightNames(await findWeights(dir, files), embedding);
+  const embedding = embeddingName(decoder);
+  const found = await findWeights(dir, files);
+  const named = fullWeightNames(isPart ? textWeights(found) : found, embedding);
   // A head beside a tied embedding has its shape, whatever its values make of it.
   const head = await storedHead(named, embedding, decoder.tiedHead, async () => false);
   // Memory that was never written is not taken.

@@ -37,9 +37,10 @@ struct Result {
 Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitOptions logits = {},
              double weight = 0.3, at::ScalarType baseHead = at::ScalarType::Undefined) {
   Result result{0, {}, at::zeros(p.model.weight.sizes(), at::kDouble)};
-  const HeadOperands model = {p.model.hidden.to(type), p.model.weight.to(type)},
+  const HeadOperands model = {p.model.hidden.to(type), p.model.weight.to(type), logits.bias},
                      base = {p.base.hidden.to(type),
-                             p.base.weight.to(baseHead == at::ScalarType::Undefined ? type : baseHead)};
+                             p.base.weight.to(baseHead == at::ScalarType::Undefined ? type : baseHead),
+                             logits.bias};
   const Divergence found =
       fusedDivergence(model, base, weight, options, logits, [&](const Tensor& dLogits, const Tensor& chunk) {
         result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
@@ -55,6 +56,7 @@ Result materialised(const Problem& p, at::ScalarType type = at::kDouble, LogitOp
                head = rounded(p.model.weight, type).requires_grad_(true);
   const auto logitsOf = [&](const Tensor& h, const Tensor& w) {
     Tensor z = options.scale * at::mm(h, w.t());
+    if (options.bias.defined()) z = z + options.bias;
     if (options.cap > 0) z = options.cap * (z / options.cap).tanh();
     return type == at::kDouble ? z : z + (rounded(z.detach(), type) - z.detach());
   };
@@ -86,7 +88,8 @@ TEST("fused divergence: value and gradients in float32, in chunks of any size") 
 
 TEST("fused divergence: scaled and capped logits") {
   const Problem p = problem(23, 257, 33, 0.2);
-  for (const LogitOptions logits : {LogitOptions{0.25, 0}, LogitOptions{1, 3}, LogitOptions{0.5, 30}}) {
+  for (const LogitOptions& logits : {LogitOptions{0.25, 0}, LogitOptions{1, 3}, LogitOptions{0.5, 30},
+                                     LogitOptions{0.5, 3, at::linspace(-3, 2, p.model.weight.size(0))}}) {
     const Result e = materialised(p, at::kDouble, logits);
     for (const int64_t chunk : {1, 7, 23}) {
       const std::string at = c10::str(" (scale ", logits.scale, ", cap ", logits.cap, ", chunk ", chunk, ")");

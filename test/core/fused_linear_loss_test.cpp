@@ -61,6 +61,7 @@ Expected materialised(const Problem& p, at::ScalarType type = at::kDouble, Logit
   const Tensor weight = p.weight.to(type).to(at::kDouble).requires_grad_(true);
   const Tensor labels = at::tensor(p.labels, at::kLong).unsqueeze(1);
   Tensor logits = options.scale * at::mm(hidden, weight.t());
+  if (options.bias.defined()) logits = logits + options.bias;
   if (options.cap > 0) logits = options.cap * (logits / options.cap).tanh();
   // Rounded logits tie now and then, and the choice among them is part of the result.
   if (type != at::kDouble) logits = logits + (logits.to(type).to(at::kDouble) - logits).detach();
@@ -108,11 +109,14 @@ TEST("fused linear loss: statistics and gradients in float32") {
 TEST("fused linear loss: scaled and capped logits") {
   for (const int64_t vocab : {13, 257}) {
     const Problem p = problem(23, vocab, 33);
-    for (const LogitOptions logits : {LogitOptions{0.25, 0}, LogitOptions{1, 3}, LogitOptions{0.5, 30}}) {
+    const Tensor bias = at::linspace(-3, 2, vocab);
+    for (const LogitOptions& logits : {LogitOptions{0.25, 0}, LogitOptions{1, 3}, LogitOptions{0.5, 30},
+                                       LogitOptions{1, 0, bias}, LogitOptions{0.5, 3, bias}}) {
       const Expected e = materialised(p, at::kDouble, logits);
       for (const int64_t chunk : {1, 7, 23}) {
-        const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
-                                        logits.cap, ", chunk ", chunk, ")");
+        const std::string at =
+            c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ", logits.cap,
+                     logits.bias.defined() ? ", bias" : "", ", chunk ", chunk, ")");
         const Result r = fused(p, at::kFloat, {.tokens = chunk}, logits);
         checkClose(floats(r.statistics.nll), e.nll, 2e-6, "nll" + at);
         checkClose(floats(r.statistics.entropy), e.entropy, 4e-6, "entropy" + at);
@@ -195,7 +199,8 @@ TEST("fused linear loss: bfloat16 stays near float64 on the same rounded inputs"
 TEST("fused linear loss: one pass with a frozen weight gives the same gradient of the hidden states") {
   for (const int64_t vocab : {13, 257}) {
     const Problem p = problem(23, vocab, 33);
-    for (const LogitOptions logits : {LogitOptions{}, LogitOptions{0.25, 0}, LogitOptions{0.5, 3}}) {
+    for (const LogitOptions& logits :
+         {LogitOptions{}, LogitOptions{0.25, 0}, LogitOptions{0.5, 3, at::linspace(-3, 2, vocab)}}) {
       const Expected e = materialised(p, at::kDouble, logits);
       for (const int64_t chunk : {1, 7, 23}) {
         const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",

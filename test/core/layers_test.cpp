@@ -42,8 +42,13 @@ Tensor gatedFormula(const Tensor& gateUp, Activation activation) {
   return activationFormula(halves[0], activation) * halves[1];
 }
 
-/// Hugging Face's apply_rotary_pos_emb on x [tokens, heads, headDim].
-Tensor rotateFormula(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+/// Hugging Face's apply_rotary_pos_emb on x [tokens, heads, headDim]; interleaved as in Cohere's.
+Tensor rotateFormula(const Tensor& x, const Tensor& cos, const Tensor& sin, bool interleaved = false) {
+  if (interleaved) {
+    const Tensor c = cos.repeat_interleave(2, 1).unsqueeze(1), s = sin.repeat_interleave(2, 1).unsqueeze(1);
+    const auto pairs = x.reshape({x.size(0), x.size(1), -1, 2}).unbind(3);
+    return x * c + at::stack({-pairs[1], pairs[0]}, 3).flatten(2) * s;
+  }
   const Tensor c = at::cat({cos, cos}, 1).unsqueeze(1), s = at::cat({sin, sin}, 1).unsqueeze(1);
   const auto halves = x.chunk(2, 2);
   return x * c + at::cat({-halves[1], halves[0]}, 2) * s;
@@ -123,12 +128,56 @@ TEST("layer norm: forward and backward") {
     const auto grads = torch::autograd::grad({expected}, {xs, ws, bs}, {dy.to(at::kDouble)});
     Parameter weight = parameter(w, true), bias = parameter(b, true);
     const Tensor input = x.detach().clone().requires_grad_(true);
-    const Tensor y = layerNorm(input, weight, bias, 1e-3, at::kFloat);
+    const Tensor y = layerNorm(input, &weight, &bias, 1e-3, at::kFloat);
     const std::string at = c10::str(" [", rows, ", ", width, "]");
     checkClose(y, expected, 3e-6, "y" + at);
     checkClose(torch::autograd::grad({y}, {input}, {dy})[0], grads[0], 5e-6, "dx" + at);
     checkClose(weight.gradient(), grads[1], 1e-5, "dWeight" + at);
     checkClose(bias.gradient(), grads[2], 1e-5, "dBias" + at);
+  }
+}
+
+TEST("layer norm without a weight or a bias") {
+  const Tensor x = normal({9, 16}, 1).to(at::kFloat), w = normal({16}, 2).to(at::kFloat),
+               dy = normal({9, 16}, 4).to(at::kFloat);
+  const Tensor xs = leaf(x), ws = leaf(w);
+  const Tensor centred = xs - xs.mean(1, true),
+               plain = centred * (centred.square().mean(1, true) + 1e-3).rsqrt();
+  Parameter weight = parameter(w, true);
+  for (const bool weighted : {false, true}) {
+    const Tensor expected = weighted ? plain * ws : plain, input = x.clone().requires_grad_(true);
+    const Tensor y = layerNorm(input, weighted ? &weight : nullptr, nullptr, 1e-3, at::kFloat);
+    checkClose(y, expected, 3e-6, "y");
+    checkClose(torch::autograd::grad({y}, {input}, {dy})[0],
+               torch::autograd::grad({expected}, {xs}, {dy.to(at::kDouble)}, true)[0], 5e-6, "dx");
+  }
+  checkClose(weight.gradient(), torch::autograd::grad({plain * ws}, {ws}, {dy.to(at::kDouble)})[0], 1e-5,
+             "dWeight");
+}
+
+TEST("layer norm of heads: one weight for all, or one for each") {
+  const int64_t heads = 3, width = 8, tokens = 11;
+  const Tensor x = normal({tokens, heads * width}, 1).to(at::kFloat),
+               dy = normal({tokens, heads * width}, 4).to(at::kFloat);
+  for (const auto& [shape, hasBias] : std::vector<std::pair<std::vector<int64_t>, bool>>{
+           {{width}, true}, {{heads, width}, false}, {{heads * width}, false}}) {
+    const Tensor w = normal(shape, 2).to(at::kFloat), b = normal(shape, 3).to(at::kFloat);
+    const Tensor xs = leaf(x), ws = leaf(w), bs = leaf(b);
+    const Tensor each = xs.view({tokens, heads, width}), centred = each - each.mean(2, true);
+    Tensor expected = centred * (centred.square().mean(2, true) + 1e-3).rsqrt() * ws.view({-1, width});
+    if (hasBias) expected = expected + bs.view({-1, width});
+    expected = expected.flatten(1);
+    Parameter weight = parameter(w, true), bias = parameter(b, true);
+    const Tensor input = x.clone().requires_grad_(true);
+    const Tensor y = headLayerNorm(input, width, weight, hasBias ? &bias : nullptr, 1e-3);
+    checkClose(y, expected, 3e-6, "y");
+    checkClose(torch::autograd::grad({y}, {input}, {dy})[0],
+               torch::autograd::grad({expected}, {xs}, {dy.to(at::kDouble)}, true)[0], 5e-6, "dx");
+    checkClose(weight.gradient(), torch::autograd::grad({expected}, {ws}, {dy.to(at::kDouble)}, true)[0],
+               1e-5, "dWeight");
+    if (hasBias)
+      checkClose(bias.gradient(), torch::autograd::grad({expected}, {bs}, {dy.to(at::kDouble)})[0], 1e-5,
+                 "dBias");
   }
 }
 
@@ -183,8 +232,14 @@ TEST("gated activations: a gate far from zero stays finite") {
 }
 
 TEST("rope: forward, backward and back again") {
-  for (const auto& [heads, headDim] :
-       std::vector<std::pair<int64_t, int64_t>>{{1, 2}, {3, 12}, {4, 40}, {2, 64}}) {
+  for (const auto& [heads, headDim, interleaved] :
+       std::vector<std::tuple<int64_t, int64_t, bool>>{{1, 2, false},
+                                                       {3, 12, false},
+                                                       {4, 40, false},
+                                                       {2, 64, false},
+                                                       {1, 2, true},
+                                                       {3, 12, true},
+                                                       {2, 64, true}}) {
     const int64_t tokens = 37;
     const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}});
     for (const auto type : {at::kFloat, at::kBFloat16}) {
@@ -193,9 +248,9 @@ TEST("rope: forward, backward and back again") {
       const Tensor x = normal({tokens, (heads + 1) * headDim}, 6).to(type);
       const Tensor exact = leaf(x.narrow(1, 0, heads * headDim).reshape({tokens, heads, headDim}));
       const Tensor expected =
-          rotateFormula(exact, rotation.cos.to(at::kDouble), rotation.sin.to(at::kDouble));
+          rotateFormula(exact, rotation.cos.to(at::kDouble), rotation.sin.to(at::kDouble), interleaved);
       Tensor y = x.clone();
-      ops::rotate_(y, rotation.cos, rotation.sin, heads, headDim, false);
+      ops::rotate_(y, rotation.cos, rotation.sin, heads, headDim, interleaved, false);
       checkClose(y.narrow(1, 0, heads * headDim).reshape({tokens, heads, headDim}), expected, tolerance,
                  "rotated");
       checkSame(y.narrow(1, heads * headDim, headDim), x.narrow(1, heads * headDim, headDim),
@@ -204,9 +259,9 @@ TEST("rope: forward, backward and back again") {
       const Tensor dx =
           torch::autograd::grad({expected}, {exact}, {dy.to(at::kDouble).view({tokens, heads, headDim})})[0];
       Tensor back = dy.clone();
-      ops::rotate_(back, rotation.cos, rotation.sin, heads, headDim, true);
+      ops::rotate_(back, rotation.cos, rotation.sin, heads, headDim, interleaved, true);
       checkClose(back.view({tokens, heads, headDim}), dx, tolerance, "gradient");
-      ops::rotate_(y, rotation.cos, rotation.sin, heads, headDim, true);
+      ops::rotate_(y, rotation.cos, rotation.sin, heads, headDim, interleaved, true);
       checkClose(y, x, tolerance, "turned back");
     }
   }
@@ -216,7 +271,7 @@ TEST("rope: a part of each head") {
   const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}});
   const Tensor x = normal({5, 2 * 20}, 8).to(at::kFloat);
   Tensor y = x.clone();
-  ops::rotate_(y, rotation.cos, rotation.sin, 2, 20, false);
+  ops::rotate_(y, rotation.cos, rotation.sin, 2, 20, false, false);
   const Tensor heads = x.view({5, 2, 20}), turned = y.view({5, 2, 20});
   checkClose(turned.narrow(2, 0, 8), rotateFormula(heads.narrow(2, 0, 8), rotation.cos, rotation.sin), 2e-6,
              "rotated part");

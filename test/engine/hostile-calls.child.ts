@@ -121,7 +121,7 @@ function mutated(value: unknown): unknown {
 /** The tiny decoder as other families have it, each with something to get wrong. */
 const decoders: DecoderConfig[] = [
   decoder,
-  { ...decoder, names: 'qwen3', headNormPerHead: pick([true, false]), tiedHead: true },
+  { ...decoder, names: 'qwen3', headNorm: pick(['rms', 'rms_of_all', 'none']), tiedHead: true },
   { ...decoder, names: 'gemma3', attentionCap: 5, logitsCap: 3, normOffset: 1, embeddingScale: 4 },
   {
     ...decoder,
@@ -131,8 +131,20 @@ const decoders: DecoderConfig[] = [
   },
   {
     ...decoder,
-    ...{ names: 'gpt2', maxPositions: 16, layerNorm: true, gated: false, activation: 'gelu_tanh' },
-    ...{ qkvBias: true, outputBias: true, mlpBias: true, ropes: [] },
+    ...{ names: 'phi', layerNorm: true, normBias: true, gated: false, headBias: true, headNorm: 'layer' },
+    ...{ parallelResidual: true, sharedNorm: pick([true, false]), qkvClip: 2 },
+    ropes: [{ ...decoder.ropes[0]!, interleaved: true }],
+  },
+  { ...decoder, names: 'stablelm', layerNorm: true, normWeight: false, headNorm: 'layer_of_each' },
+  {
+    ...decoder,
+    ...{ names: 'gpt_neox', layerNorm: true, normBias: true, gated: false, qkvByHead: true },
+    kvHeads: decoder.heads,
+  },
+  {
+    ...decoder,
+    ...{ names: 'gpt2', maxPositions: 16, layerNorm: true, normBias: true, gated: false },
+    ...{ activation: 'gelu_tanh', qkvBias: true, outputBias: true, mlpBias: true, ropes: [] },
     layers: decoder.layers.map((layer) => ({ ...layer, rope: -1 })),
   },
   ...(['linear', 'dynamic', 'llama3', 'yarn', 'longrope'] as const).map((type): DecoderConfig => {

@@ -6,6 +6,11 @@ import { CausalLM } from '../../src/model/causal-lm.js';
 import { numbers, readSafetensors } from '../helpers/read-safetensors.js';
 
 const models = new URL('../fixtures/models/', import.meta.url).pathname;
+/** Families without a golden model. */
+const others = [
+  ...['gemma', 'phi-tied', 'gptneox', 'stablelm-parallel', 'starcoder2', 'olmo', 'olmo3', 'cohere-qk-norm'],
+  ...['cohere2', 'glm', 'glm4', 'exaone4', 'gemma3-whole'],
+].map((name) => `../extra/models/${name}`);
 
 /** Root mean square of a saved tensor. */
 function deviation(data: ArrayLike<number | bigint>): number {
@@ -27,13 +32,13 @@ async function initialised(family: string, seed: number) {
 }
 
 describe('CausalLM.fromConfig', () => {
-  it.each(readdirSync(models))('initialises %s as transformers does', async (family) => {
+  it.each([...readdirSync(models), ...others])('initialises %s as transformers does', async (family) => {
     const { tensors, loss, model } = await initialised(family, 3);
-    const isGemma = family.startsWith('gemma');
+    const isGemma = /^(.*\/)?gemma/.test(family);
     for (const [name, tensor] of Object.entries(tensors)) {
       const data = numbers(tensor);
       if (name.endsWith('.bias')) expect(deviation(data), name).toBe(0);
-      else if (tensor.shape.length === 1) {
+      else if (tensor.shape.length === 1 || name.endsWith('norm.weight')) {
         expect(
           [...data].every((value) => value === (isGemma ? 0 : 1)),
           name,
@@ -41,7 +46,10 @@ describe('CausalLM.fromConfig', () => {
       } else {
         const residual = family === 'gpt2' && name.includes('c_proj');
         const expected = residual ? 0.02 / Math.sqrt(2 * 2) : 0.02;
-        expect(Math.abs(deviation(data) / expected - 1), name).toBeLessThan(0.06);
+        expect(Math.abs(deviation(data) / expected - 1), name).toBeLessThan(
+          // Of few values, more apart.
+          data.length < 2000 ? 0.15 : 0.06,
+        );
       }
     }
     expect(Math.abs(loss - Math.log(model.vocabSize))).toBeLessThan(0.5);

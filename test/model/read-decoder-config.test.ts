@@ -6,8 +6,8 @@ import { readDecoderConfig } from '../../src/model/architecture/read-decoder-con
 
 type Json = Record<string, unknown>;
 
-function configOf(family: string): Json {
-  const path = new URL(`../fixtures/models/${family}/config.json`, import.meta.url);
+function configOf(name: string): Json {
+  const path = new URL(`../fixtures/models/${name}/config.json`, import.meta.url);
   return JSON.parse(readFileSync(path, 'utf8')) as Json;
 }
 
@@ -22,7 +22,7 @@ function errorOf(config: Json): AdaptiveTrainerError {
 
 describe('readDecoderConfig', () => {
   it.each([
-    ['llama', { model_type: 'gemma' }, /gemma/],
+    ['llama', { model_type: 'mamba' }, /mamba/],
     ['llama', { model_type: 'gemma3' }, /model_type/],
     ['gpt2', { add_cross_attention: true }, /add_cross_attention/],
     ['gemma3', { use_bidirectional_attention: true }, /use_bidirectional_attention/],
@@ -55,6 +55,20 @@ describe('readDecoderConfig', () => {
     ['smollm3', { no_rope_layers: [1] }, /no_rope_layers/],
     ['granite', { logits_scaling: 0 }, /logits_scaling/],
     ['gemma2', { final_logit_softcapping: -1 }, /final_logit_softcapping/],
+    ['../extra/models/phi', { layer_norm_eps: 0 }, /layer_norm_eps: expected a number above 0, found 0/],
+    [
+      '../extra/models/gptneox',
+      { head_dim: 16 },
+      /head_dim: expected hidden_size \/ num_attention_heads \(8\)/,
+    ],
+    ['../extra/models/gptneox-old-config', { rotary_pct: 0.9 }, /even number of rotated entries/],
+    ['../extra/models/stablelm', { num_key_value_heads: 3 }, /num_key_value_heads/],
+    [
+      '../extra/models/exaone4',
+      { layer_types: undefined, sliding_window_pattern: 'LLLG' },
+      /sliding_window_pattern/,
+    ],
+    ['../extra/models/cohere2', { sliding_window: null }, /sliding_window/],
     [
       'phi3',
       { rope_scaling: { type: 'longrope', short_factor: [1], long_factor: [1] }, rope_parameters: undefined },
@@ -114,6 +128,20 @@ describe('readDecoderConfig', () => {
     'olmo2',
     'granite',
     'gpt2',
+    ...[
+      'gemma',
+      'phi',
+      'gptneox',
+      'stablelm',
+      'starcoder2',
+      'olmo',
+      'olmo3',
+      'cohere',
+      'cohere2',
+      'glm',
+      'glm4',
+    ].map((name) => `../extra/models/${name}`),
+    '../extra/models/exaone4',
   ];
   it.each(names)('reads the same from %s without the keys that have their default', (name) => {
     const config = configOf(name);

@@ -15,6 +15,16 @@ Activation activationFrom(const Napi::Object& from) {
   failType(from.Get("activation"), "silu, gelu_tanh, gelu, relu or clamped_swiglu", "activation");
 }
 
+HeadNorm headNormFrom(const Napi::Object& from) {
+  const std::string name = stringAt(from, "headNorm");
+  if (name == "none") return HeadNorm::None;
+  if (name == "rms") return HeadNorm::Rms;
+  if (name == "rms_of_all") return HeadNorm::RmsOfAll;
+  if (name == "layer") return HeadNorm::Layer;
+  if (name == "layer_of_each") return HeadNorm::LayerOfEach;
+  failType(from.Get("headNorm"), "none, rms, rms_of_all, layer or layer_of_each", "headNorm");
+}
+
 RopeConfig ropeFrom(const Napi::Object& from) {
   RopeConfig rope;
   rope.type = stringAt(from, "type");
@@ -30,6 +40,7 @@ RopeConfig ropeFrom(const Napi::Object& from) {
   rope.originalMaxPositions = numberAt(from, "originalMaxPositions");
   rope.shortFactors = arrayAt<double>(from, "shortFactors");
   rope.longFactors = arrayAt<double>(from, "longFactors");
+  rope.interleaved = booleanAt(from, "interleaved");
   return rope;
 }
 
@@ -54,17 +65,23 @@ DecoderConfig decoderConfigFrom(const Napi::Object& from) {
   config.normEps = numberAt(from, "normEps");
   config.normOffset = numberAt(from, "normOffset");
   config.layerNorm = booleanAt(from, "layerNorm");
-  config.headNormPerHead = booleanAt(from, "headNormPerHead");
+  config.normWeight = booleanAt(from, "normWeight");
+  config.normBias = booleanAt(from, "normBias");
+  config.headNorm = headNormFrom(from);
+  config.parallelResidual = booleanAt(from, "parallelResidual");
+  config.sharedNorm = booleanAt(from, "sharedNorm");
   config.activation = activationFrom(from);
   config.gated = booleanAt(from, "gated");
   config.tiedHead = booleanAt(from, "tiedHead");
+  config.headBias = booleanAt(from, "headBias");
   config.qkvBias = booleanAt(from, "qkvBias");
   config.outputBias = booleanAt(from, "outputBias");
   config.mlpBias = booleanAt(from, "mlpBias");
+  config.qkvByHead = booleanAt(from, "qkvByHead");
+  config.qkvClip = numberAt(from, "qkvClip");
   config.embeddingScale = numberAt(from, "embeddingScale");
   config.residualScale = numberAt(from, "residualScale");
   config.logitsScale = numberAt(from, "logitsScale");
-  if (!from.Get("qkvClip").IsUndefined()) config.qkvClip = numberAt(from, "qkvClip");
   config.attentionCap = numberAt(from, "attentionCap");
   config.logitsCap = numberAt(from, "logitsCap");
   if (!from.Get("routing").IsUndefined()) config.routing = routingFrom(objectAt(from, "routing"));

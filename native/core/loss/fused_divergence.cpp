@@ -34,22 +34,25 @@ void checkOperands(const HeadOperands& model, const HeadOperands& base) {
 
 /// out = hidden·weightᵀ by slabs of the vocabulary: the same products for both models, whatever type the
 /// base's head is kept in, so that equal operands give equal logits.
-void logitsInto(const Tensor& out, const Tensor& hidden, const Tensor& weight, int64_t slab, double cap) {
-  for (int64_t first = 0; first < weight.size(0); first += slab) {
-    const int64_t count = std::min(slab, weight.size(0) - first);
-    const Tensor rows = weight.narrow(0, first, count).to(hidden.scalar_type());
+void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& head, int64_t slab, double cap) {
+  for (int64_t first = 0; first < head.weight.size(0); first += slab) {
+    const int64_t count = std::min(slab, head.weight.size(0) - first);
+    const Tensor rows = head.weight.narrow(0, first, count).to(hidden.scalar_type());
     ops::productInto(out.narrow(1, first, count), hidden, rows.t());
   }
+  if (head.bias.defined()) out.add_(head.bias);
   if (cap > 0) ops::softCap_(out, cap);
 }
 
 }  // namespace
 
 Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, double weight,
-                           ChunkOptions options, LogitOptions logits,
+                           ChunkOptions options, const LogitOptions& logits,
                            const std::function<void(const Tensor&, const Tensor&)>& addWeightGradient) {
   at::NoGradGuard noGrad;
   checkOperands(model, base);
+  checkHeadBias(model.bias, model.weight);
+  checkHeadBias(base.bias, base.weight);
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
   expectNotNegative("the weight of the divergence", weight);
@@ -68,8 +71,8 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
   for (int64_t first = 0; first < tokens; first += chunk) {
     const int64_t count = std::min(chunk, tokens - first);
     const Tensor z = buffer.narrow(0, 0, count), z0 = baseBuffer.narrow(0, 0, count);
-    logitsInto(z, hidden.narrow(0, first, count), model.weight, slab, logits.cap);
-    logitsInto(z0, baseHidden.narrow(0, first, count), base.weight, slab, logits.cap);
+    logitsInto(z, hidden.narrow(0, first, count), model, slab, logits.cap);
+    logitsInto(z0, baseHidden.narrow(0, first, count), base, slab, logits.cap);
     const Tensor divergences = ops::divergence_(z, z0, weight, logits.cap).cpu();
     for (int64_t i = 0; i < count; i++) {
       const float value = divergences.const_data_ptr<float>()[i];

@@ -9,11 +9,12 @@
 
 namespace adaptive {
 
-/// What a model's logits are made of: hidden·weightᵀ.
+/// What a model's logits are made of: hidden·weightᵀ + bias.
 struct HeadOperands {
   at::Tensor hidden;  ///< [n, width]
   /// [vocab, width], of the type of hidden; of the base also in bfloat16, which is widened a slab at a time.
   at::Tensor weight;
+  at::Tensor bias = {};  ///< [vocab]; undefined: none
 };
 
 struct Divergence {
@@ -29,6 +30,7 @@ struct Divergence {
 /// chunks before it have been gathered.
 Divergence fusedDivergence(
     const HeadOperands& model, const HeadOperands& base, double weight, ChunkOptions options,
-    LogitOptions logits, const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
+    const LogitOptions& logits,
+    const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 
 }  // namespace adaptive

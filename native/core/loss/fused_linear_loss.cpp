@@ -38,6 +38,12 @@ void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const std::
 
 }  // namespace
 
+void checkHeadBias(const at::Tensor& bias, const at::Tensor& weight) {
+  if (!bias.defined()) return;
+  if (bias.dim() != 1 || bias.size(0) != weight.size(0))
+    fail("INVALID_INPUT", "Expected a bias [", weight.size(0), "] of the logits, found ", bias.sizes(), ".");
+}
+
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                                  LossGradients wanted, ChunkOptions options, LogitOptions logits,
                                  MoreStatistics more)
@@ -57,6 +63,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   expectNotNegative("the cap of the logits", logits.cap);
   expectInteger("the k of top-k entropies", more.entropyOfTop, 0, kLargestSize);
   expectInteger("the number of first choices", more.firstChoices, 0, kLargestSize);
+  checkHeadBias(logits.bias, weight_);
   // A scale costs one pass over the hidden states instead of one over the logits.
   if (options_.scale != 1) hidden_ = hidden_ * options_.scale;
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
@@ -121,6 +128,7 @@ void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats,
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   at::Tensor logits = buffer_.narrow(0, 0, count);
   ops::productInto(logits, hidden_.narrow(0, first, count), weight_.t());
+  if (options_.bias.defined()) logits.add_(options_.bias);
   if (options_.cap > 0) ops::softCap_(logits, options_.cap);
   return logits;
 }

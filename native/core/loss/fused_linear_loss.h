@@ -11,11 +11,15 @@
 
 namespace adaptive {
 
-/// From hidden·weightᵀ = l to the logit: z = cap·tanh(scale·l/cap), or scale·l without a cap.
+/// From hidden·weightᵀ = l to the logit: z = scale·l + bias, then cap·tanh(z/cap).
 struct LogitOptions {
   double scale = 1;
-  double cap = 0;  ///< 0: none
+  double cap = 0;        ///< 0: none
+  at::Tensor bias = {};  ///< [vocab], of the type of hidden; undefined: none
 };
+
+/// Errors: INVALID_INPUT for a bias that is not one for each row of `weight` [vocab, hidden].
+void checkHeadBias(const at::Tensor& bias, const at::Tensor& weight);
 
 /// What is wanted beside the statistics.
 enum class LossGradients {
@@ -39,9 +43,9 @@ class FusedLinearLoss {
 
   /// weights: (∂loss/∂nll, with smoothing ∂loss/∂smoothed, ∂loss/∂topNll) interleaved [n][2]. Returns
   /// gradHidden [n, hidden]; calls addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale)
-  /// for each chunk, to gather dLogitsᵀ·hidden. With LossGradients::Hidden it is never called. Call once.
-  /// Errors: INVALID_INPUT where no gradients were wanted, when called twice, or for another number of
-  /// weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
+  /// for each chunk, to gather dLogitsᵀ·hidden, and the sum of dLogits for a bias. With LossGradients::Hidden
+  /// it is never called. Call once. Errors: INVALID_INPUT where no gradients were wanted, when called twice,
+  /// or for another number of weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
 

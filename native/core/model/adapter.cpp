@@ -106,7 +106,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
     fail("INVALID_INPUT", "Expected the names of modules of the model, found ", unknown[0], ".");
 
   if (unties) {
-    decoder.head_ = makeTable(names.head, decoder.config_.vocabSize, decoder.config_.hiddenSize);
+    decoder.head_ = makeHead(decoder.config_, names);
     decoder.head_->setMasterType(decoder.embedding_->master().scalar_type(), false);
     if (decoder.filled_) at::Tensor(decoder.head_->master()).copy_(decoder.embedding_->master());
     decoder.config_.tiedHead = false;

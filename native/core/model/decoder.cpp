@@ -36,7 +36,11 @@ Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
     positions_ = makeTable(names.positions, config_.maxPositions, config_.hiddenSize);
   for (int64_t i = 0; i < config_.layers(); i++) layers_.push_back(makeDecoderLayer(config_, names, i));
   finalNorm_ = makeNorm(config_, names.finalNorm);
-  if (!config_.tiedHead) head_ = makeTable(names.head, config_.vocabSize, config_.hiddenSize);
+  if (!config_.tiedHead) head_ = makeHead(config_, names);
+  if (config_.headBias) {
+    const std::vector<ParameterPart> parts = {{names.head + ".bias", {config_.vocabSize}}};
+    headBias_ = std::make_unique<Parameter>(parts, /*isNorm=*/false);
+  }
 }
 
 std::vector<Parameter*> Decoder::adapterParameters() const {
@@ -66,10 +70,14 @@ std::vector<Parameter*> Decoder::parameters() const {
   std::vector<Parameter*> all = {embedding_.get()};
   if (positions_) all.push_back(positions_.get());
   for (const DecoderLayer& layer : layers_) layer.forEach([&](Parameter* p) { all.push_back(p); });
-  all.push_back(finalNorm_.weight.get());
-  if (finalNorm_.bias) all.push_back(finalNorm_.bias.get());
-  if (head_) all.push_back(head_.get());
+  for (const auto* p : {&finalNorm_.weight, &finalNorm_.bias, &head_, &headBias_})
+    if (*p) all.push_back(p->get());
   return all;
+}
+
+void Decoder::addHeadGradient(const Tensor& dLogits, const Tensor& hidden) {
+  head().accumulateOuter(dLogits, hidden);
+  if (headBias_ && headBias_->trainable()) headBias_->accumulate(dLogits.sum(0, false, at::kFloat));
 }
 
 void Decoder::expectWeights() const {
@@ -199,19 +207,35 @@ AttentionShape Decoder::attentionOf(int64_t layer) const {
 
 Tensor Decoder::normed(const Norm& norm, const Tensor& x, at::ScalarType dtype) const {
   if (!norm) return x.to(dtype);
-  if (norm.bias) return layerNorm(x.to(at::kFloat), *norm.weight, *norm.bias, config_.normEps, dtype);
+  if (config_.layerNorm)
+    return layerNorm(x.to(at::kFloat), norm.weight.get(), norm.bias.get(), config_.normEps, dtype);
   return rmsNorm(x.to(at::kFloat), *norm.weight, {config_.normEps, config_.normOffset}, dtype);
 }
 
-Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
-                          const DropoutKey& key) const {
-  Tensor qkv = projected(normed(layer.attentionNorm, hidden, computeType_), layer.qkv, key, adapts_);
-  if (layer.qNorm) {
-    qkv = headNorm(qkv, *layer.qNorm, *layer.kNorm, attentionOf(layer.index),
-                   {config_.normEps, config_.normOffset});
+Tensor Decoder::queriesKeysValues(const DecoderLayer& layer, const Tensor& x, const DropoutKey& key) const {
+  Tensor qkv = projected(x, layer.qkv, key, adapts_);
+  if (config_.qkvByHead)
+    qkv = qkv.view({x.size(0), config_.heads, 3, config_.headDim}).transpose(1, 2).reshape({x.size(0), -1});
+  const auto clipped = [this](const Tensor& x) {
+    return config_.qkvClip > 0 ? x.clamp(-config_.qkvClip, config_.qkvClip) : x;
+  };
+  if (!layer.qNorm) return clipped(qkv);
+  if (config_.headNorm == HeadNorm::Rms || config_.headNorm == HeadNorm::RmsOfAll) {
+    return clipped(headNorm(qkv, *layer.qNorm.weight, *layer.kNorm.weight, attentionOf(layer.index),
+                            {config_.normEps, config_.normOffset}));
   }
-  if (config_.qkvClip > 0) qkv = qkv.clamp(-config_.qkvClip, config_.qkvClip);
-  const Tensor out = projected(attend(qkv), layer.output, key, adapts_);
+  const int64_t q = config_.heads * config_.headDim, kv = config_.kvHeads * config_.headDim;
+  const auto normOf = [&](const Norm& norm, int64_t first, int64_t width) {
+    return headLayerNorm(qkv.narrow(1, first, width), config_.headDim, *norm.weight, norm.bias.get(),
+                         config_.normEps);
+  };
+  return clipped(
+      at::cat({normOf(layer.qNorm, 0, q), normOf(layer.kNorm, q, kv), qkv.narrow(1, q + kv, kv)}, 1));
+}
+
+Tensor Decoder::attention(const DecoderLayer& layer, const Tensor& x, const Attend& attend,
+                          const DropoutKey& key) const {
+  const Tensor out = projected(attend(queriesKeysValues(layer, x, key)), layer.output, key, adapts_);
   return dropped(layer.attentionOutNorm ? normed(layer.attentionOutNorm, out, at::kFloat) : out,
                  config_.residualDropout, keyAt(key, DropoutSite::AttentionOutput, layer.index));
 }
@@ -223,8 +247,7 @@ Tensor Decoder::denseFeedForward(const DecoderLayer& layer, const Tensor& x, con
   return projected(inner, layer.down, key, adapts_);
 }
 
-Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, const DropoutKey& key) const {
-  const Tensor x = normed(layer.mlpNorm, hidden, computeType_);
+Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& x, const DropoutKey& key) const {
   const Tensor out =
       layer.router.weight ? routedExperts(x, layer, config_, key, adapts_) : denseFeedForward(layer, x, key);
   return dropped(layer.mlpOutNorm ? normed(layer.mlpOutNorm, out, at::kFloat) : out, config_.residualDropout,
@@ -233,8 +256,11 @@ Tensor Decoder::feedForward(const DecoderLayer& layer, const Tensor& hidden, con
 
 Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Attend& attend,
                       const DropoutKey& key) const {
-  const Tensor mixed = at::add(hidden, attention(layer, hidden, attend, key), config_.residualScale);
-  return at::add(mixed, feedForward(layer, mixed, key), config_.residualScale);
+  const Tensor x = normed(layer.attentionNorm, hidden, computeType_);
+  const Tensor mixed = at::add(hidden, attention(layer, x, attend, key), config_.residualScale);
+  const Tensor inner =
+      config_.sharedNorm ? x : normed(layer.mlpNorm, config_.parallelResidual ? hidden : mixed, computeType_);
+  return at::add(mixed, feedForward(layer, inner, key), config_.residualScale);
 }
 
 std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, const DropoutKey& key) const {
@@ -267,7 +293,7 @@ void Decoder::visitOutputs(const FlatBatch& batch,
     const std::string projection = nameInLayer(weightNamesOf(config_.names).qkv[0], layer.index);
     if (!see(moduleOf(moduleOf(projection)), hidden)) return;
   }
-  see(moduleOf(finalNorm_.weight->parts()[0].name), normed(finalNorm_, hidden, computeType_));
+  see(weightNamesOf(config_.names).finalNorm, normed(finalNorm_, hidden, computeType_));
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
@@ -327,8 +353,8 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
     const AttentionShape shape = attentionOf(layer.index);
     hidden = block(layer, hidden, [&](const Tensor& qkv) {
       if (rope >= 0) {
-        ops::rotate_(qkv, rotation[rope].cos, rotation[rope].sin, shape.heads + shape.kvHeads, shape.headDim,
-                     false);
+        const auto& [cos, sin, interleaved] = rotation[rope];
+        ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, interleaved, /*back=*/false);
       }
       const Tensor all = qkv.view({qkv.size(0), shape.heads + 2 * shape.kvHeads, shape.headDim});
       std::vector<Tensor> outs;
@@ -349,6 +375,7 @@ Tensor Decoder::logits(const Tensor& hidden) {
   at::NoGradGuard noGrad;
   const Tensor scaled = config_.logitsScale == 1 ? hidden : hidden * config_.logitsScale;
   Tensor logits = ops::product(scaled, head().compute().t()).to(at::kFloat);
+  if (headBias_) logits.add_(headBias_->compute());
   if (config_.logitsCap > 0) ops::softCap_(logits, config_.logitsCap);
   return logits;
 }

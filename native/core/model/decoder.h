@@ -39,6 +39,10 @@ class Decoder {
   std::vector<Parameter*> trainableParameters() const;
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
+  Parameter* headBias() { return headBias_.get(); }  ///< [vocab]; null without one
+  bool trainsHead() { return head().trainable() || (headBias_ && headBias_->trainable()); }
+  /// Gathers the head's gradient for logits hidden·headᵀ + bias: dLogits [n, vocab], hidden [n, hidden].
+  void addHeadGradient(const at::Tensor& dLogits, const at::Tensor& hidden);
 
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
   /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest. Frozen weights are
@@ -104,13 +108,16 @@ class Decoder {
   at::Tensor normed(const Norm& norm, const at::Tensor& x, at::ScalarType dtype) const;
   at::Tensor block(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,
                    const DropoutKey& key = {}) const;
-  at::Tensor attention(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,
+  /// Queries, keys and values of x, normed where the family does that, not yet rotated.
+  at::Tensor queriesKeysValues(const DecoderLayer& layer, const at::Tensor& x, const DropoutKey& key) const;
+  /// Both take x normed, in the compute type.
+  at::Tensor attention(const DecoderLayer& layer, const at::Tensor& x, const Attend& attend,
                        const DropoutKey& key) const;
   at::Tensor denseFeedForward(const DecoderLayer& layer, const at::Tensor& x, const DropoutKey& key) const;
-  at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& hidden, const DropoutKey& key) const;
+  at::Tensor feedForward(const DecoderLayer& layer, const at::Tensor& x, const DropoutKey& key) const;
 
   DecoderConfig config_;
-  std::unique_ptr<Parameter> embedding_, positions_, head_;
+  std::unique_ptr<Parameter> embedding_, positions_, head_, headBias_;
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;

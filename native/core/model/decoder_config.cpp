@@ -88,6 +88,21 @@ void checkRouting(const DecoderConfig& c, const WeightNames& names) {
                 kCode);
 }
 
+/// What only some tables of names, or other entries, allow.
+void checkForms(const DecoderConfig& c, const WeightNames& names) {
+  expectThat(kCode, c.gated || names.gateUp.size() == 1, "gated", "false", "true, as ", c.names,
+             " stores a gate,");
+  expectThat(kCode, c.headNorm == HeadNorm::None || !names.qNorm.empty(), "headNorm", "one", "none, as ",
+             c.names, " has no names for its weights,");
+  expectThat(kCode, !c.qkvByHead || (names.qkv.size() == 1 && c.heads == c.kvHeads), "qkvByHead", "true",
+             "false, as queries, keys and values are no equal parts of one projection,");
+  expectThat(kCode, c.layerNorm || (c.normWeight && !c.normBias), "normWeight and normBias", "others",
+             "a weight and no bias, with RMSNorm,");
+  expectThat(kCode, c.normWeight || !c.normBias, "normBias", "true", "false, without a weight,");
+  expectThat(kCode, c.parallelResidual || !c.sharedNorm, "sharedNorm", "true",
+             "false, without parallelResidual,");
+}
+
 void checkNumbers(const DecoderConfig& c) {
   expectNotNegative("normEps", c.normEps, kCode);
   expectFinite("normOffset", c.normOffset, kCode);
@@ -134,8 +149,7 @@ void checkDecoderConfig(const DecoderConfig& c) {
   expectThat(kCode, c.heads % c.kvHeads == 0, "kvHeads", c.kvHeads, "a divisor of heads (", c.heads, ")");
   expectInteger("maxPositions", c.maxPositions, 0, names.positions.empty() ? 0 : kMostPositions, kCode);
   expectInteger("paddingId", c.paddingId, -1, c.vocabSize - 1, kCode);
-  expectThat(kCode, c.gated || names.gateUp.size() == 1, "gated", "false", "true, as ", c.names,
-             " stores a gate,");
+  checkForms(c, names);
   checkNumbers(c);
   expectThat(kCode, c.activation != Activation::ClampedSwiglu || c.gated, "gated", "false",
              "true, as clamped_swiglu has a gate,");

@@ -23,6 +23,16 @@ struct RopeConfig {
   bool truncate = true;                           ///< yarn: whole dimensions as the bounds of its ramp
   double originalMaxPositions = 0;                ///< dynamic, llama3, yarn, longrope
   std::vector<double> shortFactors, longFactors;  ///< longrope, [dims/2]
+  bool interleaved = false;  ///< entries 2i and 2i + 1 turn together, not i and i + dims/2
+};
+
+/// Norms of queries and keys before they are rotated.
+enum class HeadNorm {
+  None,
+  Rms,          ///< RMSNorm of each head, with one weight for all
+  RmsOfAll,     ///< RMSNorm of all heads as one
+  Layer,        ///< LayerNorm of each head, with one weight and bias for all
+  LayerOfEach,  ///< LayerNorm of each head, with a weight of its own and no bias
 };
 
 /// What differs from layer to layer.
@@ -55,17 +65,22 @@ struct DecoderConfig {
   int64_t maxPositions = 0;  ///< learned positions; 0: none
   int64_t paddingId = -1;  ///< looked up without a gradient, as torch.nn.Embedding's padding_idx; −1: none
   double normEps = 1e-6;
-  double normOffset = 0;        ///< RMSNorm multiplies with weight + offset
-  bool layerNorm = false;       ///< LayerNorm with a bias instead of RMSNorm
-  bool headNormPerHead = true;  ///< where queries and keys are normed: each head by itself, or all as one
+  double normOffset = 0;                     ///< RMSNorm multiplies with weight + offset
+  bool layerNorm = false;                    ///< LayerNorm instead of RMSNorm
+  bool normWeight = true, normBias = false;  ///< what a LayerNorm has; RMSNorm has a weight
+  HeadNorm headNorm = HeadNorm::None;
+  bool parallelResidual = false;  ///< the feed-forward reads what attention reads, and both are added at once
+  bool sharedNorm = false;        ///< of parallel blocks: both read the same norm
   Activation activation = Activation::Silu;
   bool gated = true;  ///< activation(gate)·up, or activation(up) alone
   bool tiedHead = false;
+  bool headBias = false;
   bool qkvBias = false;
   bool outputBias = false;  ///< bias of the attention's output projection
   bool mlpBias = false;
+  bool qkvByHead = false;  ///< the rows of a fused qkv are q, k, v of one head after the other
+  double qkvClip = 0;      ///< queries, keys and values are bounded to ±qkvClip; 0: not
   double embeddingScale = 1, residualScale = 1, logitsScale = 1;
-  double qkvClip = 0;                      ///< queries, keys and values lie from −c to c; 0: no bound
   double attentionCap = 0, logitsCap = 0;  ///< c·tanh(x/c); 0: none
   RoutingConfig routing;
   /// Shares that are dropped in training: of the attention's weights, of what each half of a block adds to

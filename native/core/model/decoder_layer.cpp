@@ -20,8 +20,8 @@ Projection makeProjection(const std::vector<std::string>& modules, std::vector<i
           hasBias ? std::make_unique<Parameter>(std::move(biases), false) : nullptr};
 }
 
-std::unique_ptr<Parameter> makeVector(const std::string& name, int64_t width) {
-  return std::make_unique<Parameter>(std::vector<ParameterPart>{{name, {width}}}, /*isNorm=*/true);
+std::unique_ptr<Parameter> makeNormPart(const std::string& name, std::vector<int64_t> shape) {
+  return std::make_unique<Parameter>(std::vector<ParameterPart>{{name, std::move(shape)}}, /*isNorm=*/true);
 }
 
 std::vector<std::string> inLayer(const std::vector<std::string>& patterns, int64_t layer) {
@@ -72,16 +72,41 @@ void addExperts(DecoderLayer& layer, const DecoderConfig& config, const WeightNa
   layer.sharedGate = plain({own(names.sharedGate)}, {1}, hidden);
 }
 
+/// The norm of `heads` queries or keys; a pattern that has the number of a head too is one weight for each.
+Norm makeHeadNorm(const DecoderConfig& config, const std::string& pattern, int64_t layer, int64_t heads) {
+  if (config.headNorm == HeadNorm::None) return {};
+  const std::string module = nameInLayer(pattern, layer);
+  const int64_t width = config.headDim;
+  if (config.headNorm != HeadNorm::LayerOfEach) {
+    const int64_t normed = config.headNorm == HeadNorm::RmsOfAll ? heads * width : width;
+    const bool hasBias = config.headNorm == HeadNorm::Layer;
+    return {true, makeNormPart(module + ".weight", {normed}),
+            hasBias ? makeNormPart(module + ".bias", {normed}) : nullptr};
+  }
+  if (module.find("{}") == std::string::npos)
+    return {true, makeNormPart(module + ".weight", {heads, width}), nullptr};
+  std::vector<ParameterPart> parts;
+  for (int64_t head = 0; head < heads; head++)
+    parts.push_back({nameInLayer(module, head) + ".weight", {width}});
+  return {true, std::make_unique<Parameter>(std::move(parts), /*isNorm=*/true), nullptr};
+}
+
 }  // namespace
 
 Norm makeNorm(const DecoderConfig& config, const std::string& module) {
   if (module.empty()) return {};
-  return {makeVector(module + ".weight", config.hiddenSize),
-          config.layerNorm ? makeVector(module + ".bias", config.hiddenSize) : nullptr};
+  return {true, config.normWeight ? makeNormPart(module + ".weight", {config.hiddenSize}) : nullptr,
+          config.normBias ? makeNormPart(module + ".bias", {config.hiddenSize}) : nullptr};
 }
 
 std::unique_ptr<Parameter> makeTable(const std::string& module, int64_t rows, int64_t width) {
   return std::make_unique<Parameter>(std::vector<ParameterPart>{{module + ".weight", {rows, width}}}, false);
+}
+
+std::unique_ptr<Parameter> makeHead(const DecoderConfig& config, const WeightNames& names) {
+  ParameterPart part = {names.head + ".weight", {config.vocabSize, config.hiddenSize}};
+  if (!names.storedHead.empty()) part.stored = {names.storedHead + ".weight"};
+  return std::make_unique<Parameter>(std::vector<ParameterPart>{std::move(part)}, /*isNorm=*/false);
 }
 
 DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& names, int64_t index) {
@@ -96,13 +121,10 @@ DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& na
   layer.index = index;
   layer.attentionNorm = norm(names.attentionNorm);
   layer.attentionOutNorm = norm(names.attentionOutNorm);
-  layer.mlpNorm = norm(names.mlpNorm);
+  if (!config.sharedNorm) layer.mlpNorm = norm(names.mlpNorm);
   layer.mlpOutNorm = norm(names.mlpOutNorm);
-  if (!names.qNorm.empty()) {
-    const bool perHead = config.headNormPerHead;
-    layer.qNorm = makeVector(nameInLayer(names.qNorm, index) + ".weight", perHead ? config.headDim : q);
-    layer.kNorm = makeVector(nameInLayer(names.kNorm, index) + ".weight", perHead ? config.headDim : kv);
-  }
+  layer.qNorm = makeHeadNorm(config, names.qNorm, index, config.heads);
+  layer.kNorm = makeHeadNorm(config, names.kNorm, index, config.kvHeads);
   if (!names.sinks.empty()) layer.sinks = makeWeight({nameInLayer(names.sinks, index), {config.heads}});
   layer.qkv = projection(names.qkv, {q, kv, kv}, hidden, config.qkvBias);
   layer.output = projection({names.output}, {hidden}, q, config.outputBias);

@@ -11,8 +11,9 @@
 namespace adaptive {
 
 struct Norm {
-  std::unique_ptr<Parameter> weight, bias;
-  explicit operator bool() const { return weight != nullptr; }
+  bool present = false;
+  std::unique_ptr<Parameter> weight, bias;  ///< null: none
+  explicit operator bool() const { return present; }
 };
 
 struct Projection {
@@ -22,8 +23,8 @@ struct Projection {
 
 struct DecoderLayer {
   int64_t index = 0;
-  Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm;
-  std::unique_ptr<Parameter> qNorm, kNorm, sinks;
+  Norm attentionNorm, attentionOutNorm, mlpNorm, mlpOutNorm, qNorm, kNorm;
+  std::unique_ptr<Parameter> sinks;
   Projection qkv, output, gateUp, down;
   /// Of a layer with experts, whose weights gateUp and down are [experts, outputs, inputs].
   Projection router, sharedGateUp, sharedDown, sharedGate;
@@ -49,8 +50,10 @@ struct DecoderLayer {
                           &attentionNorm.bias,
                           &qkv.weight,
                           &qkv.bias,
-                          &qNorm,
-                          &kNorm,
+                          &qNorm.weight,
+                          &qNorm.bias,
+                          &kNorm.weight,
+                          &kNorm.bias,
                           &sinks,
                           &output.weight,
                           &output.bias,
@@ -78,6 +81,9 @@ DecoderLayer makeDecoderLayer(const DecoderConfig& config, const WeightNames& na
 
 /// Nothing for an empty name.
 Norm makeNorm(const DecoderConfig& config, const std::string& module);
+
+/// The output projection, apart from the embedding.
+std::unique_ptr<Parameter> makeHead(const DecoderConfig& config, const WeightNames& names);
 
 /// A table of rows to look up: an embedding or a head.
 std::unique_ptr<Parameter> makeTable(const std::string& module, int64_t rows, int64_t width);

@@ -61,11 +61,14 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
   }
 };
 
+std::optional<Tensor> valueOf(const Parameter* parameter) {
+  return parameter ? std::optional(parameter->compute()) : std::nullopt;
+}
+
 struct LayerNorm : torch::autograd::Function<LayerNorm> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, Parameter* bias, double eps,
                         at::ScalarType dtype) {
-    const auto [y, mean, rstd] =
-        at::native_layer_norm(x, {x.size(1)}, weight->compute(), bias->compute(), eps);
+    const auto [y, mean, rstd] = at::native_layer_norm(x, {x.size(1)}, valueOf(weight), valueOf(bias), eps);
     ctx->save_for_backward({x, mean, rstd});
     keep(ctx, "weight", weight);
     keep(ctx, "bias", bias);
@@ -74,10 +77,10 @@ struct LayerNorm : torch::autograd::Function<LayerNorm> {
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto saved = ctx->get_saved_variables();
     Parameter *weight = kept(ctx, "weight"), *bias = kept(ctx, "bias");
-    const bool dW = weight->trainable(), dB = bias->trainable();
+    const bool dW = weight && weight->trainable(), dB = bias && bias->trainable();
     const auto [dx, dWeight, dBias] =
         at::native_layer_norm_backward(grads[0].to(at::kFloat), saved[0], {saved[0].size(1)}, saved[1],
-                                       saved[2], weight->compute(), bias->compute(), {true, dW, dB});
+                                       saved[2], valueOf(weight), valueOf(bias), {true, dW, dB});
     if (dW) weight->accumulate(dWeight);
     if (dB) bias->accumulate(dBias);
     return {dx, Tensor(), Tensor(), Tensor(), Tensor()};
@@ -139,19 +142,43 @@ struct HeadNorm : torch::autograd::Function<HeadNorm> {
   }
 };
 
+/// x·weight + bias for x float32 [tokens, heads, headDim].
+struct HeadAffine : torch::autograd::Function<HeadAffine> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, Parameter* weight, Parameter* bias) {
+    ctx->save_for_backward({x});
+    keep(ctx, "weight", weight);
+    keep(ctx, "bias", bias);
+    const Tensor y = x * weight->compute().view({-1, x.size(2)});
+    return bias ? y + bias->compute().view({-1, x.size(2)}) : y;
+  }
+  static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
+    const Tensor x = ctx->get_saved_variables()[0], dy = grads[0];
+    Parameter *weight = kept(ctx, "weight"), *bias = kept(ctx, "bias");
+    gather(*weight, dy * x);
+    if (bias) gather(*bias, dy);
+    return {dy * weight->compute().view({-1, x.size(2)}), Tensor(), Tensor()};
+  }
+  /// dParameter [tokens, heads, headDim] before it is summed over what the parameter serves.
+  static void gather(Parameter& parameter, const Tensor& terms) {
+    const Tensor ofHeads = terms.sum(0), &value = parameter.master();
+    parameter.accumulate((value.numel() == ofHeads.numel() ? ofHeads : ofHeads.sum(0)).view(value.sizes()));
+  }
+};
+
 struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Rotation& rotation,
                         const Tensor& cuSeqlens, const AttentionShape& shape, Parameter* sinks,
                         double dropout, int64_t key) {
-    const auto& [cos, sin] = rotation;
+    const auto& [cos, sin, interleaved] = rotation;
     if (cos.defined())
-      ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, /*back=*/false);
+      ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, interleaved, /*back=*/false);
     auto [out, lse] = ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window,
                                      shape.softCap, dropout, static_cast<uint64_t>(key));
     // A mask on the weights and the share that the sinks take multiply: their order changes nothing.
     if (sinks) lse = withSinks(out, lse, sinks->master().to(at::kFloat));
     keep(ctx, "sinks", sinks);
     ctx->save_for_backward({qkv, out, lse, cos, sin, cuSeqlens});
+    ctx->saved_data["interleaved"] = interleaved;
     ctx->saved_data["heads"] = shape.heads;
     ctx->saved_data["kvHeads"] = shape.kvHeads;
     ctx->saved_data["headDim"] = shape.headDim;
@@ -177,7 +204,7 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
         ctx->saved_data["dropout"].toDouble(), static_cast<uint64_t>(ctx->saved_data["key"].toInt()));
     if (saved[3].defined()) {
       ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
-                   /*back=*/true);
+                   ctx->saved_data["interleaved"].toBool(), /*back=*/true);
     }
     return {dQkv, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
@@ -206,8 +233,8 @@ Tensor rmsNorm(const Tensor& x, Parameter& weight, const NormShape& shape, at::S
   return RmsNorm::apply(x, &weight, shape, dtype);
 }
 
-Tensor layerNorm(const Tensor& x, Parameter& weight, Parameter& bias, double eps, at::ScalarType dtype) {
-  return LayerNorm::apply(x, &weight, &bias, eps, dtype);
+Tensor layerNorm(const Tensor& x, Parameter* weight, Parameter* bias, double eps, at::ScalarType dtype) {
+  return LayerNorm::apply(x, weight, bias, eps, dtype);
 }
 
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
@@ -231,6 +258,12 @@ Tensor activated(const Tensor& x, Activation activation) {
 Tensor headNorm(const Tensor& qkv, Parameter& qWeight, Parameter& kWeight, const AttentionShape& heads,
                 const NormShape& shape) {
   return HeadNorm::apply(qkv, &qWeight, &kWeight, heads, shape);
+}
+
+Tensor headLayerNorm(const Tensor& x, int64_t headDim, Parameter& weight, Parameter* bias, double eps) {
+  const Tensor heads = x.to(at::kFloat).reshape({x.size(0), -1, headDim});
+  const Tensor normed = at::layer_norm(heads, {headDim}, {}, {}, eps);
+  return HeadAffine::apply(normed, &weight, bias).flatten(1).to(x.scalar_type());
 }
 
 Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const Tensor& cuSeqlens,

@@ -21,8 +21,8 @@ struct NormShape {
 /// x float32 [tokens, hidden] → normalised, in `dtype`. RMSNorm, Zhang & Sennrich 2019.
 at::Tensor rmsNorm(const at::Tensor& x, Parameter& weight, const NormShape& shape, at::ScalarType dtype);
 
-/// The same with mean and bias. LayerNorm, Ba et al. 2016.
-at::Tensor layerNorm(const at::Tensor& x, Parameter& weight, Parameter& bias, double eps,
+/// The same around the mean, and with a bias; either may be null. LayerNorm, Ba et al. 2016.
+at::Tensor layerNorm(const at::Tensor& x, Parameter* weight, Parameter* bias, double eps,
                      at::ScalarType dtype);
 
 /// activation(gate)·up of [gate | up]. Shazeer 2020.
@@ -42,9 +42,15 @@ struct AttentionShape {
 at::Tensor headNorm(const at::Tensor& qkv, Parameter& qWeight, Parameter& kWeight,
                     const AttentionShape& heads, const NormShape& shape);
 
+/// LayerNorm of x [tokens, heads·headDim], each head by itself. A weight (and bias) of headDim entries serves
+/// all heads, a longer one has those of each head in turn. → in the type of x.
+at::Tensor headLayerNorm(const at::Tensor& x, int64_t headDim, Parameter& weight, Parameter* bias,
+                         double eps);
+
 /// cos, sin [tokens, rotary/2] of the tokens' positions; undefined where nothing is rotated.
 struct Rotation {
   at::Tensor cos, sin;
+  bool interleaved = false;  ///< neighbouring entries turn together, not those half of the rotary apart
 };
 
 /// Rotary embedding, then causal attention within each row. Takes over qkv (it is rotated in place). `sinks`

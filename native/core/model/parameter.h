@@ -60,7 +60,9 @@ class Parameter {
   bool isNorm() const { return isNorm_; }
   bool isBias() const { return parts_[0].name.ends_with("bias"); }
   /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
-  bool decays() const { return (master_.dim() > 1 || parts_[0].name.ends_with(".sinks")) && !isBias(); }
+  bool decays() const {
+    return !isNorm_ && !isBias() && (master_.dim() > 1 || parts_[0].name.ends_with(".sinks"));
+  }
 
   /// Keeps the parts that `how` answers for in fewer bits from now on, to be read from a file; the others as
   /// they would be. All of it is frozen. Neither master() nor compute() holds numbers then: they are

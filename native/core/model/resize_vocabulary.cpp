@@ -39,6 +39,13 @@ void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed) {
   at::Generator generator = generatorFor(decoder.embedding_->master(), seed);
   decoder.embedding_->replace(resized(decoder.embedding_->master(), vocabSize, generator));
   if (decoder.head_) decoder.head_->replace(resized(decoder.head_->master(), vocabSize, generator));
+  if (decoder.headBias_) {
+    const at::Tensor &old = decoder.headBias_->master(), mean = old.mean();
+    at::Tensor bias = mean.expand({vocabSize}).clone();
+    const int64_t kept = std::min(vocabSize, old.size(0));
+    bias.narrow(0, 0, kept).copy_(old.narrow(0, 0, kept));
+    decoder.headBias_->replace(bias);
+  }
   decoder.config_.vocabSize = vocabSize;
   if (decoder.config_.paddingId >= vocabSize) decoder.config_.paddingId = -1;
 }

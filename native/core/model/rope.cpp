@@ -95,7 +95,7 @@ Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& ro
   }
   at::Tensor cos = angles.cos(), sin = angles.sin_();
   if (rope.attentionFactor != 1) cos.mul_(rope.attentionFactor), sin.mul_(rope.attentionFactor);
-  return {cos, sin};
+  return {cos, sin, rope.interleaved};
 }
 
 }  // namespace adaptive

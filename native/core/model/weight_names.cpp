@@ -99,6 +99,64 @@ WeightNames gptOss() {
   return names;
 }
 
+WeightNames phi() {
+  WeightNames names = llama();
+  names.finalNorm = "model.final_layernorm";
+  names.qNorm = "model.layers.{}.self_attn.q_layernorm";
+  names.kNorm = "model.layers.{}.self_attn.k_layernorm";
+  names.gateUp = {"model.layers.{}.mlp.fc1"};
+  names.output = "model.layers.{}.self_attn.dense";
+  names.down = "model.layers.{}.mlp.fc2";
+  return names;
+}
+
+WeightNames stableLm() {
+  WeightNames names = llama();
+  names.qNorm = "model.layers.{}.self_attn.q_layernorm.norms.{}";
+  names.kNorm = "model.layers.{}.self_attn.k_layernorm.norms.{}";
+  return names;
+}
+
+WeightNames starcoder2() {
+  WeightNames names = llama();
+  names.gateUp = {"model.layers.{}.mlp.c_fc"};
+  names.down = "model.layers.{}.mlp.c_proj";
+  return names;
+}
+
+WeightNames glm() {
+  WeightNames names = llama();
+  names.gateUp = {"model.layers.{}.mlp.gate_up_proj"};
+  return names;
+}
+
+WeightNames glm4() {
+  WeightNames names = glm();
+  names.attentionOutNorm = "model.layers.{}.post_self_attn_layernorm";
+  names.mlpOutNorm = "model.layers.{}.post_mlp_layernorm";
+  return names;
+}
+
+WeightNames gptNeoX() {
+  return {
+      .embedding = "gpt_neox.embed_in",
+      .finalNorm = "gpt_neox.final_layer_norm",
+      .head = "lm_head",
+      .storedHead = "embed_out",
+      .positions = {},
+      .attentionNorm = "gpt_neox.layers.{}.input_layernorm",
+      .mlpNorm = "gpt_neox.layers.{}.post_attention_layernorm",
+      .attentionOutNorm = {},
+      .mlpOutNorm = {},
+      .qNorm = {},
+      .kNorm = {},
+      .qkv = {"gpt_neox.layers.{}.attention.query_key_value"},
+      .gateUp = {"gpt_neox.layers.{}.mlp.dense_h_to_4h"},
+      .output = "gpt_neox.layers.{}.attention.dense",
+      .down = "gpt_neox.layers.{}.mlp.dense_4h_to_h",
+  };
+}
+
 WeightNames gpt2() {
   return {
       .embedding = "transformer.wte",
@@ -123,12 +181,24 @@ WeightNames gpt2() {
 
 const WeightNames& weightNamesOf(const std::string& family) {
   static const std::map<std::string, WeightNames> tables = {
-      {"llama", llama()},        {"qwen3", qwen3()},
-      {"phi3", phi3()},          {"gemma2", gemma2()},
-      {"gemma3", gemma3()},      {"olmo2", olmo2()},
-      {"gpt2", gpt2()},          {"mixtral", mixtral()},
-      {"qwen2_moe", qwen2Moe()}, {"qwen3_moe", withExperts(qwen3())},
-      {"gpt_oss", gptOss()}};
+      {"llama", llama()},
+      {"qwen3", qwen3()},
+      {"phi3", phi3()},
+      {"gemma2", gemma2()},
+      {"gemma3", gemma3()},
+      {"olmo2", olmo2()},
+      {"mixtral", mixtral()},
+      {"qwen2_moe", qwen2Moe()},
+      {"qwen3_moe", withExperts(qwen3())},
+      {"gpt_oss", gptOss()},
+      {"phi", phi()},
+      {"stablelm", stableLm()},
+      {"starcoder2", starcoder2()},
+      {"glm", glm()},
+      {"glm4", glm4()},
+      {"gpt_neox", gptNeoX()},
+      {"gpt2", gpt2()},
+  };
   const auto found = tables.find(family);
   if (found == tables.end())
     fail("MODEL_UNSUPPORTED", "Expected the name of a table of weights, found \"", family, "\".");

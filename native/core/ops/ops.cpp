@@ -48,9 +48,11 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
                 const std::optional<Tensor>&, const std::optional<Tensor>&)>("head_norm_backward_");
   call(op, dQkv, qkv, qWeight, kWeight, rstd, heads, kvHeads, offset, dQWeight, dKWeight);
 }
-void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back) {
-  static const auto op = find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool)>("rotate_");
-  call(op, x, cos, sin, heads, headDim, back);
+void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool interleaved,
+             bool back) {
+  static const auto op =
+      find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool, bool)>("rotate_");
+  call(op, x, cos, sin, heads, headDim, interleaved, back);
 }
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
   static const auto op = find<Tensor(const Tensor&, int64_t)>("gated_activation");

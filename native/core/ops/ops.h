@@ -30,8 +30,9 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
                        const std::optional<Tensor>& dQWeight, const std::optional<Tensor>& dKWeight);
 
 /// Rotates, in place, the first `heads` heads of each row of x [tokens, ≥ heads·headDim]; cos, sin [tokens,
-/// rotary/2].
-void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back);
+/// rotary/2]. Entries i and i + rotary/2 turn together, or interleaved 2i and 2i + 1.
+void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool interleaved,
+             bool back);
 
 /// gateUp [tokens, 2·width] → activation(gate)·up [tokens, width].
 Tensor gatedActivation(const Tensor& gateUp, Activation activation);

@@ -14,7 +14,9 @@ ADAPTIVE_LIBRARY(m) {
   m.def(
       "head_norm_backward_(Tensor(a!) d_qkv, Tensor qkv, Tensor q_weight, Tensor k_weight, Tensor rstd, "
       "int heads, int kv_heads, float offset, Tensor(b!)? d_q_weight, Tensor(c!)? d_k_weight) -> ()");
-  m.def("rotate_(Tensor(a!) x, Tensor cos, Tensor sin, int heads, int head_dim, bool back) -> ()");
+  m.def(
+      "rotate_(Tensor(a!) x, Tensor cos, Tensor sin, int heads, int head_dim, bool interleaved, bool back) "
+      "-> ()");
   m.def("gated_activation(Tensor gate_up, int activation) -> Tensor");
   m.def("gated_activation_backward(Tensor dy, Tensor gate_up, int activation) -> Tensor");
   m.def(

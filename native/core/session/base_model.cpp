@@ -28,17 +28,23 @@ int64_t lengthOf(const std::vector<int64_t>& cuSeqlens, int64_t row) {
 
 void BaseModel::keepHead(Decoder& decoder) {
   decoder.expectWeights();
-  head_ = at::Tensor();
-  if (!decoder.head().trainable()) return;
+  head_ = headBias_ = at::Tensor();
+  if (!decoder.trainsHead()) return;
   at::NoGradGuard noGrad;
   const at::Tensor weight = decoder.head().compute();
   head_ = fitsBfloat16(weight) ? weight.to(at::kBFloat16, false, /*copy=*/true) : weight.clone();
+  if (decoder.headBias()) headBias_ = decoder.headBias()->compute().clone();
 }
 
 at::Tensor BaseModel::head(Decoder& decoder) const {
   if (head_.defined()) return head_;
-  if (decoder.head().trainable()) fail("INVALID_INPUT", "Expected keepBase() before rows to retain.");
+  if (decoder.trainsHead()) fail("INVALID_INPUT", "Expected keepBase() before rows to retain.");
   return decoder.head().compute();
+}
+
+at::Tensor BaseModel::headBias(Decoder& decoder) const {
+  if (headBias_.defined() || !decoder.headBias()) return headBias_;
+  return decoder.headBias()->compute();
 }
 
 int64_t BaseModel::addRows(const Decoder& decoder, const std::string& path, const StoredTensor& stored,

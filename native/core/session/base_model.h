@@ -18,11 +18,13 @@ struct RetainedRows {
 
 class BaseModel {
  public:
-  /// Keeps the head as it is now, where it is trained: in bfloat16 if that changes no value, else in the type
-  /// that is computed in.
+  /// Keeps the head (and its bias) as it is now, where it is trained: in bfloat16 if that changes no value,
+  /// else in the type that is computed in.
   void keepHead(Decoder& decoder);
   /// [vocab, hidden]: the kept head, or the model's own where that is frozen.
   at::Tensor head(Decoder& decoder) const;
+  /// [vocab], of the same; undefined for a head without one.
+  at::Tensor headBias(Decoder& decoder) const;
 
   /// Maps the last hidden states of rows, [cuSeqlens.back(), hidden] in the type that is computed in. Returns
   /// what RetainedRows::store names them by. Errors: INVALID_INPUT for a shape, type or lengths that do not
@@ -36,7 +38,10 @@ class BaseModel {
   at::Tensor hiddenStates(Decoder& decoder, const FlatBatch& batch, const RetainedRows& rows) const;
 
   /// Bytes of the kept head.
-  int64_t bytes() const { return head_.defined() ? static_cast<int64_t>(head_.nbytes()) : 0; }
+  int64_t bytes() const {
+    return static_cast<int64_t>((head_.defined() ? head_.nbytes() : 0) +
+                                (headBias_.defined() ? headBias_.nbytes() : 0));
+  }
 
  private:
   struct Store {
@@ -44,7 +49,7 @@ class BaseModel {
     at::Tensor hidden;
     std::vector<int64_t> cuSeqlens;
   };
-  at::Tensor head_;
+  at::Tensor head_, headBias_;
   std::vector<Store> stores_;
 };
 

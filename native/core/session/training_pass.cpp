@@ -9,7 +9,13 @@
 namespace adaptive {
 namespace {
 
-LogitOptions logitOptions(const DecoderConfig& config) { return {config.logitsScale, config.logitsCap}; }
+at::Tensor biasOf(Decoder& decoder) {
+  return decoder.headBias() ? decoder.headBias()->compute() : at::Tensor();
+}
+
+LogitOptions logitOptions(Decoder& decoder) {
+  return {decoder.config().logitsScale, decoder.config().logitsCap, biasOf(decoder)};
+}
 
 }  // namespace
 
@@ -36,22 +42,20 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
     retained_ = hidden.narrow(0, hidden.size(0) - count, count);
   }
   selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
-  const LossGradients wanted = !training                    ? LossGradients::None
-                               : decoder.head().trainable() ? LossGradients::Both
-                                                            : LossGradients::Hidden;
+  const LossGradients wanted = !training              ? LossGradients::None
+                               : decoder.trainsHead() ? LossGradients::Both
+                                                      : LossGradients::Hidden;
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                logitOptions(decoder.config()), more);
+                logitOptions(decoder), more);
 }
 
 Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {
   torch::autograd::variable_list outputs, gradients;
   if (tokens_.size() > 0) {
-    Parameter& head = decoder_.head();
     outputs.push_back(selected_);
-    gradients.push_back(
-        loss_->backward(weights, [&head](const at::Tensor& dLogits, const at::Tensor& hidden) {
-          head.accumulateOuter(dLogits, hidden);
-        }));
+    gradients.push_back(loss_->backward(weights, [this](const at::Tensor& dLogits, const at::Tensor& hidden) {
+      decoder_.addHeadGradient(dLogits, hidden);
+    }));
   }
   Retained retained;
   if (retained_.defined()) {
@@ -81,12 +85,13 @@ FlatBatch retainedPart(const FlatBatch& batch, const RetainedRows& rows) {
 
 Divergence divergenceOf(Decoder& decoder, const BaseModel& base, const FlatBatch& ids,
                         const RetainedRows& rows, const at::Tensor& hidden, double weight) {
-  Parameter& head = decoder.head();
-  const HeadOperands own = {hidden, head.compute()},
-                     before = {base.hiddenStates(decoder, ids, rows), base.head(decoder)};
-  return fusedDivergence(
-      own, before, weight, {}, logitOptions(decoder.config()),
-      [&head](const at::Tensor& dLogits, const at::Tensor& chunk) { head.accumulateOuter(dLogits, chunk); });
+  const HeadOperands own = {hidden, decoder.head().compute(), biasOf(decoder)},
+                     before = {base.hiddenStates(decoder, ids, rows), base.head(decoder),
+                               base.headBias(decoder)};
+  return fusedDivergence(own, before, weight, {}, logitOptions(decoder),
+                         [&decoder](const at::Tensor& dLogits, const at::Tensor& chunk) {
+                           decoder.addHeadGradient(dLogits, chunk);
+                         });
 }
 
 }  // namespace adaptive

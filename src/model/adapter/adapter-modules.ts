@@ -11,16 +11,17 @@ interface Named {
 /** What PEFT takes for targetModules that are left out (its TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING). */
 const usualTargets: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
-    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3_text', 'mixtral'].map((type) => [
-      type,
-      ['q_proj', 'v_proj'],
-    ]),
+    ['llama', 'mistral', 'qwen2', 'qwen3', 'gemma', 'gemma2', 'gemma3_text', 'stablelm', 'mixtral'].map(
+      (type) => [type, ['q_proj', 'v_proj']],
+    ),
   ),
+  phi: ['q_proj', 'v_proj', 'fc1', 'fc2'],
+  gpt_neox: ['query_key_value'],
   gpt2: ['c_attn'],
 };
 
 /** Modules that hold matrices and are no projections of a block: looked up, or the head. */
-const tables = /(^|\.)(embed_tokens|wte|wpe|lm_head)$/;
+const tables = /(^|\.)(embed_tokens|embed_in|wte|wpe|lm_head)$/;
 
 /** What chooses experts: no linear layer to PEFT. */
 const routers = /\.mlp\.(gate|router)$/;
@@ -47,7 +48,10 @@ export function adapterModules(
   isStored = false,
 ): Pick<AdapterRequest, 'targets' | 'modulesToSave'> {
   const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
-  const matrices = parameters.filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2);
+  // A norm of heads may have a row for each.
+  const matrices = parameters.filter(
+    ({ name, shape }) => /(?<!norm)\.weight$/.test(name) && shape.length === 2,
+  );
   const all = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
   const projections = projectionModules(parameters);
   // PEFT compares ends of names here, without a dot before them: "norm" is every norm.

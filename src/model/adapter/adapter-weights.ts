@@ -1,6 +1,7 @@
 import type { StoredTensor } from '../../engine/addon.js';
 import { checkWeights } from '../files/check-weights.js';
 import type { WeightFile } from '../files/find-weights.js';
+import { textName } from '../files/text-names.js';
 import { readSafetensorsHeader } from '../files/safetensors-header.js';
 
 /** What PEFT puts before the names of the model. */
@@ -13,7 +14,7 @@ export async function readAdapterWeights(path: string): Promise<WeightFile> {
 }
 
 function ownName(name: string): string {
-  return name.startsWith(adapterPrefix) ? name.slice(adapterPrefix.length) : name;
+  return textName(name.startsWith(adapterPrefix) ? name.slice(adapterPrefix.length) : name);
 }
 
 /**
@@ -34,7 +35,7 @@ export function checkAdapterWeights(
 
 /** A whole embedding or head. */
 export function isTable(name: string): boolean {
-  return /(^|\.)(embed_tokens|wte|lm_head)\.weight$/.test(name);
+  return /(^|\.)(embed_tokens|embed_in|wte|lm_head)\.weight$/.test(name);
 }
 
 /** Rows of the embedding that an adapter's file brings along; undefined where it brings none. */

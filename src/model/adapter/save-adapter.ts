@@ -1,10 +1,12 @@
 import { realpath, writeFile } from 'node:fs/promises';
+import type { PeftConfig } from '../../config/schema/parsed-config.js';
 import type { StorageType } from '../../engine/addon.js';
 import { replaceFiles, type FileWriter } from '../../common/replace-files.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { generationConfig } from '../files/generation-config.js';
 import { adapterModelFiles, wholeModelFiles } from '../files/model-forms.js';
 import type { SavableModel } from '../files/savable-model.js';
+import { wholeName } from '../files/text-names.js';
 import { weightsWriter } from '../files/weights-writer.js';
 import { adapterConfigJson } from './adapter-config.js';
 import { adapterPrefix, isTable } from './adapter-weights.js';
@@ -21,9 +23,10 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
   const tables = model.parameters.filter(({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name));
   const stored = [...trainable, ...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
   const transposed = model.decoder.names === 'gpt2';
-  const text = adapterConfigJson(config, { base, revision, transposed });
+  const text = adapterConfigJson(model.isPart ? ofTextModel(config) : config, { base, revision, transposed });
+  const nameInFile = (name: string) => adapterPrefix + (model.isPart ? wholeName(name) : name);
   const files = new Map<string, FileWriter>([
-    ['adapter_model.safetensors', weightsWriter(model, stored, dtype, adapterPrefix)],
+    ['adapter_model.safetensors', weightsWriter(model, stored, dtype, nameInFile)],
     // From here on the folder is an adapter's.
     ['adapter_config.json', (path) => writeFile(path, text)],
   ]);
@@ -31,6 +34,14 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
   const generation = await generationConfig(model);
   if (generation.isChanged) files.set('generation_config.json', (path) => writeFile(path, generation.text!));
   await replaceFiles(dir, files, [...(await adapterModelFiles(dir)), ...(await wholeModelFiles(dir))]);
+}
+
+/** Names of modules alone would be found in what sees, too. */
+function ofTextModel(config: PeftConfig): PeftConfig {
+  const { targetModules } = config;
+  if (!Array.isArray(targetModules)) return config;
+  const names = targetModules.map((name) => name.replaceAll('.', '\\.'));
+  return { ...config, targetModules: `.*language_model\\.(?:.*\\.)?(?:${names.join('|')})` };
 }
 
 /**

@@ -10,14 +10,20 @@ const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
  * @param source the config.json that `config` was read from; values that have changed since are written as they are
  */
 export function configText(config: Readonly<Record<string, unknown>>, source: string): string {
-  const original = JSON.parse(source) as unknown;
-  const spelled = JSON.parse(source.replace(tokens, markFloat)) as Record<string, unknown>;
+  const original = withText(JSON.parse(source));
+  const spelled = withText(JSON.parse(source.replace(tokens, markFloat)));
   const merged = Object.entries(config).map(([key, value]) => {
-    const same = isPlainObject(original) && JSON.stringify(original[key]) === JSON.stringify(value);
+    const same = JSON.stringify(original[key]) === JSON.stringify(value);
     return [key, same ? spelled[key] : value];
   });
   const text = JSON.stringify(Object.fromEntries(merged), null, 2);
   return `${text.replace(new RegExp(`"${mark}([^"]*)"`, 'g'), '$1')}\n`;
+}
+
+/** The keys of a text model inside another are there too. */
+function withText(json: unknown): Record<string, unknown> {
+  if (!isPlainObject(json)) return {};
+  return isPlainObject(json['text_config']) ? { ...json, ...json['text_config'] } : json;
 }
 
 function markFloat(token: string): string {

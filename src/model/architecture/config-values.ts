@@ -5,10 +5,14 @@ import type { Json } from './families.js';
 export class ConfigValues {
   readonly faults: string[] = [];
 
-  constructor(readonly json: Json) {}
+  /** @param names what the values are called in config.json, where that is something else */
+  constructor(
+    readonly json: Json,
+    private readonly names: Readonly<Record<string, string>> = {},
+  ) {}
 
   fault(expected: string, key: string, found: unknown): void {
-    this.faults.push(`${key}: expected ${expected}, found ${describeValue(found)}`);
+    this.faults.push(`${this.names[key] ?? key}: expected ${expected}, found ${describeValue(found)}`);
   }
 
   /**

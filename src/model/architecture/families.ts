@@ -17,12 +17,24 @@ export interface Family {
   qkvBias?: (config: Json) => boolean;
   outputBias?: (config: Json) => boolean;
   mlpBias?: (config: Json) => boolean;
-  norm?: Pick<DecoderConfig, 'normOffset' | 'layerNorm'>;
-  headNormPerHead?: boolean;
+  norm?: Partial<Pick<DecoderConfig, 'normOffset' | 'layerNorm' | 'normWeight' | 'normBias'>>;
+  /** What norms add to the variance, where no key says it. */
+  normEps?: number;
+  headNorm?: (config: Json) => DecoderConfig['headNorm'];
+  /** Default: attention, then the feed-forward on what it made. */
+  residual?: (config: Json) => 'one after the other' | 'parallel' | 'parallel, one norm';
+  headBias?: boolean;
+  qkvByHead?: boolean;
+  /** The key of what queries, keys and values are bounded to. */
+  qkvClipKey?: string;
+  /** head_dim is nowhere read: heads share hidden_size. */
+  sharesHidden?: boolean;
   /** The key of the activation. Default hidden_act. */
   activationKey?: string;
   /** The activation, whatever a key says. */
   activation?: DecoderConfig['activation'];
+  /** Activations that mean another one here. */
+  activationNames?: Record<string, string>;
   gated?: boolean;
   learnedPositions?: boolean;
   /** torch.nn.Embedding's padding_idx is pad_token_id. Default true. */
@@ -33,10 +45,10 @@ export interface Family {
   scoreMultiplierKey?: string;
   /** Embeddings are multiplied with √hidden_size. */
   scalesEmbeddings?: boolean;
+  /** The key of the number that logits are multiplied with. */
+  logitScaleKey?: string;
   /** Honours embedding_multiplier, residual_multiplier and logits_scaling. */
   multipliers?: boolean;
-  /** The key of the size that queries, keys and values are clipped to. */
-  clipKey?: string;
   softCaps?: { attention: boolean; logits: boolean };
   /** Which layers see no further than sliding_window. Default: none. */
   windows?: 'all' | 'layer_types';
@@ -44,6 +56,8 @@ export interface Family {
   slides?: (config: Json, layer: number) => boolean;
   /** Layers slide by their place even where sliding_window is null, which is a fault then. Default: without windowSwitch. */
   needsWindow?: boolean;
+  /** In place of `slides`: every n-th layer does not. sliding_window_pattern says another n. */
+  slidesBut?: number;
   /** use_sliding_window: false switches windows off for `all` layers, or for those that layer_types does not list. */
   windowSwitch?: 'all' | 'not listed';
   ropes?: 'one' | 'by layer type' | 'none';
@@ -51,9 +65,17 @@ export interface Family {
   ropeTheta?: number;
   /** The rope where config.json has none. Default: that of the type "default". */
   ropeParameters?: Json;
+  /** The same for layers that slide, with ropes by layer type, and the key that may say it. */
+  localTheta?: { value: number; key?: string };
+  /** The keys of theta and the rotated part beside rope_parameters. Default rope_theta, partial_rotary_factor. */
+  ropeKeys?: { theta: string; part: string };
+  /** Rotates the first partial_rotary_factor of each head: this where config.json has none. */
+  rotatedPart?: number;
+  /** Entries 2i and 2i + 1 of a head turn together, not those half of the rotated part away. */
+  interleaved?: boolean;
   /** Whether a layer's queries and keys are rotated. Default: all are. */
-  rotates?: (config: Json, layer: number) => boolean;
-  /** Rotates the first partial_rotary_factor of each head, and knows the names of Phi-3's longrope. */
+  rotates?: (config: Json, layer: number, slides: boolean) => boolean;
+  /** Knows default and longrope alone, the latter by Phi-3's names too. */
   phi3Rope?: boolean;
   /** Layers whose feed-forward is experts, of which a router chooses some for each token. Default: none. */
   routing?: {
@@ -92,6 +114,7 @@ export const ropeKeys = [
 
 const flag = (key: string) => (config: Json) => config[key] === true;
 const always = () => true;
+const layerNorm = { layerNorm: true, normBias: true };
 const listed = (key: string, config: Json, layer: number): unknown => {
   const list = config[key];
   return Array.isArray(list) ? (list as unknown[])[layer] : undefined;
@@ -121,6 +144,7 @@ const qwen2: Family = {
 const qwen3: Family = {
   ...qwen2,
   names: 'qwen3',
+  headNorm: () => 'rms',
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
 };
@@ -128,34 +152,46 @@ const qwen3: Family = {
 const phi3: Family = {
   names: 'phi3',
   windows: 'all',
+  rotatedPart: 1,
   phi3Rope: true,
   // embd_pdrop is read by transformers and never applied.
   dropouts: { attention: 'attention_dropout', residual: 'resid_pdrop' },
 };
 
-const gemma2: Family = {
-  names: 'gemma2',
-  dividesHidden: true,
+const gemma: Family = {
+  names: 'llama',
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
-  norm: { normOffset: 1, layerNorm: false },
+  norm: { normOffset: 1 },
+  // Meant in the first releases, which say "gelu".
+  activationNames: { gelu: 'gelu_pytorch_tanh' },
+  scalesEmbeddings: true,
+  refused: { use_bidirectional_attention: [null, false] },
+};
+
+const gemma2: Family = {
+  ...gemma,
+  names: 'gemma2',
+  dividesHidden: true,
+  activationNames: {},
   activationKey: 'hidden_activation',
   scoreScalarKey: 'query_pre_attn_scalar',
-  scalesEmbeddings: true,
   softCaps: { attention: true, logits: true },
   windows: 'layer_types',
   slides: (_, layer) => layer % 2 === 0,
-  refused: { use_bidirectional_attention: [null, false] },
 };
 
 const gemma3: Family = {
   ...gemma2,
   names: 'gemma3',
+  headNorm: () => 'rms',
   beside: [...ropeKeys, 'rope_local_base_freq', 'sliding_window_pattern'],
   // transformers reads attn_logit_softcapping here and never applies it.
   softCaps: { attention: false, logits: true },
-  slides: (config, layer) => (layer + 1) % Number(config['sliding_window_pattern'] ?? 6) !== 0,
+  slidesBut: 6,
   ropes: 'by layer type',
+  ropeTheta: 1e6,
+  localTheta: { value: 1e4, key: 'rope_local_base_freq' },
 };
 
 const smollm3: Family = {
@@ -182,7 +218,25 @@ const olmo2: Family = {
   names: 'olmo2',
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
-  headNormPerHead: false,
+  headNorm: () => 'rms_of_all',
+};
+
+const olmo3: Family = {
+  ...olmo2,
+  windows: 'layer_types',
+  slidesBut: 4,
+  ropes: 'by layer type',
+  ropeTheta: 5e5,
+  localTheta: { value: 5e5 },
+};
+
+const olmo: Family = {
+  ...llama,
+  dividesHidden: false,
+  norm: { layerNorm: true, normWeight: false },
+  normEps: 1e-5,
+  mlpBias: () => false,
+  qkvClipKey: 'clip_qkv',
 };
 
 const granite: Family = {
@@ -227,6 +281,7 @@ const qwen2Moe: Family = {
 
 const qwen3Moe: Family = {
   names: 'qwen3_moe',
+  headNorm: () => 'rms',
   beside: [...ropeKeys, 'num_local_experts'],
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
@@ -246,13 +301,13 @@ const olmoe: Family = {
   beside: [...ropeKeys, 'num_local_experts'],
   qkvBias: flag('attention_bias'),
   outputBias: flag('attention_bias'),
-  headNormPerHead: false,
+  headNorm: () => 'rms_of_all',
   routing: {
     experts: ['num_local_experts', 'num_experts'],
     width: 'intermediate_size',
     normalises: flag('norm_topk_prob'),
   },
-  clipKey: 'clip_qkv',
+  qkvClipKey: 'clip_qkv',
   refused: refusedOfRouters,
 };
 
@@ -283,6 +338,106 @@ const gptOss: Family = {
   refused: refusedOfRouters,
 };
 
+const starcoder2: Family = {
+  dropouts: { attention: 'attention_dropout', residual: 'residual_dropout', embedding: 'embedding_dropout' },
+  names: 'starcoder2',
+  ownNames: { rms_norm_eps: 'norm_epsilon' },
+  qkvBias: flag('use_bias'),
+  outputBias: flag('use_bias'),
+  mlpBias: flag('use_bias'),
+  norm: layerNorm,
+  gated: false,
+  windows: 'all',
+};
+
+const stablelm: Family = {
+  // Of the feed-forward alone, which is not built.
+  refused: { hidden_dropout: [0] },
+  names: 'stablelm',
+  ownNames: { rms_norm_eps: 'layer_norm_eps' },
+  sharesHidden: true,
+  qkvBias: flag('use_qkv_bias'),
+  norm: layerNorm,
+  headNorm: (config) => (config['qk_layernorm'] === true ? 'layer_of_each' : 'none'),
+  residual: (config) =>
+    config['use_parallel_residual'] === true ? 'parallel, one norm' : 'one after the other',
+  rotatedPart: 0.25,
+};
+
+const phi: Family = {
+  dropouts: { attention: 'attention_dropout', residual: 'resid_pdrop', embedding: 'embd_pdrop' },
+  names: 'phi',
+  ownNames: { rms_norm_eps: 'layer_norm_eps' },
+  qkvBias: always,
+  outputBias: always,
+  mlpBias: always,
+  headBias: true,
+  norm: layerNorm,
+  headNorm: (config) => (config['qk_layernorm'] === true ? 'layer' : 'none'),
+  residual: () => 'parallel, one norm',
+  gated: false,
+  rotatedPart: 0.5,
+};
+
+const gptNeoX: Family = {
+  dropouts: { attention: 'attention_dropout', residual: 'hidden_dropout', embedding: 'hidden_dropout' },
+  names: 'gpt_neox',
+  beside: ['rope_parameters', 'rope_scaling', 'rotary_emb_base', 'rotary_pct', 'layer_types'],
+  ownNames: { rms_norm_eps: 'layer_norm_eps' },
+  sharesHidden: true,
+  qkvBias: flag('attention_bias'),
+  outputBias: flag('attention_bias'),
+  mlpBias: always,
+  qkvByHead: true,
+  norm: layerNorm,
+  residual: (config) => (config['use_parallel_residual'] === true ? 'parallel' : 'one after the other'),
+  gated: false,
+  paddingIdx: false,
+  ropeKeys: { theta: 'rotary_emb_base', part: 'rotary_pct' },
+  rotatedPart: 0.25,
+};
+
+const cohere: Family = {
+  names: 'qwen3',
+  ownNames: { rms_norm_eps: 'layer_norm_eps' },
+  qkvBias: flag('attention_bias'),
+  outputBias: flag('attention_bias'),
+  norm: { layerNorm: true },
+  headNorm: (config) => (config['use_qk_norm'] === true ? 'layer_of_each' : 'none'),
+  residual: () => 'parallel, one norm',
+  logitScaleKey: 'logit_scale',
+  ropeTheta: 5e5,
+  interleaved: true,
+};
+
+const cohere2: Family = {
+  ...cohere,
+  names: 'llama',
+  headNorm: () => 'none',
+  beside: [...ropeKeys, 'sliding_window_pattern'],
+  windows: 'layer_types',
+  slidesBut: 4,
+  ropeTheta: 1e4,
+  rotates: (_config, _layer, slides) => slides,
+};
+
+const glm: Family = {
+  names: 'glm',
+  qkvBias: flag('attention_bias'),
+  rotatedPart: 0.5,
+  interleaved: true,
+};
+
+const glm4: Family = { ...glm, names: 'glm4' };
+
+const exaone4: Family = {
+  names: 'olmo2',
+  headNorm: () => 'rms',
+  windows: 'layer_types',
+  slidesBut: 4,
+  rotates: (config, _layer, slides) => slides || config['sliding_window'] === null,
+};
+
 const gpt2: Family = {
   names: 'gpt2',
   beside: ['layer_types'],
@@ -298,7 +453,7 @@ const gpt2: Family = {
   qkvBias: always,
   outputBias: always,
   mlpBias: always,
-  norm: { normOffset: 0, layerNorm: true },
+  norm: layerNorm,
   activationKey: 'activation_function',
   gated: false,
   learnedPositions: true,
@@ -314,12 +469,24 @@ export const families: Readonly<Record<string, Family>> = {
   mistral,
   qwen2,
   qwen3,
+  phi,
   phi3,
+  gemma,
   gemma2,
   gemma3_text: gemma3,
   smollm3,
+  olmo,
   olmo2,
+  olmo3,
   granite,
+  starcoder2,
+  stablelm,
+  cohere,
+  cohere2,
+  glm,
+  glm4,
+  exaone4,
+  gpt_neox: gptNeoX,
   gpt2,
   mixtral,
   qwen2_moe: qwen2Moe,

@@ -66,7 +66,7 @@ export function readDecoderConfig(
   const family = familyOf(config, path);
   refuse({ ...refusedInAll }, config, path);
   storedBits(config, path);
-  const values = new ConfigValues(familyConfig(config, family));
+  const values = new ConfigValues(familyConfig(config, family), keysOf(config, family));
   refuse({ ...family.refused }, values.json, path);
   checkTypes(values, config);
   const decoder = { ...decoderOf(values, family), ...readDropout(values, family, options) };
@@ -78,6 +78,8 @@ export function readDecoderConfig(
     );
   }
   const isDerived = values.json['head_dim'] == null;
+  if (family.sharesHidden && config['head_dim'] != null && config['head_dim'] !== decoder.headDim)
+    values.fault(`hidden_size / num_attention_heads (${decoder.headDim})`, 'head_dim', config['head_dim']);
   if ((isDerived || family.dividesHidden) && decoder.hiddenSize % decoder.heads !== 0) {
     const why = isDerived ? 'since there is no head_dim' : 'as transformers demands';
     values.fault(
@@ -101,13 +103,16 @@ function decoderOf(
   const { json } = values;
   const hiddenSize = values.size('hidden_size');
   const heads = values.size('num_attention_heads');
-  const headDim = values.size('head_dim', Math.floor(hiddenSize / heads));
+  const headDim = family.sharesHidden
+    ? Math.floor(hiddenSize / heads)
+    : values.size('head_dim', Math.floor(hiddenSize / heads));
   const vocabSize = values.size('vocab_size');
   const intermediateSize = values.size(
     'intermediate_size',
     family.names === 'gpt2' ? 4 * hiddenSize : undefined,
   );
   const layers = readLayers(values, family, headDim);
+  const residual = family.residual?.(json) ?? 'one after the other';
   return {
     names: family.names,
     vocabSize,
@@ -118,16 +123,20 @@ function decoderOf(
     headDim,
     maxPositions: family.learnedPositions ? values.size('max_position_embeddings') : 0,
     paddingId: family.paddingIdx === false ? -1 : paddingId(values, vocabSize),
-    normEps: values.positive('rms_norm_eps'),
-    normOffset: family.norm?.normOffset ?? 0,
-    layerNorm: family.norm?.layerNorm ?? false,
-    headNormPerHead: family.headNormPerHead ?? true,
-    activation: family.activation ?? readActivation(values, family.activationKey ?? 'hidden_act'),
+    normEps: family.normEps ?? values.positive('rms_norm_eps'),
+    ...{ normOffset: 0, layerNorm: false, normWeight: true, normBias: false, ...family.norm },
+    headNorm: family.headNorm?.(json) ?? 'none',
+    parallelResidual: residual !== 'one after the other',
+    sharedNorm: residual === 'parallel, one norm',
+    activation: family.activation ?? readActivation(values, family),
     gated: family.gated ?? true,
     tiedHead: json['tie_word_embeddings'] === true,
+    headBias: family.headBias ?? false,
     qkvBias: family.qkvBias?.(json) ?? false,
     outputBias: family.outputBias?.(json) ?? false,
     mlpBias: family.mlpBias?.(json) ?? false,
+    qkvByHead: family.qkvByHead ?? false,
+    qkvClip: family.qkvClipKey ? values.positiveOrNone(family.qkvClipKey) : 0,
     embeddingScale: family.scalesEmbeddings
       ? Math.sqrt(hiddenSize)
       : family.multipliers
@@ -136,8 +145,11 @@ function decoderOf(
     // Granite multiplies beside the embedding, where noise is added; Gemma inside it.
     embeddingNoiseScale: family.multipliers ? values.positive('embedding_multiplier') : 1,
     residualScale: family.multipliers ? values.positive('residual_multiplier') : 1,
-    logitsScale: family.multipliers ? 1 / values.positive('logits_scaling') : 1,
-    qkvClip: family.clipKey ? values.positiveOrNone(family.clipKey) : 0,
+    logitsScale: family.multipliers
+      ? 1 / values.positive('logits_scaling')
+      : family.logitScaleKey
+        ? values.positive(family.logitScaleKey)
+        : 1,
     attentionCap: family.softCaps?.attention ? values.positiveOrNone('attn_logit_softcapping') : 0,
     logitsCap: family.softCaps?.logits ? values.positiveOrNone('final_logit_softcapping') : 0,
     routing: readRouting(values, family),
@@ -191,8 +203,10 @@ function isOfType(value: unknown, type: ConfigType): boolean {
   return typeof value === { bool: 'boolean', float: 'number', str: 'string' }[type];
 }
 
-function readActivation(values: ConfigValues, key: string): DecoderConfig['activation'] {
-  const name = values.json[key];
+function readActivation(values: ConfigValues, family: Family): DecoderConfig['activation'] {
+  const key = family.activationKey ?? 'hidden_act';
+  const stated = values.json[key];
+  const name = family.activationNames?.[String(stated)] ?? stated;
   if (typeof name === 'string' && Object.hasOwn(activations, name)) {
     return activations[name as keyof typeof activations];
   }
@@ -270,6 +284,16 @@ function familyConfig(config: Json, family: Family): Json {
     taken[key] = key in config ? config[key] : fallback;
   for (const key of family.beside ?? ropeKeys) if (key in config) taken[key] = config[key];
   for (const [name, own] of Object.entries(family.ownNames ?? {}))
-    taken[name] = family.aliases?.includes(name) && name in config ? config[name] : taken[own];
+    taken[name] = isAlias(config, family, name) ? config[name] : taken[own];
   return taken;
+}
+
+/** What the names read here are called in config.json. */
+function keysOf(config: Json, family: Family): Record<string, string> {
+  const own = Object.entries(family.ownNames ?? {});
+  return Object.fromEntries(own.filter(([name]) => !isAlias(config, family, name)));
+}
+
+function isAlias(config: Json, family: Family, name: string): boolean {
+  return family.aliases?.includes(name) === true && name in config;
 }

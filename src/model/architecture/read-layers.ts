@@ -1,7 +1,7 @@
 import type { DecoderConfig } from '../../engine/addon.js';
 import type { ConfigValues } from './config-values.js';
-import type { Family } from './families.js';
 import { checkRoutedLayers, routes } from './read-routing.js';
+import type { Family, Json } from './families.js';
 
 type Layer = DecoderConfig['layers'][number];
 
@@ -24,7 +24,7 @@ export function readLayers(values: ConfigValues, family: Family, headDim: number
 }
 
 function ropeOf(values: ConfigValues, family: Family, layer: number, slides: boolean): number {
-  if (family.ropes === 'none' || family.rotates?.(values.json, layer) === false) return -1;
+  if (family.ropes === 'none' || family.rotates?.(values.json, layer, slides) === false) return -1;
   return family.ropes === 'by layer type' && slides ? 1 : 0;
 }
 
@@ -39,12 +39,23 @@ function slidingLayers(values: ConfigValues, family: Family, layers: readonly nu
   if (family.windows !== 'layer_types') return layers.map(() => on && stated);
   // Some layers slide by their place alone, and then need a window.
   const mayBe = on && (stated || !family.windowSwitch || family.needsWindow === true);
-  if (types == null) return layers.map((layer) => mayBe && family.slides!(json, layer));
+  if (types == null) {
+    const { slides: own, slidesBut } = family;
+    const slides = slidesBut === undefined ? own! : everyLayerBut(values, slidesBut);
+    return layers.map((layer) => mayBe && slides(json, layer));
+  }
   return (types as unknown[]).map((type) => {
     if (type === 'sliding_attention' && !on && family.windowSwitch === 'all')
       values.fault('true', 'use_sliding_window', json['use_sliding_window']);
     return type === 'sliding_attention';
   });
+}
+
+function everyLayerBut(values: ConfigValues, usual: number): (json: Json, layer: number) => boolean {
+  const key = 'sliding_window_pattern';
+  const pattern = key in values.json ? values.json[key] : usual;
+  if (!Number.isSafeInteger(pattern) || pattern === 0) values.fault('a whole number, not 0', key, pattern);
+  return (_json, layer) => (layer + 1) % Number(pattern) !== 0;
 }
 
 function checkTypes(values: ConfigValues, types: readonly unknown[], family: Family): void {

@@ -24,8 +24,10 @@ export function readRopes(values: ConfigValues, family: Family, headDim: number,
   }
   const at = (where: string, stated: Json) => readRope(values, family, headDim, { stated, at: where });
   if (family.ropes === 'by layer type') {
-    const full = at('rope_parameters.full_attention', fullRope(values, parameters));
-    const local = layerRope(values, parameters, 'sliding_attention', json['rope_local_base_freq'] ?? 1e4);
+    const full = at('rope_parameters.full_attention', fullRope(values, family, parameters));
+    const { value, key } = family.localTheta!;
+    const theta = key !== undefined && key in json ? json[key] : value;
+    const local = layerRope(values, parameters, 'sliding_attention', theta);
     // One that no layer uses is not looked at.
     return [full, slides ? at('rope_parameters.sliding_attention', local) : full];
   }
@@ -40,15 +42,20 @@ export function readRopes(values: ConfigValues, family: Family, headDim: number,
   const nested = Object.keys(stated).filter((key) => types.includes(key));
   if (family.windows === 'layer_types' && nested.length > 0)
     values.fault('one rope for all layers, as this family has it', where, nested);
-  const theta = 'rope_theta' in json ? json['rope_theta'] : (family.ropeTheta ?? 10_000);
-  const part = json['partial_rotary_factor'];
+  const keys = family.ropeKeys ?? { theta: 'rope_theta', part: 'partial_rotary_factor' };
+  const theta = keys.theta in json ? json[keys.theta] : (family.ropeTheta ?? 10_000);
+  const part = keys.part in json ? json[keys.part] : family.rotatedPart;
   return [
-    at(where, { rope_theta: theta, ...(part == null ? {} : { partial_rotary_factor: part }), ...stated }),
+    at(where, {
+      rope_theta: theta,
+      ...(part === undefined ? {} : { partial_rotary_factor: part }),
+      ...stated,
+    }),
   ];
 }
 
-/** Gemma 3 lays an older rope_scaling over the rope of full layers. */
-function fullRope(values: ConfigValues, parameters: Json | null): Json {
+/** An older rope_scaling is laid over the rope of full layers. */
+function fullRope(values: ConfigValues, family: Family, parameters: Json | null): Json {
   const scaling = values.json['rope_scaling'];
   if (isTruthy(scaling) && !isPlainObject(scaling)) values.fault('an object', 'rope_scaling', scaling);
   const laid = isPlainObject(scaling) ? scaling : {};
@@ -58,7 +65,7 @@ function fullRope(values: ConfigValues, parameters: Json | null): Json {
     !isPlainObject(parameters['full_attention'])
   )
     values.fault('full_attention, since there is a rope_scaling', 'rope_parameters', parameters);
-  const theta = 'rope_theta' in values.json ? values.json['rope_theta'] : 1e6;
+  const theta = 'rope_theta' in values.json ? values.json['rope_theta'] : family.ropeTheta;
   return layerRope(values, parameters, 'full_attention', theta, laid);
 }
 
@@ -117,6 +124,7 @@ function readRope(
     originalMaxPositions: original,
     shortFactors: factors(own, `${at}.short_factor`, type, dims),
     longFactors: factors(own, `${at}.long_factor`, type, dims),
+    interleaved: family.interleaved ?? false,
   };
   values.faults.push(...own.faults);
   return rope;
@@ -166,11 +174,12 @@ function rotatedDims(
 ): number {
   const key = `${at}.partial_rotary_factor`;
   const part = key in own.json ? own.json[key] : 1;
-  // Of the families here only Phi-3 rotates a part; in the others transformers overlooks the key or fails over it.
-  const isRead = family.phi3Rope || type !== 'default';
+  // In families that rotate whole heads transformers overlooks the key or fails over it.
+  const rotatesPart = family.rotatedPart !== undefined;
+  const isRead = rotatesPart || type !== 'default';
   if (isRead && !(typeof part === 'number' && part > 0 && part <= 1)) {
     own.fault('a number above 0, at most 1', key, part);
-  } else if (isRead && part !== 1 && !family.phi3Rope) {
+  } else if (isRead && part !== 1 && !rotatesPart) {
     own.fault('1, because this family rotates whole heads', key, part);
   }
   const dims = isRead && typeof part === 'number' ? Math.floor(headDim * part) : headDim;

@@ -9,7 +9,7 @@ interface Expected {
 }
 
 /** Tensors that checkpoints carry besides their weights. */
-const recomputed = /\.rotary_emb\.inv_freq$|\.attn\.(masked_)?bias$/;
+const recomputed = /\.rotary_emb\.inv_freq$|\.att(n|ention)\.(masked_)?bias$/;
 
 /**
  * Compares what a model needs with what its files hold.

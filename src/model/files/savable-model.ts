@@ -6,6 +6,8 @@ import type { ModelAdapter } from '../adapter/model-adapter.js';
 export interface SavableModel {
   /** The folder it was opened from. */
   readonly dir: string;
+  /** Whether it was opened out of a model that takes more than text. */
+  readonly isPart: boolean;
   /** config.json as it was read. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly decoder: DecoderConfig;

@@ -160,13 +160,16 @@ function activations(
   const { hiddenSize: hidden, heads, kvHeads, headDim, layers } = decoder;
   const qkv = (heads + 2 * kvHeads) * headDim;
   const attended = heads * headDim;
+  const inputs = decoder.parallelResidual ? 1 : 2;
+  const outputs = decoder.sharedNorm ? 1 : 2;
+  const ofNorms = bytesOfHeadNorms(decoder, size) + (decoder.qkvClip > 0 ? size * qkv : 0);
   // Inputs of both norms in float32; their outputs, qkv, attention and what the feed-forward keeps in the compute type.
   const ofLayer = layers.map(({ routed = false }) => {
     const inner = routed
       ? expertsPerToken(decoder, size)
       : size * (decoder.gated ? 3 : 2) * decoder.intermediateSize;
     return {
-      kept: 8 * hidden + size * (2 * hidden + qkv + attended) + inner + 4 * heads,
+      kept: 4 * inputs * hidden + size * (outputs * hidden + qkv + attended) + ofNorms + inner + 4 * heads,
       gradients: 8 * hidden + size * (qkv + attended) + inner,
     };
   });
@@ -189,4 +192,11 @@ function expertsPerToken({ hiddenSize, routing }: DecoderConfig, size: number): 
   const { experts, active, intermediateSize, sharedSize } = routing!;
   const shared = sharedSize > 0 ? size * (3 * sharedSize + 2 * hiddenSize) : 0;
   return size * active * (2 * hiddenSize + 3 * intermediateSize) + 4 * (hiddenSize + 2 * experts) + shared;
+}
+
+/** What norms of queries and keys keep of a token. */
+function bytesOfHeadNorms({ headNorm, heads, kvHeads, headDim }: DecoderConfig, size: number): number {
+  if (headNorm === 'none') return 0;
+  if (headNorm.startsWith('rms')) return size * (heads + 2 * kvHeads) * headDim;
+  return 8 * (heads + kvHeads) * headDim; // in float32, before and after
 }

@@ -58,6 +58,9 @@ struct Kernels {
   /// Hugging Face. cos and sin are [rows, rotary/2]; sign −1 rotates back.
   void (*rotate)(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride, int64_t heads,
                  int64_t headDim, int64_t rotary, float sign);
+  /// The same for pairs of neighbours.
+  void (*rotateInterleaved)(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride,
+                            int64_t heads, int64_t headDim, int64_t rotary, float sign);
   /// y = activation(gate) · up, where each row of gateUp is [gate | up].
   void (*gatedForward)(const T* gateUp, T* y, int64_t rows, int64_t width, Activation activation);
   void (*gatedBackward)(const T* dy, const T* gateUp, T* dGateUp, int64_t rows, int64_t width,

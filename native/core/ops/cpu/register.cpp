@@ -146,15 +146,17 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
   headNormPartBackward(dQkv, qkv, kWeight, rstd, parts.k, offset, dKWeight);
 }
 
-void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool back) {
+void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool interleaved,
+             bool back) {
   const int64_t rows = x.size(0), stride = x.stride(0), half = cos.size(1);
   forType(x.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
     T* data = x.data_ptr<T>();
     const float *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
     at::parallel_for(0, rows, grain(heads * headDim), [&](int64_t begin, int64_t end) {
-      kernels<T>().rotate(data + begin * stride, c + begin * half, s + begin * half, end - begin, stride,
-                          heads, headDim, 2 * half, back ? -1.f : 1.f);
+      const auto rotate = interleaved ? kernels<T>().rotateInterleaved : kernels<T>().rotate;
+      rotate(data + begin * stride, c + begin * half, s + begin * half, end - begin, stride, heads, headDim,
+             2 * half, back ? -1.f : 1.f);
     });
   });
 }

@@ -24,6 +24,23 @@ void rotate(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowS
   }
 }
 
+template <class T>
+void rotateInterleaved(T* x, const float* cos, const float* sin, int64_t rows, int64_t rowStride,
+                       int64_t heads, int64_t headDim, int64_t rotary, float sign) {
+  const int64_t half = rotary / 2;
+  for (int64_t r = 0; r < rows; r++, x += rowStride, cos += half, sin += half) {
+    for (int64_t h = 0; h < heads; h++) {
+      T* pair = x + h * headDim;
+      for (int64_t i = 0; i < half; i++, pair += 2) {
+        const auto a = static_cast<float>(pair[0]), b = static_cast<float>(pair[1]);
+        const float c = cos[i], s = sin[i] * sign;
+        pair[0] = static_cast<T>(a * c - b * s);
+        pair[1] = static_cast<T>(b * c + a * s);
+      }
+    }
+  }
+}
+
 inline Vec sigmoid(const Vec& v) { return Vec(1.f) / (Vec(1.f) + v.neg().exp()); }
 
 /// An activation and its slope.

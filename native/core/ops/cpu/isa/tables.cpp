@@ -15,9 +15,10 @@ namespace adaptive::cpu::CPU_CAPABILITY {
 template <class T>
 const Kernels<T>& table() {
   static const Kernels<T> kernels = {
-      &rmsNormForward<T>, &rmsNormBackward<T>, &headNormForward<T>, &headNormBackward<T>, &rotate<T>,
-      &gatedForward<T>,   &gatedBackward<T>,   &tokenStatistics<T>, &topKEntropy<T>,      &firstChoices<T>,
-      &lossGradient<T>,   &softCap<T>,         &divergence<T>,      &dequantize4bit<T>,   &dequantize8bit<T>};
+      &rmsNormForward<T>,  &rmsNormBackward<T>,   &headNormForward<T>, &headNormBackward<T>,
+      &rotate<T>,          &rotateInterleaved<T>, &gatedForward<T>,    &gatedBackward<T>,
+      &tokenStatistics<T>, &topKEntropy<T>,       &firstChoices<T>,    &lossGradient<T>,
+      &softCap<T>,         &divergence<T>,        &dequantize4bit<T>,  &dequantize8bit<T>};
   return kernels;
 }
 
