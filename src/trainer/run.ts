@@ -78,7 +78,12 @@ export class Run {
   get lossSettings(): LossSettings {
     const { loss, topK } = this.settings.adaptiveLoss;
     const { labelSmoothingFactor: labelSmoothing } = this.settings.args;
-    return { loss, topK, labelSmoothing, confidence: confidence(this.progress.epoch, this.settings.adaptiveLoss) };
+    return {
+      loss,
+      topK,
+      labelSmoothing,
+      confidence: confidence(this.progress.epoch, this.settings.adaptiveLoss),
+    };
   }
 
   /**

@@ -52,7 +52,10 @@ describe('checkModelFiles', () => {
   it('names the text model inside one that takes more than text', async () => {
     const dir = tempDir();
     const text = JSON.parse(readFileSync(join(fixtures, 'models/gemma3/config.json'), 'utf8')) as object;
-    writeFileSync(join(dir, 'config.json'), JSON.stringify({ model_type: 'shieldgemma2', text_config: text }));
+    writeFileSync(
+      join(dir, 'config.json'),
+      JSON.stringify({ model_type: 'shieldgemma2', text_config: text }),
+    );
     await expect(checkModelFiles(modelIn(dir))).rejects.toMatchObject({
       code: 'MODEL_UNSUPPORTED',
       message: expect.stringMatching(/text_config is a gemma3_text.*Take the text model out/),

@@ -119,7 +119,9 @@ export const converters: Readonly<Record<string, Converter>> = {
     if (!isPlainObject(value)) return;
     for (const [inner, of] of Object.entries(value)) {
       const name = camelCase(inner);
-      const isKnown = /^(bnb_4bit_(quant_type|use_double_quant|compute_dtype)|llm_int8_skip_modules)$/.test(inner);
+      const isKnown = /^(bnb_4bit_(quant_type|use_double_quant|compute_dtype)|llm_int8_skip_modules)$/.test(
+        inner,
+      );
       const setting = { key: `${key}.${inner}`, value: of, input: value };
       if (isKnown) (converters[inner] ?? to(name, (given) => given))(draft, setting);
       else draft.note(setting.key, of, 'weights are kept and multiplied in one way');

@@ -13,6 +13,8 @@ export interface PlannedTraining {
 export function faultOfFrozenBase(plan: PlannedTraining): string | undefined {
   const { loadsInFewerBits, hasAdapterConfig, isAdapter, isQuantized } = plan;
   if (hasAdapterConfig || isAdapter || !(loadsInFewerBits || isQuantized)) return undefined;
-  const what = loadsInFewerBits ? 'a base in 4 or 8 bits is frozen' : 'the model is stored in 4 or 8 bits, which are frozen';
+  const what = loadsInFewerBits
+    ? 'a base in 4 or 8 bits is frozen'
+    : 'the model is stored in 4 or 8 bits, which are frozen';
   return `expected a peftConfig, or the folder of an adapter as modelName, since ${what}: an adapter is what can be trained`;
 }
