@@ -366,12 +366,16 @@ describe('keys of the training configuration', () => {
     expect(headed.trainedTokens - plain.trainedTokens).toBe(header * headed.train);
   });
 
-  it('ignore_dropout trains a model that asks for dropout, which is refused else', async () => {
-    const dir = model({ attention_dropout: 0.1 });
-    const error = await errorOf(() => run(dir), 'MODEL_UNSUPPORTED');
-    expect(error.message).toContain('attention_dropout');
-    const { path } = await run(dir, { ignore_dropout: true });
-    expect(configOf(path)['attention_dropout']).toBe(0.1);
+  it('the dropout of config.json is applied, and left out with ignore_dropout', async () => {
+    const dir = model({ attention_dropout: 0.5 });
+    const lossesOf = async (training: object, output: string) => {
+      const { path, events } = await run(dir, training, join(folder, output));
+      expect(configOf(path)['attention_dropout']).toBe(0.5);
+      return events.flatMap((event) => (event.type === 'step' ? event.loss : []));
+    };
+    const without = await lossesOf({ ignore_dropout: true }, 'without');
+    expect(await lossesOf({}, 'with')).not.toEqual(without);
+    expect(await lossesOf({ ignore_dropout: true }, 'again')).toEqual(without);
   });
 
   it.each([

@@ -326,6 +326,9 @@ export class AdaptiveTrainer extends TrainerEvents {
     const engine = await prepareEngine(model, trainDataset, engineArgs, precision);
     const held = await this.prepareRetention(pull, isMeasured);
     this.held = held;
+    // Before answers are asked for: they end where those of the trained model will.
+    const stopWarnings: string[] = [];
+    this.stopAtEndOfTurn((message) => stopWarnings.push(message));
     const inspection = await this.beginInspection();
     const state = await this.checkpoints.resume(
       () => this.fingerprint(),
@@ -341,8 +344,6 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { tokenizer } = this.options;
     if (tokenizer && isRowArray(trainDataset)) await this.emit(sampleRows(trainDataset, tokenizer));
     await this.emit(startEvent(this.options, this, this.progress, { ...engine, ...this.checkpoints.origin }));
-    const stopWarnings: string[] = [];
-    this.stopAtEndOfTurn((message) => stopWarnings.push(message));
     const endOfTurn = stopWarnings.map((message) => ({ code: 'END_OF_TURN', message }));
     for (const warning of [...configWarnings, ...endOfTurn]) await this.emit({ type: 'warning', ...warning });
     const hasOwnSchedule = this.learningRate !== AdaptiveTrainer.prototype.learningRate;
@@ -383,7 +384,6 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { args, adaptiveLoss, options, progress } = this;
     const { resumedFrom, runId } = this.checkpoints.origin;
     const isResumed = resumedFrom !== undefined && resumedFrom.runId === runId;
-    this.stopAtEndOfTurn(() => {}); // answers end where those of the trained model will
     const facts = { options, args, adaptiveLoss, epochs: progress.plannedEpochs, isResumed };
     return beginInspection({ ...facts, emit: (event) => this.emit(event) });
   }

@@ -27,14 +27,14 @@ const refusedHere = [
   /(hidden_act|hidden_activation|activation_function): expected one of silu/,
   /rope_type: expected .* found the string "proportional"/,
   // Layers that claim a window in a family that has none, or lists for another number of layers.
-  /layer_types\[0\]: expected "full_attention", found the string "sliding_attention"/,
+  /layer_types\[\d\]: expected "full_attention", found the string "sliding_attention"/,
   /no_rope_layers: expected one entry for each/,
   // Weights left over.
   /not part of this architecture/,
   // A band of frequencies without width: transformers divides by zero there.
   /highFrequencyFactor, found/,
   // No model that anybody means: no layers, ropes that turn backwards or not at all, lists of another length.
-  /(num_hidden_layers|num_experts_per_tok): expected a whole number from 1/,
+  /(num_hidden_layers|n_layer|num_experts_per_tok): expected a whole number from 1/,
   /: expected a number above 0, found (0|-)/,
   /(short|long)_factor: expected a list of \d+ numbers/,
   /partial_rotary_factor: expected a number above 0, at most 1, found true/,

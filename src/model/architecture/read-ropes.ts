@@ -44,7 +44,7 @@ export function readRopes(values: ConfigValues, family: Family, headDim: number,
     values.fault('one rope for all layers, as this family has it', where, nested);
   const keys = family.ropeKeys ?? { theta: 'rope_theta', part: 'partial_rotary_factor' };
   const theta = keys.theta in json ? json[keys.theta] : (family.ropeTheta ?? 10_000);
-  const part = keys.part in json ? json[keys.part] : family.rotatedPart;
+  const part = json[keys.part] ?? family.rotatedPart;
   return [
     at(where, {
       rope_theta: theta,

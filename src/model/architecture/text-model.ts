@@ -24,7 +24,7 @@ export function holdsTextModel(config: Json): boolean {
 export function textConfig(config: Json, path: string): Json {
   if (!holdsTextModel(config)) return config;
   const { modelType, architecture } = insides[String(config['model_type'])]!;
-  const text = config['text_config'] ?? {};
+  const text = config['text_config'];
   if (!isPlainObject(text)) {
     const message = `Expected an object for text_config in ${path}, found ${describeValue(text)}.`;
     throw new AdaptiveTrainerError('MODEL_CONFIG_INVALID', message, {
