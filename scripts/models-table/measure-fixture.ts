@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import { largestDifference, relativeToLargest } from '../../test/helpers/differences.js';
+import { gradientDifference, largestDifference } from '../../test/helpers/differences.js';
 import { numbers, readSafetensors } from '../../test/helpers/read-safetensors.js';
 
 export interface Measured {
@@ -29,7 +29,7 @@ export async function measureFixture(dir: string): Promise<Measured> {
   const { loss, gradients } = await model.lossAndGradients(rows);
   model.dispose();
   const gaps = Object.entries(gradients).map(([name, { data: gradient }]) =>
-    relativeToLargest(gradient, numbers(arrays[`grad.${name}`]!)),
+    gradientDifference(gradient, numbers(arrays[`grad.${name}`]!)),
   );
   return {
     modelType: config.model_type,
