@@ -61,6 +61,12 @@ export type { AdaptiveState, AdaptiveTerms, ComputeType, OptimizerReport } from 
 export { parseConfig } from './config/read/parse-config.js';
 export { evaluateModel, type EvaluateModelOptions } from './inspect/evaluate-model.js';
 export { inspectDatasets, type InspectDatasetsOptions } from './inspect/inspect-datasets.js';
+export type { NamedWeight } from './engine/addon.js';
+export type {
+  Quantization,
+  QuantizationOptions,
+  QuantizationType,
+} from './model/quantization/quantization.js';
 export type { JudgingHooks, JudgingProgress } from './inspect/judging-hooks.js';
 export type * from './events/eval-report.js';
 export type * from './events/inspect-report.js';

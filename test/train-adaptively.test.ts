@@ -12,7 +12,6 @@ import type { Tracker } from '../src/events/tracker.js';
 import { AdaptiveTrainer } from '../src/trainer/adaptive-trainer.js';
 import type { TokenStatisticsArrays } from '../src/trainer/step/token-statistics.js';
 import { trainAdaptively } from '../src/train-adaptively.js';
-import { errorOf } from './helpers/error-of.js';
 import { readSafetensors } from './helpers/read-safetensors.js';
 import { tempDir } from './helpers/temp-dir.js';
 import { writeTinyModel } from './helpers/tiny-model.js';

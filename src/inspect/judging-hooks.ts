@@ -1,9 +1,16 @@
+import type { MixProgress } from '../events/dataset-report.js';
+import type { HubEvent } from '../events/hub-event.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
-import type { RunViewOptions } from '../trackers/run-view.js';
 import type { ChosenRow } from '../trainer/inspection/chosen-rows.js';
 
 /** What `evaluateModel` and `inspectDatasets` take beside the configuration. */
-export interface JudgingHooks extends Pick<RunViewOptions, 'progress' | 'onHub' | 'onData'> {
+export interface JudgingHooks {
+  /** Show how far it is on standard error. Default true. */
+  progress?: boolean | undefined;
+  /** Told of downloads from the Hub. Default: none. */
+  onHub?: ((event: HubEvent) => void) | undefined;
+  /** Told how far the tokenizing of the datasets is. Default: none. */
+  onData?: ((progress: MixProgress) => void) | undefined;
   /** Told what to know beside the numbers. Default: shown with the progress. */
   onWarning?: ((message: string) => void) | undefined;
   /** Told how many rows a model has judged. */

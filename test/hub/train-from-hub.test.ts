@@ -99,7 +99,7 @@ describe('a run from the Hub to the Hub', () => {
   });
 
   it.each([
-    ['a configuration that cannot be computed', { attention_dropout: 0.5 }, 'MODEL_UNSUPPORTED'],
+    ['a configuration that cannot be computed', { is_causal: false }, 'MODEL_UNSUPPORTED'],
     ['weights that lack tensors', { num_hidden_layers: 50 }, 'WEIGHTS_MISMATCH'],
   ])('fetches neither data nor weights for %s', async (_, change, code) => {
     const { store } = test.hub;

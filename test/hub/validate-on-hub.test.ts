@@ -92,7 +92,7 @@ describe('a model and datasets on the Hub', () => {
     const { store } = test.hub;
     const weights = await readFile(join(seedDir, 'model.safetensors'));
     store.put(store.find('model', 'some/seed')!, { 'model.safetensors': weights.subarray(0, -4) });
-    expect((await faultsOf({}))[0]!.message).toMatch(/was it cut short/);
+    expect((await faultsOf({}))[0]!.message).toMatch(/of a copy that was cut short/);
   });
 
   it('that are missing or gated give their page', async () => {

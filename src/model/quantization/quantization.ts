@@ -3,7 +3,7 @@ import { isPlainObject } from '../../common/is-plain-object.js';
 import type { NamedWeight, QuantizedWeight } from '../../engine/addon.js';
 
 /** What a frozen base is kept in: 4 bits (NF4 or FP4) or 8, as bitsandbytes does. */
-export type QuantizationType = QuantizedWeight['type'];
+export type QuantizationType = 'nf4' | 'fp4' | 'int8';
 
 /** How to keep the projections of a model in fewer bits. They are frozen: an adapter is what is trained. */
 export interface QuantizationOptions {
