@@ -210,13 +210,17 @@ describe.skipIf(chromiumPath === undefined)('the page of a run, in Chromium', ()
       );
       await page.locator('.row').first().locator('.token[tabindex]').first().focus();
       await page.keyboard.press('ArrowRight');
-      const numbers = await page
-        .locator('.detail tbody data')
-        .evaluateAll((all) => all.map((one) => Number((one as HTMLDataElement).value)));
-      expect(numbers).toEqual([
-        ...[before!.probability[1], after!.probability[1], before!.rank[1], after!.rank[1]],
-        ...[before!.nll[1], after!.nll[1]],
-      ]);
+      const numbers = () =>
+        page
+          .locator('.detail tbody data')
+          .evaluateAll((all) => all.map((one) => Number((one as HTMLDataElement).value)));
+      // On a busy machine the page draws it a little later.
+      await expect
+        .poll(numbers, { timeout: 10_000 })
+        .toEqual([
+          ...[before!.probability[1], after!.probability[1], before!.rank[1], after!.rank[1]],
+          ...[before!.nll[1], after!.nll[1]],
+        ]);
       const choices = await page
         .locator('.detail .choices')
         .last()
