@@ -32,11 +32,6 @@ const mends: Readonly<Record<string, (value: unknown) => string>> = {
     'The loss that keeps routers balanced is not available; set it to false in config.json to train without.',
   router_jitter_noise: () =>
     'Noise on what routers see is not available; set it to 0 in config.json to train without.',
-  quantization_config: (value) =>
-    isPlainObject(value) && value['quant_method'] === 'mxfp4'
-      ? 'Unpack MXFP4 weights in Python: AutoModelForCausalLM.from_pretrained(dir, ' +
-        'quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(out).'
-      : '',
 };
 
 const activations = {

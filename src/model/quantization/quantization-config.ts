@@ -1,8 +1,13 @@
+import { shownJson } from '../../common/shown-json.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 
 /** How many bits a checkpoint's projections have. */
 export type StoredBits = 4 | 8;
+
+const unpackMxfp4 =
+  'Unpack MXFP4 weights in Python: AutoModelForCausalLM.from_pretrained(dir, ' +
+  'quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(out).';
 
 /**
  * What quantization_config of a config.json says; undefined where there is none.
@@ -23,8 +28,10 @@ export function storedBits(config: Readonly<Record<string, unknown>>, path: stri
   }
   throw new AdaptiveTrainerError(
     'MODEL_UNSUPPORTED',
-    `Expected whole weights or ones quantised by bitsandbytes in 4 or 8 bits in ${path}, found quantization_config: ${JSON.stringify(stated)}. ` +
-      'Take the model that it was made of, and let it be quantised here (loadIn4bit).',
+    `Expected whole weights or ones quantised by bitsandbytes in 4 or 8 bits in ${path}, found quantization_config: ${shownJson(stated)}. ` +
+      (method === 'mxfp4'
+        ? unpackMxfp4
+        : 'Take the model that it was made of, and let it be quantised here (loadIn4bit).'),
     { details: { path, refused: { quantization_config: stated } } },
   );
 }
