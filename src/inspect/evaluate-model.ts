@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
-import { expectInput } from '../common/expect-input.js';
 import { throwIfAborted } from '../common/throw-if-aborted.js';
 import { parseConfig } from '../config/read/parse-config.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
@@ -27,7 +26,7 @@ import {
 } from '../trainer/inspection/compare.js';
 import { guardedRows } from '../trainer/inspection/guarded-rows.js';
 import { confidence } from '../trainer/step/confidence.js';
-import type { JudgingHooks, RowsInHand } from './judging-hooks.js';
+import { checkMostRows, type JudgingHooks, type RowsInHand } from './judging-hooks.js';
 import {
   findModelToJudge,
   JudgingView,
@@ -68,12 +67,7 @@ export async function evaluateModel(
   hooks: EvaluateModelOptions = {},
 ): Promise<EvalReport> {
   const { against, rows: most = Infinity, signal, whileOpen } = hooks;
-  expectInput(
-    most === Infinity || (Number.isSafeInteger(most) && most > 0),
-    'rows',
-    'a whole number, 1 or more',
-    most,
-  );
+  checkMostRows(most);
   const config = parseConfig(options);
   const view = new JudgingView(hooks);
   const own = await findModelToJudge(modelName, config, view, signal);

@@ -1,4 +1,3 @@
-import { expectInput } from '../common/expect-input.js';
 import { throwIfAborted } from '../common/throw-if-aborted.js';
 import { parseConfig } from '../config/read/parse-config.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
@@ -12,7 +11,7 @@ import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { chooseRows, type ChosenRow } from '../trainer/inspection/chosen-rows.js';
 import { contradictions, findDuplicates, type DatasetRows } from './duplicates.js';
 import { answerOf, findingOf } from './excerpt.js';
-import type { JudgingHooks, RowsInHand } from './judging-hooks.js';
+import { checkMostRows, type JudgingHooks, type RowsInHand } from './judging-hooks.js';
 import { findModelToJudge, JudgingView, openToJudge, stopped } from './open-for-judging.js';
 import { suggestStyle, type Facts } from './suggest-style.js';
 import { summaryNotes } from './summary-notes.js';
@@ -46,12 +45,7 @@ export async function inspectDatasets(
   hooks: InspectDatasetsOptions = {},
 ): Promise<InspectReport> {
   const { rows: most = 200, signal, whileOpen } = hooks;
-  expectInput(
-    most === Infinity || (Number.isSafeInteger(most) && most > 0),
-    'rows',
-    'a whole number, 1 or more',
-    most,
-  );
+  checkMostRows(most);
   const config = parseConfig(options);
   const view = new JudgingView(hooks);
   const found = await findModelToJudge(modelName, config, view, signal);

@@ -1,3 +1,4 @@
+import { expectInput } from '../common/expect-input.js';
 import type { MixProgress } from '../events/dataset-report.js';
 import type { HubEvent } from '../events/hub-event.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -34,4 +35,10 @@ export interface JudgingProgress {
   /** Rows. */
   done: number;
   total: number;
+}
+
+/** @throws AdaptiveTrainerError INVALID_INPUT for a number of rows that is none; Infinity: all */
+export function checkMostRows(rows: number): void {
+  const isCount = rows === Infinity || (Number.isSafeInteger(rows) && rows > 0);
+  expectInput(isCount, 'rows', 'a whole number, 1 or more', rows);
 }
