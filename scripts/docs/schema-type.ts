@@ -38,6 +38,8 @@ export function schemaType(schema: AnySchema, names: ReadonlyMap<AnySchema, stri
       return `[${def.items.map(inner).join(', ')}]`;
     case 'record':
       return `Record<${inner(def.keyType)}, ${inner(def.valueType)}>`;
+    case 'template_literal':
+      return `\`${def.parts.map((part) => (typeof part === 'object' && part !== null ? `\${${inner(part)}}` : String(part))).join('')}\``;
     default:
       throw new Error(`No TypeScript type is known for the schema "${def.type}"`);
   }

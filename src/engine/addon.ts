@@ -287,12 +287,31 @@ export interface QuantizedWeight {
 }
 
 export interface AdapterRequest {
-  /** module: Hugging Face's name, without .weight; scale: what B·A·x is multiplied with; magnitude: DoRA. */
-  targets: { module: string; rank: number; scale: number; dropout: number; magnitude: boolean }[];
+  /**
+   * module: Hugging Face's name, without .weight; scale: what B·A·x is multiplied with; magnitude: DoRA; form: which of
+   * PEFT's tensors A and B are: `embedding` lora_embedding_B and _A, `stored` lora_B and lora_A of a weight that is stored
+   * [inputs, outputs].
+   */
+  targets: {
+    module: string;
+    rank: number;
+    scale: number;
+    dropout: number;
+    magnitude: boolean;
+    form: 'linear' | 'embedding' | 'stored';
+  }[];
   /** Trained whole. */
   modulesToSave: string[];
-  /** A normal(0, 1/rank) instead of uniform(±1/√inputs). */
-  gaussian: boolean;
+  /** Names of biases that are trained. */
+  biases: string[];
+  /** Rows of tables that are trained on their own. */
+  tokenRows: { module: string; ids: Int32Array }[];
+  /** A tied head stays tied where the embedding is trained whole, and shares the embedding's A and B. */
+  keepsTied: boolean;
+  /** How it begins: A uniform(±1/√inputs) or normal(0, 1/rank), or taken out of the weights. */
+  init: 'uniform' | 'gaussian' | 'svd' | 'qr';
+  /** Of svd: rounds of the randomised one; -1: all of it is computed. */
+  rounds: number;
   seed: number;
 }
 
@@ -381,7 +400,14 @@ export interface NativeModel {
     request: OptimizerCounts & { files: { path: string; tensors: StoredTensor[] }[] },
   ): Promise<void>;
   clearGradients(): Promise<void>;
-  save(request: { path: string; header: string; names: string[]; dtype: StorageType }): Promise<void>;
+  /** plain: A and B that were taken out of the weights have twice the rank, and fit the weights as they were. */
+  save(request: {
+    path: string;
+    header: string;
+    names: string[];
+    dtype: StorageType;
+    plain?: boolean;
+  }): Promise<void>;
   startGeneration(
     options: FlatBatch & {
       temperature: number;

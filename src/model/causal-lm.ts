@@ -1,21 +1,20 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { PeftConfig } from '../config/schema/parsed-config.js';
 import type { PeftConfigInput } from '../config/schema/config-input.js';
 import { parsePeftConfig } from '../config/read/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';
-import type {
-  AdapterRequest,
-  ComputeType,
-  DecoderConfig,
-  FlatBatch,
-  NamedWeight,
-  NativeModel,
-} from '../engine/addon.js';
+import type { ComputeType, DecoderConfig, FlatBatch, NamedWeight, NativeModel } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
 import { adapterModules } from './adapter/adapter-modules.js';
-import { adapterVocabulary, checkAdapterWeights, readAdapterWeights } from './adapter/adapter-weights.js';
+import {
+  adapterVocabulary,
+  checkAdapterWeights,
+  readAdapterWeights,
+  withTiedHead,
+} from './adapter/adapter-weights.js';
+import { startOf } from './adapter/start-of.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
 import { findAdapter, refuseSecondAdapter, type FoundAdapter } from './adapter/find-adapter.js';
 import type { ModelAdapter } from './adapter/model-adapter.js';
@@ -40,7 +39,7 @@ import { weightsToQuantize } from './quantization/weights-to-quantize.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
-import { textName, textWeights, wholeName } from './files/text-names.js';
+import { textWeights } from './files/text-names.js';
 import { storedHead } from './files/stored-head.js';
 import { separated, storedWeights } from './files/stored-weights.js';
 import { matchWeights, weightNames, type WeightNames } from './weight-patterns.js';
@@ -434,46 +433,48 @@ export class CausalLM {
     this.quantization = undefined;
     const { quantization_config: _ofTheBase, ...config } = this.config;
     this.config = config;
+    await this.noteTables();
     this.frozen = new Set();
   }
 
   private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {
-    const modules = this.adapterModules(config, isStored);
-    const gaussian = config.initLoraWeights === 'gaussian';
-    await this.call((native) => native.addAdapter({ ...modules, gaussian, seed }));
+    const modelType = this.config['model_type'];
+    const { tiedHead, names } = this.decoder;
+    const { parameters, isPart } = this;
+    const model = { parameters, modelType, tiedHead, transposed: names === 'gpt2', isPart };
+    const modules = adapterModules(config, model, isStored);
+    await this.call((native) => native.addAdapter({ ...modules, ...startOf(config), seed }));
     this.frozen = new Set();
-    this.parameters = await this.call((native) => native.parameters());
-    if (this.decoder.tiedHead && this.parameters.some(({ name }) => name === 'lm_head.weight')) {
-      // To train one of the two, PEFT takes them apart.
-      this.decoder = { ...this.decoder, tiedHead: false };
-      this.config = { ...this.config, tie_word_embeddings: false };
-    }
+    await this.noteTables();
     const trainable = await this.call((native) => native.trainable());
     // PEFT, too, writes out what it chose.
+    const byParameter = (module: string) =>
+      config.targetParameters?.some((name) => `.${module}.weight`.endsWith(`.${name}`)) ?? false;
+    const chosen = modules.targets.map(({ module }) => module).filter((module) => !byParameter(module));
     const targetModules = config.targetModules ?? [
-      ...new Set(modules.targets.map(({ module }) => module.split('.').at(-1)!)),
+      ...new Set(chosen.map((module) => module.split('.').at(-1)!)),
     ];
     this.adapter = {
       config: { ...config, targetModules },
       trainable,
       ...this.source,
       hasOwnVocabulary: this.resized,
+      targets: modules.targets.map(({ module }) => module),
+      tokenTables: modules.tokenRows.map(({ module }) => module),
+      keepsTied: modules.keepsTied,
     };
   }
 
-  /** An adapter of a model that takes more than text names modules as that does. */
-  private adapterModules(config: PeftConfig, isStored: boolean): Omit<AdapterRequest, 'gaussian' | 'seed'> {
-    const { model_type: type } = this.config;
-    if (!this.isPart) return adapterModules(config, this.parameters, type, isStored);
-    const whole = this.parameters.map((weight) => ({ ...weight, name: wholeName(weight.name) }));
-    const { targets, modulesToSave } = adapterModules(config, whole, type, isStored);
-    return {
-      targets: targets.map((target) => ({ ...target, module: textName(target.module) })),
-      modulesToSave: modulesToSave.map(textName),
-    };
+  /** What trains embedding and head apart takes a tied head off the embedding. */
+  private async noteTables(): Promise<void> {
+    this.parameters = await this.call((native) => native.parameters());
+    if (!this.decoder.tiedHead || !this.parameters.some(({ name }) => name === 'lm_head.weight')) return;
+    this.decoder = { ...this.decoder, tiedHead: false };
+    this.config = { ...this.config, tie_word_embeddings: false };
   }
 
-  private async readAdapter(stored: WeightFile): Promise<void> {
+  private async readAdapter(file: WeightFile): Promise<void> {
+    const stored = this.decoder.tiedHead ? withTiedHead(file, this.parameters[0]!.name) : file;
     checkAdapterWeights(this.adapter!.trainable, this.parameters, stored);
     await this.call((native) => native.load({ files: [stored], adapter: true }));
   }
@@ -481,7 +482,7 @@ export class CausalLM {
   /** @internal Reads the weights back that savePretrained() wrote. */
   async restore(dir: string): Promise<void> {
     if (this.adapter !== undefined)
-      return this.readAdapter(await readAdapterWeights((await findAdapter(dir)).weights));
+      return this.readAdapter(await readAdapterWeights(join(dir, 'adapter_model.safetensors')));
     const files = await findWeights(dir);
     await this.call((native) => native.load({ files }));
   }

@@ -488,7 +488,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   private newCheckpoints(): Checkpoints {
     const { model, args, options } = this;
     const { outputDir } = options;
-    const saveModel = (dir: string) => this.saveModel(dir);
+    const saveModel = (dir: string) => this.saveModel(dir, { plainLora: false });
     return new Checkpoints({ model, args, outputDir, saveModel, emit: (event) => this.emit(event) });
   }
 

@@ -1,7 +1,7 @@
 // Every function of the addon with an argument that it takes, and values that no argument should be.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NativeAddon, NativeModel } from '../../src/engine/addon.js';
+import type { AdapterRequest, NativeAddon, NativeModel } from '../../src/engine/addon.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 import type { findWeights } from '../../src/model/files/find-weights.js';
 import { tinyConfig } from './tiny-model.js';
@@ -22,11 +22,27 @@ export const prompt = {
 };
 export const adapter = {
   targets: [
-    { module: 'model.layers.0.self_attn.q_proj', rank: 2, scale: 1, dropout: 0, magnitude: true },
-    { module: 'model.layers.1.mlp.up_proj', rank: 3, scale: 0.5, dropout: 0.5, magnitude: false },
+    {
+      module: 'model.layers.0.self_attn.q_proj',
+      rank: 2,
+      scale: 1,
+      dropout: 0,
+      magnitude: true,
+      form: 'linear',
+    },
+    {
+      module: 'model.layers.1.mlp.up_proj',
+      rank: 3,
+      scale: 0.5,
+      dropout: 0.5,
+      magnitude: false,
+      form: 'linear',
+    },
+    { module: 'model.embed_tokens', rank: 2, scale: 1, dropout: 0, magnitude: false, form: 'embedding' },
   ],
-  ...{ modulesToSave: ['lm_head'], gaussian: false, seed: 1 },
-};
+  ...{ modulesToSave: ['lm_head'], biases: [], tokenRows: [], keepsTied: false, seed: 1 },
+  ...{ init: 'uniform', rounds: -1 },
+} satisfies AdapterRequest;
 const head = {
   ...{ hidden: new Float32Array(4 * 3), weight: new Float32Array(5 * 3), labels: Int32Array.of(0, 1, 2, 3) },
   ...{ demarcationIds: Int32Array.of(1), styles: Uint8Array.of(1, 2), rows: 2, seq: 2, hiddenSize: 3 },

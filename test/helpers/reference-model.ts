@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { parseTrainerConfig } from '../../src/config/read/parse-trainer-config.js';
 import { adaptiveState } from '../../src/loss/adaptive-state.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { microBatch } from '../../src/trainer/batches/micro-batch.js';
+import { layerRates } from '../../src/trainer/step/layer-rates.js';
 import { gradientDifference, largestDifference, relativeToLargest } from './differences.js';
 import { numbers, readSafetensors } from './read-safetensors.js';
 
@@ -12,6 +14,8 @@ interface Expected {
   loss: number;
   trainLosses: number[];
   gradNorms: number[];
+  /** Of adapters: weight decay by the groups of the Hugging Face Trainer, and LoRA+. */
+  training?: { weight_decay: number; loraplus?: { ratio: number; embedding: number } };
   optimizer: { lr: number; betas: [number, number]; eps: number; weightDecay: number; maxGradNorm: number };
 }
 
@@ -45,7 +49,8 @@ export async function expectGradients(dir: string, checkpointing: boolean): Prom
 /** The losses of AdamW's steps, before each and after the last, to 1e-4, and its gradient norms to 1e-4 of the largest. */
 export async function expectTraining(dir: string): Promise<void> {
   const { expected, rows } = readReference(dir);
-  const { lr, betas, eps, weightDecay, maxGradNorm } = expected.optimizer;
+  const { lr, betas, eps, maxGradNorm } = expected.optimizer;
+  const { weight_decay: weightDecay = expected.optimizer.weightDecay, loraplus } = expected.training ?? {};
   const model = await CausalLM.fromPretrained(dir);
   const batch = microBatch(
     rows.map((row) => ({ inputIds: [...row], labels: [...row], learningStyle: 'misc' })),
@@ -53,8 +58,11 @@ export async function expectTraining(dir: string): Promise<void> {
   const request = {
     ...{ ...batch, loss: 'ce' as const, confidence: 0, topK: 1, scale: 1, state: adaptiveState() },
   };
+  const plus = loraplus && { loraplusLrRatio: loraplus.ratio, loraplusLrEmbedding: loraplus.embedding };
+  const { args } = parseTrainerConfig({ args: { learningRate: lr, ...plus } });
   await model.native.createOptimizer({
     ...{ name: 'adamw', beta1: betas[0], beta2: betas[1], eps, weightDecay, momentum: 0, seed: 0 },
+    rates: layerRates(args, model.weightNames, model.decoder.layers.length, model.trainable),
   });
   const losses: number[] = [];
   const norms: number[] = [];

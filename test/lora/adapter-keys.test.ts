@@ -28,9 +28,8 @@ const python = process.env['ADAPTIVE_TRAINER_PYTHON'];
 /** What is refused here by name, though peft opens it. */
 const refusedHere = [
   // It trained on a base that it had changed, or is of a kind that is not built.
-  /init_lora_weights: "(pissa|olora|OLoRA|lora_ga|pissa_niter_4)", which trains on a base that it has changed/,
-  /found (bias|layer_replication|alora_invocation_tokens|ensure_weight_tying|use_qalora|use_a_key_of_later): /,
-  /peftConfig.bias|bias: expected/,
+  /init_lora_weights: "(lora_ga|pissa_niter_4)", which trains on a base that it has changed/,
+  /found (layer_replication|alora_invocation_tokens|use_qalora|use_a_key_of_later): /,
   // Weights that the configuration does not use.
   /Expected exactly the weights that the adapter’s configuration describes/,
   // Values that are of no use in training.
@@ -41,8 +40,7 @@ const openedHere = [
   /^{"(alpha_pattern|rank_pattern|bias)":null}$/,
   /^{"r":4}$/, // 4.0 in JSON
   /^{"use_bdlora":false}$/,
-  // The names of the list of layers, which is known here.
-  /"layers_pattern":/,
+  /^{"trainable_token_indices":\[\]}$/,
 ];
 
 function write(changes: object): string {
@@ -101,7 +99,7 @@ describe('every key of adapter_config.json', () => {
       expect(await logitsOf(write({ use_something_new: value }))).toHaveLength(oracle.picks.length);
   });
 
-  it.each(['pissa', 'olora', 'pissa_niter_4', 'corda', 'loftq', 'lora_ga'])(
+  it.each(['pissa_niter_4', 'corda', 'loftq', 'lora_ga'])(
     'init_lora_weights %s is refused with the way to convert it',
     async (init) => {
       await expect(logitsOf(write({ init_lora_weights: init }))).rejects.toMatchObject({
@@ -119,23 +117,6 @@ describe('every key of adapter_config.json', () => {
         () => expect.fail('it was opened'),
         (error: Error) => error.message,
       );
-
-    it.each(['pissa', 'olora'])(
-      'the way to merge an adapter of %s leads to what peft computes',
-      async (init) => {
-        const dir = tempDir();
-        const recipe = /in Python: (PeftModel.*), and open "merged"/.exec(await refusal(init))![1]!;
-        const imports = 'from transformers import AutoModelForCausalLM\nfrom peft import PeftModel';
-        inPython(dir, '-c', `${imports}\nbase = ${JSON.stringify(base)}\n${recipe}`);
-        const number = oracle.cases.find(
-          ([changes]) => JSON.stringify(changes) === `{"init_lora_weights":"${init}"}`,
-        )![1];
-        expect(gapOf(await logitsOf(join(dir, 'merged')), oracle.results[number] as number[])).toBeLessThan(
-          2e-5,
-        );
-      },
-      600_000,
-    );
 
     // Trained with the initialisation; what is saved computes what the trained model did.
     const trained = async (init: string, saved: string, ...recipe: string[]) => {
@@ -163,7 +144,7 @@ describe('every key of adapter_config.json', () => {
       600_000,
     );
 
-    it.each(['eva', 'orthogonal', 'gaussian'])(
+    it.each(['eva', 'orthogonal', 'gaussian', 'pissa', 'olora'])(
       'an adapter of %s opens as peft saved it',
       async (init) => {
         await trained(init, 'saved', '--after', 'model.save_pretrained("saved")');

@@ -51,12 +51,12 @@ describe('peftConfig', () => {
     const wrong = {
       r: 0,
       lora_dropout: 1,
-      bias: 'all',
+      bias: 'some',
       target_module: ['q_proj'],
-      init_lora_weights: 'pissa',
+      init_lora_weights: 'eva',
     };
     expect((await faultsOf(wrong)).sort()).toEqual([
-      'peft_config.bias NOT_AVAILABLE',
+      'peft_config.bias INVALID',
       'peft_config.init_lora_weights NOT_AVAILABLE',
       'peft_config.lora_dropout INVALID',
       'peft_config.r INVALID',
@@ -71,12 +71,20 @@ describe('peftConfig', () => {
 
   it.each([
     [{ targetModules: ['q_proj', 'qkv_proj'] }, 'there is no module "qkv_proj"'],
-    [{ targetModules: ['lm_head'] }, 'put it into modulesToSave'],
+    [{ targetModules: ['lm_head'], useDora: true }, 'it is not available for lm_head'],
+    [{ targetModules: ['embed_tokens'], trainableTokenIndices: [1] }, 'is in targetModules too'],
+    [{ modulesToSave: ['embed_tokens'], trainableTokenIndices: [1] }, 'name it in one of the two'],
+    [{ trainableTokenIndices: { wte: [1] } }, 'there is no table "wte"'],
+    [{ trainableTokenIndices: [1_000_000] }, 'token 1000000 is beyond the'],
+    [{ targetParameters: ['input_layernorm.weight'] }, 'which is no matrix of one module'],
+    [{ targetParameters: ['experts.gate_up_proj'] }, 'there is no weight "experts.gate_up_proj"'],
+    [{ targetParameters: ['q_proj.weight'] }, 'in targetModules too'],
+    [{ targetParameters: ['k_proj.weight'], loraDropout: 0.1 }, 'it goes with loraDropout 0 alone'],
     [
       { targetModules: ['q_proj'], modulesToSave: ['head'], excludeModules: ['q_proj'] },
       'no module of this model fits',
     ],
-    [{ targetModules: '(' }, 'Expected a regular expression for targetModules'],
+    [{ targetModules: '(' }, 'Expected a regular expression of Python for targetModules'],
   ])('%j does not fit a Llama', async (config, message) => {
     const model = await CausalLM.fromPretrained(base);
     const error = await errorOf(() => model.addAdapter(config), 'CONFIG_INVALID');
@@ -92,10 +100,13 @@ describe('peftConfig', () => {
     model.dispose();
   });
 
-  it('cannot train one of the fused projections whole', async () => {
+  it('trains one of the fused projections whole, and the others not', async () => {
     const model = await CausalLM.fromPretrained(base);
-    const error = await errorOf(() => model.addAdapter({ modulesToSave: ['k_proj'] }), 'INVALID_INPUT');
-    expect(error.message).toContain('k_proj');
+    await model.addAdapter({ targetModules: ['q_proj'], modulesToSave: ['k_proj'] });
+    const names = model.trainable.map(({ name }) => name.replace(/.*self_attn\./, ''));
+    expect(new Set(names)).toEqual(
+      new Set(['q_proj.lora_A.weight', 'q_proj.lora_B.weight', 'k_proj.weight']),
+    );
     model.dispose();
   });
 });
@@ -135,7 +146,7 @@ describe('an adapter', () => {
   });
 
   it.each([
-    [{ bias: 'all' }, 'CONFIG_INVALID', 'bias'],
+    [{ bias: 'some' }, 'CONFIG_INVALID', 'bias'],
     [{ peft_type: 'IA3' }, 'CONFIG_INVALID', 'this kind of adapter'],
     [{ lora_bias: true, layer_replication: [[0, 2]] }, 'MODEL_UNSUPPORTED', 'layer_replication'],
     [{ base_model_name_or_path: null }, 'MODEL_NOT_FOUND', 'base_model_name_or_path'],

@@ -158,12 +158,13 @@ Napi::Value Model::configure(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::save(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
-  return run(info.Env(), [path = stringAt(from, "path"), header = stringAt(from, "header"),
-                          dtype = storedTypeAt(from, "dtype"),
-                          names = listAt(from, "names", stringFrom)](ModelSession& session) {
-    saveWeights(session, path, header, names, dtype);
-    return nothing();
-  });
+  return run(info.Env(),
+             [path = stringAt(from, "path"), header = stringAt(from, "header"),
+              dtype = storedTypeAt(from, "dtype"), names = listAt(from, "names", stringFrom),
+              plain = !from.Get("plain").IsUndefined() && booleanAt(from, "plain")](ModelSession& session) {
+               saveWeights(session, path, header, names, dtype, plain);
+               return nothing();
+             });
 }
 
 Napi::Value Model::memory(const Napi::CallbackInfo& info) {

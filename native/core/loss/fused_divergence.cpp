@@ -34,12 +34,14 @@ void checkOperands(const HeadOperands& model, const HeadOperands& base) {
 
 /// out = hidden·weightᵀ by slabs of the vocabulary: the same products for both models, whatever type the
 /// base's head is kept in, so that equal operands give equal logits.
-void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& head, int64_t slab, double cap) {
+void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& head, int64_t slab, double cap,
+                const LowRankTerm& addition = {}, int64_t firstToken = 0) {
   for (int64_t first = 0; first < head.weight.size(0); first += slab) {
     const int64_t count = std::min(slab, head.weight.size(0) - first);
     const Tensor rows = head.weight.narrow(0, first, count).to(hidden.scalar_type());
     ops::productInto(out.narrow(1, first, count), hidden, rows.t());
   }
+  if (addition) addition.addTo(out, firstToken);
   if (head.bias.defined()) out.add_(head.bias);
   if (cap > 0) ops::softCap_(out, cap);
 }
@@ -60,6 +62,8 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
     return logits.scale == 1 ? hidden.contiguous() : hidden * logits.scale;
   };
   const Tensor hidden = scaled(model.hidden), baseHidden = scaled(base.hidden);
+  LowRankTerm addition = model.addition;
+  if (addition) addition.low = scaled(addition.low);
   const int64_t tokens = hidden.size(0), vocab = model.weight.size(0);
   const int64_t bytes = 2 * vocab * static_cast<int64_t>(hidden.element_size());
   const int64_t chunk = chunkTokens(tokens, bytes, options);
@@ -67,11 +71,11 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
   const int64_t slab = widens ? kSlab : vocab;
   const Tensor buffer = at::empty({std::min(chunk, tokens), vocab}, hidden.options()),
                baseBuffer = at::empty_like(buffer);
-  Divergence out{0, tokens, weight > 0 ? at::empty_like(hidden) : Tensor()};
+  Divergence out{0, tokens, weight > 0 ? at::empty_like(hidden) : Tensor(), {}};
   for (int64_t first = 0; first < tokens; first += chunk) {
     const int64_t count = std::min(chunk, tokens - first);
     const Tensor z = buffer.narrow(0, 0, count), z0 = baseBuffer.narrow(0, 0, count);
-    logitsInto(z, hidden.narrow(0, first, count), model, slab, logits.cap);
+    logitsInto(z, hidden.narrow(0, first, count), model, slab, logits.cap, addition, first);
     logitsInto(z0, baseHidden.narrow(0, first, count), base, slab, logits.cap);
     const Tensor divergences = ops::divergence_(z, z0, weight, logits.cap).cpu();
     for (int64_t i = 0; i < count; i++) {
@@ -83,8 +87,10 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
     }
     if (weight <= 0) continue;
     ops::productInto(out.gradHidden.narrow(0, first, count), z, model.weight);
+    if (addition) addition.goBack(z, first, logits.scale);
     addWeightGradient(z, hidden.narrow(0, first, count));
   }
+  out.gradLow = addition.gradLow;
   if (weight > 0 && logits.scale != 1) out.gradHidden.mul_(logits.scale);
   return out;
 }

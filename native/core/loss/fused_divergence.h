@@ -9,18 +9,20 @@
 
 namespace adaptive {
 
-/// What a model's logits are made of: hidden·weightᵀ + bias.
+/// What a model's logits are made of: hidden·weightᵀ + bias, and what an adapter adds.
 struct HeadOperands {
   at::Tensor hidden;  ///< [n, width]
   /// [vocab, width], of the type of hidden; of the base also in bfloat16, which is widened a slab at a time.
   at::Tensor weight;
-  at::Tensor bias = {};  ///< [vocab]; undefined: none
+  at::Tensor bias = {};       ///< [vocab]; undefined: none
+  LowRankTerm addition = {};  ///< the model's alone
 };
 
 struct Divergence {
   double sum = 0;  ///< of KL(base ‖ model) over the tokens, nats
   int64_t tokens = 0;
   at::Tensor gradHidden;  ///< [n, width]; undefined without a weight
+  at::Tensor gradLow;     ///< of the addition [n, rank], likewise
 };
 
 /// `weight`: what Σ KL is multiplied with in the gradient; 0: none is formed. Where the operands of both

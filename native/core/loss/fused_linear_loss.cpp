@@ -44,16 +44,29 @@ void checkHeadBias(const at::Tensor& bias, const at::Tensor& weight) {
     fail("INVALID_INPUT", "Expected a bias [", weight.size(0), "] of the logits, found ", bias.sizes(), ".");
 }
 
+void LowRankTerm::addTo(const at::Tensor& products, int64_t first) const {
+  ops::addProduct(products, low.narrow(0, first, products.size(0)), raise.t());
+}
+
+void LowRankTerm::goBack(const at::Tensor& dLogits, int64_t first, double scale) {
+  if (!gradLow.defined()) gradLow = at::empty_like(low);
+  at::Tensor target = gradLow.narrow(0, first, dLogits.size(0));
+  ops::productInto(target, dLogits, raise);
+  if (scale != 1) target.mul_(scale);
+  addGradient(dLogits, low.narrow(0, first, dLogits.size(0)));
+}
+
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                                  LossGradients wanted, ChunkOptions options, LogitOptions logits,
-                                 MoreStatistics more)
+                                 MoreStatistics more, LowRankTerm addition)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
       labels_(at::tensor(labels, at::kInt)),
       wanted_(wanted),
       isWeightFrozen_(wanted == LossGradients::Hidden),
       options_(logits),
-      smoothing_(more.smoothing) {
+      smoothing_(more.smoothing),
+      addition_(std::move(addition)) {
   at::NoGradGuard noGrad;
   checkShapes(hidden_, weight_, labels);
   // The smoothed part of the gradient goes through the slope of the cap at every logit of each token, which
@@ -65,7 +78,10 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   expectInteger("the number of first choices", more.firstChoices, 0, kLargestSize);
   checkHeadBias(logits.bias, weight_);
   // A scale costs one pass over the hidden states instead of one over the logits.
-  if (options_.scale != 1) hidden_ = hidden_ * options_.scale;
+  if (options_.scale != 1) {
+    hidden_ = hidden_ * options_.scale;
+    if (addition_) addition_.low = addition_.low * options_.scale;
+  }
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
   statistics_.choices = std::min(more.firstChoices, vocab);
   chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
@@ -128,6 +144,7 @@ void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats,
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   at::Tensor logits = buffer_.narrow(0, 0, count);
   ops::productInto(logits, hidden_.narrow(0, first, count), weight_.t());
+  if (addition_) addition_.addTo(logits, first);
   if (options_.bias.defined()) logits.add_(options_.bias);
   if (options_.cap > 0) ops::softCap_(logits, options_.cap);
   return logits;
@@ -198,6 +215,7 @@ at::Tensor FusedLinearLoss::backward(
     toGradient(logits, first, count, table.narrow(0, first, count));
     at::Tensor target = gradHidden.narrow(0, first, count);
     ops::productInto(target, logits, weight_);
+    if (addition_) addition_.goBack(logits, first, options_.scale);
     if (!isWeightFrozen_) addWeightGradient(logits, chunk);
   }
   buffer_ = at::Tensor();

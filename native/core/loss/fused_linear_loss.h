@@ -31,13 +31,28 @@ enum class LossGradients {
   Hidden,
 };
 
+/// What a low-rank adapter of the head adds to the products: low·raiseᵀ.
+struct LowRankTerm {
+  at::Tensor low;    ///< [n, rank]
+  at::Tensor raise;  ///< [vocab, rank]
+  /// Gathers dLogitsᵀ·low: dLogits [c, vocab], low [c, rank] times the scale.
+  std::function<void(const at::Tensor& dLogits, const at::Tensor& low)> addGradient;
+  at::Tensor gradLow = {};  ///< [n, rank], made by backward()
+
+  explicit operator bool() const { return low.defined(); }
+  void addTo(const at::Tensor& products, int64_t first) const;
+  /// The part of a chunk's rows, whose gradient is taken times `scale`.
+  void goBack(const at::Tensor& dLogits, int64_t first, double scale);
+};
+
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
-  /// labels [n]. Runs pass 1. Errors: INVALID_INPUT for shapes, types, labels or options that do not fit.
+  /// labels [n]. Runs pass 1. `addition` needs LossGradients::Both, or None. Errors: INVALID_INPUT for
+  /// shapes, types, labels or options that do not fit.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                   LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
-                  MoreStatistics more = {});
+                  MoreStatistics more = {}, LowRankTerm addition = {});
 
   const TokenStatistics& statistics() const { return statistics_; }
 
@@ -48,6 +63,9 @@ class FusedLinearLoss {
   /// or for another number of weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
   at::Tensor backward(const std::vector<float>& weights,
                       const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
+
+  /// ∂loss/∂low of the addition, after backward().
+  const at::Tensor& gradLow() const { return addition_.gradLow; }
 
  private:
   /// Adds to the statistics what `more` asks for, of the next tokens.
@@ -66,6 +84,7 @@ class FusedLinearLoss {
   int64_t chunk_;
   LogitOptions options_;
   double smoothing_;
+  LowRankTerm addition_;
   bool kept_ = false;
   TokenStatistics statistics_;
 };

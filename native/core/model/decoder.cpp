@@ -10,6 +10,7 @@
 #include "core/model/routed_experts.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
+#include "core/random.h"
 
 namespace adaptive {
 namespace {
@@ -45,12 +46,15 @@ Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
 
 std::vector<Parameter*> Decoder::adapterParameters() const {
   std::vector<Parameter*> all;
+  const auto add = [&](Parameter* p) { all.push_back(p); };
+  embeddingAdapter_.forEach(add);
+  positionsAdapter_.forEach(add);
   for (const DecoderLayer& layer : layers_) {
     layer.forEachProjection([&](const Projection& projection) {
-      for (const auto& adapter : projection.adapters)
-        adapter->forEach([&](Parameter* p) { all.push_back(p); });
+      for (const auto& adapter : projection.adapters) adapter->forEach(add);
     });
   }
+  headAdapter_.forEach(add);
   return all;
 }
 
@@ -77,6 +81,7 @@ std::vector<Parameter*> Decoder::parameters() const {
 
 void Decoder::addHeadGradient(const Tensor& dLogits, const Tensor& hidden) {
   head().accumulateOuter(dLogits, hidden);
+  if (const TokenRows* rows = headRows()) rows->accumulateOuter(dLogits, hidden);
   if (headBias_ && headBias_->trainable()) headBias_->accumulate(dLogits.sum(0, false, at::kFloat));
 }
 
@@ -105,18 +110,55 @@ void Decoder::placeMasters() {
     parameter->setMasterType(narrows ? computeType_ : masterType_, filled_);
   }
   for (Parameter* parameter : adapterParameters()) parameter->setMasterType(masterType_, true);
+  if (headAdapter_.low && headAdapter_.low->shared()) headAdapter_.low->share(*headAdapter_.low->shared());
+}
+
+void Decoder::beginAdapters() {
+  at::Generator generator = generatorFor(embedding_->master(), adapterSeed_);
+  for (DecoderLayer& layer : layers_) {
+    layer.forEachProjection([&](Projection& projection) {
+      for (const auto& adapter : projection.adapters) {
+        if (decomposition_.kind != Decomposition::None)
+          adapter->takeOut(*projection.weight, decomposition_, generator);
+      }
+    });
+  }
+}
+
+Decoder::AdapterOff::AdapterOff(Decoder& decoder) : decoder_(decoder), isOuter_(decoder.adapts_) {
+  at::NoGradGuard noGrad;
+  decoder_.adapts_ = false;
+  decoder_.forEachTable([](Parameter& table, TableAdapter& adapter) {
+    if (adapter.rows) adapter.rows->hide(table);
+  });
+}
+
+Decoder::AdapterOff::~AdapterOff() {
+  if (!isOuter_) return;
+  at::NoGradGuard noGrad;
+  decoder_.adapts_ = true;
+  if (!decoder_.filled_) return;
+  decoder_.forEachTable([](Parameter& table, TableAdapter& adapter) {
+    if (adapter.rows) adapter.rows->show(table);
+  });
 }
 
 void Decoder::refreshCompute() {
   at::NoGradGuard noGrad;
   const bool isFirst = !filled_;
   filled_ = true;
+  if (isFirst) beginAdapters();
   for (Parameter* parameter : parameters()) {
     // An embedding that is not also the head is only looked up, from the master: it needs no copy.
     const bool lookedUpOnly = (parameter == embedding_.get() && head_) || parameter == positions_.get();
     parameter->refreshCompute(lookedUpOnly ? parameter->master().scalar_type() : computeType_);
   }
   for (Parameter* parameter : adapterParameters()) parameter->refreshCompute(computeType_);
+  if (adapts_) {
+    forEachTable([](Parameter& table, TableAdapter& adapter) {
+      if (adapter.rows) adapter.rows->show(table);
+    });
+  }
   for (const DecoderLayer& layer : layers_) {
     layer.forEachProjection([&](const Projection& projection) {
       for (const auto& adapter : projection.adapters) {
@@ -148,7 +190,9 @@ void Decoder::freeze(const std::vector<std::string>& names) {
 }
 
 int64_t Decoder::lowestTrained() const {
-  if (embedding_->trainable() || (positions_ && positions_->trainable())) return -1;
+  if (embedding_->trainable() || (positions_ && positions_->trainable()) || embeddingAdapter_ ||
+      positionsAdapter_)
+    return -1;
   for (const DecoderLayer& layer : layers_) {
     bool trains = false;
     layer.forEach([&](const Parameter* p) { trains = trains || p->trainable(); });
@@ -174,8 +218,8 @@ Tensor Decoder::embeddingNoise(const FlatBatch& batch, const Tensor& hidden, uin
 
 Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
                          const DropoutKey& key) {
-  Tensor hidden =
-      embed(*embedding_, at::tensor(batch.ids, at::kLong), config_.embeddingScale, config_.paddingId);
+  Tensor hidden = embed(*embedding_, at::tensor(batch.ids, at::kLong), config_.embeddingScale,
+                        config_.paddingId, adapts_ ? &embeddingAdapter_ : nullptr);
   if (key && embeddingNoise_ > 0)
     hidden = hidden + embeddingNoise(batch, hidden, *keyAt(key, DropoutSite::Noise));
   const DropoutKey dropoutKey = keyAt(key, DropoutSite::Embedding);
@@ -189,8 +233,9 @@ Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange
     }
     for (int64_t position = rows[r].first; position < end; position++) positions.push_back(position);
   }
-  return dropped(hidden + embed(*positions_, at::tensor(positions, at::kLong)), config_.embeddingDropout,
-                 dropoutKey);
+  return dropped(hidden + embed(*positions_, at::tensor(positions, at::kLong), 1, -1,
+                                adapts_ ? &positionsAdapter_ : nullptr),
+                 config_.embeddingDropout, dropoutKey);
 }
 
 std::vector<Rotation> Decoder::rotations(const std::vector<PositionRange>& rows) const {
@@ -333,11 +378,7 @@ Tensor Decoder::hiddenStatesOfBase(const FlatBatch& batch) {
          "Expected a model of which an adapter alone is trained, found one with other weights that "
          "are.");
   at::NoGradGuard noGrad;
-  struct Off {
-    explicit Off(bool& adapts) : adapts(adapts) { adapts = false; }
-    ~Off() { adapts = true; }
-    bool& adapts;
-  } off(adapts_);
+  const AdapterOff off(*this);
   return hiddenStates(batch);
 }
 
@@ -374,7 +415,10 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
 Tensor Decoder::logits(const Tensor& hidden) {
   at::NoGradGuard noGrad;
   const Tensor scaled = config_.logitsScale == 1 ? hidden : hidden * config_.logitsScale;
-  Tensor logits = ops::product(scaled, head().compute().t()).to(at::kFloat);
+  Tensor products = ops::product(scaled, head().compute().t());
+  if (const LoraAdapter* adapter = headAdapter(); adapter && adapts_)
+    ops::addProduct(products, lowInput(scaled, *adapter), adapter->b().compute().t());
+  Tensor logits = products.to(at::kFloat);
   if (headBias_) logits.add_(headBias_->compute());
   if (config_.logitsCap > 0) ops::softCap_(logits, config_.logitsCap);
   return logits;

@@ -12,6 +12,7 @@
 #include "core/model/layers.h"
 #include "core/model/parameter.h"
 #include "core/model/rope.h"
+#include "core/model/table_adapter.h"
 
 namespace adaptive {
 
@@ -40,8 +41,14 @@ class Decoder {
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
   Parameter* headBias() { return headBias_.get(); }  ///< [vocab]; null without one
-  bool trainsHead() { return head().trainable() || (headBias_ && headBias_->trainable()); }
-  /// Gathers the head's gradient for logits hidden·headᵀ + bias: dLogits [n, vocab], hidden [n, hidden].
+  /// What an adapter adds to the head.
+  const LoraAdapter* headAdapter() const { return headAdapter_.low.get(); }
+  /// Rows of the head that are trained on their own.
+  const TokenRows* headRows() const { return (head_ ? headAdapter_ : embeddingAdapter_).rows.get(); }
+  /// Whether the head or its bias is trained, whole or by rows. What an adapter adds to it is apart.
+  bool trainsHead() { return head().trainable() || headRows() || (headBias_ && headBias_->trainable()); }
+  /// Gathers the gradient of what trainsHead() tells of, for logits hidden·headᵀ + bias: dLogits [n, vocab],
+  /// hidden [n, hidden].
   void addHeadGradient(const at::Tensor& dLogits, const at::Tensor& hidden);
 
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
@@ -61,7 +68,9 @@ class Decoder {
   /// See adapter.h.
   friend void addAdapter(Decoder& decoder, const AdapterOptions& options);
   friend void mergeAdapter(Decoder& decoder);
+  friend class TablesOfAdapter;
   friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
+  friend std::vector<std::pair<std::string, at::Tensor>> plainWeights(const Decoder& decoder);
   at::ScalarType computeType() const { return computeType_; }
   void setCheckpointing(bool on) { checkpointing_ = on; }
   /// α of NEFTune (Jain et al. 2023): with a key, hiddenStates() adds uniform noise of ±α/√(length·hidden) to
@@ -89,10 +98,32 @@ class Decoder {
   /// The logits of hidden states [n, hidden] in float32, without a graph: hidden·headᵀ, scaled and capped.
   at::Tensor logits(const at::Tensor& hidden);
 
+  /// Leaves what an adapter changes out of the model while it lives; one within another does nothing.
+  class AdapterOff {
+   public:
+    explicit AdapterOff(Decoder& decoder);
+    ~AdapterOff();
+    AdapterOff(const AdapterOff&) = delete;
+    AdapterOff& operator=(const AdapterOff&) = delete;
+
+   private:
+    Decoder& decoder_;
+    const bool isOuter_;
+  };
+
  private:
   /// From the fused, not yet rotated projections to the heads' outputs.
   using Attend = std::function<at::Tensor(const at::Tensor& qkv)>;
 
+  /// f(table, its adapter) for each table that the model has.
+  template <class F>
+  void forEachTable(const F& f) {
+    f(*embedding_, embeddingAdapter_);
+    if (positions_) f(*positions_, positionsAdapter_);
+    if (head_) f(*head_, headAdapter_);
+  }
+  /// What the adapters' first values are made of, once there are weights.
+  void beginAdapters();
   /// Gives every master the type that it should have.
   void placeMasters();
   /// One per layer.
@@ -118,6 +149,9 @@ class Decoder {
 
   DecoderConfig config_;
   std::unique_ptr<Parameter> embedding_, positions_, head_, headBias_;
+  TableAdapter embeddingAdapter_, positionsAdapter_, headAdapter_;
+  Decomposition decomposition_;
+  uint64_t adapterSeed_ = 0;
   Norm finalNorm_;
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;

@@ -21,25 +21,45 @@ Parameter* kept(AutogradContext* ctx, const char* key) {
 struct Embed : torch::autograd::Function<Embed> {
   // `anchor` carries no value: it is there so that the output is part of a graph.
   static Tensor forward(AutogradContext* ctx, const Tensor& /*anchor*/, const Tensor& ids, Parameter* weight,
-                        double scale, int64_t paddingId) {
+                        double scale, int64_t paddingId, const TableAdapter* adapter) {
     ctx->save_for_backward({ids});
+    ctx->saved_data["adapter"] = reinterpret_cast<int64_t>(adapter);
     keep(ctx, "weight", weight);
     ctx->saved_data["scale"] = scale;
     ctx->saved_data["paddingId"] = paddingId;
     Tensor rows = at::index_select(weight->master(), 0, ids).to(at::kFloat);
+    if (const LoraAdapter* low = lowOf(adapter))
+      rows.addmm_(raised(*low, ids), low->a().master().to(at::kFloat), 1, low->scale());
     return scale == 1 ? rows : rows.mul_(scale);
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     Parameter* weight = kept(ctx, "weight");
-    if (!weight->trainable()) return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    const auto* adapter = reinterpret_cast<const TableAdapter*>(ctx->saved_data["adapter"].toInt());
+    const tensor_list none(6);
+    if (!weight->trainable() && !adapter) return none;
     Tensor ids = ctx->get_saved_variables()[0], dy = grads[0];
+    const double scale = ctx->saved_data["scale"].toDouble();
+    const LoraAdapter* low = lowOf(adapter);
+    if (low) low->a().accumulateOuter(raised(*low, ids) * (low->scale() * scale), dy);
     const int64_t paddingId = ctx->saved_data["paddingId"].toInt();
     if (paddingId >= 0) {
       const Tensor kept = ids.ne(paddingId).nonzero().squeeze(1);
       if (kept.size(0) < ids.size(0)) ids = ids.index_select(0, kept), dy = dy.index_select(0, kept);
     }
-    weight->gradientToAddTo().index_add_(0, ids, dy, ctx->saved_data["scale"].toDouble());
-    return {Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+    if (weight->trainable()) weight->gradientToAddTo().index_add_(0, ids, dy, scale);
+    if (low && low->b().trainable()) {
+      low->b().gradientToAddTo().index_add_(0, ids, at::mm(dy, low->a().master().to(at::kFloat).t()),
+                                            low->scale() * scale);
+    }
+    if (adapter && adapter->rows) adapter->rows->accumulateLookedUp(ids, scale == 1 ? dy : dy * scale);
+    return none;
+  }
+  static const LoraAdapter* lowOf(const TableAdapter* adapter) {
+    return adapter ? adapter->low.get() : nullptr;
+  }
+  /// Rows of B.
+  static Tensor raised(const LoraAdapter& low, const Tensor& ids) {
+    return low.b().master().index_select(0, ids).to(at::kFloat);
   }
 };
 
@@ -224,9 +244,10 @@ struct Dropped : torch::autograd::Function<Dropped> {
 
 }  // namespace
 
-Tensor embed(Parameter& weight, const Tensor& ids, double scale, int64_t paddingId) {
+Tensor embed(Parameter& weight, const Tensor& ids, double scale, int64_t paddingId,
+             const TableAdapter* adapter) {
   const Tensor anchor = at::empty({0}, at::kFloat).set_requires_grad(at::GradMode::is_enabled());
-  return Embed::apply(anchor, ids, &weight, scale, paddingId);
+  return Embed::apply(anchor, ids, &weight, scale, paddingId, adapter && *adapter ? adapter : nullptr);
 }
 
 Tensor rmsNorm(const Tensor& x, Parameter& weight, const NormShape& shape, at::ScalarType dtype) {

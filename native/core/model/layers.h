@@ -6,12 +6,15 @@
 #include "core/activation.h"
 #include "core/model/dropout_key.h"
 #include "core/model/parameter.h"
+#include "core/model/table_adapter.h"
 
 namespace adaptive {
 
 /// Rows of the embedding for ids int64 [tokens], times `scale` → float32 [tokens, hidden]. The row
 /// `paddingId` gathers no gradient (−1: every row does).
-at::Tensor embed(Parameter& weight, const at::Tensor& ids, double scale = 1, int64_t paddingId = -1);
+/// `adapter`: what is added to the rows.
+at::Tensor embed(Parameter& weight, const at::Tensor& ids, double scale = 1, int64_t paddingId = -1,
+                 const TableAdapter* adapter = nullptr);
 
 struct NormShape {
   double eps;

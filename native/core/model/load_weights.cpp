@@ -119,15 +119,22 @@ bool isFloat(const StoredTensor& stored) { return stored.dtype != "U8" && stored
 
 void loadWeights(Decoder& decoder, const std::vector<WeightFile>& files, WeightScope scope) {
   at::NoGradGuard noGrad;
+  // Rows of tokens are put back into what is read.
+  const Decoder::AdapterOff off(decoder);
   const bool isAdapter = scope == WeightScope::Adapter;
   std::unordered_map<std::string, at::Tensor> known;
   std::unordered_set<std::string> missing;
   for (auto& [name, tensor] :
        isAdapter ? namedWeights(decoder.allParameters()) : storedWeights(decoder.parameters()))
     known.emplace(name, tensor);
-  for (auto& [name, tensor] :
-       isAdapter ? namedWeights(decoder.trainableParameters()) : storedWeights(decoder.parameters()))
-    missing.insert(name);
+  if (isAdapter) {
+    // Of projections that are computed as one, an adapter may train some.
+    for (const Parameter* parameter : decoder.trainableParameters())
+      for (const ParameterPart& part : parameter->parts())
+        if (parameter->trains(part)) missing.insert(part.name);
+  } else {
+    for (auto& [name, tensor] : storedWeights(decoder.parameters())) missing.insert(name);
+  }
   std::unordered_map<std::string, QuantizedTarget> quantized;
   if (!isAdapter) quantized = quantizedWeights(decoder);
   for (const auto& [name, target] : quantized) missing.insert(name);

@@ -2,16 +2,64 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <tuple>
+
+#include "core/error.h"
+
 namespace adaptive {
 namespace {
 
 /// Rows of the weight that are widened to float32 at once.
 constexpr int64_t kSlabRows = 1024;
 
-std::unique_ptr<Parameter> makeParameter(const std::string& name, std::vector<int64_t> shape) {
-  auto parameter = std::make_unique<Parameter>(std::vector<ParameterPart>{{name, std::move(shape)}}, false);
+std::unique_ptr<Parameter> makeParameter(const std::string& name, std::vector<int64_t> shape,
+                                         bool transposed = false) {
+  auto parameter =
+      std::make_unique<Parameter>(std::vector<ParameterPart>{{name, std::move(shape), transposed}}, false);
   at::Tensor(parameter->master()).zero_();
+  parameter->setDecays();
   return parameter;
+}
+
+std::unique_ptr<Parameter> makeA(const LoraTarget& target, int64_t inputs) {
+  switch (target.form) {
+    case LoraForm::Embedding:
+      return makeParameter(target.module + ".lora_embedding_B", {inputs, target.rank}, true);
+    case LoraForm::Stored:
+      return makeParameter(target.module + ".lora_B.weight", {inputs, target.rank}, true);
+    default:
+      return makeParameter(target.module + ".lora_A.weight", {target.rank, inputs});
+  }
+}
+
+std::unique_ptr<Parameter> makeB(const LoraTarget& target, int64_t outputs) {
+  switch (target.form) {
+    case LoraForm::Embedding:
+      return makeParameter(target.module + ".lora_embedding_A", {target.rank, outputs}, true);
+    case LoraForm::Stored:
+      return makeParameter(target.module + ".lora_A.weight", {target.rank, outputs}, true);
+    default:
+      return makeParameter(target.module + ".lora_B.weight", {outputs, target.rank});
+  }
+}
+
+/// The largest singular values of w and what belongs to them: U [outputs, rank], S [rank], Vᵀ [rank, inputs].
+std::tuple<at::Tensor, at::Tensor, at::Tensor> largestOf(const at::Tensor& w, int64_t rank, int64_t rounds,
+                                                         at::Generator& generator) {
+  if (rounds < 0) {
+    const auto [u, s, vh] = at::linalg_svd(w, /*full_matrices=*/false);
+    return {u.narrow(1, 0, rank), s.narrow(0, 0, rank), vh.narrow(0, 0, rank)};
+  }
+  const bool isWide = w.size(0) < w.size(1);
+  const at::Tensor tall = isWide ? w.t() : w;
+  const auto basis = [](const at::Tensor& x) { return std::get<0>(at::linalg_qr(x)); };
+  at::Tensor q = basis(at::mm(tall, at::randn({tall.size(1), rank}, generator, tall.options())));
+  for (int64_t round = 0; round < rounds; round++) q = basis(at::mm(tall, basis(at::mm(tall.t(), q))));
+  const auto [small, s, vh] = at::linalg_svd(at::mm(q.t(), tall), /*full_matrices=*/false);
+  const at::Tensor u = at::mm(q, small);
+  if (isWide) return {vh.t(), s, u.t()};
+  return {u, s, vh};
 }
 
 /// fn(first row, rows of the weight and of B in float32).
@@ -27,15 +75,46 @@ void forSlabs(const Parameter& weight, const WeightRows& rows, const at::Tensor&
 
 LoraAdapter::LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs,
                          int64_t number)
-    : a_(makeParameter(target.module + ".lora_A.weight", {target.rank, inputs})),
-      b_(makeParameter(target.module + ".lora_B.weight", {outputs, target.rank})),
+    : a_(makeA(target, inputs)),
+      b_(makeB(target, outputs)),
       magnitude_(target.magnitude ? makeParameter(target.module + ".lora_magnitude_vector", {outputs})
                                   : nullptr),
+      form_(target.form),
       scale_(target.scale),
       dropout_(target.dropout),
       firstRow_(firstRow),
       outputs_(outputs),
       number_(number) {}
+
+void LoraAdapter::takeOut(const Parameter& weight, const Decomposition& how, at::Generator& generator) {
+  if (weight.isQuantized())
+    fail("INVALID_INPUT", "Expected a plain weight to take an adapter out of, found ", weight.parts()[0].name,
+         ", which is quantised. Let initLoraWeights be true, or open the base without quantisation.");
+  const at::Tensor target = rowsOf(weight.master()), w = target.to(at::kFloat);
+  const int64_t rank = a_->master().size(0), largest = std::min(w.size(0), w.size(1));
+  if (rank > largest)
+    fail("INVALID_INPUT", "Expected a rank of at most ", largest, ", the smaller size of ",
+         a_->parts()[0].name, ", to take the adapter out of its weight, found ", rank, ".");
+  if (how.kind == Decomposition::Svd) {
+    const auto [u, s, vh] = largestOf(w, rank, how.rounds, generator);
+    const at::Tensor root = (s / scale_).sqrt();
+    firstA_ = root.unsqueeze(1) * vh;
+    firstB_ = u * root;
+  } else {
+    const auto [q, r] = at::linalg_qr(w);
+    firstA_ = r.narrow(0, 0, rank).contiguous();
+    firstB_ = q.narrow(1, 0, rank).contiguous();
+  }
+  target.copy_(at::addmm(w, firstB_, firstA_, 1, -scale_));
+  at::Tensor(a_->master()).copy_(firstA_);
+  at::Tensor(b_->master()).copy_(firstB_);
+}
+
+void LoraAdapter::share(const LoraAdapter& other) {
+  shared_ = &other;
+  a_->shareMaster(*other.a_);
+  b_->shareMaster(*other.b_);
+}
 
 void LoraAdapter::refresh(const Parameter& weight, at::ScalarType computeType) {
   if (!magnitude_) return;

@@ -102,9 +102,15 @@ std::optional<at::Tensor> Parameter::gradientTarget() {
 }
 
 void Parameter::setTrainable(bool on) {
-  on = on && !isQuantized();
-  if (trainable_ == on) return;
-  trainable_ = on;
+  trainOnly([on](const std::string&) { return on; });
+}
+
+void Parameter::trainOnly(const std::function<bool(const std::string& name)>& isTrained) {
+  trainable_ = false;
+  for (auto& part : parts_) {
+    part.besideAdapter = isTrained(part.name) && !isQuantized();
+    trainable_ = trainable_ || part.besideAdapter;
+  }
   findRuns();
   dropGradient();
 }

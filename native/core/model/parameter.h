@@ -24,7 +24,8 @@ struct ParameterPart {
   /// The tensors of a checkpoint that it is cut into there, equal numbers of rows each; none: it stands there
   /// itself. transformers holds the weights of all experts as one tensor and stores those of each apart.
   std::vector<std::string> stored = {};
-  bool frozen = false;  ///< by Parameter::freeze()
+  bool frozen = false;        ///< by Parameter::freeze()
+  bool besideAdapter = true;  ///< trained where Parameter::trainOnly() was asked for it, or for nothing
   int64_t gradientRow =
       0;  ///< its first row in Parameter::gradient(), where rows of frozen parts are left out
   int64_t rows() const { return transposed && shape.size() == 2 ? shape[1] : shape[0]; }
@@ -48,9 +49,11 @@ class Parameter {
   /// Whether any part of it gathers gradients.
   bool trainable() const { return gradientRows_ > 0; }
   /// Whether this part does.
-  bool trains(const ParameterPart& part) const { return trainable_ && !part.frozen; }
+  bool trains(const ParameterPart& part) const { return trainable_ && !part.frozen && part.besideAdapter; }
   /// All of it at once, as an adapter does with the weights under it.
   void setTrainable(bool on);
+  /// The parts that `isTrained` names beside an adapter, and no other; none: as setTrainable(false).
+  void trainOnly(const std::function<bool(const std::string& name)>& isTrained);
   bool isUnderAdapter() const { return !trainable_; }
   /// Whether `dtype` can hold the master as it is.
   bool fits(at::ScalarType dtype) const;
@@ -59,10 +62,6 @@ class Parameter {
   /// A weight or bias of a norm.
   bool isNorm() const { return isNorm_; }
   bool isBias() const { return parts_[0].name.ends_with("bias"); }
-  /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does.
-  bool decays() const {
-    return !isNorm_ && !isBias() && (master_.dim() > 1 || parts_[0].name.ends_with(".sinks"));
-  }
 
   /// Keeps the parts that `how` answers for in fewer bits from now on, to be read from a file; the others as
   /// they would be. All of it is frozen. Neither master() nor compute() holds numbers then: they are
@@ -85,6 +84,15 @@ class Parameter {
   at::Tensor rows(int64_t firstRow, int64_t count, at::ScalarType dtype) const;
   /// Bytes of what is kept of it, gradient left out.
   int64_t weightBytes() const;
+  /// Weight decay spares biases and norm weights, as the Hugging Face Trainer does; it takes every vector
+  /// that an adapter adds.
+  bool decays() const {
+    return !isNorm_ && !isBias() && (master_.dim() > 1 || decays_ || parts_[0].name.ends_with(".sinks"));
+  }
+  void setDecays() { decays_ = true; }
+  /// Lets both have one master from now on, that of `other`, which has the same shape. Each keeps a gradient
+  /// and an optimizer state of its own.
+  void shareMaster(const Parameter& other) { master_ = compute_ = other.master_; }
 
   /// The rows of gradient() that `part` names; undefined where gradient() is, or the part is frozen.
   at::Tensor gradientOf(const ParameterPart& part) const;
@@ -141,7 +149,7 @@ class Parameter {
   };
   std::vector<Piece> pieces_;
   at::Tensor master_, compute_, gradient_;
-  bool hasGradient_ = false, trainable_ = true;
+  bool hasGradient_ = false, trainable_ = true, decays_ = false;
   /// Neighbouring rows that are trained, and where they begin in gradient_.
   struct Run {
     int64_t firstRow, rows, gradientRow;

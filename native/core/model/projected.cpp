@@ -4,9 +4,9 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/model/adapter_dropout.h"
 #include "core/model/weight_product.h"
 #include "core/ops/product.h"
-#include "core/random.h"
 
 namespace adaptive {
 namespace {
@@ -14,22 +14,6 @@ namespace {
 using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
-
-/// Entries of x that an adapter does not see; undefined without dropout.
-Tensor droppedBy(const LoraAdapter& adapter, const Tensor& x, const DropoutKey& key) {
-  if (!key || adapter.dropout() == 0) return {};
-  at::Generator generator = generatorFor(x, mixed({*key, static_cast<uint64_t>(adapter.number())}));
-  return at::empty(x.sizes(), x.options().dtype(at::kBool)).bernoulli_(adapter.dropout(), generator);
-}
-
-Tensor seen(const Tensor& x, const Tensor& dropped) {
-  return dropped.defined() ? x.masked_fill(dropped, 0) : x;
-}
-
-/// What the survivors of dropout are multiplied with.
-double upscale(const LoraAdapter& adapter, const Tensor& dropped) {
-  return dropped.defined() ? 1 / (1 - adapter.dropout()) : 1;
-}
 
 /// Adds an adapter's part to y; → (x·Aᵀ, and with a magnitude what it scales) for backward.
 std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, const Projection& projection,
@@ -57,6 +41,14 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
   ops::addProduct(scaled, low, raise, adapter.scale() * up);
   rows.addcmul_(scaled, adapter.rowScale());
   return {low, scaled};
+}
+
+/// Gives back what an adapter's first value took out of the weight.
+void addFirst(const Tensor& y, const LoraAdapter& adapter, const Tensor& x) {
+  if (!adapter.firstA().defined()) return;
+  const Tensor low = ops::product(x, adapter.firstA().to(x.scalar_type()).t());
+  ops::addProduct(y.narrow(1, adapter.firstRow(), adapter.outputs()), low,
+                  adapter.firstB().to(x.scalar_type()).t(), adapter.scale());
 }
 
 /// Gathers an adapter's gradients and adds its part to dx, which holds that of the plain product.
@@ -104,7 +96,10 @@ struct Projected : torch::autograd::Function<Projected> {
     tensor_list saved;
     // A frozen weight needs no input in backward.
     if (projection->weight->trainable() || !projection->adapters.empty()) saved.push_back(x);
-    if (!adapts) return y;
+    if (!adapts) {
+      for (const auto& adapter : projection->adapters) addFirst(y, *adapter, x);
+      return y;
+    }
     for (const auto& adapter : projection->adapters) {
       const auto [low, scaled] = addTo(y, *adapter, *projection, x, key);
       saved.push_back(low);

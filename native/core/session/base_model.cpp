@@ -31,6 +31,7 @@ void BaseModel::keepHead(Decoder& decoder) {
   head_ = headBias_ = at::Tensor();
   if (!decoder.trainsHead()) return;
   at::NoGradGuard noGrad;
+  const Decoder::AdapterOff off(decoder);
   const at::Tensor weight = decoder.head().compute();
   head_ = fitsBfloat16(weight) ? weight.to(at::kBFloat16, false, /*copy=*/true) : weight.clone();
   if (decoder.headBias()) headBias_ = decoder.headBias()->compute().clone();

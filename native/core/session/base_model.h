@@ -18,8 +18,8 @@ struct RetainedRows {
 
 class BaseModel {
  public:
-  /// Keeps the head (and its bias) as it is now, where it is trained: in bfloat16 if that changes no value,
-  /// else in the type that is computed in.
+  /// Keeps the head (and its bias) as it is now, its adapter off, where it is trained: in bfloat16 if that
+  /// changes no value, else in the type that is computed in.
   void keepHead(Decoder& decoder);
   /// [vocab, hidden]: the kept head, or the model's own where that is frozen.
   at::Tensor head(Decoder& decoder) const;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/stored_tensor.h"
+#include "core/model/adapter.h"
 
 namespace adaptive {
 namespace {
@@ -40,13 +41,18 @@ void checkRange(const std::vector<std::string>& names, const std::vector<at::Ten
 
 }  // namespace
 
-void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
-                 const std::vector<std::string>& names, at::ScalarType dtype) {
+void saveWeights(ModelSession& session, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype, bool plain) {
   session.decoder.expectWeights();
+  at::NoGradGuard noGrad;
+  // Whole tables are those of the base.
+  const Decoder::AdapterOff off(session.decoder);
   std::unordered_map<std::string, at::Tensor> weights;
   const std::vector<Parameter*> parameters = session.decoder.allParameters();
   for (const auto& list : {namedWeights(parameters), storedWeights(parameters)})
     for (const auto& [name, tensor] : list) weights.emplace(name, tensor);
+  if (plain)
+    for (const auto& [name, tensor] : plainWeights(session.decoder)) weights[name] = tensor;
   std::vector<at::Tensor> tensors;
   for (const std::string& name : names) {
     const auto found = weights.find(name);

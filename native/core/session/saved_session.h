@@ -5,10 +5,12 @@
 
 namespace adaptive {
 
-/// Writes the named weights, cast to `dtype`, as a safetensors file. Errors: INVALID_INPUT for a name that no
-/// weight has, for weights that `dtype` would turn into infinities, or before there are weights; IO_FAILED.
-void saveWeights(const ModelSession& session, const std::string& path, const std::string& header,
-                 const std::vector<std::string>& names, at::ScalarType dtype);
+/// Writes the named weights, cast to `dtype`, as a safetensors file. `plain`: of an adapter that was taken
+/// out of its base, A and B of twice the rank that do the same on the base as it was (PEFT's conversion).
+/// Errors: INVALID_INPUT for a name that no weight has, for weights that `dtype` would turn into infinities,
+/// or before there are weights; IO_FAILED.
+void saveWeights(ModelSession& session, const std::string& path, const std::string& header,
+                 const std::vector<std::string>& names, at::ScalarType dtype, bool plain = false);
 
 /// The tensors of the optimizer, in the order that saveOptimizer writes them, and its counts.
 struct OptimizerState {

@@ -17,6 +17,14 @@ LogitOptions logitOptions(Decoder& decoder) {
   return {decoder.config().logitsScale, decoder.config().logitsCap, biasOf(decoder)};
 }
 
+/// What the head's adapter adds, whose input `low` has been made.
+LowRankTerm additionOf(const Decoder& decoder, const at::Tensor& low) {
+  if (!low.defined()) return {};
+  Parameter& b = decoder.headAdapter()->b();
+  return {low.detach(), b.compute(),
+          [&b](const at::Tensor& dLogits, const at::Tensor& rows) { b.accumulateOuter(dLogits, rows); }};
+}
+
 }  // namespace
 
 TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool training, MoreStatistics more,
@@ -34,19 +42,27 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
            ".");
   }
   at::AutoGradMode record(training);
-  const at::Tensor hidden = batch.withoutAdapter && !training
-                                ? decoder.hiddenStatesOfBase(batch.tokens)
-                                : decoder.hiddenStates(batch.tokens, training ? batch.dropout : DropoutKey{});
+  std::optional<Decoder::AdapterOff> off;
+  if (batch.withoutAdapter && !training) off.emplace(decoder);
+  const DropoutKey key = training ? batch.dropout : DropoutKey{};
+  const at::Tensor hidden =
+      off ? decoder.hiddenStatesOfBase(batch.tokens) : decoder.hiddenStates(batch.tokens, key);
+  const LoraAdapter* adapter = off ? nullptr : decoder.headAdapter();
+  const at::Tensor low = adapter ? lowInput(hidden, *adapter, key) : at::Tensor();
   if (batch.retained) {
     const auto count = static_cast<int64_t>(retainedIds_.ids.size());
     retained_ = hidden.narrow(0, hidden.size(0) - count, count);
+    if (low.defined()) retainedLow_ = low.narrow(0, hidden.size(0) - count, count);
   }
-  selected_ = hidden.index_select(0, at::tensor(tokens_.positions, at::kLong));
-  const LossGradients wanted = !training              ? LossGradients::None
-                               : decoder.trainsHead() ? LossGradients::Both
-                                                      : LossGradients::Hidden;
+  const at::Tensor positions = at::tensor(tokens_.positions, at::kLong);
+  selected_ = hidden.index_select(0, positions);
+  if (low.defined()) selectedLow_ = low.index_select(0, positions);
+  const bool trainsHead = decoder.trainsHead() || decoder.headAdapter();
+  const LossGradients wanted = !training    ? LossGradients::None
+                               : trainsHead ? LossGradients::Both
+                                            : LossGradients::Hidden;
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                logitOptions(decoder), more);
+                logitOptions(decoder), more, additionOf(decoder, selectedLow_));
 }
 
 Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {
@@ -56,19 +72,27 @@ Retained TrainingPass::backward(const std::vector<float>& weights, double scale)
     gradients.push_back(loss_->backward(weights, [this](const at::Tensor& dLogits, const at::Tensor& hidden) {
       decoder_.addHeadGradient(dLogits, hidden);
     }));
+    if (selectedLow_.defined()) {
+      outputs.push_back(selectedLow_);
+      gradients.push_back(loss_->gradLow());
+    }
   }
   Retained retained;
   if (retained_.defined()) {
-    const Divergence found =
-        divergenceOf(decoder_, *base_, retainedIds_, rows_, retained_.detach(), rows_.weight * scale);
+    const Divergence found = divergenceOf(decoder_, *base_, retainedIds_, rows_, retained_.detach(),
+                                          retainedLow_, rows_.weight * scale);
     retained = {found.sum, found.tokens};
     if (found.gradHidden.defined()) {
       outputs.push_back(retained_);
       gradients.push_back(found.gradHidden);
+      if (retainedLow_.defined()) {
+        outputs.push_back(retainedLow_);
+        gradients.push_back(found.gradLow);
+      }
     }
   }
   if (!outputs.empty()) torch::autograd::backward(outputs, gradients);
-  selected_ = retained_ = at::Tensor();
+  selected_ = retained_ = selectedLow_ = retainedLow_ = at::Tensor();
   return retained;
 }
 
@@ -84,8 +108,9 @@ FlatBatch retainedPart(const FlatBatch& batch, const RetainedRows& rows) {
 }
 
 Divergence divergenceOf(Decoder& decoder, const BaseModel& base, const FlatBatch& ids,
-                        const RetainedRows& rows, const at::Tensor& hidden, double weight) {
-  const HeadOperands own = {hidden, decoder.head().compute(), biasOf(decoder)},
+                        const RetainedRows& rows, const at::Tensor& hidden, const at::Tensor& low,
+                        double weight) {
+  const HeadOperands own = {hidden, decoder.head().compute(), biasOf(decoder), additionOf(decoder, low)},
                      before = {base.hiddenStates(decoder, ids, rows), base.head(decoder),
                                base.headBias(decoder)};
   return fusedDivergence(own, before, weight, {}, logitOptions(decoder),

@@ -45,9 +45,10 @@ class TrainingPass {
   Decoder& decoder_;
   const BaseModel* base_;
   LabelledTokens tokens_;
-  at::Tensor selected_;    ///< hidden states of the labelled tokens, with their graph
-  at::Tensor retained_;    ///< those of the retained rows; undefined without any
-  FlatBatch retainedIds_;  ///< their ids
+  at::Tensor selected_;                   ///< hidden states of the labelled tokens, with their graph
+  at::Tensor selectedLow_, retainedLow_;  ///< what the head's adapter makes of them; undefined without one
+  at::Tensor retained_;                   ///< those of the retained rows; undefined without any
+  FlatBatch retainedIds_;                 ///< their ids
   RetainedRows rows_;
   std::optional<FusedLinearLoss> loss_;
 };
@@ -56,9 +57,10 @@ class TrainingPass {
 /// there are, or none.
 FlatBatch retainedPart(const FlatBatch& batch, const RetainedRows& rows);
 
-/// The divergence of the retained rows' hidden states [tokens, hidden] from the base's. `weight` 0: no
-/// gradient.
+/// The divergence of the retained rows' hidden states [tokens, hidden] from the base's. `low`: what the
+/// head's adapter makes of them, undefined without one. `weight` 0: no gradient.
 Divergence divergenceOf(Decoder& decoder, const BaseModel& base, const FlatBatch& ids,
-                        const RetainedRows& rows, const at::Tensor& hidden, double weight);
+                        const RetainedRows& rows, const at::Tensor& hidden, const at::Tensor& low,
+                        double weight);
 
 }  // namespace adaptive

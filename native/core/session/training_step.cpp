@@ -76,8 +76,10 @@ Retained divergence(ModelSession& session, const FlatBatch& batch, const Retaine
   if (ids.ids.size() != batch.ids.size())
     fail("INVALID_INPUT", "Expected ", batch.cuSeqlens.size() - 1, " retained rows, found ", rows.rows.size(),
          ".");
-  const Divergence found =
-      divergenceOf(session.decoder, session.base, ids, rows, session.decoder.hiddenStates(batch), 0);
+  const at::Tensor hidden = session.decoder.hiddenStates(batch);
+  const LoraAdapter* adapter = session.decoder.headAdapter();
+  const Divergence found = divergenceOf(session.decoder, session.base, ids, rows, hidden,
+                                        adapter ? lowInput(hidden, *adapter) : at::Tensor(), 0);
   return {found.sum, found.tokens};
 }
 

@@ -46,8 +46,9 @@ struct Chains {
 
 }  // namespace
 
-std::string weightsDigest(const Decoder& decoder) {
+std::string weightsDigest(Decoder& decoder) {
   decoder.expectWeights();
+  const Decoder::AdapterOff off(decoder);
   Chains chains;
   for (const Parameter* parameter : decoder.parameters()) {
     for (const ParameterPart& part : parameter->parts()) chains.add(part.name.data(), part.name.size());

@@ -32,15 +32,28 @@ export async function countParameters(
   const base = sum(shapes.map(sizeOf));
   const projections = sum(shapes.filter(isProjection).map(sizeOf));
   if (peft === null) return { all: base, trainable: base, projections };
-  const { config } = await readModelConfig(dir, { ignoreDropout: true });
-  const { targets, modulesToSave } = adapterModules(peft, shapes, config['model_type']);
+  const { config, decoder, isPart } = await readModelConfig(dir, { ignoreDropout: true });
+  const { tiedHead, names } = decoder;
+  const model = {
+    parameters: shapes,
+    modelType: config['model_type'],
+    tiedHead,
+    transposed: names === 'gpt2',
+    isPart,
+  };
+  const { targets, modulesToSave, biases, tokenRows } = adapterModules(peft, model);
   const byName = new Map(shapes.map((weight) => [weight.name, weight]));
-  const added = targets.map(({ module }) => {
-    const [rows = 0, columns = 0] = byName.get(`${module}.weight`)!.shape;
-    return peft.r * (rows + columns) + (peft.useDora ? rows : 0);
+  // A head that is tied has the shape of the embedding.
+  const shapeOf = (module: string) => (byName.get(`${module}.weight`) ?? shapes[0]!).shape;
+  const added = targets.map(({ module, rank, magnitude }) => {
+    const [rows = 0, columns = 0] = shapeOf(module);
+    return rank * (rows + columns) + (magnitude ? rows : 0);
   });
-  const saved = shapes.filter(({ name }) => modulesToSave.some((module) => name.startsWith(`${module}.`)));
-  const trainable = sum(added) + sum(saved.map(sizeOf));
+  const rowsAlone = tokenRows.map(({ module, ids }) => ids.length * shapeOf(module)[1]!);
+  const whole = shapes.filter(
+    ({ name }) => biases.includes(name) || modulesToSave.some((module) => name.startsWith(`${module}.`)),
+  );
+  const trainable = sum(added) + sum(rowsAlone) + sum(whole.map(sizeOf));
   return { all: base + trainable, trainable, projections };
 }
 

@@ -257,6 +257,13 @@ export interface TrainingConfigInput {
    * of the one above it, the embeddings below them all. Default null: 1.
    */
   layerwiseLrDecay?: number | null | undefined;
+  /**
+   * LoRA+ (Hayou et al. 2024): what the learning rate of an adapter's B, and of every vector beside it, is multiplied
+   * with. Default null: one rate.
+   */
+  loraplusLrRatio?: number | null | undefined;
+  /** With `loraplusLrRatio`, the learning rate of low-rank additions to embeddings, as PEFT's. Default 1e-6. */
+  loraplusLrEmbedding?: number | undefined;
   /** Share of each label that is spread over the vocabulary, as the Hugging Face Trainer's: 0 to 1. Default 0. */
   labelSmoothingFactor?: number | undefined;
   /**
@@ -464,29 +471,52 @@ export interface PeftConfigInput {
   /** Short for `loraDropout`. Default null. */
   dropout?: number | null | undefined;
   /**
-   * Which projections: names or ends of names (`q_proj`), a regular expression that matches a whole name, or
-   * `all-linear` for all but the head. Default null: what PEFT takes for the model type (`q_proj` and `v_proj`,
-   * `c_attn` in GPT-2).
+   * Which modules: names or ends of names (`q_proj`), a regular expression of Python that matches a whole name, or
+   * `all-linear` for all projections but the head. The head (`lm_head`) and embeddings (`embed_tokens`) may be named.
+   * Default null: what PEFT takes for the model type (`q_proj` and `v_proj`, `c_attn` in GPT-2).
    */
   targetModules?: string[] | string | null | undefined;
+  /**
+   * Weights to add to by the ends of their names (`q_proj.weight`), as PEFT does where a weight is in no module of a
+   * known kind. Default null.
+   */
+  targetParameters?: string[] | null | undefined;
   /** Projections to leave out of `targetModules`, named likewise. Default null. */
   excludeModules?: string[] | string | null | undefined;
   /** Modules trained whole and saved with the adapter: `lm_head`, `embed_tokens`, norms. Default null. */
   modulesToSave?: string[] | null | undefined;
+  /**
+   * Tokens whose rows of the embedding are trained in place of the whole of it: ids, or ids by the name of a table
+   * (`embed_tokens`, `lm_head`). A tied head has the same rows. Default null.
+   */
+  trainableTokenIndices?: number[] | Record<string, number[]> | null | undefined;
+  /**
+   * Keeps a tied head tied: where embedding or head is in `modulesToSave` or `targetModules`, both train as one.
+   * Default false: they come apart.
+   */
+  ensureWeightTying?: boolean | undefined;
   /** Divide alpha by √r instead of r. Default false. */
   useRslora?: boolean | undefined;
   /** Train the length of each weight's rows apart from their direction. Default false. */
   useDora?: boolean | undefined;
-  /** Which biases are trained; only `none` is available. Default `none`. */
-  bias?: 'none' | undefined;
-  /** How A is drawn: true, uniform as in PEFT, or `gaussian`. B is 0. Default true. */
-  initLoraWeights?: true | 'gaussian' | undefined;
+  /** Which biases of the model are trained: none, all, or those of the modules that are added to. Default `none`. */
+  bias?: 'none' | 'all' | 'lora_only' | undefined;
+  /**
+   * How the matrices begin. true: A uniform as in PEFT, B 0; `gaussian`: A normal. `pissa`: the largest singular values
+   * of the weight, which are taken out of it; `pissa_niter_4`: the same by 4 rounds of a randomised method, in less
+   * time; `olora`: by a QR decomposition. Default true.
+   */
+  initLoraWeights?: true | 'gaussian' | 'pissa' | 'olora' | `pissa_niter_${number}` | undefined;
   /** Other ranks for single modules, by the end of their name or a regular expression for it. Default none. */
   rankPattern?: Record<string, number> | undefined;
   /** Other alphas, likewise. Default none. */
   alphaPattern?: Record<string, number> | undefined;
   /** Layers to add to, counted from 0; only with a list of `targetModules`. Default null: all. */
   layersToTransform?: number[] | null | undefined;
+  /**
+   * What the list of layers is called in names of modules (`layers`, `h`), for `layersToTransform`. Default null: any.
+   */
+  layersPattern?: string[] | string | null | undefined;
   /** PEFT's mark of weights that are stored [inputs, outputs]; what the model has is known here. Default false. */
   fanInFanOut?: boolean | undefined;
   /** PEFT's mark of an adapter that is not trained further; recorded. Default false. */

@@ -62,16 +62,11 @@ export const notAvailable: readonly NotAvailable[] = [
   },
   {
     group: 'peftConfig',
-    key: 'bias',
-    matches: oneOf('all', 'lora_only'),
-    expected: '"none"',
-    what: 'training biases beside an adapter',
-  },
-  {
-    group: 'peftConfig',
     key: 'initLoraWeights',
-    matches: (value) => value === false || (typeof value === 'string' && value !== 'gaussian'),
-    expected: 'true or "gaussian"',
+    matches: (value) =>
+      value === false ||
+      (typeof value === 'string' && /^(eva|corda|loftq|orthogonal|mica|lora_ga)$/i.test(value)),
+    expected: 'true, "gaussian", "pissa", "pissa_niter_4" or "olora"',
     what: 'this initialisation',
   },
 ];

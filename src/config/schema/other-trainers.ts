@@ -59,6 +59,10 @@ const rows: readonly (readonly [Verdict, string])[] = [
   [renamed('useRslora'), 'peft_use_rslora'],
   [renamed('layersToTransform'), 'peft_layers_to_transform'],
   [renamed('initLoraWeights'), 'peft_init_lora_weights'],
+  [renamed('targetParameters'), 'lora_target_parameters'],
+  [renamed('layersPattern'), 'peft_layers_pattern'],
+  [renamed('trainableTokenIndices'), 'peft_trainable_token_indices'],
+  [renamed('ensureWeightTying'), 'peft_ensure_weight_tying'],
 
   // What is done anyway, or has nothing to act on
   [
@@ -204,7 +208,6 @@ const rows: readonly (readonly [Verdict, string])[] = [
     missing('learningRateMultipliers takes a multiplier of the learning rate by pattern of names'),
     'embedding_lr embedding_lr_scale lr_groups',
   ],
-  [missing('one learning rate holds for A and B'), 'loraplus_lr_ratio loraplus_lr_embedding'],
   [
     missing('choose an optimizer and a schedule that the keys optimizer and lrSchedulerType list'),
     'optim_target_modules dion_lr dion_momentum dion_rank_fraction dion_rank_multiple_of qgalore_cos_threshold ' +
@@ -230,8 +233,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   ],
   [
     missing('the keys of peftConfig are all that an adapter has here'),
-    'lora_target_parameters peft_layers_pattern peft_layer_replication peft_trainable_token_indices ' +
-      'peft_ensure_weight_tying ignore_bias_buffers',
+    'peft_layer_replication ignore_bias_buffers',
   ],
   [missing('give the folder of the adapter as modelName'), 'lora_model_dir'],
   [

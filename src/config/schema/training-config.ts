@@ -164,6 +164,13 @@ export const trainingConfigSchema = z.object({
    * above it, the embeddings below them all. Default null: 1.
    */
   layerwiseLrDecay: field.shareAbove0().nullable().default(null),
+  /**
+   * LoRA+ (Hayou et al. 2024): what the learning rate of an adapter's B, and of every vector beside it, is multiplied with.
+   * Default null: one rate.
+   */
+  loraplusLrRatio: field.numberAbove(0).nullable().default(null),
+  /** With `loraplusLrRatio`, the learning rate of low-rank additions to embeddings, as PEFT's. Default 1e-6. */
+  loraplusLrEmbedding: field.number(0).default(1e-6),
   /** Share of each label that is spread over the vocabulary, as the Hugging Face Trainer's: 0 to 1. Default 0. */
   labelSmoothingFactor: field.number(0, 1).default(0),
   /**

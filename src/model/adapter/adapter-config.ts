@@ -31,18 +31,24 @@ export function readAdapterConfig(json: Record<string, unknown>, path: string): 
       },
     );
   }
-  refuseChangedBase(json['init_lora_weights'], path);
+  const init = json['init_lora_weights'];
+  refuseChangedBase(init, path);
   const known = new Set(configGroups.peftConfig.map(snakeCase));
   const own = Object.entries(stated)
     .filter(([key, value]) => known.has(key) && !isLeftOut(key, value))
     .map(([key, value]) => [key, key === 'layers_to_transform' ? layerList(value) : value]);
   const { base_model_name_or_path: base, revision } = json;
   return {
-    // How the matrices were drawn does not matter any more where the base stayed as it was.
-    config: parsePeftConfig({ ...Object.fromEntries(own), init_lora_weights: true }, path),
+    config: parsePeftConfig({ ...Object.fromEntries(own), init_lora_weights: storedInit(init) }, path),
     base: typeof base === 'string' && base !== '' ? base : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
   };
+}
+
+// How the matrices were drawn does not matter any more where the base stayed as it was.
+function storedInit(init: unknown): unknown {
+  if (init === 'pissa') return init;
+  return typeof init === 'string' && init.toLowerCase() === 'olora' ? 'olora' : true;
 }
 
 // PEFT takes one layer as a number, and none for all.
@@ -61,8 +67,12 @@ function isLeftOut(key: string, value: unknown): boolean {
     'inference_mode',
     'use_dora',
     'use_rslora',
+    'ensure_weight_tying',
   ];
-  return (value === null && keys.includes(key)) || (key === 'exclude_modules' && value === '');
+  return (
+    (value === null && keys.includes(key)) ||
+    (['exclude_modules', 'layers_pattern'].includes(key) && value === '')
+  );
 }
 
 const initConfigs = ['corda_config', 'eva_config', 'lora_ga_config'];
@@ -84,7 +94,6 @@ export function adapterConfigJson(
     ...unset,
     ...own,
     auto_mapping: null,
-    layers_pattern: null,
     loftq_config: {},
     megatron_core: 'megatron.core',
     qalora_group_size: 16,

@@ -2,11 +2,32 @@ import type { PeftConfig } from '../../config/schema/parsed-config.js';
 import type { ConfigFault } from '../../common/config-fault.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { AdapterRequest } from '../../engine/addon.js';
+import { textName, wholeName } from '../files/text-names.js';
+import { compiledPattern, endsWithModule, faultOf, moduleRule } from './module-patterns.js';
+import { isTakenOut } from './plain-adapter.js';
+import { tokenRowsOf } from './token-rows.js';
 
 interface Named {
   name: string;
   shape: readonly number[];
 }
+
+/** The model that an adapter is put on. */
+export interface AdaptedModel {
+  parameters: readonly Named[];
+  /** model_type of config.json. */
+  modelType: unknown;
+  tiedHead: boolean;
+  /** Whether weights are stored [inputs, outputs], as GPT-2's. */
+  transposed: boolean;
+  /** Whether it was opened out of a model that takes more than text, as which an adapter names its modules. */
+  isPart: boolean;
+}
+
+export type AdapterModules = Pick<
+  AdapterRequest,
+  'targets' | 'modulesToSave' | 'biases' | 'tokenRows' | 'keepsTied'
+>;
 
 /** What PEFT takes for targetModules that are left out (its TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING). */
 const usualTargets: Readonly<Record<string, readonly string[]>> = {
@@ -20,137 +41,250 @@ const usualTargets: Readonly<Record<string, readonly string[]>> = {
   gpt2: ['c_attn'],
 };
 
-/** Modules that hold matrices and are no projections of a block: looked up, or the head. */
-const tables = /(^|\.)(embed_tokens|embed_in|wte|wpe|lm_head)$/;
-
+const head = 'lm_head';
+/** Modules that are looked up. */
+const embeddings = /(^|\.)(embed_tokens|wte|wpe|embed_in|embed_positions)$/;
 /** What chooses experts: no linear layer to PEFT. */
 const routers = /\.mlp\.(gate|router)$/;
+
+/** A norm of heads may have a row for each. */
+function isMatrix({ name, shape }: Named): boolean {
+  return /(?<!norm)\.weight$/.test(name) && shape.length === 2;
+}
 
 /** The linear layers of the blocks. */
 export function projectionModules(parameters: readonly Named[]): string[] {
   return parameters
-    .filter(({ name, shape }) => name.endsWith('.weight') && shape.length === 2)
+    .filter(isMatrix)
     .map(({ name }) => name.replace(/\.weight$/, ''))
-    .filter((module) => !tables.test(module) && !routers.test(module));
+    .filter((module) => !embeddings.test(module) && module !== head && !routers.test(module));
 }
 
 /**
  * Finds the modules that an adapter's configuration names, by PEFT's rules.
- * @param parameters those of the model
- * @param modelType model_type of config.json
  * @param isStored names that fit no module are passed over, as long as one does: adapters often name those of several models
  * @throws AdaptiveTrainerError CONFIG_INVALID for names that fit no module, listing those there are
  */
-export function adapterModules(
-  config: PeftConfig,
-  parameters: readonly Named[],
-  modelType: unknown,
-  isStored = false,
-): Pick<AdapterRequest, 'targets' | 'modulesToSave'> {
-  const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
-  // A norm of heads may have a row for each.
-  const matrices = parameters.filter(
-    ({ name, shape }) => /(?<!norm)\.weight$/.test(name) && shape.length === 2,
-  );
-  const all = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
-  const projections = projectionModules(parameters);
-  // PEFT compares ends of names here, without a dot before them: "norm" is every norm.
-  const saved = (config.modulesToSave ?? []).map((name) => ({
-    name,
-    found: [...modules, 'lm_head'].filter((module) => module.endsWith(name)),
-  }));
-  const modulesToSave = [...new Set(saved.flatMap(({ found }) => found))];
-  const isTarget = targetRule(config, modelType, projections);
-  const isExcluded = ruleOf(config.excludeModules ?? [], 'excludeModules');
-  const targets = all.filter(
-    (module) => isTarget(module) && !isExcluded(module) && !modulesToSave.includes(module),
-  );
+export function adapterModules(config: PeftConfig, model: AdaptedModel, isStored = false): AdapterModules {
+  if (!model.isPart) return modulesIn(config, model, isStored);
+  const parameters = model.parameters.map((weight) => ({ ...weight, name: wholeName(weight.name) }));
+  const found = modulesIn(config, { ...model, parameters }, isStored);
+  const named = <T extends { module: string }>(one: T): T => ({ ...one, module: textName(one.module) });
+  return {
+    targets: found.targets.map(named),
+    modulesToSave: found.modulesToSave.map(textName),
+    biases: found.biases.map(textName),
+    tokenRows: found.tokenRows.map(named),
+    keepsTied: found.keepsTied,
+  };
+}
 
-  const faults = saved
-    .filter(({ found }) => found.length === 0 && !isStored)
-    .map(({ name }) => faultOf('modulesToSave', `there is no module ${JSON.stringify(name)}`));
+function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): AdapterModules {
+  const { parameters, tiedHead } = model;
+  const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
+  const matrices = parameters.filter(isMatrix);
+  const all = [...new Set([...matrices.map(({ name }) => name.replace(/\.weight$/, '')), head])];
+  const projections = projectionModules(parameters);
+  const faults: ConfigFault[] = [];
+  const saved = savedModules(config, [...new Set([...modules, head])], isStored, faults);
+  const isTarget = targetRule(config, model, projections);
+  const isExcluded = moduleRule(config.excludeModules ?? [], 'excludeModules');
+  const named = all.filter((module) => isTarget(module) && !isExcluded(module) && !isSaved(config, module));
+  const { targets, modulesToSave, keepsTied } = tied(config, model, named, saved);
+
   const lists = Array.isArray(config.targetModules) && !isStored ? config.targetModules : [];
   for (const name of lists) {
-    if (!all.some(ruleOf([name], 'targetModules')) && !modules.some(ruleOf([name], 'targetModules')))
+    if (![...all, ...modules].some(moduleRule([name], 'targetModules')))
       faults.push(faultOf('targetModules', `there is no module ${JSON.stringify(name)}`));
   }
-  const looked = targets.filter((module) => tables.test(module) || routers.test(module));
-  if (looked.length > 0)
+  for (const module of targets.filter((one) => routers.test(one)))
+    faults.push(faultOf('targetModules', `low-rank additions to ${module} are not available`));
+  const byParameter = parameterTargets(config, model, targets, faults);
+  const low = [...targets.map((module) => targetOf(module, config)), ...byParameter];
+  refuseOnTables(config, low, faults);
+  const tokenRows = tokenRowsOf(
+    config,
+    { ...model, targets: low.map(({ module }) => module), modulesToSave },
+    faults,
+  );
+  if ((config.layersPattern ?? '').length > 0 && (config.layersToTransform ?? []).length === 0)
+    faults.push(faultOf('layersPattern', 'it goes with layersToTransform alone'));
+  if (low.length === 0) faults.push(faultOf('targetModules', 'no module of this model fits'));
+  throwFaults(faults, projections, tiedHead);
+  const trained = low.filter(({ form }) => form !== 'embedding').map(({ module }) => `${module}.bias`);
+  return { targets: low, modulesToSave, biases: biasesOf(config, parameters, trained), tokenRows, keepsTied };
+}
+
+/** PEFT compares ends of names here, without a dot before them: "norm" is every norm. */
+function savedModules(
+  config: PeftConfig,
+  modules: readonly string[],
+  isStored: boolean,
+  faults: ConfigFault[],
+): string[] {
+  const saved = (config.modulesToSave ?? []).map((name) => ({
+    name,
+    found: modules.filter((module) => module.endsWith(name)),
+  }));
+  for (const { name, found } of saved)
+    if (found.length === 0 && !isStored)
+      faults.push(faultOf('modulesToSave', `there is no module ${JSON.stringify(name)}`));
+  return [...new Set(saved.flatMap(({ found }) => found))];
+}
+
+/** What is trained whole, with all that is in it, gets no addition. */
+function isSaved(config: PeftConfig, module: string): boolean {
+  return (config.modulesToSave ?? []).some((name) =>
+    compiledPattern(`(^|.*\\.)${name}($|\\..*)`, name, 'modulesToSave').test(module),
+  );
+}
+
+/** Embedding and head of a model that ties them, where `ensureWeightTying` is set: both, or neither. */
+function tied(
+  config: PeftConfig,
+  { parameters, tiedHead }: AdaptedModel,
+  targets: string[],
+  modulesToSave: string[],
+): { targets: string[]; modulesToSave: string[]; keepsTied: boolean } {
+  const embedding = parameters[0]!.name.replace(/\.weight$/, '');
+  // PEFT knows the two by these names alone: an embedding of another name is not tied.
+  const isTable = (module: string) => module === head || module.endsWith('embed_tokens');
+  const keepsTied = config.ensureWeightTying && tiedHead;
+  if (!keepsTied) return { targets, modulesToSave, keepsTied: false };
+  const others = (modules: string[]) => modules.filter((one) => one !== head && one !== embedding);
+  if (modulesToSave.some(isTable))
+    return { targets: others(targets), modulesToSave: [...others(modulesToSave), embedding], keepsTied };
+  if (targets.some(isTable))
+    return { targets: [embedding, ...others(targets), head], modulesToSave, keepsTied };
+  return { targets, modulesToSave, keepsTied };
+}
+
+/** The weights of `targetParameters`. */
+function parameterTargets(
+  config: PeftConfig,
+  { parameters, transposed }: AdaptedModel,
+  targets: readonly string[],
+  faults: ConfigFault[],
+): AdapterRequest['targets'] {
+  const wanted = config.targetParameters ?? [];
+  const fault = (message: string) => void faults.push(faultOf('targetParameters', message));
+  const found = parameters.filter(({ name }) => wanted.some((one) => endsWithModule(name, one)));
+  for (const one of wanted)
+    if (!parameters.some(({ name }) => endsWithModule(name, one)))
+      fault(`there is no weight ${JSON.stringify(one)}`);
+  const matrices = found.filter(isMatrix);
+  for (const { name } of found.filter((one) => !matrices.includes(one)))
+    fault(`low-rank additions to ${name}, which is no matrix of one module, are not available`);
+  if (found.length === 0) return [];
+  if (config.loraDropout > 0) fault('it goes with loraDropout 0 alone');
+  if (config.useDora) fault('it does not go with useDora');
+  return matrices.map(({ name }) => {
+    const module = name.replace(/\.weight$/, '');
+    if (targets.includes(module))
+      fault(`${module} is in targetModules too; leave one out, or give targetModules: []`);
+    // PEFT compares its patterns with the name of the weight.
+    const form = transposed && !embeddings.test(module) && module !== head ? 'stored' : 'linear';
+    return { ...targetOf(name, config), module, form } as const;
+  });
+}
+
+/** What is not available of embeddings and head. */
+function refuseOnTables(config: PeftConfig, targets: AdapterRequest['targets'], faults: ConfigFault[]): void {
+  const isTable = (module: string) => embeddings.test(module) || module === head;
+  const tables = targets.filter(({ module }) => isTable(module)).map(({ module }) => module);
+  if (config.useDora && tables.length > 0)
+    faults.push(
+      faultOf('useDora', `it is not available for ${tables.join(', ')}; leave it out of targetModules`),
+    );
+  if (isTakenOut(config) && tables.includes(head))
     faults.push(
       faultOf(
-        'targetModules',
-        `low-rank additions to ${looked.join(', ')} are not available; put it into modulesToSave to train it whole`,
+        'initLoraWeights',
+        `${JSON.stringify(config.initLoraWeights)} is not available for lm_head; leave it out of targetModules`,
       ),
     );
-  if (targets.length === 0) faults.push(faultOf('targetModules', 'no module of this model fits'));
-  if (faults.length > 0) {
-    const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
-    const lines = faults.map(({ path, message }) => `  ${path}: ${message}`);
-    throw new AdaptiveTrainerError(
-      'CONFIG_INVALID',
-      `The adapter's configuration does not fit the model:\n${lines.join('\n')}\nIts projections are ${names.join(', ')}.`,
-      { details: { faults, projections: names } },
-    );
-  }
-  return { targets: targets.map((module) => targetOf(module, config)), modulesToSave };
+}
+
+function biasesOf(config: PeftConfig, parameters: readonly Named[], ofTargets: readonly string[]): string[] {
+  if (config.bias === 'none') return [];
+  const biases = parameters.map(({ name }) => name).filter((name) => name.endsWith('.bias'));
+  return config.bias === 'all' ? biases : biases.filter((name) => ofTargets.includes(name));
+}
+
+function throwFaults(
+  faults: readonly ConfigFault[],
+  projections: readonly string[],
+  tiedHead: boolean,
+): void {
+  if (faults.length === 0) return;
+  const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
+  const lines = faults.map(({ path, message }) => `  ${path}: ${message}`);
+  const others = tiedHead ? 'the embedding' : 'the embedding and lm_head';
+  throw new AdaptiveTrainerError(
+    'CONFIG_INVALID',
+    `The adapter's configuration does not fit the model:\n${lines.join('\n')}\nIts projections are ${names.join(', ')}; beside them it has ${others}.`,
+    { details: { faults, projections: names } },
+  );
 }
 
 function targetRule(
   config: PeftConfig,
-  modelType: unknown,
+  { modelType }: AdaptedModel,
   projections: readonly string[],
 ): (module: string) => boolean {
   const { targetModules, layersToTransform } = config;
-  if (typeof targetModules === 'string' && targetModules.toLowerCase() === 'all-linear')
-    return (module) => projections.includes(module);
+  if (typeof targetModules === 'string') {
+    if (targetModules.toLowerCase() === 'all-linear') return (module) => projections.includes(module);
+    return moduleRule(targetModules, 'targetModules');
+  }
   const usual = typeof modelType === 'string' ? usualTargets[modelType] : undefined;
   if (targetModules === null && usual === undefined) {
-    const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
-    const message = `Expected targetModules, since PEFT has no usual ones for ${String(modelType)}: "all-linear" or some of ${names.join(', ')}.`;
-    const fault = { ...faultOf('targetModules', message), code: 'MISSING' } as const;
-    throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
-      details: { faults: [fault], projections: names },
-    });
+    if (config.targetParameters !== null) return () => false;
+    throw noUsualTargets(modelType, projections);
   }
-  const isNamed = ruleOf(targetModules ?? usual!, 'targetModules');
-  if (layersToTransform === null) return isNamed;
-  const layerOf = (module: string) => Number(/\.(\d+)\./.exec(module)?.[1] ?? -1);
-  return (module) => isNamed(module) && layersToTransform.includes(layerOf(module));
+  const isNamed = moduleRule(targetModules ?? usual!, 'targetModules');
+  if (layersToTransform === null || layersToTransform.length === 0) return isNamed;
+  const patterns = [config.layersPattern ?? []].flat();
+  const layers = (patterns.length === 0 ? [undefined] : patterns).map((pattern) => layerRule(pattern));
+  return (module) => {
+    const layer = layers.map((rule) => rule.exec(module)).find((match) => match !== null)?.groups!['idx'];
+    return isNamed(module) && layer !== undefined && layersToTransform.includes(Number(layer));
+  };
 }
 
-/** A whole name or its end for a list, a match of the whole for an expression. */
-function ruleOf(wanted: string | readonly string[], key: string): (module: string) => boolean {
-  if (typeof wanted !== 'string')
-    return (module) => wanted.some((name) => module === name || module.endsWith(`.${name}`));
-  const expression = compiled(`^(?:${wanted})$`, wanted, key);
-  return (module) => expression.test(module);
+function layerRule(pattern: string | undefined): RegExp {
+  const source = pattern === undefined ? '.*?\\.[^.]*' : `(?:^|.*?\\.)${pattern}`;
+  return compiledPattern(`^${source}\\.(?P<idx>\\d+)\\.`, pattern ?? '', 'layersPattern');
 }
 
-function targetOf(module: string, config: PeftConfig): AdapterRequest['targets'][number] {
-  const rank = patterned(config.rankPattern, module, 'rankPattern') ?? config.r;
-  const alpha = patterned(config.alphaPattern, module, 'alphaPattern') ?? config.loraAlpha;
+function noUsualTargets(modelType: unknown, projections: readonly string[]): AdaptiveTrainerError {
+  const names = [...new Set(projections.map((module) => module.split('.').at(-1)!))];
+  const message = `Expected targetModules, since PEFT has no usual ones for ${String(modelType)}: "all-linear" or some of ${names.join(', ')}.`;
+  const fault = { ...faultOf('targetModules', message), code: 'MISSING' } as const;
+  return new AdaptiveTrainerError('CONFIG_INVALID', message, {
+    details: { faults: [fault], projections: names },
+  });
+}
+
+/** `key`: what PEFT compares its patterns with, a module or a weight. */
+function targetOf(key: string, config: PeftConfig): AdapterRequest['targets'][number] {
+  const rank = patterned(config.rankPattern, key, 'rankPattern') ?? config.r;
+  const alpha = patterned(config.alphaPattern, key, 'alphaPattern') ?? config.loraAlpha;
   const scale = alpha / (config.useRslora ? Math.sqrt(rank) : rank);
-  return { module, rank, scale, dropout: config.loraDropout, magnitude: config.useDora };
+  const isEmbedding = embeddings.test(key);
+  return {
+    module: key,
+    rank,
+    scale,
+    // PEFT drops nothing of what is looked up.
+    dropout: isEmbedding ? 0 : config.loraDropout,
+    magnitude: config.useDora,
+    form: isEmbedding ? 'embedding' : 'linear',
+  };
 }
 
 function patterned(patterns: Record<string, number>, module: string, key: string): number | undefined {
   return Object.entries(patterns).find(([pattern]) =>
-    compiled(`^(?:.*\\.)?(?:${pattern})$`, pattern, key).test(module),
+    compiledPattern(`^(.*\\.)?(${pattern})$`, pattern, key).test(module),
   )?.[1];
-}
-
-function compiled(source: string, written: string, key: string): RegExp {
-  try {
-    return new RegExp(source);
-  } catch (cause) {
-    const message = `Expected a regular expression for ${key}, found ${JSON.stringify(written)}: ${(cause as Error).message}.`;
-    throw new AdaptiveTrainerError('CONFIG_INVALID', message, {
-      details: { faults: [faultOf(key, message)] },
-      cause,
-    });
-  }
-}
-
-function faultOf(key: string, message: string): ConfigFault {
-  return { path: `peftConfig.${key}`, code: 'INVALID', message };
 }

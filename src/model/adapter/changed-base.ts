@@ -1,10 +1,7 @@
-import { dirname } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 
 /** Ways to draw an adapter's matrices that leave the base as it is. */
-const plain = ['gaussian', 'eva', 'orthogonal', 'mica', ''];
-/** PEFT makes the changed base again, to the last bit, when it opens the adapter. */
-const repeatable = /^(pissa|olora)$/;
+const plain = ['gaussian', 'eva', 'orthogonal', 'mica', '', 'olora'];
 /** What was taken out of the base is the adapter as it was first drawn, so that it can be given back. */
 const convertible = /^(pissa_niter_\d+|corda|lora_ga)$/;
 
@@ -16,22 +13,18 @@ const convertible = /^(pissa_niter_\d+|corda|lora_ga)$/;
 export function refuseChangedBase(init: unknown, path: string): void {
   if (init == null || typeof init === 'boolean') return;
   const name = String(init).toLowerCase();
-  if (typeof init === 'string' && plain.includes(name)) return;
-  const changes = /^(pissa|olora|corda|loftq|lora_ga)/.test(name);
+  // What pissa and olora take out of the base is the same each time.
+  if (typeof init === 'string' && (plain.includes(name) || init === 'pissa')) return;
+  const changes = /^(pissa|corda|loftq|lora_ga)/.test(name);
   throw new AdaptiveTrainerError(
     'MODEL_UNSUPPORTED',
     `Expected an adapter of the base model as it is in ${path}, found init_lora_weights: ${JSON.stringify(init)}` +
-      (changes ? `, which trains on a base that it has changed. ${recipeOf(name, dirname(path))}` : '.'),
+      (changes ? `, which trains on a base that it has changed. ${recipeOf(name)}` : '.'),
     { details: { path, refused: { init_lora_weights: init } } },
   );
 }
 
-function recipeOf(name: string, dir: string): string {
-  if (repeatable.test(name))
-    return (
-      `Merge it in Python: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ${JSON.stringify(dir)})` +
-      '.merge_and_unload().save_pretrained("merged"), and open "merged".'
-    );
+function recipeOf(name: string): string {
   const merge =
     'Merge it in the Python process that trained it: model.merge_and_unload().save_pretrained("merged"), and open "merged".';
   if (!convertible.test(name)) return merge;

@@ -11,4 +11,9 @@ export interface ModelAdapter {
   revision: string | null;
   /** Whether embeddings with another number of rows than the base's are saved beside it. */
   hasOwnVocabulary: boolean;
+  /** Modules with a low-rank addition, and tables of which rows are trained on their own. */
+  targets: readonly string[];
+  tokenTables: readonly string[];
+  /** Whether a tied head is trained as the embedding that it is. */
+  keepsTied: boolean;
 }

@@ -9,24 +9,39 @@ import type { SavableModel } from '../files/savable-model.js';
 import { wholeName } from '../files/text-names.js';
 import { weightsWriter } from '../files/weights-writer.js';
 import { adapterConfigJson } from './adapter-config.js';
-import { adapterPrefix, isTable } from './adapter-weights.js';
+import { isTable, storedAdapter } from './adapter-weights.js';
+import { endsWithModule } from './module-patterns.js';
+import { plainAdapter } from './plain-adapter.js';
 
 /**
  * Writes adapter_config.json and adapter_model.safetensors as PEFT does, and generation_config.json where texts end with
  * more tokens than the base model's. A whole model in the folder is deleted.
  * @throws AdaptiveTrainerError INVALID_INPUT for the folder of the base model
  */
-export async function saveAdapter(model: SavableModel, dir: string, dtype: StorageType): Promise<void> {
+export async function saveAdapter(
+  model: SavableModel,
+  dir: string,
+  dtype: StorageType,
+  plainLora = true,
+): Promise<void> {
   await refuseBaseFolder(model.dir, dir);
   const { config, base, revision, hasOwnVocabulary, trainable } = model.adapter!;
-  const own = new Set(trainable.map(({ name }) => name));
-  const tables = model.parameters.filter(({ name }) => hasOwnVocabulary && isTable(name) && !own.has(name));
-  const stored = [...trainable, ...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const trained = new Set(trainable.map(({ name }) => name));
+  const tables = model.parameters.filter(
+    ({ name }) => hasOwnVocabulary && isTable(name) && !trained.has(name),
+  );
+  const saved = plainLora ? plainAdapter(config) : undefined;
+  const shaped = trainable.map(saved?.reshaped ?? ((weight) => weight));
+  const stored = storedAdapter(model, [...shaped, ...tables]);
   const transposed = model.decoder.names === 'gpt2';
-  const text = adapterConfigJson(model.isPart ? ofTextModel(config) : config, { base, revision, transposed });
-  const nameInFile = (name: string) => adapterPrefix + (model.isPart ? wholeName(name) : name);
+  const own = saved?.config ?? config;
+  const text = adapterConfigJson(model.isPart ? ofTextModel(own, model.parameters) : own, {
+    base,
+    revision,
+    transposed,
+  });
   const files = new Map<string, FileWriter>([
-    ['adapter_model.safetensors', weightsWriter(model, stored, dtype, nameInFile)],
+    ['adapter_model.safetensors', weightsWriter(model, stored, dtype, saved !== undefined)],
     // From here on the folder is an adapter's.
     ['adapter_config.json', (path) => writeFile(path, text)],
   ]);
@@ -37,11 +52,20 @@ export async function saveAdapter(model: SavableModel, dir: string, dtype: Stora
 }
 
 /** Names of modules alone would be found in what sees, too. */
-function ofTextModel(config: PeftConfig): PeftConfig {
-  const { targetModules } = config;
-  if (!Array.isArray(targetModules)) return config;
+function ofTextModel(config: PeftConfig, parameters: readonly { name: string }[]): PeftConfig {
+  const { targetModules, targetParameters } = config;
+  const whole = parameters.map(({ name }) => wholeName(name));
+  const named = {
+    ...config,
+    targetParameters:
+      targetParameters && whole.filter((name) => targetParameters.some((one) => endsWithModule(name, one))),
+  };
+  if (!Array.isArray(targetModules) || targetModules.length === 0) return named;
   const names = targetModules.map((name) => name.replaceAll('.', '\\.'));
-  return { ...config, targetModules: `.*language_model\\.(?:.*\\.)?(?:${names.join('|')})` };
+  return {
+    ...named,
+    targetModules: `(?!(?:.*\\.)?(?:vision_tower|multi_modal_projector)\\.)(?:.*\\.)?(?:${names.join('|')})`,
+  };
 }
 
 /**

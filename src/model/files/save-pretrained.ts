@@ -16,6 +16,12 @@ import { configText } from '../architecture/config-text.js';
 export interface SaveOptions {
   /** Type of the stored weights. Default `float32`, which loses nothing. */
   dtype?: 'float32' | 'bfloat16' | 'float16';
+  /**
+   * Of an adapter that began as `pissa` or `olora`: writes it as a plain LoRA of twice the rank, which any program opens on
+   * the base as it is (PEFT's path_initial_model_for_weight_conversion). false: as it is, for a base that is changed the same
+   * way when it is opened. With `useDora` it is always as it is. Default true.
+   */
+  plainLora?: boolean;
 }
 
 const storageTypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const satisfies Record<
@@ -27,11 +33,11 @@ const storageTypes = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as con
 export async function savePretrained(
   model: SavableModel,
   dir: string,
-  { dtype = 'float32' }: SaveOptions,
+  { dtype = 'float32', plainLora = true }: SaveOptions,
 ): Promise<void> {
   expectInput(Object.hasOwn(storageTypes, dtype), 'dtype', Object.keys(storageTypes).join(' or '), dtype);
   const type = storageTypes[dtype];
-  if (model.adapter !== undefined) return saveAdapter(model, dir, type);
+  if (model.adapter !== undefined) return saveAdapter(model, dir, type, plainLora);
   if (model.quantization !== undefined) {
     const message = `Expected whole weights to save, found ones in ${model.quantization.type}. Add an adapter and save that, or merge one first (mergeAdapter()), which makes them whole.`;
     throw new AdaptiveTrainerError('INVALID_INPUT', message, { details: { dir } });

@@ -5,17 +5,18 @@ import { safetensorsHeader } from './safetensors-header.js';
 
 /**
  * Writes tensors of a model to a safetensors file.
- * @param nameInFile what a tensor is called there
+ * @param tensors their names in the engine, with those in the file where they have others
+ * @param plain as NativeModel.save()
  */
 export function weightsWriter(
   model: SavableModel,
-  tensors: readonly { name: string; shape: readonly number[] }[],
+  tensors: readonly { name: string; fileName?: string; shape: readonly number[] }[],
   dtype: StorageType,
-  nameInFile = (name: string): string => name,
+  plain = false,
 ): FileWriter {
   const names = tensors.map(({ name }) => name);
   const header = safetensorsHeader(
-    tensors.map(({ name, shape }) => ({ name: nameInFile(name), shape, dtype })),
+    tensors.map(({ name, fileName, shape }) => ({ name: fileName ?? name, shape, dtype })),
   );
-  return (path) => model.call((native) => native.save({ path, header, names, dtype }));
+  return (path) => model.call((native) => native.save({ path, header, names, dtype, plain }));
 }
