@@ -73,6 +73,8 @@ const ownDefaults = {
   unfrozen_parameters: null,
   learning_rate_multipliers: null,
   layerwise_lr_decay: null,
+  loraplus_lr_ratio: null,
+  loraplus_lr_embedding: 1e-6,
   label_smoothing_factor: 0,
   neftune_noise_alpha: null,
   adam_beta3: 0.9999,

@@ -127,5 +127,16 @@ TEST("adapter: one on a decoder freezes the rest, and names that do not fit are 
   check(add(layer + "mlp.up_proj", {"lm_head", "model.norm"}) == 4, "and what is saved with them");
   checkFails("INVALID_INPUT", "0 of 1", [&] { add("model.layers.2.mlp.up_proj", {}); });
   checkFails("INVALID_INPUT", "model.normal", [&] { add(layer + "mlp.up_proj", {"model.normal"}); });
-  checkFails("INVALID_INPUT", "q_proj", [&] { add(layer + "mlp.up_proj", {layer + "self_attn.q_proj"}); });
+
+  Decoder decoder(config);
+  addAdapter(decoder,
+             {.targets = {{.module = layer + "mlp.up_proj"}}, .modulesToSave = {layer + "self_attn.q_proj"}});
+  std::vector<std::string> trained;
+  for (const Parameter* parameter : decoder.trainableParameters())
+    for (const ParameterPart& part : parameter->parts())
+      if (parameter->trains(part)) trained.push_back(part.name);
+  check(trained == std::vector<std::string>{layer + "self_attn.q_proj.weight",
+                                            layer + "mlp.up_proj.lora_A.weight",
+                                            layer + "mlp.up_proj.lora_B.weight"},
+        "one of modules that are computed as one is trained on its own");
 }

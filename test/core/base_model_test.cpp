@@ -77,7 +77,7 @@ void addLora(ModelSession& session, std::vector<std::string> save = {}) {
   std::vector<LoraTarget> targets;
   for (const char* name : {"model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"})
     targets.push_back({name, 2, 0.5, 0, name[13] == '1'});
-  addAdapter(session.decoder, {targets, std::move(save), false, 3});
+  addAdapter(session.decoder, {.targets = targets, .modulesToSave = std::move(save), .seed = 3});
 }
 
 /// Moves every trained weight.

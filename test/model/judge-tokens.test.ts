@@ -99,7 +99,8 @@ describe.each(adapters)('judgeTokens with the PEFT adapter $name', ({ dir }) => 
     const model = await CausalLM.fromPretrained(dir);
     const toJudge = rows.map((inputIds) => ({ inputIds }));
     expectJudgements(await judged(model, toJudge), fromLogits(numbers(arrays['logits']!), rows, 5));
-    if ((model.adapter!.config.modulesToSave ?? []).length > 0) {
+    const { modulesToSave, bias } = model.adapter!.config;
+    if ((modulesToSave ?? []).length > 0 || bias !== 'none') {
       const refused = await errorOf(() => judged(model, toJudge, { withoutAdapter: true }));
       expect(refused.code).toBe('INVALID_INPUT');
     } else {
