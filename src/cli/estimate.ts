@@ -74,6 +74,8 @@ async function suggestions(
 ): Promise<{ name: string; total: number }[]> {
   const free = plan.memory.available + plan.held;
   const advice = memoryAdvice(plan.memoryInput, free);
+  if (plan.memory.keptBlocks && plan.memory.keptBlocks.kept > 0)
+    advice.push({ name: 'gradientCheckpointing: true', total: memoryEstimate(plan.memoryInput).total });
   if (config.peftConfig !== null) return advice;
   const lora = parsePeftConfig({ r: 16, targetModules: 'all-linear' }, 'peftConfig');
   const { all, trainable } = await countParameters(plan.modelDir, await shapesOf(plan.decoder), lora);

@@ -33,6 +33,16 @@ export interface MicroBatch extends FlatBatch {
   /** What dropout draws from in training; absent: no dropout. */
   dropout?: { seed: number; step: number; microBatch: number };
   retained?: RetainedRows;
+  /** With checkpointing, what is not recomputed in training. Default: nothing. */
+  kept?: KeptBlocks;
+}
+
+/** Blocks that keep their activations for the backward pass. */
+export interface KeptBlocks {
+  /** At most so many, from the last one down. */
+  last: number;
+  /** One is recomputed after all where fewer bytes than these are left before it. */
+  spare: number;
 }
 
 /** α and β of the adaptive loss with their Adam moments. */
@@ -358,9 +368,14 @@ export interface NativeModel {
   logits(batch: FlatBatch): Promise<Float32Array>;
   /** Mean cross-entropy in nats; gradients by name, each in the shape of its weight. */
   lossAndGradients(batch: FlatBatch): Promise<{ loss: number; gradients: Record<string, Float32Array> }>;
-  trainMicroBatch(request: MicroBatch & LossRequest): Promise<LossReport & { retained: RetainedReport }>;
+  /** keptBlocks: those whose activations were kept. */
+  trainMicroBatch(
+    request: MicroBatch & LossRequest,
+  ): Promise<LossReport & { retained: RetainedReport; keptBlocks: number }>;
   /** Forward and statistics; the graph is kept for backward(). */
-  forward(request: MicroBatch & LossRequest): Promise<LossReport & { tokens: TokenArrays }>;
+  forward(
+    request: MicroBatch & LossRequest,
+  ): Promise<LossReport & { tokens: TokenArrays; keptBlocks: number }>;
   /** weights: ∂loss/∂nll of the last forward(), [labelled tokens]. Default: those of its LossRequest. */
   backward(request: { weights?: Float32Array }): Promise<RetainedReport>;
   /** firstChoices: default 0. withoutAdapter: default false; refused for a model of which an adapter is not all that is trained. */
@@ -388,8 +403,17 @@ export interface NativeModel {
   }): Promise<OptimizerReport>;
   /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
   findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
-  /** Bytes held by the model's tensors, and what the system has left. */
-  memory(): Promise<{ weights: number; gradients: number; optimizer: number; available: number }>;
+  /**
+   * Bytes held by the model's tensors, what the system (its control groups and limits included) has left, and what the process
+   * has of its own to use again.
+   */
+  memory(): Promise<{
+    weights: number;
+    gradients: number;
+    optimizer: number;
+    available: number;
+    reusable: number;
+  }>;
   /** What has to survive a restart, in the order that saveOptimizer writes. */
   optimizerState(): Promise<
     OptimizerCounts & { tensors: { name: string; shape: number[]; dtype: string }[] }

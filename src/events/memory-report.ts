@@ -16,4 +16,9 @@ export interface MemoryEstimate {
 export interface MemoryReport extends MemoryEstimate {
   /** What the system can still give, beside what the process holds. */
   available: number;
+  /**
+   * With `gradientCheckpointing: 'auto'`: of all blocks, how many keep their activations in the largest micro-batch; the others are
+   * recomputed. Absent with true and false.
+   */
+  keptBlocks?: { kept: number; all: number };
 }

@@ -15,6 +15,7 @@ import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { longRowsNote } from './batches/long-rows-note.js';
 import { noRows, onePass } from './batches/one-pass.js';
+import type { BlockKeeper } from './memory/block-keeper.js';
 import { microBatchCounts, trainBatches } from './batches/train-batches.js';
 import type { TrainingRows } from './batches/training-rows.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -81,6 +82,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   private savedStep: number | undefined;
   private held: PreparedRetention | undefined;
   private inspection: Inspection | undefined;
+  private keeper: BlockKeeper | undefined;
   /** What a step pulls the weights to their start by, for each unit of its learning rate. */
   private pullPerRate = 0;
   /** What the model had frozen before a run that freezes weights of its own. */
@@ -248,7 +250,15 @@ export class AdaptiveTrainer extends TrainerEvents {
     const isOverridden = this.tokenWeights !== AdaptiveTrainer.prototype.tokenWeights;
     const tokenWeights = isOverridden ? this.tokenWeights.bind(this) : undefined;
     const step = this.progress.step + 1;
-    const request = { ...place, loss: this.run.lossSettings, seed: this.args.seed, step, tokenWeights };
+    const { keeper } = this;
+    const request = {
+      ...place,
+      loss: this.run.lossSettings,
+      seed: this.args.seed,
+      step,
+      tokenWeights,
+      keeper,
+    };
     return trainMicroBatch(this.model, rows, request);
   }
 
@@ -323,7 +333,8 @@ export class AdaptiveTrainer extends TrainerEvents {
       this.frozenBefore ??= [...model.frozen];
       await model.freezeWeights(frozen);
     }
-    const engine = await prepareEngine(model, trainDataset, engineArgs, precision);
+    const { report: engine, keeper } = await prepareEngine(model, trainDataset, engineArgs, precision);
+    this.keeper = keeper;
     const held = await this.prepareRetention(pull, isMeasured);
     this.held = held;
     // Before answers are asked for: they end where those of the trained model will.
@@ -416,6 +427,8 @@ export class AdaptiveTrainer extends TrainerEvents {
       const rate = this.learningRate(progress.step);
       const events = await this.run.step(window, rate, () => this.trainStep(window, rate));
       for (const event of events) await this.emit(event);
+      const fewer = await this.keeper?.warning(progress.step);
+      if (fewer !== undefined) await this.emit(fewer);
       await this.afterStep();
       await this.control.pass(this.options.signal);
       if (!progress.isOver) continue;

@@ -28,7 +28,8 @@ const seedDefaults = {
   attn_impl: null,
   fp16: true,
   bf16: false,
-  gradient_checkpointing: true,
+  // The seed's is true: its numbers, in as much memory as is free.
+  gradient_checkpointing: 'auto',
   use_liger_kernel: false,
   optimizer: 'paged_adamw_8bit',
   max_grad_norm: 1.0,

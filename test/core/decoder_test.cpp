@@ -84,14 +84,22 @@ TEST("decoder: a checkpointed run equals the plain one, bit for bit") {
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       const auto decoder = randomDecoder(tied);
       decoder->setTypes(type, at::kFloat);
-      const std::vector<MicroBatch> batches = {microBatchOf({7, 1, 140}), microBatchOf({12})};
+      std::vector<MicroBatch> batches = {microBatchOf({7, 1, 140}), microBatchOf({12})};
       const auto plain = gradientsOf(*decoder, batches);
       decoder->setCheckpointing(true);
-      const auto checkpointed = gradientsOf(*decoder, batches);
       const auto parameters = decoder->parameters();
-      for (size_t i = 0; i < plain.size(); i++) {
-        checkSame(checkpointed[i], plain[i], "gradient of " + parameters[i]->parts()[0].name);
-        check(plain[i].abs().max().item<double>() > 0, "a gradient for " + parameters[i]->parts()[0].name);
+      // All blocks recomputed, the last of two kept, both; one too many; none because no memory is that
+      // large.
+      const int64_t all = decoder->config().layers(), huge = std::numeric_limits<int64_t>::max();
+      for (const auto& [keep, kept] : std::vector<std::pair<KeptBlocks, int64_t>>{
+               {{}, 0}, {{1, 0}, 1}, {{all, 1}, all}, {{all + 1, 0}, all}, {{all, huge}, 0}}) {
+        for (MicroBatch& batch : batches) batch.kept = keep;
+        const auto checkpointed = gradientsOf(*decoder, batches);
+        check(decoder->keptBlocks() == kept, "as many blocks kept as were to be");
+        for (size_t i = 0; i < plain.size(); i++) {
+          checkSame(checkpointed[i], plain[i], "gradient of " + parameters[i]->parts()[0].name);
+          check(plain[i].abs().max().item<double>() > 0, "a gradient for " + parameters[i]->parts()[0].name);
+        }
       }
     }
   }

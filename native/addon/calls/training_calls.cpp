@@ -42,9 +42,10 @@ Napi::Value Model::trainMicroBatch(const Napi::CallbackInfo& info) {
   return run(info.Env(),
              [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) -> ToJs {
                const TrainReport report = adaptive::trainMicroBatch(session, batch, loss);
-               return [report](Napi::Env env) {
+               return [report, kept = session.decoder.keptBlocks()](Napi::Env env) {
                  Napi::Object out = toJs(env, report.loss).As<Napi::Object>();
                  out.Set("retained", toJs(env, report.retained));
+                 out.Set("keptBlocks", static_cast<double>(kept));
                  return out;
                };
              });
@@ -52,9 +53,15 @@ Napi::Value Model::trainMicroBatch(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::forward(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
-  return run(info.Env(), [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) {
-    return reported(adaptive::forward(session, batch, loss));
-  });
+  return run(info.Env(),
+             [batch = microBatchFrom(from), loss = lossRequestFrom(from)](ModelSession& session) -> ToJs {
+               const ToJs report = reported(adaptive::forward(session, batch, loss));
+               return [report, kept = session.decoder.keptBlocks()](Napi::Env env) -> Napi::Value {
+                 Napi::Object out = report(env).As<Napi::Object>();
+                 out.Set("keptBlocks", static_cast<double>(kept));
+                 return out;
+               };
+             });
 }
 
 Napi::Value Model::backward(const Napi::CallbackInfo& info) {

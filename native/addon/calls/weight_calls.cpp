@@ -169,14 +169,16 @@ Napi::Value Model::save(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::memory(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) -> ToJs {
-    return [held = heldMemory(session), free = availableMemory()](Napi::Env env) {
-      Napi::Object out = Napi::Object::New(env);
-      out.Set("weights", static_cast<double>(held.weights));
-      out.Set("gradients", static_cast<double>(held.gradients));
-      out.Set("optimizer", static_cast<double>(held.optimizer));
-      out.Set("available", static_cast<double>(free));
-      return out;
-    };
+    return
+        [held = heldMemory(session), free = availableMemory(), reusable = reusableMemory()](Napi::Env env) {
+          Napi::Object out = Napi::Object::New(env);
+          out.Set("weights", static_cast<double>(held.weights));
+          out.Set("gradients", static_cast<double>(held.gradients));
+          out.Set("optimizer", static_cast<double>(held.optimizer));
+          out.Set("available", static_cast<double>(free));
+          out.Set("reusable", static_cast<double>(reusable));
+          return out;
+        };
   });
 }
 

@@ -23,6 +23,10 @@ MicroBatch microBatchFrom(const Napi::Object& from) {
   MicroBatch batch = {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from),
                       dropoutFrom(from)};
   if (!from.Get("retained").IsUndefined()) batch.retained = retainedFrom(objectAt(from, "retained"));
+  if (!from.Get("kept").IsUndefined()) {
+    const Napi::Object kept = objectAt(from, "kept");
+    batch.kept = {integerAt(kept, "last"), integerAt(kept, "spare")};
+  }
   return batch;
 }
 

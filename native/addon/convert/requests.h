@@ -10,7 +10,7 @@ namespace adaptive::addon {
 /// { inputIds, cuSeqlens }
 FlatBatch flatBatchFrom(const Napi::Object& from);
 
-/// The same with { labels, styles } and, where there are, dropout and retained.
+/// The same with { labels, styles } and, where there are, dropout, retained and kept.
 MicroBatch microBatchFrom(const Napi::Object& from);
 
 /// { store, rows, weight }

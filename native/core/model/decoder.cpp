@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/available_memory.h"
 #include "core/error.h"
 #include "core/model/checkpointed_block.h"
 #include "core/model/projected.h"
@@ -341,7 +342,7 @@ void Decoder::visitOutputs(const FlatBatch& batch,
   see(weightNamesOf(config_.names).finalNorm, normed(finalNorm_, hidden, computeType_));
 }
 
-Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
+Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, const KeptBlocks& keep) {
   const auto attends = attendsWithin(batch, key);
   const bool records = at::GradMode::is_enabled();
   const int64_t lowest = lowestTrained();
@@ -352,19 +353,30 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key) {
     at::GradMode::set_enabled(records);
     hidden = hidden.detach().set_requires_grad(records);
   };
-  std::vector<Tensor> kept;
-  const int64_t firstKept = std::max<int64_t>(0, lowest);
-  if (checkpointing_ && firstKept < config_.layers())
-    kept = keptOutputs(config_.layers() - firstKept, hidden);
+  const int64_t first = std::max<int64_t>(0, lowest),
+                recorded = std::max<int64_t>(0, config_.layers() - first);
+  const int64_t recomputed =
+      records && checkpointing_ ? recorded - std::clamp<int64_t>(keep.last, 0, recorded) : 0;
+  std::vector<Tensor> outputs;
+  if (recomputed > 0) outputs = keptOutputs(recomputed, hidden);
+  if (records) keptBlocks_ = recorded - recomputed;
   for (const DecoderLayer& layer : layers_) {
     if (layer.index == lowest) startGraph();
     const Attend& attend = attends[layer.index];
     const auto run = [this, &layer, attend, key](const Tensor& input) {
       return block(layer, input, attend, key);
     };
-    hidden = checkpointing_ && layer.index >= firstKept
-                 ? checkpointedBlock(hidden, run, std::move(kept[layer.index - firstKept]))
-                 : run(hidden);
+    if (!records || !checkpointing_ || layer.index < first) {
+      hidden = run(hidden);
+    } else if (layer.index - first < recomputed) {
+      hidden = checkpointedBlock(hidden, run, std::move(outputs[layer.index - first]));
+    } else if (keep.spare > 0 && memoryLeft() < keep.spare) {
+      // Another process has taken since what this pass was planned with.
+      hidden = checkpointedBlock(hidden, run, at::empty_like(hidden));
+      keptBlocks_--;
+    } else {
+      hidden = run(hidden);
+    }
   }
   if (lowest == config_.layers()) startGraph();
   return normed(finalNorm_, hidden, computeType_);

@@ -8,6 +8,7 @@
 #include "core/model/decoder_layer.h"
 #include "core/model/dropout_key.h"
 #include "core/model/flat_batch.h"
+#include "core/model/kept_blocks.h"
 #include "core/model/kv_cache.h"
 #include "core/model/layers.h"
 #include "core/model/parameter.h"
@@ -72,7 +73,10 @@ class Decoder {
   friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
   friend std::vector<std::pair<std::string, at::Tensor>> plainWeights(const Decoder& decoder);
   at::ScalarType computeType() const { return computeType_; }
+  /// Whether backward recomputes blocks. Default: no.
   void setCheckpointing(bool on) { checkpointing_ = on; }
+  /// Blocks that the last hiddenStates() with a graph kept the activations of.
+  int64_t keptBlocks() const { return keptBlocks_; }
   /// α of NEFTune (Jain et al. 2023): with a key, hiddenStates() adds uniform noise of ±α/√(length·hidden) to
   /// the embeddings of each row. 0: none.
   void setEmbeddingNoise(double alpha) { embeddingNoise_ = alpha; }
@@ -84,8 +88,9 @@ class Decoder {
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
   /// are enabled, from the lowest weight that is trained upwards. `key`: the randomness of dropout and noise;
-  /// without it there is none. Errors: INVALID_INPUT for ids or a length that the model does not have.
-  at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {});
+  /// without it there is none. `keep`: the blocks that are not recomputed with checkpointing. Errors:
+  /// INVALID_INPUT for ids or a length that the model does not have.
+  at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {}, const KeptBlocks& keep = {});
   /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
   /// block, the final norm. Ends early when `see` returns false.
   void visitOutputs(const FlatBatch& batch,
@@ -157,6 +162,7 @@ class Decoder {
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
   double embeddingNoise_ = 0;
   bool checkpointing_ = false, filled_ = false, adapts_ = true;
+  int64_t keptBlocks_ = 0;
 };
 
 }  // namespace adaptive

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/expect.h"
 
 namespace adaptive {
@@ -11,6 +12,21 @@ namespace {
 
 at::Tensor biasOf(Decoder& decoder) {
   return decoder.headBias() ? decoder.headBias()->compute() : at::Tensor();
+}
+
+/// Hidden states with their graph. Where they do not fit with the activations of blocks that were to be kept,
+/// all blocks are recomputed.
+at::Tensor recordedStates(Decoder& decoder, const MicroBatch& batch) {
+  if (batch.kept.last > 0) {
+    try {
+      return decoder.hiddenStates(batch.tokens, batch.dropout, batch.kept);
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception&) {
+      // libtorch has no type for an allocation that was refused; any other fault comes again below.
+    }
+  }
+  return decoder.hiddenStates(batch.tokens, batch.dropout);
 }
 
 LogitOptions logitOptions(Decoder& decoder) {
@@ -44,10 +60,11 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
   at::AutoGradMode record(training);
   std::optional<Decoder::AdapterOff> off;
   if (batch.withoutAdapter && !training) off.emplace(decoder);
-  const DropoutKey key = training ? batch.dropout : DropoutKey{};
-  const at::Tensor hidden =
-      off ? decoder.hiddenStatesOfBase(batch.tokens) : decoder.hiddenStates(batch.tokens, key);
+  const at::Tensor hidden = training ? recordedStates(decoder, batch)
+                            : off    ? decoder.hiddenStatesOfBase(batch.tokens)
+                                     : decoder.hiddenStates(batch.tokens);
   const LoraAdapter* adapter = off ? nullptr : decoder.headAdapter();
+  const DropoutKey key = training ? batch.dropout : DropoutKey{};
   const at::Tensor low = adapter ? lowInput(hidden, *adapter, key) : at::Tensor();
   if (batch.retained) {
     const auto count = static_cast<int64_t>(retainedIds_.ids.size());

@@ -18,6 +18,7 @@ struct MicroBatch {
   DropoutKey dropout = {};                    ///< used in training; nothing: no dropout
   std::optional<RetainedRows> retained = {};  ///< what its last rows are, which have no labels
   bool withoutAdapter = false;                ///< seen by the model with its adapter off; not in training
+  KeptBlocks kept = {};                       ///< used in training, with checkpointing
 };
 
 /// What a pass made of the rows that are retained: no rows, no tokens.

@@ -36,18 +36,21 @@ export async function measureSpeed(config: ParsedConfig, plan: TrainingPlan): Pr
   const perMicroBatch = tokensPerStep / args.gradientAccumulationSteps;
   const trial = await openTrial(config, plan);
   try {
-    const factor = passes(args.gradientCheckpointing, counts.trainable < counts.all);
+    const isFrozen = counts.trainable < counts.all;
+    const share = recomputedShare(args.gradientCheckpointing, plan.memory.keptBlocks);
     const ofTrial =
-      factor * trial.projections + labelledShare * headOperations(decoder.hiddenSize, trial.vocabSize);
+      passes(isRecomputed(share), isFrozen) * trial.projections +
+      labelledShare * headOperations(decoder.hiddenSize, trial.vocabSize);
     const most = Math.max(32, Math.floor(mostOperations / ofTrial / 2));
     const tokens = Math.max(16, Math.min(Math.round(perMicroBatch), most, 1024));
     const [one, two] = [
-      await secondsOf(trial.model, config, tokens, labelledShare),
-      await secondsOf(trial.model, config, 2 * tokens, labelledShare),
+      await secondsOf(trial.model, config, { tokens, labelledShare, share }),
+      await secondsOf(trial.model, config, { tokens: 2 * tokens, labelledShare, share }),
     ];
     const perToken = Math.max((two - one) / tokens, two / (2 * tokens) / 2);
     const fixed = Math.max(0, one - perToken * tokens);
     const rate = ofTrial / perToken;
+    const factor = passes(share, isFrozen);
     const length = tokensPerEpoch / Math.max(1, data.train.length);
     const attention = 2 * (factor / 2) * decoder.layers.length * decoder.heads * decoder.headDim * length;
     const ofWhole =
@@ -65,9 +68,22 @@ export async function measureSpeed(config: ParsedConfig, plan: TrainingPlan): Pr
   }
 }
 
-/** Operations of a token for each weight: forward, again with checkpointing, for the inputs' gradients, for the weights'. */
-function passes(checkpointing: boolean, isFrozen: boolean): number {
-  return 2 * (1 + (checkpointing ? 1 : 0) + 1 + (isFrozen ? 0 : 1));
+/** Operations of a token for each weight: forward, again where it is recomputed, for the inputs' gradients, for the weights'. */
+function passes(recomputed: number, isFrozen: boolean): number {
+  return 2 * (1 + recomputed + 1 + (isFrozen ? 0 : 1));
+}
+
+/** Of the blocks. */
+function recomputedShare(
+  setting: boolean | 'auto',
+  { kept, all }: { kept: number; all: number } = { kept: 0, all: 1 },
+): number {
+  return setting === 'auto' ? 1 - kept / all : Number(setting);
+}
+
+/** Whether the one block of the trial is: 1 or 0. */
+function isRecomputed(share: number): number {
+  return Math.round(share);
 }
 
 function headOperations(hidden: number, vocabulary: number): number {
@@ -103,14 +119,14 @@ async function openTrial(config: ParsedConfig, plan: TrainingPlan) {
 async function secondsOf(
   model: CausalLM,
   { trainingConfig, adaptiveLossConfig }: ParsedConfig,
-  tokens: number,
-  labelledShare: number,
+  { tokens, labelledShare, share }: { tokens: number; labelledShare: number; share: number },
 ): Promise<number> {
   const inputIds = Array.from({ length: tokens }, (_, i) => (i * 31) % model.vocabSize);
   const first = Math.floor(tokens * (1 - labelledShare));
   const labels = inputIds.map((id, i) => (i < first ? -100 : id));
   let seconds = Infinity;
-  const { precision, fp16, bf16, gradientCheckpointing, optimizer, learningRate } = trainingConfig;
+  const { precision, fp16, bf16, optimizer, learningRate } = trainingConfig;
+  const gradientCheckpointing = isRecomputed(share) === 1;
   const trainer = new AdaptiveTrainer({
     model,
     trainDataset: Array.from({ length: measuredSteps }, () => ({

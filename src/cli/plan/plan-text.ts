@@ -1,4 +1,5 @@
 import { format } from '../../common/format.js';
+import { keptBlocksText } from '../../trackers/terminal/kept-blocks-text.js';
 import type { ParsedConfig } from '../../config/schema/parsed-config.js';
 import type { TrainingPlan } from './training-plan.js';
 
@@ -36,7 +37,11 @@ export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
     ),
     fact(
       'memory',
-      `about ${format.bytes(memory.total)}, ${format.bytes(memory.available + held)} free\n(${parts.join(', ')})`,
+      [
+        `about ${format.bytes(memory.total)}, ${format.bytes(memory.available + held)} free`,
+        `(${parts.join(', ')})`,
+        ...(memory.keptBlocks === undefined ? [] : [keptBlocksText(memory.keptBlocks)]),
+      ].join('\n'),
     ),
   ];
 }

@@ -21,7 +21,7 @@ import { trainingTokenizer } from '../../tokenizer/training-tokenizer.js';
 import { largestMicroBatch } from '../../trainer/batches/largest-micro-batch.js';
 import { findSource } from '../../trainer/checkpoint/find-source.js';
 import type { MemoryInput } from '../../trainer/memory/memory-estimate.js';
-import { memoryEstimate } from '../../trainer/memory/memory-estimate.js';
+import { plannedMemory } from '../../trainer/memory/check-memory.js';
 import { retainedTokens } from '../../trainer/memory/report-memory.js';
 import { usedOutputDir } from '../../trainer/output-dir/used-output-dir.js';
 import { planRun, type RunPlan } from '../../trainer/step/run-plan.js';
@@ -91,7 +91,7 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
     measuresForgetting: args.evalForgetting === true,
     available: await availableMemory(decoder),
   };
-  const memory = { ...memoryEstimate(memoryInput), available: memoryInput.available };
+  const memory = plannedMemory(memoryInput, held);
   const run = planRun(data.train, args);
   return { decoder, modelDir: baseDir, counts, precision, data, run, memory, memoryInput, held };
 }

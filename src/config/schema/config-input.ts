@@ -233,8 +233,11 @@ export interface TrainingConfigInput {
   fp16?: boolean | undefined;
   /** As `fp16`. With `fp16` and `bf16` both false it trains in float32. Default false. */
   bf16?: boolean | undefined;
-  /** Recompute each block in the backward pass instead of keeping its activations. Default true. */
-  gradientCheckpointing?: boolean | undefined;
+  /**
+   * Recompute each block in the backward pass instead of keeping its activations: all (true), none (false), or with
+   * `auto` those that do not fit into the memory that is free. The numbers are the same. Default `auto`.
+   */
+  gradientCheckpointing?: 'auto' | boolean | undefined;
   /**
    * Accepted for the Python package's sake: the fused kernels are always on here, with true or false. Default false.
    */

@@ -138,8 +138,13 @@ export const trainingConfigSchema = z.object({
   fp16: field.flag().optional(),
   /** As `fp16`. With `fp16` and `bf16` both false it trains in float32. Default false. */
   bf16: field.flag().default(false),
-  /** Recompute each block in the backward pass instead of keeping its activations. Default true. */
-  gradientCheckpointing: field.flag().default(true),
+  /**
+   * Recompute each block in the backward pass instead of keeping its activations: all (true), none (false), or with `auto` those
+   * that do not fit into the memory that is free. The numbers are the same. Default `auto`.
+   */
+  gradientCheckpointing: z
+    .union([z.literal('auto'), z.boolean()], { error: '"auto", true or false' })
+    .default('auto'),
   /** Accepted for the Python package's sake: the fused kernels are always on here, with true or false. Default false. */
   useLigerKernel: field.flag().default(false),
 

@@ -12,6 +12,7 @@ import { LiveLine, type PrintTarget } from '../../common/live-line.js';
 import { format } from '../../common/format.js';
 import { comparisonText } from './comparison-text.js';
 import { datasetsText } from './datasets-text.js';
+import { keptBlocksText } from './kept-blocks-text.js';
 import { stepLine } from './step-line.js';
 
 /** Where and how often a `ProgressBar` writes. */
@@ -134,6 +135,7 @@ function startText(event: StartEvent): string {
     ...(memory === undefined
       ? []
       : [`about ${format.bytes(memory.total)} of memory, ${format.bytes(memory.available)} free`]),
+    ...(memory?.keptBlocks === undefined ? [] : [keptBlocksText(memory.keptBlocks)]),
   ];
   return parts.join(' · ');
 }

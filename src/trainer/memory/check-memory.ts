@@ -2,7 +2,21 @@ import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { format } from '../../common/format.js';
 import type { MemoryReport } from '../../events/memory-report.js';
+import { fittingBlocks } from './fitting-blocks.js';
 import { memoryEstimate, type MemoryInput } from './memory-estimate.js';
+
+/**
+ * The estimate of a run, with as many blocks kept as fit.
+ * @param held what the process has of the total already
+ */
+export function plannedMemory(input: MemoryInput, held: number): MemoryReport {
+  const { available, decoder, args } = input;
+  const { total, activations, lossChunk } = memoryEstimate(input);
+  const kept = fittingBlocks(input, available + held - (total - activations - lossChunk));
+  const report = { ...memoryEstimate({ ...input, keptBlocks: kept }), available };
+  if (args.gradientCheckpointing !== 'auto') return report;
+  return { ...report, keptBlocks: { kept, all: decoder.layers.length } };
+}
 
 /**
  * The estimate of a run beside what is free.
@@ -10,9 +24,9 @@ import { memoryEstimate, type MemoryInput } from './memory-estimate.js';
  * @throws AdaptiveTrainerError OUT_OF_MEMORY naming three settings, where the rest does not fit into what is free
  */
 export function checkMemory(input: MemoryInput & { args: TrainingConfig }, held: number): MemoryReport {
-  const estimate = memoryEstimate(input);
+  const estimate = plannedMemory(input, held);
   const free = input.available + held;
-  if (estimate.total <= free) return { ...estimate, available: input.available };
+  if (estimate.total <= free) return estimate;
   const advice = memoryAdvice(input, free);
   const named = advice
     .slice(0, 3)

@@ -22,6 +22,8 @@ export interface MemoryInput {
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
   args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
+  /** With `gradientCheckpointing: 'auto'`, how many of the last blocks keep their activations. Default: none. */
+  keptBlocks?: number;
   /** Of the largest micro-batch. */
   tokens: number;
   labelledTokens: number;
@@ -89,7 +91,11 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     tokens,
     labelledTokens,
     size,
-    args.gradientCheckpointing,
+    args.gradientCheckpointing === 'auto'
+      ? (input.keptBlocks ?? 0)
+      : args.gradientCheckpointing
+        ? 0
+        : decoder.layers.length,
     blocksBelow,
   );
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
@@ -148,13 +154,16 @@ function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
   }
 }
 
-/** What all blocks keep, what one block's recomputation and gradients take for a while, and its widest product's columns. */
+/**
+ * What all blocks keep, what one block's recomputation and gradients take for a while, and its widest product's columns.
+ * @param keptBlocks how many of the last blocks are not recomputed
+ */
 function activations(
   decoder: DecoderConfig,
   tokens: number,
   labelled: number,
   size: number,
-  checkpointing: boolean,
+  keptBlocks: number,
   blocksBelow: number,
 ): { saved: number; block: number; widest: number } {
   const { hiddenSize: hidden, heads, kvHeads, headDim, layers } = decoder;
@@ -174,17 +183,25 @@ function activations(
     };
   });
   const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
-  const blocks = ofLayer
-    .slice(blocksBelow)
-    .reduce((sum, { kept }) => sum + tokens * (checkpointing ? 4 * hidden : kept), 0);
+  const firstKept = layers.length - keptBlocks;
+  const ofTokens = (perToken: number[]) => tokens * perToken.reduce((sum, bytes) => sum + bytes, 0);
+  const whole = ofTokens(ofLayer.slice(Math.max(blocksBelow, firstKept)).map(({ kept }) => kept));
+  const inputsOnly = Math.max(0, firstKept - blocksBelow) * tokens * 4 * hidden;
+  const lowest = Math.min(blocksBelow, layers.length - 1);
   const block = Math.max(
-    ...ofLayer
-      .slice(Math.min(blocksBelow, layers.length - 1))
-      .map(({ kept, gradients }) => tokens * (gradients + (checkpointing ? kept : 0))),
+    ...ofLayer.slice(lowest).map(({ kept, gradients }, index) => {
+      // What the blocks above one that is recomputed kept is gone by then.
+      const recomputed = lowest + index < firstKept ? Math.max(0, tokens * kept - whole) : 0;
+      return tokens * gradients + recomputed;
+    }),
   );
   const wide = layers.some(({ routed }) => !routed) ? (decoder.gated ? 2 : 1) * decoder.intermediateSize : 0;
   const { intermediateSize = 0, sharedSize = 0 } = decoder.routing ?? {};
-  return { saved: blocks + ends, block, widest: Math.max(qkv, wide, 2 * intermediateSize, 2 * sharedSize) };
+  return {
+    saved: whole + inputsOnly + ends,
+    block,
+    widest: Math.max(qkv, wide, 2 * intermediateSize, 2 * sharedSize),
+  };
 }
 
 /** Bytes that a layer of experts keeps of a token: for each of its experts input, gate and up, their product and output. */

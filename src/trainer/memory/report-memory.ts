@@ -3,6 +3,7 @@ import type { TrainingRow } from '../../events/training-row.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { type MemoryReport } from '../../events/memory-report.js';
+import type { RunMemory } from './block-keeper.js';
 import type { MemoryInput } from './memory-estimate.js';
 import { checkMemory } from './check-memory.js';
 import { largestMicroBatch } from '../batches/largest-micro-batch.js';
@@ -16,30 +17,29 @@ export async function reportMemory(
   rows: readonly TrainingRow[],
   args: TrainingConfig,
   precision: Precision,
-): Promise<MemoryReport> {
+): Promise<{ memory: MemoryReport; largest: { tokens: number; labelledTokens: number } }> {
   const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
-  const { bfloat16Instructions } = loadAddon();
-  const { decoder, parameterCount: parameters, trainableCount: trainable } = model;
-  return checkMemory(
-    {
-      decoder,
-      parameters,
-      trainable,
-      quantized: model.quantization,
-      ...(model.frozen.size > 0 ? { freezing: freezing(model) } : {}),
-      args,
-      precision,
-      bfloat16Instructions,
-      ...(await largestMicroBatch(rows, args)),
-      retainedTokens: retainedTokens(args),
-      measuresForgetting: args.evalForgetting === true,
-      base,
-      available,
-    },
-    held,
-  );
+  const largest = await largestMicroBatch(rows, args);
+  const run = runMemory(model, args, precision);
+  return { memory: checkMemory({ ...run, args, ...largest, base, available }, held), largest };
+}
+
+/** What the memory of a run depends on beside the size of its micro-batches. */
+export function runMemory(model: CausalLM, args: TrainingConfig, precision: Precision): RunMemory {
+  return {
+    decoder: model.decoder,
+    parameters: model.parameterCount,
+    trainable: model.trainableCount,
+    quantized: model.quantization,
+    ...(model.frozen.size > 0 ? { freezing: freezing(model) } : {}),
+    args,
+    precision,
+    bfloat16Instructions: loadAddon().bfloat16Instructions,
+    retainedTokens: retainedTokens(args),
+    measuresForgetting: args.evalForgetting === true,
+  };
 }
 
 function freezing({ trainable, weightNames, decoder }: CausalLM): MemoryInput['freezing'] {

@@ -53,8 +53,8 @@ function operations(model: CausalLM, args: TrainingConfig): { body: number; head
   const table = vocabSize * hiddenSize;
   const inBlocks = model.parameterCount - table * (tiedHead ? 1 : 2);
   const isAdapter = model.adapter !== undefined;
-  // Forward, again where blocks are recomputed, gradients of the inputs, and of the weights where these are trained.
-  const body = inBlocks * (2 + (args.gradientCheckpointing ? 1 : 0) + (isAdapter ? 0 : 1));
+  // Forward, again where blocks are recomputed ('auto' counts as not: the plan must not depend on what is free), gradients of the inputs, and of the weights where these are trained.
+  const body = inBlocks * (2 + (args.gradientCheckpointing === true ? 1 : 0) + (isAdapter ? 0 : 1));
   const head = table * (isAdapter ? 2 : 3);
   // The base's logits come on top, and with an adapter its hidden states.
   return { body, head, retained: body + head + table + (isAdapter ? inBlocks : 0) };

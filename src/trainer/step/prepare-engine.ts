@@ -7,7 +7,8 @@ import { engineTypes } from './engine-types.js';
 import { layerRates } from './layer-rates.js';
 import { isRowArray } from '../batches/is-row-array.js';
 import { optimizerRequest } from './optimizer-request.js';
-import { reportMemory } from '../memory/report-memory.js';
+import { BlockKeeper } from '../memory/block-keeper.js';
+import { reportMemory, runMemory } from '../memory/report-memory.js';
 import type { TrainingRows } from '../batches/training-rows.js';
 
 /** The facts about the engine in the start event. */
@@ -25,14 +26,20 @@ export async function prepareEngine(
   rows: TrainingRows,
   args: TrainingConfig,
   precision: Precision,
-): Promise<EngineReport> {
+): Promise<{ report: EngineReport; keeper: BlockKeeper | undefined }> {
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-  const memory = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : undefined;
+  const { memory, largest } = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : {};
   const { computeType, masterType } = engineTypes(precision);
-  await model.configure(computeType, args.gradientCheckpointing, masterType, args.neftuneNoiseAlpha ?? 0);
+  const recomputes = args.gradientCheckpointing !== false;
+  await model.configure(computeType, recomputes, masterType, args.neftuneNoiseAlpha ?? 0);
   const rates = layerRates(args, model.weightNames, model.decoder.layers.length, model.trainable);
   await model.call((native) => native.createOptimizer({ ...optimizerRequest(args), rates }));
-  return {
+  const planned = memory?.keptBlocks && { kept: memory.keptBlocks.kept, tokens: largest!.tokens };
+  const keeper =
+    args.gradientCheckpointing === 'auto'
+      ? new BlockKeeper(model, runMemory(model, args, precision), planned)
+      : undefined;
+  const report = {
     device: 'cpu',
     dtype: computeType,
     threads,
@@ -40,4 +47,5 @@ export async function prepareEngine(
     ...(model.trainableCount === model.parameterCount ? {} : { trainableParameters: model.trainableCount }),
     ...(memory === undefined ? {} : { memory }),
   };
+  return { report, keeper };
 }

@@ -3,7 +3,8 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { lossStatistics } from '../../loss/loss-statistics.js';
 import type { CausalLM } from '../../model/causal-lm.js';
-import { microBatch } from '../batches/micro-batch.js';
+import { labelledTokens, microBatch } from '../batches/micro-batch.js';
+import type { BlockKeeper } from '../memory/block-keeper.js';
 import type { MicroBatchPlace, MicroBatchReport } from './take-step.js';
 import { tokenStatistics, type TokenBatch, type TokenStatisticsArrays } from './token-statistics.js';
 
@@ -20,6 +21,8 @@ export interface MicroBatchRequest extends MicroBatchPlace {
   step: number;
   /** undefined: the configured loss. */
   tokenWeights: TokenWeights | undefined;
+  /** Chooses the blocks that are not recomputed; undefined: the setting says. */
+  keeper: BlockKeeper | undefined;
 }
 
 /** Forward and backward of one micro-batch. Its gradients, times its share, are added to those in the engine. */
@@ -30,12 +33,17 @@ export async function trainMicroBatch(
 ): Promise<MicroBatchReport> {
   const { index, share: scale, state, seed, step } = request;
   const batch = { ...microBatch(rows, request.retained), dropout: { seed, step, microBatch: index } };
-  const engineRequest = { ...batch, ...request.loss, state, scale };
+  const retainedTokens = (request.retained?.ids ?? []).reduce((sum, ids) => sum + ids.length, 0);
+  const tokens = batch.inputIds.length - retainedTokens;
+  const size = { tokens, labelledTokens: labelledTokens(rows), retainedTokens };
+  const kept = await request.keeper?.keep(size, step);
+  const engineRequest = { ...batch, ...request.loss, state, scale, ...(kept && { kept }) };
   const report =
     request.tokenWeights === undefined
       ? await model.call((native) => native.trainMicroBatch(engineRequest))
       : await trainWeighted(model, engineRequest, request.tokenWeights);
-  const { loss, retained } = report;
+  const { loss, retained, keptBlocks } = report;
+  request.keeper?.kept(size, keptBlocks);
   const found = { loss, state: report.state, statistics: lossStatistics(report.sums, state) };
   return retained.tokens > 0 ? { ...found, retained } : found;
 }
@@ -45,7 +53,7 @@ async function trainWeighted(
   model: CausalLM,
   request: MicroBatch & LossRequest,
   tokenWeights: TokenWeights,
-): Promise<LossReport & { retained: RetainedReport }> {
+): Promise<LossReport & { retained: RetainedReport; keptBlocks: number }> {
   const { tokens: perToken, ...report } = await model.call((native) => native.forward(request));
   const weights = tokenWeights(...tokenStatistics(perToken, request));
   if (weights === undefined) {
