@@ -19,8 +19,8 @@ const { values } = parseArgs({
   },
 });
 
-const { parameters } = await benchModel(values.model);
-const model = await CausalLM.fromPretrained(values.model);
+const { parameters, folder } = await benchModel(values.model, '28m');
+const model = await CausalLM.fromPretrained(folder);
 const threads = await loadAddon().setThreads({ threads: Number(values.threads) });
 const ids = Int32Array.from({ length: 64 }, (_, i) => (i * 7919) % model.vocabSize);
 const batch = {

@@ -3,7 +3,11 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 
 const columns = [
   'date',
+  'what',
   'trainer',
+  'parameters_m',
+  'rows',
+  'checkpointing',
   'loss',
   'dtype',
   'steps',
@@ -23,7 +27,7 @@ const columns = [
   'note',
 ] as const;
 
-/** One trainer's figures; the keys are the columns of the file. */
+/** One contender's figures; the keys are the columns of the file. What does not apply is empty. */
 export type Result = Record<(typeof columns)[number], string | number>;
 
 const cell = (value: string | number) => {

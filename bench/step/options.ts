@@ -1,4 +1,8 @@
 import { parseArgs } from 'node:util';
+import { modelSizes, type ModelSize } from './bench-model.js';
+import { rowKinds, type RowKind } from './bench-rows.js';
+
+export type Checkpointing = 'auto' | 'true' | 'false';
 
 export interface BenchOptions {
   /** Measured steps of each trainer in each block. */
@@ -7,8 +11,16 @@ export interface BenchOptions {
   warmup: number;
   /** `default` leaves it to the machine, for ours; TRL then computes in bfloat16. */
   dtype: 'fp32' | 'bf16' | 'default';
-  /** Losses of TRL's SFTTrainer to measure beside ours, and `fp32`: ours again, in float32. Empty for none. */
-  peers: ('chunked_nll' | 'nll' | 'fp32')[];
+  /**
+   * Losses of TRL's SFTTrainer to measure beside ours; `fp32`: ours again, in float32; `matrix`: products of large matrices, for
+   * what the machine can do at most. Empty for none.
+   */
+  peers: ('chunked_nll' | 'nll' | 'fp32' | 'matrix')[];
+  size: ModelSize;
+  rows: RowKind;
+  /** Of ours and of TRL; a contender for each. */
+  checkpointing: Checkpointing[];
+  trlCheckpointing: Checkpointing[];
   loss: 'adaptive' | 'ce';
   threads: number;
   python: string | undefined;
@@ -16,9 +28,11 @@ export interface BenchOptions {
 }
 
 export const usage = `npm run bench:step -- [--steps 5] [--blocks 6] [--warmup 3] [--dtype fp32|bf16|default]
-                       [--loss adaptive|ce] [--peers trl|trl-nll|fp32|trl,trl-nll|none] [--threads 2] [--python PATH] [--note TEXT]`;
+                       [--loss adaptive|ce] [--peers trl,trl-nll,fp32,matrix|none] [--threads 2] [--python PATH] [--note TEXT]
+                       [--size 28m|135m] [--rows real|equal]
+                       [--checkpointing auto,true,false] [--trl-checkpointing true,false]`;
 
-const peers = { trl: 'chunked_nll', 'trl-nll': 'nll', fp32: 'fp32' } as const;
+const peers = { trl: 'chunked_nll', 'trl-nll': 'nll', fp32: 'fp32', matrix: 'matrix' } as const;
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {
   if ((choices as readonly string[]).includes(value)) return value as Choice;
@@ -45,6 +59,10 @@ export function readOptions(args: string[]): BenchOptions {
       peers: { type: 'string', default: 'trl' },
       loss: { type: 'string', default: 'adaptive' },
       threads: { type: 'string', default: '2' },
+      size: { type: 'string', default: '28m' },
+      rows: { type: 'string', default: 'real' },
+      checkpointing: { type: 'string', default: 'auto' },
+      'trl-checkpointing': { type: 'string', default: 'true' },
       python: { type: 'string' },
       note: { type: 'string', default: '' },
     },
@@ -55,7 +73,15 @@ export function readOptions(args: string[]): BenchOptions {
     blocks: whole('--blocks', values.blocks, 1),
     warmup: whole('--warmup', values.warmup, 1),
     dtype: oneOf('--dtype', values.dtype, ['fp32', 'bf16', 'default']),
-    peers: named.map((peer) => peers[oneOf('--peers', peer, ['trl', 'trl-nll', 'fp32'])]),
+    peers: named.map((peer) => peers[oneOf('--peers', peer, ['trl', 'trl-nll', 'fp32', 'matrix'])]),
+    size: oneOf('--size', values.size, modelSizes),
+    rows: oneOf('--rows', values.rows, Object.keys(rowKinds) as RowKind[]),
+    checkpointing: values.checkpointing
+      .split(',')
+      .map((one) => oneOf('--checkpointing', one, ['auto', 'true', 'false'])),
+    trlCheckpointing: values['trl-checkpointing']
+      .split(',')
+      .map((one) => oneOf('--trl-checkpointing', one, ['true', 'false'])),
     loss: oneOf('--loss', values.loss, ['adaptive', 'ce']),
     threads: whole('--threads', values.threads, 1),
     python: values.python,

@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
-import { loadAddon } from '../../src/engine/load/load-addon.js';
 import type { TrainingEvent } from '../../src/events/training-event.js';
 import type { BenchRow } from './bench-rows.js';
+import { instructionSets, ownVersions } from './machine-facts.js';
 
 function say(message: object): void {
   process.stdout.write(`@bench ${JSON.stringify(message)}\n`);
@@ -68,6 +68,7 @@ const { values } = parseArgs({
     'learning-rate': { type: 'string', default: '1e-4' },
     threads: { type: 'string', default: '2' },
     dtype: { type: 'string', default: 'fp32' },
+    checkpointing: { type: 'string', default: 'auto' },
   },
 });
 const styles = ['ideas', 'attention', 'both', 'misc'] as const;
@@ -89,7 +90,9 @@ const trainer = new AdaptiveTrainer({
     maxGradNorm: 1,
     optimizer: 'adamw',
     ...(values.dtype === 'default' ? {} : { precision: values.dtype as 'fp32' }),
-    gradientCheckpointing: true,
+    gradientCheckpointing: JSON.parse(
+      values.checkpointing === 'auto' ? '"auto"' : values.checkpointing,
+    ) as 'auto',
     threads: Number(values.threads),
     evalStrategy: 'no',
     saveStrategy: 'no',
@@ -98,18 +101,11 @@ const trainer = new AdaptiveTrainer({
   adaptiveLoss: { loss: values.loss as 'adaptive' | 'ce' },
   trackers: [new Gate()],
 });
-const versions = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-const libtorch = JSON.parse(await readFile(new URL('../../libtorch.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-const { cpuCapability, bfloat16Instructions } = loadAddon();
 say({
   ready: true,
   dtype: trainer.precision,
-  instructions: `${cpuCapability}${bfloat16Instructions ? ' and bfloat16' : ''}`,
-  versions: { 'adaptive-trainer': versions.version, libtorch: libtorch.version, node: process.versions.node },
+  instructions: instructionSets(),
+  versions: ownVersions(),
   threads: Number(values.threads),
 });
 await trainer.train();

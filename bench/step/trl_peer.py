@@ -75,6 +75,7 @@ def main():
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--checkpointing", choices=("true", "false"), default="true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
 
@@ -103,7 +104,7 @@ def main():
             optim="adamw_torch_fused",
             bf16=options.bf16,
             fp16=False,
-            gradient_checkpointing=True,
+            gradient_checkpointing=options.checkpointing == "true",
             use_cpu=True,
             logging_steps=1,
             save_strategy="no",
