@@ -2,6 +2,7 @@ import { build } from 'esbuild';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { checkout, manifest, publishConfig } from './checkout.mjs';
+import { mergeChunks } from './merge-chunks.mjs';
 import { rollupTypes } from './rollup-types.mjs';
 import { copyIfChanged, writeIfChanged, writeManifest } from './write-if-changed.mjs';
 
@@ -42,7 +43,7 @@ export async function stageMain(into, { platforms }) {
 // Hundreds of small files take most of the time of an import. What is imported on demand stays apart.
 async function bundle(into) {
   const from = (name) => path.join(checkout, 'dist', name);
-  await build({
+  const { metafile } = await build({
     entryPoints: [
       { in: from('index.js'), out: 'library/index' },
       { in: from('cli/main.js'), out: 'cli/main' },
@@ -56,7 +57,9 @@ async function bundle(into) {
     // Comments are for readers of the sources.
     legalComments: 'inline',
     logLevel: 'warning',
+    metafile: true,
   });
+  await mergeChunks(into, metafile, 'library/index.js');
 }
 
 async function mainManifest(platforms) {

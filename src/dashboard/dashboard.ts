@@ -4,7 +4,7 @@ import type { StartEvent, TrainingEvent } from '../events/training-event.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { RunningTrainer, TrainerCallback } from '../trainer/trainer-callback.js';
 import { askModel, promptOf } from './ask-model.js';
-import { DashboardServer, type DashboardActions } from './dashboard-server.js';
+import type { DashboardActions, DashboardServer } from './dashboard-server.js';
 import { EventStream } from './event-stream.js';
 import { ShownRun } from './shown-run.js';
 
@@ -48,6 +48,8 @@ export class Dashboard implements Tracker, TrainerCallback {
     const dashboard = new Dashboard(run);
     const { events } = dashboard;
     const page = (live: { eventsUrl: string; token: string }) => run.page(live);
+    // Node's HTTP server is loaded when there is something to serve.
+    const { DashboardServer } = await import('./dashboard-server.js');
     dashboard.server = await DashboardServer.open({ port, page, events, actions: dashboard.actions });
     return dashboard;
   }
