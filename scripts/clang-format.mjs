@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const write = process.argv.includes('--write');
-const folders = ['native', 'test/core'];
+const folders = ['native', 'test/core', 'test/cuda'];
 
 const files = folders
   .filter((folder) => existsSync(path.join(root, folder)))

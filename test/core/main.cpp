@@ -1,14 +1,18 @@
-// core_tests [part of a name]: runs the tests of native/core, all or those whose name contains it.
-// Exits with 77 when ATEN_CPU_CAPABILITY asks for instructions that this CPU lacks (CTest counts that as
-// skipped).
+// core_tests [--emulated-cuda] [part of a name]: runs the tests of native/core, all or those whose name
+// contains it. With --emulated-cuda the operators are the CUDA kernels, run on the CPU. Exits with 77 when
+// ATEN_CPU_CAPABILITY asks for instructions that this CPU lacks (CTest counts that as skipped).
 #include <ATen/Version.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 
 #include "check.h"
+#ifdef ADAPTIVE_EMULATED_CUDA
+#include "emulated_cuda.h"
+#endif
 
 namespace {
 
@@ -49,9 +53,17 @@ int main(int argc, char** argv) {
                 at::get_cpu_capability().c_str());
     return 1;
   }
+  const char* part = argc > 1 ? argv[argc - 1] : "";
+#ifdef ADAPTIVE_EMULATED_CUDA
+  std::optional<adaptive::test::EmulatedCuda> cuda;
+  if (argc > 1 && std::string(argv[1]) == "--emulated-cuda") {
+    cuda.emplace();
+    if (argc == 2) part = "";
+  }
+#endif
   int failed = 0, run = 0;
   for (const auto& test : adaptive::test::tests()) {
-    if (argc > 1 && test.name.find(argv[1]) == std::string::npos) continue;
+    if (test.name.find(part) == std::string::npos) continue;
     run++;
     try {
       test.run();

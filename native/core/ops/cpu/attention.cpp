@@ -3,8 +3,8 @@
 #include <ATen/Parallel.h>
 
 #include "core/mixed.h"
-#include "core/ops/cpu/dropout_rate.h"
 #include "core/ops/cpu/kernels.h"
+#include "core/ops/dropout_rate.h"
 
 namespace adaptive::cpu {
 namespace {

@@ -1,8 +1,8 @@
 // The CPU implementations of the operators that draw numbers.
 #include <ATen/Parallel.h>
 
-#include "core/ops/cpu/dropout_rate.h"
 #include "core/ops/cpu/kernels.h"
+#include "core/ops/dropout_rate.h"
 #include "core/ops/library.h"
 
 namespace adaptive::cpu {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace adaptive::cpu {
+namespace adaptive {
 
 /// A share of entries that is dropped, as RandomKernels::dropout takes it.
 struct DropoutRate {
@@ -14,4 +14,4 @@ struct DropoutRate {
   float scale;  ///< what is kept is multiplied with this
 };
 
-}  // namespace adaptive::cpu
+}  // namespace adaptive

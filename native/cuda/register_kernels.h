@@ -1,0 +1,11 @@
+#pragma once
+#include <torch/library.h>
+
+namespace adaptive::cuda {
+
+/// Adds the implementations of the operators (core/ops/schema.cpp) to a library of registrations.
+void registerLayerKernels(torch::Library& m);
+void registerLossKernels(torch::Library& m);
+void registerOptimizerKernels(torch::Library& m);
+
+}  // namespace adaptive::cuda

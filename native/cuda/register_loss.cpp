@@ -1,0 +1,87 @@
+// The operators of the loss on CUDA.
+#include "cuda/kernels.h"
+#include "cuda/on_device.h"
+#include "cuda/register_kernels.h"
+
+namespace adaptive::cuda {
+namespace {
+
+using at::Tensor;
+
+std::tuple<Tensor, Tensor> tokenStatistics(const Tensor& logits, const Tensor& labels) {
+  const OnDevice on(logits);
+  const int64_t tokens = logits.size(0);
+  Tensor floats = at::empty({tokens, 5}, logits.options().dtype(at::kFloat));
+  Tensor ints = at::empty({tokens, 2}, logits.options().dtype(at::kInt));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    cuda::tokenStatistics(read<T>(logits), read<int32_t>(labels), write<float>(floats), write<int32_t>(ints),
+                          tokens, logits.size(1), on.stream);
+  });
+  return {floats, ints};
+}
+
+void softCap_(Tensor x, double cap) {
+  const OnDevice on(x);
+  forType(x.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    softCap(write<T>(x), x.numel(), static_cast<float>(cap), on.stream);
+  });
+}
+
+Tensor topKEntropy(const Tensor& logits, int64_t k) {
+  const OnDevice on(logits);
+  Tensor entropies = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    cuda::topKEntropy(read<T>(logits), write<float>(entropies), logits.size(0), logits.size(1), k, on.stream);
+  });
+  return entropies;
+}
+
+std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k) {
+  const OnDevice on(logits);
+  Tensor largest = at::empty({logits.size(0), k}, logits.options().dtype(at::kFloat));
+  Tensor ids = at::empty({logits.size(0), k}, logits.options().dtype(at::kInt));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    cuda::firstChoices(read<T>(logits), write<float>(largest), write<int32_t>(ids), logits.size(0),
+                       logits.size(1), k, on.stream);
+  });
+  return {largest, ids};
+}
+
+void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
+                   const Tensor& weights, double cap, double smoothing) {
+  const OnDevice on(logits);
+  const TokenGradients of = {read<int32_t>(labels), read<float>(floats),     read<int32_t>(ints),
+                             read<float>(weights),  static_cast<float>(cap), static_cast<float>(smoothing)};
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    lossGradient(write<T>(logits), of, logits.size(0), logits.size(1), on.stream);
+  });
+}
+
+Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
+  const OnDevice on(logits);
+  Tensor divergences = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
+  forType(logits.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    divergence(write<T>(logits), read<T>(base), write<float>(divergences), logits.size(0), logits.size(1),
+               static_cast<float>(weight), static_cast<float>(cap), on.stream);
+  });
+  return divergences;
+}
+
+}  // namespace
+
+void registerLossKernels(torch::Library& m) {
+  m.impl("token_statistics", &tokenStatistics);
+  m.impl("soft_cap_", &softCap_);
+  m.impl("top_k_entropy", &topKEntropy);
+  m.impl("first_choices", &firstChoices);
+  m.impl("loss_gradient_", &lossGradient_);
+  m.impl("divergence_", &divergence_);
+}
+
+}  // namespace adaptive::cuda

@@ -1,0 +1,65 @@
+// The operators of the optimizers on CUDA.
+#include "cuda/kernels.h"
+#include "cuda/on_device.h"
+#include "cuda/register_kernels.h"
+
+namespace adaptive::cuda {
+namespace {
+
+using at::Tensor;
+
+void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
+                Tensor scales2, double beta1, double beta2, double stepSize, double epsilon, double decay,
+                double gradientScale, int64_t noise) {
+  const OnDevice on(weight);
+  const AdamRates rates = {static_cast<float>(beta1),    static_cast<float>(beta2),
+                           static_cast<float>(stepSize), static_cast<float>(epsilon),
+                           static_cast<float>(decay),    static_cast<float>(gradientScale)};
+  const auto step = [&](auto* data) {
+    adamw8bit(data, read<float>(gradient), write<uint8_t>(codes1), write<float>(scales1),
+              write<uint8_t>(codes2), write<float>(scales2), weight.numel(), rates,
+              static_cast<uint32_t>(noise), on.stream);
+  };
+  weight.scalar_type() == at::kFloat ? step(write<float>(weight)) : step(write<bfloat16>(weight));
+}
+
+Tensor decodeMoments(const Tensor& codes, const Tensor& scales, bool isSigned) {
+  const OnDevice on(codes);
+  Tensor values = at::empty({codes.numel()}, scales.options());
+  cuda::decodeMoments(read<uint8_t>(codes), read<float>(scales), write<float>(values), codes.numel(),
+                      isSigned, on.stream);
+  return values;
+}
+
+void encodeMoments_(const Tensor& values, Tensor codes, Tensor scales, bool isSigned) {
+  const OnDevice on(values);
+  encodeMoments(read<float>(values), write<uint8_t>(codes), write<float>(scales), values.numel(), isSigned,
+                on.stream);
+}
+
+void lion_(Tensor weight, const Tensor& gradient, Tensor moment, double beta1, double beta2,
+           double learningRate, double decay, double gradientScale) {
+  const OnDevice on(weight);
+  const LionRates rates = {static_cast<float>(beta1), static_cast<float>(beta2),
+                           static_cast<float>(learningRate), static_cast<float>(decay),
+                           static_cast<float>(gradientScale)};
+  lion(write<float>(weight), read<float>(gradient), write<float>(moment), weight.numel(), rates, on.stream);
+}
+
+void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t firstIndex) {
+  const OnDevice on(from);
+  roundStochastically(read<float>(from), write<bfloat16>(to), from.numel(), static_cast<uint32_t>(key),
+                      firstIndex, on.stream);
+}
+
+}  // namespace
+
+void registerOptimizerKernels(torch::Library& m) {
+  m.impl("adamw_8bit_", &adamw8bit_);
+  m.impl("decode_moments", &decodeMoments);
+  m.impl("encode_moments_", &encodeMoments_);
+  m.impl("lion_", &lion_);
+  m.impl("round_stochastically_", &roundStochastically_);
+}
+
+}  // namespace adaptive::cuda

@@ -1,0 +1,214 @@
+// Compiles the kernels of native/cuda with nvcc for every architecture, prints what each takes, and fails where one
+// spills registers. Where a CUDA libtorch is given (ADAPTIVE_TRAINER_LIBTORCH), links the plugin build/cuda/adaptive_trainer_cuda.so
+// as well. Needs no GPU.
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findNvcc } from './cuda/find-nvcc.mjs';
+import { readPtxas } from './cuda/read-ptxas.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const sources = path.join(root, 'native', 'cuda');
+const folder = path.join(root, 'build', 'cuda');
+const plugin = path.join(folder, 'adaptive_trainer_cuda.so');
+const architectures = ['80', '89', '90', '100'];
+const runFile = promisify(execFile);
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function toolkit() {
+  try {
+    return findNvcc();
+  } catch (error) {
+    return fail(/** @type {Error} */ (error).message);
+  }
+}
+const cuda = toolkit();
+
+/** @param {string} command @param {string[]} args @returns {Promise<string>} both outputs */
+async function run(command, args) {
+  try {
+    const { stdout, stderr } = await runFile(command, args, { cwd: root, maxBuffer: 1 << 28 });
+    return stdout + stderr;
+  } catch (error) {
+    const { stderr, stdout, message } = /** @type {Error & { stderr?: string, stdout?: string }} */ (error);
+    return fail(`${path.basename(command)} failed: ${stdout ?? ''}${stderr || message}`);
+  }
+}
+
+/** f of every item, as many at a time as there are cores. @template T, R @param {T[]} items @param {(item: T) => Promise<R>} f */
+async function each(items, f) {
+  const left = items.entries();
+  /** @type {R[]} */
+  const results = [];
+  const work = async () => {
+    for (const [i, item] of left) results[i] = await f(item);
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, work));
+  return results;
+}
+
+/** @param {string[]} names */
+function demangle(names) {
+  const { stdout, status } = spawnSync('c++filt', { input: names.join('\n'), encoding: 'utf8' });
+  return status === 0 ? stdout.trimEnd().split('\n') : names;
+}
+
+/** @param {string} file */
+function objectOf(file) {
+  return path.join(folder, `${path.basename(file)}.o`);
+}
+
+async function compileKernels() {
+  const files = readdirSync(sources).filter((name) => name.endsWith('.cu'));
+  const codes = architectures.flatMap((a) => ['-gencode', `arch=compute_${a},code=sm_${a}`]);
+  const newest = architectures.at(-1);
+  // PTX of the newest, for the cards that come after it.
+  codes.push('-gencode', `arch=compute_${newest},code=compute_${newest}`);
+  const outputs = await each(files, (file) =>
+    run(path.join(cuda, 'bin', 'nvcc'), [
+      ...[
+        '-std=c++20',
+        '-O3',
+        '-Xptxas',
+        '-v',
+        '-Xcompiler',
+        '-fPIC,-fvisibility=hidden',
+        '-I',
+        path.join(root, 'native'),
+      ],
+      ...['-I', path.join(cuda, 'include'), '-I', path.join(cuda, 'include', 'cccl'), ...codes],
+      ...['-c', path.join(sources, file), '-o', objectOf(file)],
+    ]),
+  );
+  const kernels = readPtxas(outputs.join('\n'), demangle);
+  console.log('registers  shared bytes  spilled bytes  architecture  kernel');
+  for (const kernel of kernels) {
+    const numbers = [kernel.registers, kernel.sharedBytes, kernel.spilledBytes];
+    const [registers, shared, spilled] = numbers.map(String);
+    console.log(
+      `${registers?.padStart(9)}  ${shared?.padStart(12)}  ${spilled?.padStart(13)}  ${kernel.architecture.padEnd(12)}  ${kernel.name}`,
+    );
+  }
+  if (kernels.length === 0) fail('Expected ptxas to report on the kernels, but it said nothing.');
+  const spilling = kernels.filter(({ spilledBytes }) => spilledBytes > 0);
+  if (spilling.length > 0) {
+    const list = spilling.map(({ name, architecture }) => `${name} on ${architecture}`).join(', ');
+    fail(`Expected no kernel to spill registers, but these do: ${list}.`);
+  }
+  console.log(
+    `${kernels.length} kernels compiled (${files.length} files, ${architectures.length} architectures): none spills.`,
+  );
+  return files.map(objectOf);
+}
+
+/** @param {string} libtorch */
+function includesOf(libtorch) {
+  const packages = path.join(path.dirname(libtorch), 'nvidia');
+  const headers = existsSync(packages)
+    ? readdirSync(packages).map((name) => path.join(packages, name, 'include'))
+    : [];
+  return [
+    ...[path.join(libtorch, 'include'), path.join(libtorch, 'include/torch/csrc/api/include')],
+    ...[
+      path.join(cuda, 'include'),
+      path.join(cuda, 'include', 'cccl'),
+      ...headers.filter((header) => existsSync(header)),
+    ],
+  ];
+}
+
+/** The namespace of the operators, as CMakeLists.txt names it. */
+function operatorNamespace() {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  return `adaptive_trainer_${version}`.replaceAll(/\W/g, '_');
+}
+
+/** @param {string} libtorch @param {string[]} kernels */
+async function linkPlugin(libtorch, kernels) {
+  const files = [
+    ...readdirSync(sources)
+      .filter((name) => name.endsWith('.cpp'))
+      .map((name) => path.join(sources, name)),
+    path.join(root, 'native', 'core', 'ops', 'library.cpp'),
+  ];
+  const flags = [
+    ...[
+      '-std=c++20',
+      '-O2',
+      '-fPIC',
+      '-fvisibility=hidden',
+      '-Wall',
+      '-Wextra',
+      `-DADAPTIVE_OPS=${operatorNamespace()}`,
+    ],
+    ...['-I', path.join(root, 'native'), ...includesOf(libtorch).flatMap((header) => ['-isystem', header])],
+  ];
+  await each(files, (file) => run('g++', [...flags, '-c', file, '-o', objectOf(file)]));
+  const runtime = ['libcudart_static.a'].map(
+    (name) =>
+      ['lib64', 'lib'].map((lib) => path.join(cuda, lib, name)).find((file) => existsSync(file)) ??
+      fail(`Expected ${name} in ${cuda}.`),
+  );
+  // libtorch_cuda is loaded before the plugin, and not by it.
+  await run('g++', [
+    ...[
+      '-shared',
+      '-o',
+      plugin,
+      ...kernels,
+      ...files.map(objectOf),
+      ...runtime,
+      '-L',
+      path.join(libtorch, 'lib'),
+    ],
+    ...[
+      '-Wl,--no-as-needed',
+      '-lc10_cuda',
+      '-ltorch_cpu',
+      '-lc10',
+      '-Wl,--as-needed',
+      '-lrt',
+      '-ldl',
+      '-lpthread',
+    ],
+    ...['-Wl,--exclude-libs,ALL', '-Wl,--allow-shlib-undefined'],
+  ]);
+  console.log(`Linked ${path.relative(root, plugin)} against the libtorch in ${libtorch}.`);
+}
+
+/** Whether each operator of core has a kernel, in a process of its own. @param {string} libtorch */
+async function checkRegistration(libtorch) {
+  const files = [
+    'test/cuda/plugin/check_registration.cpp',
+    'native/core/ops/schema.cpp',
+    'native/core/ops/library.cpp',
+  ];
+  const program = path.join(folder, 'check_registration');
+  const lib = path.join(libtorch, 'lib');
+  await run('g++', [
+    ...['-std=c++20', `-DADAPTIVE_OPS=${operatorNamespace()}`, '-I', 'native', ...files, '-o', program],
+    ...includesOf(libtorch).flatMap((header) => ['-isystem', header]),
+    ...['-L', lib, `-Wl,-rpath,${lib}`, '-ltorch_cpu', '-lc10', '-ldl', '-Wl,--allow-shlib-undefined'],
+  ]);
+  process.stdout.write(await run(program, [path.join(lib, 'libtorch_cuda.so'), plugin]));
+}
+
+mkdirSync(folder, { recursive: true });
+const kernels = await compileKernels();
+const libtorch = process.env['ADAPTIVE_TRAINER_LIBTORCH'];
+if (libtorch !== undefined && existsSync(path.join(libtorch, 'lib', 'libtorch_cuda.so'))) {
+  await linkPlugin(path.resolve(libtorch), kernels);
+  await checkRegistration(path.resolve(libtorch));
+} else {
+  console.log(
+    'The plugin was not linked: set ADAPTIVE_TRAINER_LIBTORCH to a libtorch with CUDA (a site-packages/torch that holds lib/libtorch_cuda.so).',
+  );
+}

@@ -1,0 +1,1 @@
+export function findNvcc(env?: NodeJS.ProcessEnv): string;

@@ -1,0 +1,15 @@
+# add_emulated_kernels(<target> <root of the checkout>): the kernels of native/cuda as an object library for the CPU.
+function(set_emulated)
+  set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++" SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+macro(add_emulated_kernels target root)
+  file(GLOB EMULATED_KERNELS CONFIGURE_DEPENDS "${root}/native/cuda/*.cu")
+  set_emulated(${EMULATED_KERNELS})
+  add_library(emulated_flags INTERFACE)
+  target_include_directories(emulated_flags INTERFACE "${root}/native" "${root}/test/cuda/emulation")
+  target_compile_definitions(emulated_flags INTERFACE ADAPTIVE_EMULATED_CUDA)
+  # Fibers jump between stacks, which a checked longjmp refuses.
+  target_compile_options(emulated_flags INTERFACE -U_FORTIFY_SOURCE -Wno-unknown-pragmas)
+  add_library(${target} OBJECT ${EMULATED_KERNELS})
+  target_link_libraries(${target} PRIVATE emulated_flags)
+endmacro()
