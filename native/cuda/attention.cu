@@ -87,7 +87,7 @@ struct Score {
 __device__ __forceinline__ Score scoreOf(const AttentionShape& shape, float product) {
   const float s = shape.scale * product;
   if (shape.softCap <= 0.f) return {s, shape.scale};
-  const float t = tanhf(s / shape.softCap);
+  const float t = tanhf(s * (1.f / shape.softCap));
   return {shape.softCap * t, shape.scale * (1.f - t * t)};
 }
 
@@ -107,9 +107,10 @@ __global__ void __launch_bounds__(kThreads)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, queries, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock, head = blockIdx.y;
+  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
+  const int head = static_cast<int>(blockIdx.y);
   if (blockFirst >= row.queries) return;  // the whole block
-  const int64_t kvHead = head / (shape.heads / shape.kvHeads);
+  const int kvHead = head / (shape.heads / shape.kvHeads);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t first = blockFirst + warp * kPerWarp;
   float* own = queries + warp * kPerWarp * kDim;
@@ -150,8 +151,9 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t i = first + n;
     if (i >= row.queries) continue;
     T* to = out.data + (row.start + i) * out.tokenStride + head * out.headStride;
+    const float inverse = 1.f / sum[n];
     for (int c = 0; c < kDim / 32; c++)
-      if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(sums[n][c] / sum[n]);
+      if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(sums[n][c] * inverse);
     if (lane == 0) lse[head * shape.queries + row.start + i] = max[n] + logf(sum[n]);
   }
 }
@@ -190,9 +192,11 @@ __global__ void __launch_bounds__(kThreads)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, queries, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock, head = blockIdx.y;
+  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
+  const int head = static_cast<int>(blockIdx.y);
   if (blockFirst >= row.queries) return;
-  const int64_t kvHead = head / (shape.heads / shape.kvHeads), rowEnd = row.start + row.queries;
+  const int kvHead = head / (shape.heads / shape.kvHeads);
+  const int64_t rowEnd = row.start + row.queries;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t first = blockFirst + warp * kPerWarp;
   float* own = queries + warp * kPerWarp * kDim;
@@ -238,9 +242,10 @@ __global__ void __launch_bounds__(kThreads)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, keys, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock, kvHead = blockIdx.y;
+  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
+  const int kvHead = static_cast<int>(blockIdx.y), group = shape.heads / shape.kvHeads;
   if (blockFirst >= row.queries) return;
-  const int64_t group = shape.heads / shape.kvHeads, rowEnd = row.start + row.queries;
+  const int64_t rowEnd = row.start + row.queries;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t first = blockFirst + warp * kPerWarp;
   float* own = keys + warp * kPerWarp * kDim;
@@ -255,7 +260,7 @@ __global__ void __launch_bounds__(kThreads)
   int64_t end = row.queries;  // of the queries that see the block's keys
   if (shape.window > 0 && blockFirst + kPerBlock - 1 + shape.window < end)
     end = blockFirst + kPerBlock - 1 + shape.window;
-  for (int64_t head = kvHead * group; head < (kvHead + 1) * group; head++) {
+  for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
     for (int64_t query = blockFirst / kTile * kTile; query < end; query += kTile) {
       const int64_t count = row.queries - query, i = query + lane, at = head * shape.queries + row.start + i;
       float products[kPerWarp];

@@ -8,10 +8,10 @@ namespace {
 
 constexpr int kThreads = 512;
 
-/// (max(z), log Σ e^(z − max)) of a row, by every thread.
+/// (max(z), Σ e^(z − max)) of a row, by every thread.
 struct Normaliser {
   float max;
-  double logSum;
+  double sum;
 };
 template <class T>
 __device__ Normaliser normaliser(const T* row, int64_t vocab) {
@@ -24,7 +24,7 @@ __device__ Normaliser normaliser(const T* row, int64_t vocab) {
     lost = (next - sum) - term;
     sum = next;
   });
-  return {max, log(blockSum<kThreads>(static_cast<double>(sum) - static_cast<double>(lost)))};
+  return {max, blockSum<kThreads>(static_cast<double>(sum) - static_cast<double>(lost))};
 }
 
 /// e^d·d − e^d + 1, for e^d − 1. Σ p₀·d is Σ p·excess(d): no term is negative. Near 0 by its series, where
@@ -42,9 +42,9 @@ __global__ void __launch_bounds__(kThreads)
   const Normaliser own = normaliser(row, vocab), other = normaliser(baseRow, vocab);
   // log p₀ − log p = (z₀ − z) − shift: the difference of neighbouring logits is exact, and that of the two
   // normalisers is formed in double.
-  const auto logSum = static_cast<float>(own.logSum);
+  const float logSum = logf(static_cast<float>(own.sum)), inverseCap = cap > 0.f ? 1.f / cap : 0.f;
   const auto shift =
-      static_cast<float>((static_cast<double>(other.max) - own.max) + (other.logSum - own.logSum));
+      static_cast<float>((static_cast<double>(other.max) - own.max) + log(other.sum / own.sum));
   float total = 0.f;
   for (int64_t i = threadIdx.x; i < vocab; i += kThreads) {
     const float z = toFloat(row[i]), d = (toFloat(baseRow[i]) - z) - shift;
@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kThreads)
       difference = p * grown;
       total += p * excess(d, grown);
     }
-    const float t = cap > 0.f ? z / cap : 0.f;
+    const float t = z * inverseCap;
     if (weight > 0.f) row[i] = fromFloat<T>(-weight * difference * (1.f - t * t));
   }
   total = blockSum<kThreads>(total);

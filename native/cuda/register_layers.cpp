@@ -4,7 +4,8 @@
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
 
-namespace adaptive::cuda {
+// Names of operators hide those of the kernels, which are then called with cuda::.
+namespace adaptive::cuda::operators {
 namespace {
 
 using at::Tensor;
@@ -173,18 +174,21 @@ void dequantize_(Tensor out, const Tensor& packed, const std::optional<Tensor>& 
 }
 
 }  // namespace
+}  // namespace adaptive::cuda::operators
+
+namespace adaptive::cuda {
 
 void registerLayerKernels(torch::Library& m) {
-  m.impl("rms_norm", &rmsNorm);
-  m.impl("rms_norm_backward", &rmsNormBackward);
-  m.impl("head_norm", &headNorm);
-  m.impl("head_norm_backward_", &headNormBackward_);
-  m.impl("rotate_", &rotate_);
-  m.impl("gated_activation", &gatedActivation);
-  m.impl("gated_activation_backward", &gatedActivationBackward);
-  m.impl("dropout", &dropout);
-  m.impl("uniform", &uniform);
-  m.impl("dequantize_", &dequantize_);
+  m.impl("rms_norm", &operators::rmsNorm);
+  m.impl("rms_norm_backward", &operators::rmsNormBackward);
+  m.impl("head_norm", &operators::headNorm);
+  m.impl("head_norm_backward_", &operators::headNormBackward_);
+  m.impl("rotate_", &operators::rotate_);
+  m.impl("gated_activation", &operators::gatedActivation);
+  m.impl("gated_activation_backward", &operators::gatedActivationBackward);
+  m.impl("dropout", &operators::dropout);
+  m.impl("uniform", &operators::uniform);
+  m.impl("dequantize_", &operators::dequantize_);
 }
 
 }  // namespace adaptive::cuda

@@ -3,7 +3,8 @@
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
 
-namespace adaptive::cuda {
+// Names of operators hide those of the kernels, which are then called with cuda::.
+namespace adaptive::cuda::operators {
 namespace {
 
 using at::Tensor;
@@ -74,14 +75,17 @@ Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap)
 }
 
 }  // namespace
+}  // namespace adaptive::cuda::operators
+
+namespace adaptive::cuda {
 
 void registerLossKernels(torch::Library& m) {
-  m.impl("token_statistics", &tokenStatistics);
-  m.impl("soft_cap_", &softCap_);
-  m.impl("top_k_entropy", &topKEntropy);
-  m.impl("first_choices", &firstChoices);
-  m.impl("loss_gradient_", &lossGradient_);
-  m.impl("divergence_", &divergence_);
+  m.impl("token_statistics", &operators::tokenStatistics);
+  m.impl("soft_cap_", &operators::softCap_);
+  m.impl("top_k_entropy", &operators::topKEntropy);
+  m.impl("first_choices", &operators::firstChoices);
+  m.impl("loss_gradient_", &operators::lossGradient_);
+  m.impl("divergence_", &operators::divergence_);
 }
 
 }  // namespace adaptive::cuda

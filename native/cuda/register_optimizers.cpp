@@ -3,7 +3,8 @@
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
 
-namespace adaptive::cuda {
+// Names of operators hide those of the kernels, which are then called with cuda::.
+namespace adaptive::cuda::operators {
 namespace {
 
 using at::Tensor;
@@ -53,13 +54,16 @@ void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t fi
 }
 
 }  // namespace
+}  // namespace adaptive::cuda::operators
+
+namespace adaptive::cuda {
 
 void registerOptimizerKernels(torch::Library& m) {
-  m.impl("adamw_8bit_", &adamw8bit_);
-  m.impl("decode_moments", &decodeMoments);
-  m.impl("encode_moments_", &encodeMoments_);
-  m.impl("lion_", &lion_);
-  m.impl("round_stochastically_", &roundStochastically_);
+  m.impl("adamw_8bit_", &operators::adamw8bit_);
+  m.impl("decode_moments", &operators::decodeMoments);
+  m.impl("encode_moments_", &operators::encodeMoments_);
+  m.impl("lion_", &operators::lion_);
+  m.impl("round_stochastically_", &operators::roundStochastically_);
 }
 
 }  // namespace adaptive::cuda
