@@ -8,6 +8,8 @@ namespace adaptive::cuda {
 namespace {
 
 constexpr int kTile = 32, kWarps = 4, kThreads = 32 * kWarps, kPerWarp = 2, kPerBlock = kWarps * kPerWarp;
+/// Lets a thread have up to 128 registers: left alone, ptxas takes fewer and spills.
+constexpr int kBlocksPerProcessor = 4;
 
 /// The finaliser of splitmix64 after each number, as core/mixed.h does it.
 __device__ __forceinline__ uint64_t mixedInto(uint64_t x, uint64_t number) {
@@ -65,6 +67,7 @@ __device__ __forceinline__ void loadTile(float* tile, const Heads<const T>& from
 template <int kDim, class T>
 __device__ __forceinline__ void loadOwn(float* own, const Heads<const T>& from, int64_t head, int64_t first,
                                         int64_t end, int headDim) {
+#pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     const int64_t i = first + n;
     const T* base = from.data + i * from.tokenStride + head * from.headStride;
@@ -101,7 +104,7 @@ __device__ __forceinline__ float keptShare(const AttentionShape& shape, int64_t 
 }
 
 template <int kDim, class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     attentionKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<T> out, float* lse,
                     AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
@@ -116,6 +119,7 @@ __global__ void __launch_bounds__(kThreads)
   float* own = queries + warp * kPerWarp * kDim;
   loadOwn<kDim>(own, q, head, row.start + first, row.start + row.queries, shape.headDim);
   float max[kPerWarp], sum[kPerWarp], sums[kPerWarp][kDim / 32] = {};
+#pragma unroll
   for (int n = 0; n < kPerWarp; n++) max[n] = -INFINITY, sum[n] = 0.f;
 
   const int64_t last = blockFirst + kPerBlock < row.queries ? blockFirst + kPerBlock : row.queries;
@@ -124,6 +128,7 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t count = row.keys() - key;
     loadTile<kDim>(tile, k, kvHead, row.start + key, count, shape.headDim);
     float weights[kPerWarp];
+#pragma unroll
     for (int n = 0; n < kPerWarp; n++) {
       const int64_t i = first + n, own_ = key + lane;
       const bool seen = own_ >= firstSeen(shape, row, i) && own_ <= row.offset + i && own_ < row.keys();
@@ -134,24 +139,29 @@ __global__ void __launch_bounds__(kThreads)
       const float shrink = newMax == -INFINITY ? 1.f : expf(max[n] - newMax);
       const float weight = seen ? expf(score - newMax) : 0.f;
       sum[n] = sum[n] * shrink + warpSum(weight);
+#pragma unroll
       for (int c = 0; c < kDim / 32; c++) sums[n][c] *= shrink;
       max[n] = newMax;
       weights[n] = weight > 0.f ? weight * keptShare(shape, head, row.start + i, own_) : weight;
     }
     loadTile<kDim>(tile, v, kvHead, row.start + key, count, shape.headDim);
+#pragma unroll
     for (int n = 0; n < kPerWarp; n++) {
       for (int j = 0; j < kTile; j++) {
         const float weight = ofLane(weights[n], j);
+#pragma unroll
         for (int c = 0; c < kDim / 32; c++)
           if (c * 32 + lane < shape.headDim) sums[n][c] += weight * tile[j * (kDim + 1) + c * 32 + lane];
       }
     }
   }
+#pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     const int64_t i = first + n;
     if (i >= row.queries) continue;
     T* to = out.data + (row.start + i) * out.tokenStride + head * out.headStride;
     const float inverse = 1.f / sum[n];
+#pragma unroll
     for (int c = 0; c < kDim / 32; c++)
       if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(sums[n][c] * inverse);
     if (lane == 0) lse[head * shape.queries + row.start + i] = max[n] + logf(sum[n]);
@@ -186,7 +196,7 @@ __device__ __forceinline__ WeightGradient weightGradient(const AttentionShape& s
 }
 
 template <int kDim, class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     dQueriesKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<const T> dOut,
                    const float* lse, const float* delta, Heads<T> dQ, AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
@@ -207,10 +217,12 @@ __global__ void __launch_bounds__(kThreads)
     loadTile<kDim>(tile, v, kvHead, row.start + key, count, shape.headDim);
     loadOwn<kDim>(own, dOut, head, row.start + first, rowEnd, shape.headDim);
     float dWeights[kPerWarp];
+#pragma unroll
     for (int n = 0; n < kPerWarp; n++)
       dWeights[n] = dot<kDim>(tile + lane * (kDim + 1), own + n * kDim, shape.headDim);
     loadTile<kDim>(tile, k, kvHead, row.start + key, count, shape.headDim);
     loadOwn<kDim>(own, q, head, row.start + first, rowEnd, shape.headDim);
+#pragma unroll
     for (int n = 0; n < kPerWarp; n++) {
       const int64_t i = first + n, other = key + lane, at = head * shape.queries + row.start + i;
       const float product = dot<kDim>(tile + lane * (kDim + 1), own + n * kDim, shape.headDim);
@@ -221,14 +233,17 @@ __global__ void __launch_bounds__(kThreads)
       }
       for (int j = 0; j < kTile; j++) {
         const float of = ofLane(d, j);
+#pragma unroll
         for (int c = 0; c < kDim / 32; c++)
           if (c * 32 + lane < shape.headDim) gradient[n][c] += of * tile[j * (kDim + 1) + c * 32 + lane];
       }
     }
   }
+#pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     if (first + n >= row.queries) continue;
     T* to = dQ.data + (row.start + first + n) * dQ.tokenStride + head * dQ.headStride;
+#pragma unroll
     for (int c = 0; c < kDim / 32; c++)
       if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(gradient[n][c]);
   }
@@ -236,7 +251,7 @@ __global__ void __launch_bounds__(kThreads)
 
 /// The gradients of keys and values, which gather from every query head of their group.
 template <int kDim, class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     dKeysKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<const T> dOut, const float* lse,
                 const float* delta, Heads<T> dK, Heads<T> dV, AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
@@ -253,6 +268,7 @@ __global__ void __launch_bounds__(kThreads)
   const auto addTile = [&](float(&sums)[kPerWarp][kDim / 32], int n, float factor) {
     for (int j = 0; j < kTile; j++) {
       const float of = ofLane(factor, j);
+#pragma unroll
       for (int c = 0; c < kDim / 32; c++)
         if (c * 32 + lane < shape.headDim) sums[n][c] += of * tile[j * (kDim + 1) + c * 32 + lane];
     }
@@ -266,10 +282,12 @@ __global__ void __launch_bounds__(kThreads)
       float products[kPerWarp];
       loadTile<kDim>(tile, q, head, row.start + query, count, shape.headDim);
       loadOwn<kDim>(own, k, kvHead, row.start + first, rowEnd, shape.headDim);
+#pragma unroll
       for (int n = 0; n < kPerWarp; n++)
         products[n] = dot<kDim>(tile + lane * (kDim + 1), own + n * kDim, shape.headDim);
       loadTile<kDim>(tile, dOut, head, row.start + query, count, shape.headDim);
       loadOwn<kDim>(own, v, kvHead, row.start + first, rowEnd, shape.headDim);
+#pragma unroll
       for (int n = 0; n < kPerWarp; n++) {
         const int64_t key = first + n;
         WeightGradient g = {0.f, 0.f};
@@ -282,13 +300,16 @@ __global__ void __launch_bounds__(kThreads)
         products[n] = g.product;
       }
       loadTile<kDim>(tile, q, head, row.start + query, count, shape.headDim);
+#pragma unroll
       for (int n = 0; n < kPerWarp; n++) addTile(ofKeys, n, products[n]);
     }
   }
+#pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     if (first + n >= row.queries) continue;
     T* toK = dK.data + (row.start + first + n) * dK.tokenStride + kvHead * dK.headStride;
     T* toV = dV.data + (row.start + first + n) * dV.tokenStride + kvHead * dV.headStride;
+#pragma unroll
     for (int c = 0; c < kDim / 32; c++) {
       if (c * 32 + lane >= shape.headDim) continue;
       toK[c * 32 + lane] = fromFloat<T>(ofKeys[n][c]);

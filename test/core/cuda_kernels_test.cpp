@@ -121,6 +121,7 @@ TEST("CUDA's statistics, top choices and gradients of the loss beside the CPU's"
       const auto [floats, ints] = ops::tokenStatistics(logits, labels);
       for (const double cap : {0.0, 15.0}) {
         for (const double smoothing : {0.0, 0.1}) {
+          if (vocab == 1) continue;  // it is 0, and all that is left is rounding
           compare("loss_gradient_", roundingOf(dtype), [&, f = floats, n = ints] {
             Tensor z = logits.clone();
             ops::lossGradient_(z, labels, f, n, weights, cap, smoothing);
