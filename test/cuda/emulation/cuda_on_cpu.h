@@ -55,12 +55,12 @@ struct Fiber {
   std::unique_ptr<char[]> stack = std::make_unique<char[]>(kStack);
   bool started = false;
   Wait wait = Wait::None;
-  unsigned mask = 0;
+  unsigned exchanges = 0;  ///< with the other lanes of its warp
 };
 
-/// What the lanes of a warp exchange.
+/// What the lanes of a warp exchange, in turns: none is two exchanges ahead of another.
 struct Warp {
-  uint64_t slot[32];
+  uint64_t slots[2][32];
 };
 
 inline unsigned seed = 0;  ///< 0: threads run in their order; otherwise in one drawn anew after each barrier
@@ -76,9 +76,9 @@ inline std::map<const void*, std::vector<char>> shared;  ///< of the block that 
   std::abort();
 }
 
-inline void yieldFor(Wait wait, unsigned mask = 0) {
+inline void yieldFor(Wait wait) {
   Fiber& fiber = *fibers[current];
-  fiber.wait = wait, fiber.mask = mask;
+  fiber.wait = wait;
   if (_setjmp(fiber.at) == 0) _longjmp(scheduler, 1);
 }
 
@@ -111,14 +111,10 @@ inline unsigned waiting(Wait wait) {
 }
 
 inline bool releaseWarp(unsigned lane) {
-  const unsigned first = lane / 32 * 32, mask = fibers[lane]->mask;
-  for (unsigned k = 0; k < 32; k++) {
-    if (!(mask >> k & 1) || first + k >= threads) continue;
-    const Fiber& other = *fibers[first + k];
-    if (other.wait != Wait::Warp || other.mask != mask) return false;
-  }
-  for (unsigned k = 0; k < 32 && first + k < threads; k++)
-    if (mask >> k & 1) fibers[first + k]->wait = Wait::None;
+  const unsigned first = lane / 32 * 32, end = std::min(threads, first + 32);
+  for (unsigned i = first; i < end; i++)
+    if (fibers[i]->wait != Wait::Warp) return false;
+  for (unsigned i = first; i < end; i++) fibers[i]->wait = Wait::None;
   return true;
 }
 
@@ -137,7 +133,7 @@ inline bool release() {
 
 inline void runBlock(std::vector<unsigned>& order, std::mt19937& random) {
   for (auto& [key, bytes] : shared) std::fill(bytes.begin(), bytes.end(), '\xff');
-  for (unsigned i = 0; i < threads; i++) fibers[i]->wait = Wait::None;
+  for (unsigned i = 0; i < threads; i++) fibers[i]->wait = Wait::None, fibers[i]->exchanges = 0;
   for (;;) {
     if (seed != 0) std::shuffle(order.begin(), order.end(), random);
     for (const unsigned i : order)
@@ -178,19 +174,18 @@ T* sharedArray(const void* declaration, size_t count) {
 template <class T>
 T exchange(unsigned mask, T value, unsigned source) {
   static_assert(sizeof(T) <= 8);
-  Warp& warp = warps[current / 32];
-  std::memcpy(&warp.slot[current % 32], &value, sizeof value);
-  yieldFor(Wait::Warp, mask);
-  if (!(mask >> source % 32 & 1)) die("a shuffle from a lane outside its mask");
-  std::memcpy(&value, &warp.slot[source % 32], sizeof value);
-  yieldFor(Wait::Warp, mask);
+  if (mask != ~0u) die("a shuffle of part of a warp, which the emulation does not know");
+  auto& slots = warps[current / 32].slots[fibers[current]->exchanges++ % 2];
+  std::memcpy(&slots[current % 32], &value, sizeof value);
+  yieldFor(Wait::Warp);
+  std::memcpy(&value, &slots[source % 32], sizeof value);
   return value;
 }
 
 }  // namespace emulated
 
 inline void __syncthreads() { emulated::yieldFor(emulated::Wait::Block); }
-inline void __syncwarp(unsigned mask = ~0u) { emulated::yieldFor(emulated::Wait::Warp, mask); }
+inline void __syncwarp() { emulated::yieldFor(emulated::Wait::Warp); }
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lanes) {
   return emulated::exchange(mask, value, emulated::current % 32 ^ lanes);
