@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpus, release, type } from 'node:os';
 import { loadAddon } from '../../src/engine/load/load-addon.js';
-import type { Result } from './append-results.js';
 
 const json = (path: string) =>
   JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')) as { version: string };
@@ -29,7 +28,7 @@ export function versionsText(versions: Record<string, string>): string {
 }
 
 /** What a line of the results says of when and where it was measured. */
-export function whenAndWhere(): Pick<Result, 'date' | 'cpu' | 'cores' | 'os'> {
+export function whenAndWhere(): { date: string; cpu: string; cores: number; os: string } {
   return {
     date: new Date().toISOString().slice(0, 16),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

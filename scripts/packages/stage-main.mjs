@@ -1,13 +1,9 @@
-import { build } from 'esbuild';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { bundle, inlined } from './bundle.mjs';
 import { checkout, manifest, publishConfig } from './checkout.mjs';
-import { mergeChunks } from './merge-chunks.mjs';
 import { rollupTypes } from './rollup-types.mjs';
 import { copyIfChanged, writeIfChanged, writeManifest } from './write-if-changed.mjs';
-
-// Packages of many small files that every import needs become part of the bundle; NOTICE names them.
-const inlined = ['zod', '@bufbuild/protobuf'];
 
 const commonJs = `// For require(): the very module that import gives. Needs a Node that can require ES modules (20.19, 22.12 or later).
 module.exports = require('./library/index.js');
@@ -38,28 +34,6 @@ export async function stageMain(into, { platforms }) {
   }
   writeManifest(folder, await mainManifest(platforms));
   return folder;
-}
-
-// Hundreds of small files take most of the time of an import. What is imported on demand stays apart.
-async function bundle(into) {
-  const from = (name) => path.join(checkout, 'dist', name);
-  const { metafile } = await build({
-    entryPoints: [
-      { in: from('index.js'), out: 'library/index' },
-      { in: from('cli/main.js'), out: 'cli/main' },
-      // A thread of its own, started by its name beside the chunk that starts it.
-      { in: from('data/tokens/tokenizer-worker.js'), out: 'chunks/tokenizer-worker' },
-    ],
-    outdir: into,
-    ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20' },
-    chunkNames: 'chunks/[name]-[hash]',
-    external: Object.keys(manifest.dependencies).filter((name) => !inlined.includes(name)),
-    // Comments are for readers of the sources.
-    legalComments: 'inline',
-    logLevel: 'warning',
-    metafile: true,
-  });
-  await mergeChunks(into, metafile, 'library/index.js');
 }
 
 async function mainManifest(platforms) {
