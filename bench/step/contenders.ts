@@ -34,6 +34,7 @@ export async function* entrants(options: BenchOptions, trained: Trained): AsyncG
   for (const peer of options.peers) {
     if (peer === 'fp32') yield ours(options, shared, options.checkpointing[0]!, 'fp32');
     else if (peer === 'matrix') yield await matrix(options);
+    else if (peer === 'python') yield await pythonTrainer(options, shared);
     else
       for (const checkpointing of options.trlCheckpointing)
         yield await trl(options, shared, peer, checkpointing);
@@ -67,13 +68,19 @@ function ours(
   return { peer: new Peer(name, process.execPath, args, env), loss: options.loss, checkpointing };
 }
 
-async function python(options: BenchOptions, name: string, args: string[]): Promise<Peer> {
+async function python(
+  options: BenchOptions,
+  name: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<Peer> {
   const program = await pythonEnv(join(root, 'build', 'bench-venv'), options.python);
   if (options.dtype !== 'fp32') args.push('--bf16');
   return new Peer(name, program, args, {
     OMP_NUM_THREADS: String(options.threads),
     TOKENIZERS_PARALLELISM: 'false',
     HF_HUB_OFFLINE: '1',
+    ...env,
   });
 }
 
@@ -86,6 +93,14 @@ async function trl(
   const own = ['--out', join(root, 'build', 'bench-out', 'trl'), '--loss', loss];
   const args = [join(here, 'trl_peer.py'), ...shared, ...own, '--checkpointing', checkpointing];
   return { peer: await python(options, `TRL ${loss}`, args), loss, checkpointing };
+}
+
+async function pythonTrainer(options: BenchOptions, shared: string[]): Promise<Entrant> {
+  const checkpointing = options.trlCheckpointing[0]!;
+  const args = [join(here, 'python_trainer_peer.py'), ...shared, '--checkpointing', checkpointing];
+  args.push('--out', join(root, 'build', 'bench-out', 'python'));
+  const peer = await python(options, 'adaptive_trainer (Python)', args, { PYTHONPATH: options.package });
+  return { peer, loss: 'adaptive', checkpointing };
 }
 
 async function matrix(options: BenchOptions): Promise<Entrant> {

@@ -13,9 +13,9 @@ export interface BenchOptions {
   dtype: 'fp32' | 'bf16' | 'default';
   /**
    * Losses of TRL's SFTTrainer to measure beside ours; `fp32`: ours again, in float32; `matrix`: products of large matrices, for
-   * what the machine can do at most. Empty for none.
+   * what the machine can do at most; `python`: the package adaptive_trainer. Empty for none.
    */
-  peers: ('chunked_nll' | 'nll' | 'fp32' | 'matrix')[];
+  peers: ('chunked_nll' | 'nll' | 'fp32' | 'matrix' | 'python')[];
   size: ModelSize;
   rows: RowKind;
   /** Of ours and of TRL; a contender for each. */
@@ -24,15 +24,24 @@ export interface BenchOptions {
   loss: 'adaptive' | 'ce';
   threads: number;
   python: string | undefined;
+  /** The folder that holds adaptive_trainer, for the peer `python`. */
+  package: string;
   note: string;
 }
 
 export const usage = `npm run bench:step -- [--steps 5] [--blocks 6] [--warmup 3] [--dtype fp32|bf16|default]
-                       [--loss adaptive|ce] [--peers trl,trl-nll,fp32,matrix|none] [--threads 2] [--python PATH] [--note TEXT]
+                       [--loss adaptive|ce] [--peers trl,trl-nll,fp32,matrix,python|none] [--threads 2] [--python PATH] [--note TEXT]
+                       [--package FOLDER]
                        [--size 28m|135m] [--rows real|equal]
                        [--checkpointing auto,true,false] [--trl-checkpointing true,false]`;
 
-const peers = { trl: 'chunked_nll', 'trl-nll': 'nll', fp32: 'fp32', matrix: 'matrix' } as const;
+const peers = {
+  trl: 'chunked_nll',
+  'trl-nll': 'nll',
+  fp32: 'fp32',
+  matrix: 'matrix',
+  python: 'python',
+} as const;
 
 function oneOf<Choice extends string>(flag: string, value: string, choices: readonly Choice[]): Choice {
   if ((choices as readonly string[]).includes(value)) return value as Choice;
@@ -64,6 +73,7 @@ export function readOptions(args: string[]): BenchOptions {
       checkpointing: { type: 'string', default: 'auto' },
       'trl-checkpointing': { type: 'string', default: 'true' },
       python: { type: 'string' },
+      package: { type: 'string', default: '' },
       note: { type: 'string', default: '' },
     },
   });
@@ -73,7 +83,7 @@ export function readOptions(args: string[]): BenchOptions {
     blocks: whole('--blocks', values.blocks, 1),
     warmup: whole('--warmup', values.warmup, 1),
     dtype: oneOf('--dtype', values.dtype, ['fp32', 'bf16', 'default']),
-    peers: named.map((peer) => peers[oneOf('--peers', peer, ['trl', 'trl-nll', 'fp32', 'matrix'])]),
+    peers: named.map((peer) => peers[oneOf('--peers', peer, ['trl', 'trl-nll', 'fp32', 'matrix', 'python'])]),
     size: oneOf('--size', values.size, modelSizes),
     rows: oneOf('--rows', values.rows, Object.keys(rowKinds) as RowKind[]),
     checkpointing: values.checkpointing
@@ -85,6 +95,7 @@ export function readOptions(args: string[]): BenchOptions {
     loss: oneOf('--loss', values.loss, ['adaptive', 'ce']),
     threads: whole('--threads', values.threads, 1),
     python: values.python,
+    package: values.package,
     note: values.note,
   };
 }
