@@ -34,6 +34,10 @@ import { trainingTokenizer } from './tokenizer/training-tokenizer.js';
 import { afterStart } from './trackers/after-start.js';
 import { openTrackers } from './trackers/open-trackers.js';
 import { RunView } from './trackers/run-view.js';
+import { AdaptiveTrainerError } from './errors.js';
+import { inTurns } from './ranks/in-turns.js';
+import { joinRanks } from './ranks/join-ranks.js';
+import type { Ranks } from './ranks/ranks.js';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 import { checkOutputDir } from './trainer/output-dir/check-output-dir.js';
@@ -88,7 +92,38 @@ export async function trainAdaptively(
   options: TrainAdaptivelyOptions,
   hooks: TrainAdaptivelyHooks = {},
 ): Promise<string> {
-  const config = parseConfig(options);
+  const parsed = attempted(() => parseConfig(options));
+  const ranks = await joinRanks(parsed.value?.trainingConfig.ddpTimeout);
+  try {
+    // Told once, also where only one rank's configuration has faults.
+    await ranks.together(async () => {
+      if (parsed.value === undefined) throw parsed.error;
+    });
+    const folder = await trainTogether(parsed.value!, hooks, ranks);
+    return await ranks.together(async () => folder);
+  } catch (cause) {
+    const error = await ranks.explain(cause);
+    if (AdaptiveTrainerError.isInstance(error, 'ABORTED'))
+      await ranks.together(async () => {}).catch(() => {});
+    else await ranks.leave(error);
+    throw error;
+  }
+}
+
+function attempted<Value>(work: () => Value): { value?: Value; error?: unknown } {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function trainTogether(
+  config: ParsedConfig,
+  given: TrainAdaptivelyHooks,
+  ranks: Ranks,
+): Promise<string> {
+  const hooks = ranks.isFirst ? given : atOtherRank(given);
   const { trainer: Trainer = AdaptiveTrainer, trackers = [] } = hooks;
   const isTrainer = typeof Trainer === 'function' && Trainer.prototype instanceof AdaptiveTrainer;
   expectInput(
@@ -99,10 +134,12 @@ export async function trainAdaptively(
   );
   const view = new RunView(hooks);
   for (const { code, message } of config.warnings) view.warn(code)(message);
-  const reporting = openTrackers(config.trainingConfig, config.outputDir, {
-    onWarning: (event) => view.show(event),
-    onNote: view.note,
-  });
+  const reporting = ranks.isFirst
+    ? openTrackers(config.trainingConfig, config.outputDir, {
+        onWarning: (event) => view.show(event),
+        onNote: view.note,
+      })
+    : [];
   const dashboard = await openDashboard(hooks.dashboard, config.outputDir);
   if (dashboard !== undefined) view.note(`The run is shown at ${dashboard.url}`);
   const watchers = dashboard === undefined ? [] : [dashboard];
@@ -112,43 +149,19 @@ export async function trainAdaptively(
   let model: CausalLM | undefined;
   let hasBegun = false;
   try {
-    await checkOutputDir(config.outputDir, config.trainingConfig);
-    const { ignoreDropout, fromScratch, chatTemplate } = config.trainingConfig;
-    // What cannot be trained is told before anything large is fetched or read: the configuration and the headers of the
-    // weights first, then the data, and the weights of a model on the Hub last.
-    const needsWeights = !fromScratch;
-    const hub = hubOptions(view, signal);
-    const source = await locateModel(config.modelName, { ...hub, needsWeights });
-    const checked = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
-    const { decoder, baseDir, weights } = checked;
-    refuseFrozenBase(config, checked);
-    if (weights !== undefined && config.peftConfig === null)
-      throwFaults(
-        weightPatternFaults(config.trainingConfig, weights).map(({ path, ...fault }) => ({
-          path: `trainingConfig.${path}`,
-          ...fault,
-        })),
-      );
-    if (config.peftConfig !== null || isAdapterFolder(source.dir))
-      await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
-    await source.fetch('without weights');
-    const tokenizer = await trainingTokenizer(source.dir, chatTemplate, view.warn('CHAT_TEMPLATE'));
-    const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
-    const data = await mixDatasets(config, config.datasets, tokenizer, longest, view, signal);
-    for (const note of closedAnswers(data.train, config.adaptiveLossConfig)) view.warn('TOP_K')(note);
-    const texts =
-      config.retentionDatasets.length === 0
-        ? undefined
-        : await mixDatasets(config, config.retentionDatasets, tokenizer, longest, view, signal);
-    throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
-    if (needsWeights) await source.fetch();
-    model = await openModel(config, source.dir, tokenizer);
-    await fitVocabulary(model, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
+    const isBegun = (ranks.launch?.attempt ?? 0) > 0 && (await ranks.recall()) !== undefined;
+    await ranks.together(async () => {
+      if (ranks.isFirst && !isBegun) await checkOutputDir(config.outputDir, config.trainingConfig);
+    });
+    const { modelDir, tokenizer, data, texts } = await inTurns(ranks, () => openData(config, view, signal));
+    const opened = await ranks.together(() => openModel(config, modelDir, tokenizer));
+    model = opened;
+    await fitVocabulary(opened, tokenizer, config.trainingConfig.seed, view.warn('VOCABULARY_RESIZED'));
     const run = new RunRecord();
     const trainer = new Trainer({
       ...trainerOptions(config, data),
       ...(texts === undefined ? {} : { retentionDataset: texts.train, guardedDataset: heldOut(texts) }),
-      model,
+      model: opened,
       tokenizer,
       callbacks: [...watchers, ...(hooks.callbacks ?? [])],
       trackers: [
@@ -161,13 +174,65 @@ export async function trainAdaptively(
     hasBegun = true;
     const { path: folder } = await trainer.train();
     const onWarning = view.warn('NOT_UPLOADED');
-    await publishModel({ folder, config, run, signal, onWarning, onEvent: view.onHub });
+    if (ranks.isFirst) await publishModel({ folder, config, run, signal, onWarning, onEvent: view.onHub });
     return folder;
   } finally {
     model?.dispose();
     for (const tracker of toClose) await closeQuietly(tracker);
-    if (hasBegun) await report(config.outputDir, view);
+    if (hasBegun && ranks.isFirst) await report(config.outputDir, view);
   }
+}
+
+/** What a rank other than the first takes of the hooks: code that trains, and nothing that shows or tracks. */
+function atOtherRank({ trackers, callbacks, trainer, signal }: TrainAdaptivelyHooks): TrainAdaptivelyHooks {
+  return { progress: false, trackers, callbacks, trainer, signal };
+}
+
+interface OpenedData {
+  /** Of the model, whose files are there. */
+  modelDir: string;
+  tokenizer: Tokenizer;
+  data: MixedDatasets;
+  texts: MixedDatasets | undefined;
+}
+
+/**
+ * Fetches the model and opens the datasets. What cannot be trained is told before anything large is fetched or read: the configuration
+ * and the headers of the weights first, then the data, and the weights of a model on the Hub last.
+ */
+async function openData(
+  config: ParsedConfig,
+  view: RunView,
+  signal: AbortSignal | undefined,
+): Promise<OpenedData> {
+  const { ignoreDropout, fromScratch, chatTemplate } = config.trainingConfig;
+  const needsWeights = !fromScratch;
+  const hub = hubOptions(view, signal);
+  const source = await locateModel(config.modelName, { ...hub, needsWeights });
+  const checked = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
+  const { decoder, baseDir, weights } = checked;
+  refuseFrozenBase(config, checked);
+  if (weights !== undefined && config.peftConfig === null)
+    throwFaults(
+      weightPatternFaults(config.trainingConfig, weights).map(({ path, ...fault }) => ({
+        path: `trainingConfig.${path}`,
+        ...fault,
+      })),
+    );
+  if (config.peftConfig !== null || isAdapterFolder(source.dir))
+    await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
+  await source.fetch('without weights');
+  const tokenizer = await trainingTokenizer(source.dir, chatTemplate, view.warn('CHAT_TEMPLATE'));
+  const longest = longestRow(config.trainingConfig.maxLengthToken, decoder, view.warn('MAX_LENGTH'));
+  const data = await mixDatasets(config, config.datasets, tokenizer, longest, view, signal);
+  for (const note of closedAnswers(data.train, config.adaptiveLossConfig)) view.warn('TOP_K')(note);
+  const texts =
+    config.retentionDatasets.length === 0
+      ? undefined
+      : await mixDatasets(config, config.retentionDatasets, tokenizer, longest, view, signal);
+  throwIfAborted(signal, 'Stopped before the first step. Nothing was trained.');
+  if (needsWeights) await source.fetch();
+  return { modelDir: source.dir, tokenizer, data, texts };
 }
 
 /** Writes the page of a run that is over, however it ended. */

@@ -11,6 +11,7 @@ const floors = [
   ['errors.ts', 'common'],
   ['events'],
   ['engine'],
+  ['ranks'],
   ['config'],
   ['hub'],
   ['tokenizer'],

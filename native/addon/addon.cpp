@@ -6,6 +6,7 @@
 
 #include "addon/calls/adaptive_loss.h"
 #include "addon/calls/model.h"
+#include "addon/calls/rank_calls.h"
 #include "addon/convert/arguments.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
@@ -51,6 +52,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", guarded<setThreads>(env));
   exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
   exports.Set("restOrExit", guarded<restOrExit>(env));
+  addRankCalls(env, exports);
   exports.Set("createModel", guarded<createModel>(env));
   return exports;
 }

@@ -6,7 +6,7 @@ import { tooNew } from './elf-versions.mjs';
 import { platformFields } from './platform-fields.mjs';
 import { copyIfChanged, writeIfChanged, writeManifest } from './write-if-changed.mjs';
 
-const files = ['adaptive_trainer.node', 'adaptive_trainer_preload.node'];
+const files = ['adaptive_trainer.node', 'adaptive_trainer_preload.node', 'adaptive_trainer_ranks.node'];
 
 /** The package of this platform's addon, as it was built in build/Release. */
 export async function stageAddon(into) {

@@ -7,6 +7,7 @@ import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { hubPrinter } from '../trackers/terminal/hub-printer.js';
 import { finalEvaluation } from '../trackers/final-evaluation.js';
 import { ProgressBar } from '../trackers/terminal/progress-bar.js';
+import { readLaunch, type Launch } from '../ranks/launch.js';
 import type { trainAdaptively } from '../train-adaptively.js';
 import { renderSummary } from '../trackers/terminal/summary.js';
 import { redactSecrets } from '../common/redact-secrets.js';
@@ -44,7 +45,9 @@ export async function train(
   const config = withFlags(input, { resume, overwrite });
   const { trainAdaptively } = await load();
   const { close, ...view } = json ? jsonView() : personView();
-  const { signal, release } = abortOnSignals();
+  const launch = readLaunch();
+  const isFirst = (launch?.rank ?? 0) === 0;
+  const { signal, release } = abortOnSignals(launch);
   // The view shows the progress itself.
   const hooks = {
     ...view,
@@ -56,10 +59,11 @@ export async function train(
     // No type can promise what a file holds; trainAdaptively checks all of it.
     const model = await trainAdaptively(config as TrainAdaptivelyOptions, hooks);
     await close();
-    if (!json) console.log(model);
+    if (!json && isFirst) console.log(model);
   } catch (error) {
     await close();
     if (!AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
+    if (!isFirst) throw new ExitStatus(interrupted);
     console.error(error.message);
     if (error.details.checkpoint !== undefined)
       console.error(`To go on: adaptive-trainer train ${file} --resume`);
@@ -126,11 +130,20 @@ function personView(): View {
   };
 }
 
-function abortOnSignals(): { signal: AbortSignal; release: () => void } {
+/** A launcher passes on a signal that the terminal has sent to every rank already: one soon after the first is not the user's. */
+const echoMs = 5000;
+
+function abortOnSignals(launch: Launch | undefined): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
+  let first = 0;
   const stop = () => {
-    if (controller.signal.aborted) process.exit(interrupted);
-    console.error('\nStopping after this step. Press Ctrl-C again to stop at once.');
+    if (controller.signal.aborted) {
+      if (launch !== undefined && performance.now() - first < echoMs) return;
+      process.exit(interrupted);
+    }
+    first = performance.now();
+    if ((launch?.rank ?? 0) === 0)
+      console.error('\nStopping after this step. Press Ctrl-C again to stop at once.');
     controller.abort();
   };
   process.on('SIGINT', stop);

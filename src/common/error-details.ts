@@ -238,6 +238,22 @@ export interface ErrorDetails {
     /** The checkpoint that was saved. */
     checkpoint?: string | undefined;
   };
+  /** The environment says only in part, or wrongly, which of several ranks this process is; `faults` lists all. */
+  LAUNCH_INVALID: { faults: readonly ConfigFault[] };
+  /** Another of the ranks that train together failed, is gone, or never came. */
+  RANKS_FAILED: {
+    /** The rank that failed, where it is known, and the code of its error. */
+    rank?: number;
+    code?: string;
+    /** Ranks that do not answer. */
+    missing?: readonly number[];
+  };
+  /** The ranks do not train the same: another configuration, model, dataset or version of this library. */
+  RANKS_DIFFER: {
+    rank: number;
+    /** What differs from rank 0, in words. */
+    differences: readonly string[];
+  };
   /** A method was called on an object after `dispose()`. */
   DISPOSED: Readonly<Record<string, never>>;
   /** A file could not be read or written. */

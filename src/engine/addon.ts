@@ -33,6 +33,8 @@ export interface MicroBatch extends FlatBatch {
   /** What dropout draws from in training; absent: no dropout. */
   dropout?: { seed: number; step: number; microBatch: number };
   retained?: RetainedRows;
+  /** With several ranks: the last of its window, in whose backward pass gradients are summed. Default false. */
+  endsWindow?: boolean;
   /** With checkpointing, what is not recomputed in training. Default: nothing. */
   kept?: KeptBlocks;
 }
@@ -380,7 +382,13 @@ export interface NativeModel {
   backward(request: { weights?: Float32Array }): Promise<RetainedReport>;
   /** firstChoices: default 0. withoutAdapter: default false; refused for a model of which an adapter is not all that is trained. */
   evaluate(
-    request: MicroBatch & LossRequest & { firstChoices?: number; withoutAdapter?: boolean },
+    request: MicroBatch &
+      LossRequest & {
+        firstChoices?: number;
+        withoutAdapter?: boolean;
+        /** The batch is this rank's part, which may be empty; the loss is that of all parts. Default false. */
+        acrossRanks?: boolean;
+      },
   ): Promise<LossReport & { tokens: TokenArrays & TokenChoices }>;
   /** Takes the model as it is now for its own base. configure() forgets it. */
   keepBase(): Promise<void>;
@@ -424,6 +432,10 @@ export interface NativeModel {
     request: OptimizerCounts & { files: { path: string; tensors: StoredTensor[] }[] },
   ): Promise<void>;
   clearGradients(): Promise<void>;
+  /** Trains together with other ranks from now on; each micro-batch is this rank's part of it. undefined: alone again. */
+  joinRanks(request: { ranks?: NativeRanks | undefined }): Promise<void>;
+  /** Replaces what is trained, and the optimizer, by those of rank 0. */
+  copyFromFirstRank(): Promise<void>;
   /** plain: A and B that were taken out of the weights have twice the rank, and fit the weights as they were. */
   save(request: {
     path: string;
@@ -453,7 +465,43 @@ export interface NativeGeneration {
   readonly [generation]: true;
 }
 
+declare const ranks: unique symbol;
+/** Handle of the ranks that train together (native/core/dist). */
+export interface NativeRanks {
+  readonly [ranks]: true;
+}
+
+/** adaptive_trainer_ranks.node, loaded where there are several. */
+export interface RanksLibrary {
+  /** Waits for all ranks. RANKS_FAILED where some do not come in time. */
+  joinGroup(request: {
+    /** Of the store in which they find each other. */
+    host: string;
+    port: number;
+    servesStore: boolean;
+    prefix: string;
+    attempt: number;
+    /** This rank's own, as the others reach it; empty: that of its host name. */
+    address: string;
+    rank: number;
+    size: number;
+    /** Until all have come. */
+    meetSeconds: number;
+    /** Until a work of all is done. */
+    workSeconds: number;
+  }): Promise<NativeRanks>;
+}
+
 export interface NativeAddon {
+  /** In the same order at all ranks. RANKS_FAILED where one is gone, or does not come in time. */
+  sumOverRanks(request: { ranks: NativeRanks; numbers: Float64Array }): Promise<Float64Array>;
+  /** A table that all ranks share. Keys that begin with / outlive a restart of the ranks by torchrun. */
+  writeForRanks(request: { ranks: NativeRanks; key: string; value: string }): Promise<void>;
+  readOfRanks(request: { ranks: NativeRanks; key: string }): Promise<string | undefined>;
+  /** The number at a key, from 0, after `amount` is added. */
+  addForRanks(request: { ranks: NativeRanks; key: string; amount: number }): Promise<number>;
+  /** Leaves the others, whose work fails then. At once, and more than once is harmless. */
+  leaveRanks(request: { ranks: NativeRanks }): void;
   /** Version of the libtorch it was built against. */
   readonly libtorch: string;
   /** Instruction set in use: DEFAULT, AVX2 or AVX512. */

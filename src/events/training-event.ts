@@ -114,6 +114,8 @@ export interface StartEvent {
   dtype: string;
   /** Threads that the native engine computes with. */
   threads: number;
+  /** Processes that train together; absent for one. */
+  ranks?: number;
   /** Parameters of the model, tied ones counted once. */
   parameters: number;
   /** Those that are trained, where an adapter is trained in place of all. */

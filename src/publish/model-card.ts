@@ -15,6 +15,7 @@ const ownAffairs = [
   'resumeFromCheckpoint',
   'overwriteOutputDir',
   'localRank',
+  'ddpTimeout',
 ];
 const alsoOwn = [...ownAffairs, 'loggingSteps', 'saveStrategy', 'saveSteps', 'saveTotalLimit', 'onSaveError'];
 

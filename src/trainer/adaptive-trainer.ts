@@ -2,15 +2,21 @@ import { join } from 'node:path';
 import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
+import { loadAddon } from '../engine/load/load-addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { EndEvent, EvaluateEvent, TextsEvent, TrainingEvent } from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
+import { inTurns } from '../ranks/in-turns.js';
+import { joinRanks } from '../ranks/join-ranks.js';
+import { oneRank, type Ranks } from '../ranks/ranks.js';
+import { threadShare } from '../ranks/thread-share.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
+import { settingsOfAll } from './batches/rank-part.js';
 import { chunked, skipped } from './batches/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { longRowsNote } from './batches/long-rows-note.js';
@@ -21,7 +27,9 @@ import type { TrainingRows } from './batches/training-rows.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
-import type { Fingerprint } from './checkpoint/run-state.js';
+import { hashRows } from './checkpoint/hash-rows.js';
+import type { Fingerprint, RunState } from './checkpoint/run-state.js';
+import { compareRanks } from './compare-ranks.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
 import { isEvaluationDue, plannedEvaluations } from './evaluation/evaluation-due.js';
 import { finalDtype } from './final-dtype.js';
@@ -50,7 +58,7 @@ import { takeStep, type MicroBatchPlace, type MicroBatchReport, type StepReport 
 import type { TokenBatch, TokenStatisticsArrays } from './step/token-statistics.js';
 import { trainMicroBatch } from './step/train-micro-batch.js';
 import { TrainerEvents } from './trainer-events.js';
-import { whileTraining } from './while-training.js';
+import { whileRanksTrain, whileTraining } from './while-training.js';
 
 /**
  * Trains a model on rows of token ids. Made to be extended: each protected method is a part of the run that a subclass may
@@ -75,6 +83,8 @@ export class AdaptiveTrainer extends TrainerEvents {
   readonly precision: Precision;
   private readonly configWarnings: readonly { code: string; message: string }[];
   private checkpoints: Checkpoints;
+  /** The processes that train together; one, unless a launcher started several. Known once `train` has begun. */
+  ranks: Ranks = oneRank;
   /** Pauses the run, and does what is asked between two of its steps. */
   readonly control = new RunControl();
   private readonly options: AdaptiveTrainerOptions;
@@ -85,6 +95,9 @@ export class AdaptiveTrainer extends TrainerEvents {
   private keeper: BlockKeeper | undefined;
   /** What a step pulls the weights to their start by, for each unit of its learning rate. */
   private pullPerRate = 0;
+  /** What this rank was asked for. It holds for all ranks once they have told each other. */
+  private isStopAsked = false;
+  private isAborted = false;
   /** What the model had frozen before a run that freezes weights of its own. */
   private frozenBefore: readonly string[] | undefined;
   private hashedRun: Promise<Fingerprint> | undefined;
@@ -124,11 +137,15 @@ export class AdaptiveTrainer extends TrainerEvents {
   /**
    * Runs to the end of the last epoch or `maxSteps`.
    * @param options.resumeFromCheckpoint a checkpoint's folder, or true for the newest in outputDir; default: that of `args`
-   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, OUTPUT_DIR_USED, OUTPUT_DIR_BUSY, CHECKPOINT_INVALID,
+   * With several ranks, all call it.
+   * @throws AdaptiveTrainerError ABORTED, LOSS_NOT_FINITE, LAUNCH_INVALID, RANKS_FAILED, RANKS_DIFFER, OUTPUT_DIR_USED, OUTPUT_DIR_BUSY, CHECKPOINT_INVALID,
    * CHECKPOINT_MISMATCH; INVALID_INPUT while another train() moves the same model; …
    */
   async train({ resumeFromCheckpoint }: { resumeFromCheckpoint?: boolean | string } = {}): Promise<EndEvent> {
-    return whileTraining(this.model, () => this.trainToEnd(resumeFromCheckpoint));
+    return whileTraining(this.model, async () => {
+      this.ranks = await joinRanks(this.args.ddpTimeout);
+      return whileRanksTrain(this.ranks, () => this.trainToEnd(resumeFromCheckpoint));
+    });
   }
 
   private async trainToEnd(resumeFromCheckpoint: boolean | string | undefined): Promise<EndEvent> {
@@ -136,6 +153,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     let failure: ReturnType<Run['failure']> | undefined;
     try {
       await this.prepare(resumeFromCheckpoint ?? this.args.resumeFromCheckpoint);
+      await this.agree();
       this.control.begin();
       const { args, options, progress, run } = this;
       if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await this.evaluate();
@@ -145,15 +163,16 @@ export class AdaptiveTrainer extends TrainerEvents {
       run.checkTrained();
       if (this.isLastSaveDue) await this.saveHere();
       if (run.log.hasRecent) await this.emit(run.log.takeLog());
-      const best = args.loadBestModelAtEnd ? await this.checkpoints.loadBest() : undefined;
-      const path = await this.saveFinalModel();
-      await this.endInspection();
+      const { best, path } = await this.finish();
       const { isPatienceOver: stoppedEarly } = this.checkpoints.best;
       const end = run.end({ path, best, stoppedEarly, seconds: (performance.now() - started) / 1000 });
       await this.emit(end);
       return end;
-    } catch (error) {
+    } catch (cause) {
+      const error = await this.ranks.explain(cause);
       failure = this.run.failure(error);
+      // Where all are aborted they end together.
+      if (!AdaptiveTrainerError.isInstance(error, 'ABORTED')) await this.ranks.leave(error);
       throw error;
     } finally {
       this.control.end();
@@ -167,29 +186,33 @@ export class AdaptiveTrainer extends TrainerEvents {
     }
   }
 
-  /** Ends the run after the step it is in, as if it had been the last one. */
+  /** Ends the run after the step it is in, as if it had been the last one: at all ranks, whichever is asked. */
   stop(): void {
-    this.progress.stop();
+    if (this.ranks.size > 1) this.isStopAsked = true;
+    else this.progress.stop();
     this.control.resume();
   }
 
   /**
    * Writes a checkpoint after the step that the run is in. Resolves to its folder; undefined where there is no outputDir. A
-   * callback must not await it.
+   * callback must not await it. Rank 0 writes it; undefined at the others.
    * @throws AdaptiveTrainerError INVALID_INPUT where no run is under way; what writing it throws, with `onSaveError: stop`
    */
   save(): Promise<string | undefined> {
     return this.control.betweenSteps(() => this.saveHere());
   }
 
-  /** Loss, accuracy and token shares on `evalDataset`, and what was forgotten. Moves neither weights nor α and β. */
+  /**
+   * Loss, accuracy and token shares on `evalDataset`, and what was forgotten. Moves neither weights nor α and β. With several
+   * ranks, all call it.
+   */
   async evaluate(): Promise<EvaluateEvent> {
     const { evalDataset } = this.options;
     if (evalDataset === undefined) {
       throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected an evalDataset to evaluate on, found none.');
     }
     const report = await this.evaluateRows(evalDataset);
-    const forgetting = await this.held?.retention?.forgetting();
+    const forgetting = await this.held?.retention?.forgetting(this.ranks);
     const measured = forgetting === undefined ? {} : { forgetting };
     const event = { type: 'evaluate', ...this.progress.now, ...report, ...measured } as const;
     await this.emit(event);
@@ -209,7 +232,7 @@ export class AdaptiveTrainer extends TrainerEvents {
 
   /**
    * Override for any loss of the form Σ wₜ·nllₜ: the weight of each labelled token of a micro-batch. undefined (default)
-   * takes the configured loss. The weights of a window's micro-batches are scaled by their share of its labelled tokens.
+   * takes the configured loss. With several ranks each is given the tokens of all, and must return the same weights. The weights of a window's micro-batches are scaled by their share of its labelled tokens.
    */
   protected tokenWeights(_statistics: TokenStatisticsArrays, _batch: TokenBatch): Float32Array | undefined {
     return undefined;
@@ -222,11 +245,14 @@ export class AdaptiveTrainer extends TrainerEvents {
     return learningRate(step, scheduleOf(this.args, this.progress.totalSteps));
   }
 
-  /** Override for another order. The micro-batches of one epoch, counted from 0. */
+  /**
+   * Override for another order. The micro-batches of one epoch, counted from 0. With several ranks each is asked and must give
+   * the same rows: every micro-batch is then divided among the ranks.
+   */
   protected trainBatches(epoch: number): Iterable<TrainingRow[]> | AsyncIterable<TrainingRow[]> {
     const { trainDataset } = this.options;
-    if (!isRowArray(trainDataset)) return chunked(onePass(trainDataset), this.args.batchSize);
-    return trainBatches(trainDataset, this.args, { epoch, position: 0 });
+    if (!isRowArray(trainDataset)) return chunked(onePass(trainDataset), this.argsOfAll.batchSize);
+    return trainBatches(trainDataset, this.argsOfAll, { epoch, position: 0 });
   }
 
   /**
@@ -245,7 +271,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     return held === undefined ? report : { ...report, retention: held };
   }
 
-  /** Forward and backward of one micro-batch. Its gradients, times its share of the window, are added to those that are there. */
+  /**
+   * Forward and backward of one micro-batch, of which each rank takes its part. Its gradients, times its share of the window,
+   * are added to those that are there.
+   */
   protected async trainMicroBatch(rows: TrainingRow[], place: MicroBatchPlace): Promise<MicroBatchReport> {
     const isOverridden = this.tokenWeights !== AdaptiveTrainer.prototype.tokenWeights;
     const tokenWeights = isOverridden ? this.tokenWeights.bind(this) : undefined;
@@ -259,7 +288,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       tokenWeights,
       keeper,
     };
-    return trainMicroBatch(this.model, rows, request);
+    return trainMicroBatch(this.model, rows, request, this.ranks);
   }
 
   /** Clips the gradients that are there by `maxGradNorm`, moves the weights (with `retention`, also to their start), and forgets the gradients. */
@@ -284,10 +313,10 @@ export class AdaptiveTrainer extends TrainerEvents {
   /** Loss, accuracy and token shares on any rows. Moves nothing. */
   protected async evaluateRows(rows: TrainingRows): Promise<EvaluationReport> {
     const request = { ...this.run.lossSettings, state: this.adaptiveState, scale: 1 };
-    return evaluateRows(this.model, rows, this.args.evalBatchSize, request);
+    return evaluateRows(this.model, rows, this.args.evalBatchSize, request, undefined, this.ranks);
   }
 
-  /** Writes `checkpoint-<step>`. Returns its folder; undefined where there is no outputDir, or it could not be written. */
+  /** Writes `checkpoint-<step>`; rank 0 alone is asked to. Returns its folder; undefined where there is no outputDir, or it could not be written. */
   protected async saveCheckpoint(): Promise<string | undefined> {
     const { run, progress } = this;
     const retention = this.held?.retention?.state;
@@ -295,9 +324,9 @@ export class AdaptiveTrainer extends TrainerEvents {
     return this.checkpoints.save(state, progress.epoch, progress.totalSteps);
   }
 
-  /** Writes `final_model`. Returns its folder; empty where there is no outputDir. */
+  /** Writes `final_model`; rank 0 alone is asked to. Returns its folder; empty where there is no outputDir. */
   protected async saveFinalModel(): Promise<string> {
-    const { outputDir } = this.options;
+    const { outputDir } = this;
     if (outputDir === undefined) return '';
     await this.checkpoints.checkLock();
     const path = join(outputDir, 'final_model');
@@ -313,14 +342,19 @@ export class AdaptiveTrainer extends TrainerEvents {
   }
 
   private async prepare(resumeFrom: boolean | string | null): Promise<void> {
-    const { args, precision, configWarnings, model } = this;
-    const { outputDir, trainDataset, evalDataset, datasetReport } = this.options;
+    const { precision, configWarnings, model, ranks, argsOfAll } = this;
+    const threads = this.args.threads ?? (ranks.launch && threadShare(ranks.launch)) ?? null;
+    const args = { ...this.args, threads };
+    const { trainDataset, evalDataset, datasetReport } = this.options;
+    const { outputDir } = this;
     const rows = isRowArray(trainDataset) ? trainDataset : undefined;
-    const plan = planRun(rows, args);
+    const plan = planRun(rows, argsOfAll);
+    [this.isStopAsked, this.isAborted] = [false, false];
     this.run = new Run(this, plan);
     this.checkpoints = this.newCheckpoints();
     this.savedStep = undefined;
-    await this.checkpoints.open(resumeFrom);
+    await model.call((native) => native.joinRanks({ ranks: ranks.native }));
+    await this.openCheckpoints(resumeFrom);
     await checkAllRows(this.options, args, this.progress);
     if (datasetReport) await this.emit({ type: 'datasets', report: datasetReport });
     const pull = pullStrength(args, this.options);
@@ -333,19 +367,17 @@ export class AdaptiveTrainer extends TrainerEvents {
       this.frozenBefore ??= [...model.frozen];
       await model.freezeWeights(frozen);
     }
-    const { report: engine, keeper } = await prepareEngine(model, trainDataset, engineArgs, precision);
+    const { report: engine, keeper } = await prepareEngine(model, trainDataset, engineArgs, precision, ranks);
     this.keeper = keeper;
-    const held = await this.prepareRetention(pull, isMeasured);
+    const held = await inTurns(ranks, () => this.prepareRetention(pull, isMeasured));
     this.held = held;
     // Before answers are asked for: they end where those of the trained model will.
     const stopWarnings: string[] = [];
     this.stopAtEndOfTurn((message) => stopWarnings.push(message));
-    const inspection = await this.beginInspection();
-    const state = await this.checkpoints.resume(
-      () => this.fingerprint(),
-      this.hasOwnOrder ? undefined : rows?.length,
-    );
-    this.run = new Run(this, state === undefined ? plan : planRun(rows, args, state.since), state);
+    await this.compareRanks(held);
+    const inspection = await ranks.together(() => this.beginInspection());
+    const state = await this.resume();
+    this.run = new Run(this, state === undefined ? plan : planRun(rows, argsOfAll, state.since), state);
     if (state?.retention) this.held = { ...held, retention: held.retention?.resumed(state.retention) };
     this.inspection = inspection;
     await inspection?.write().catch((error: unknown) => this.dropInspection(error));
@@ -381,7 +413,7 @@ export class AdaptiveTrainer extends TrainerEvents {
   }
 
   private async prepareRetention(pull: number, isMeasured: boolean): Promise<PreparedRetention> {
-    const { args, adaptiveLoss, options } = this;
+    const { argsOfAll: args, adaptiveLoss, options } = this;
     // Told in order, while the engine goes on.
     let told: Promise<void> = Promise.resolve();
     const onTexts = (event: TextsEvent) => void (told = told.then(() => this.emit(event)));
@@ -391,8 +423,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     return held;
   }
 
-  private beginInspection(): Promise<Inspection | undefined> {
-    const { args, adaptiveLoss, options, progress } = this;
+  private async beginInspection(): Promise<Inspection | undefined> {
+    const { args, adaptiveLoss, progress } = this;
+    if (!this.ranks.isFirst) return undefined;
+    const options = this.options;
     const { resumedFrom, runId } = this.checkpoints.origin;
     const isResumed = resumedFrom !== undefined && resumedFrom.runId === runId;
     const facts = { options, args, adaptiveLoss, epochs: progress.plannedEpochs, isResumed };
@@ -416,6 +450,102 @@ export class AdaptiveTrainer extends TrainerEvents {
     await this.emit(notInspected(error));
   }
 
+  /** Rank 0's folder; nothing is written by the others. */
+  private get outputDir(): string | undefined {
+    return this.ranks.isFirst ? this.options.outputDir : undefined;
+  }
+
+  /** The settings of what all ranks take together. */
+  private get argsOfAll(): TrainingConfig {
+    return settingsOfAll(this.args, this.ranks.size);
+  }
+
+  private async openCheckpoints(resumeFrom: boolean | string | null): Promise<void> {
+    const { ranks, checkpoints } = this;
+    const isNewAttempt = (ranks.launch?.attempt ?? 0) > 0;
+    // Started anew after a rank failed, all go on from what this run has saved.
+    const begun = isNewAttempt ? await ranks.recall() : undefined;
+    await ranks.together(async () => {
+      if (ranks.isFirst) await checkpoints.open(resumeFrom, begun);
+    });
+    const runId = await ranks.fromFirst(checkpoints.runId);
+    if (!ranks.isFirst) checkpoints.follow(runId);
+    await ranks.remember(runId);
+  }
+
+  /** Refuses ranks that would not train the same. */
+  private async compareRanks({ retention, unmeasured }: PreparedRetention): Promise<void> {
+    const { ranks, model, options, args } = this;
+    if (ranks.size === 1) return;
+    const { evalDataset } = options;
+    const { localRank: _l, threads: _t, outputDir: _o, ...settings } = { outputDir: '', ...args };
+    const named = (group: string, values: object) =>
+      Object.fromEntries(Object.entries(values).map(([key, value]) => [`${group}.${key}`, value as unknown]));
+    await compareRanks(ranks, {
+      libtorch: loadAddon().libtorch,
+      ...named('trainingConfig', settings),
+      ...named('adaptiveLossConfig', this.adaptiveLoss),
+      ...(await this.fingerprint()),
+      'model.weights': await model.call((native) => native.weightsDigest()),
+      'evalDataset.content':
+        evalDataset !== undefined && isRowArray(evalDataset) ? await hashRows(evalDataset) : null,
+      'retention.rows': retention?.digest ?? null,
+      'retention.unmeasured': unmeasured ?? null,
+    });
+  }
+
+  /** Puts the model where a checkpoint left it, which rank 0 reads and the others are given. */
+  private async resume(): Promise<RunState | undefined> {
+    const { ranks, checkpoints, model } = this;
+    const { trainDataset } = this.options;
+    const rows = isRowArray(trainDataset) && !this.hasOwnOrder ? trainDataset.length : undefined;
+    const own = await ranks.together(async () =>
+      ranks.isFirst ? checkpoints.resume(() => this.fingerprint(), rows) : undefined,
+    );
+    if (ranks.size === 1) return own;
+    const state = JSON.parse(await ranks.fromFirst(JSON.stringify(own ?? null))) as RunState | null;
+    if (state === null) return undefined;
+    await model.call((native) => native.copyFromFirstRank());
+    if (!ranks.isFirst) checkpoints.follow(state.runId, state);
+    return state;
+  }
+
+  /** Tells the other ranks what this one was asked for, and does what any was. */
+  private async agree(): Promise<{ isBusy: boolean }> {
+    const { ranks, control, options } = this;
+    if (ranks.size === 1) return { isBusy: true };
+    const asked = [options.signal?.aborted === true, this.isStopAsked, control.isBusy];
+    const [aborted, stopped, busy] = await ranks.sum(asked.map(Number));
+    this.isAborted = aborted! > 0;
+    if (stopped! > 0) this.progress.stop();
+    return { isBusy: busy! > 0 };
+  }
+
+  /** What was asked for between two steps. */
+  private async passControl(): Promise<void> {
+    const { isBusy } = await this.agree();
+    if (!isBusy) return;
+    await this.ranks.together(() => this.control.pass(this.options.signal));
+    await this.agree();
+  }
+
+  /** What rank 0 writes once the last step is done. */
+  private async finish(): Promise<{ best: EndEvent['best']; path: string }> {
+    const { ranks, args } = this;
+    const written = await ranks.together(async () => {
+      if (!ranks.isFirst) return undefined;
+      const best = args.loadBestModelAtEnd ? await this.checkpoints.loadBest() : undefined;
+      const path = await this.saveFinalModel();
+      await this.endInspection();
+      return { best, path };
+    });
+    if (ranks.size === 1) return written!;
+    return JSON.parse(await ranks.fromFirst(JSON.stringify(written))) as {
+      best: EndEvent['best'];
+      path: string;
+    };
+  }
+
   /** What is left of the pass over the rows that the run is in. */
   private async trainEpoch(): Promise<void> {
     const { args, progress } = this;
@@ -430,7 +560,7 @@ export class AdaptiveTrainer extends TrainerEvents {
       const fewer = await this.keeper?.warning(progress.step);
       if (fewer !== undefined) await this.emit(fewer);
       await this.afterStep();
-      await this.control.pass(this.options.signal);
+      await this.passControl();
       if (!progress.isOver) continue;
       isWhole = progress.position.windowsDone === this.windowsOfEpoch();
       break;
@@ -467,7 +597,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const perStep = this.args.gradientAccumulationSteps;
     if (isRowArray(rows) && !this.hasOwnOrder) {
       const cursor = { epoch, rowsPassed: this.progress.rowsPassed, position: windowsDone * perStep };
-      return yield* chunked(trainBatches(rows, this.args, cursor), perStep);
+      return yield* chunked(trainBatches(rows, this.argsOfAll, cursor), perStep);
     }
     // A stream, or another order, can only be read from its beginning: the windows before the checkpoint are skipped.
     yield* skipped(windowsDone, chunked(this.trainBatches(epoch), perStep));
@@ -478,7 +608,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { trainDataset } = this.options;
     if (!isRowArray(trainDataset) || this.hasOwnOrder) return undefined;
     const { position, rowsPassed } = this.progress;
-    const [count] = microBatchCounts(trainDataset, this.args, 1, { ...position, rows: rowsPassed });
+    const [count] = microBatchCounts(trainDataset, this.argsOfAll, 1, { ...position, rows: rowsPassed });
     return Math.ceil(count! / this.args.gradientAccumulationSteps);
   }
 
@@ -487,20 +617,21 @@ export class AdaptiveTrainer extends TrainerEvents {
   }
 
   private async throwIfAborted(): Promise<void> {
+    const { ranks } = this;
     const { signal } = this.options;
-    if (!signal?.aborted) return;
-    const checkpoint = this.progress.step > 0 ? await this.saveHere() : undefined;
-    throw this.run.aborted(signal.reason, checkpoint);
+    if (!(ranks.size > 1 ? this.isAborted : signal?.aborted)) return;
+    const saved = await ranks.together(async () => (this.progress.step > 0 ? this.saveHere() : undefined));
+    const checkpoint = ranks.size === 1 ? saved : (await ranks.fromFirst(saved)) || undefined;
+    throw this.run.aborted(signal?.reason, checkpoint);
   }
 
   private async saveHere(): Promise<string | undefined> {
     this.savedStep = this.progress.step;
-    return this.saveCheckpoint();
+    return this.ranks.isFirst ? this.saveCheckpoint() : undefined;
   }
 
   private newCheckpoints(): Checkpoints {
-    const { model, args, options } = this;
-    const { outputDir } = options;
+    const { model, args, outputDir } = this;
     const saveModel = (dir: string) => this.saveModel(dir, { plainLora: false });
     return new Checkpoints({ model, args, outputDir, saveModel, emit: (event) => this.emit(event) });
   }
@@ -509,7 +640,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     const { trainDataset } = this.options;
     const rows = isRowArray(trainDataset) ? trainDataset : undefined;
     // Hashing every row once is enough: they do not change during a run.
-    this.hashedRun ??= fingerprint(this.model, rows, this.args, this.precision, this.adaptiveLoss);
+    this.hashedRun ??= fingerprint(this.model, rows, this.argsOfAll, this.precision, this.adaptiveLoss);
     return this.hashedRun;
   }
 }

@@ -17,15 +17,15 @@ export class Listeners {
     this.open = trackers;
   }
 
-  /** Calls the callbacks, then the trackers. Returns a warning for each that failed for the first time. */
-  async tell(event: TrainingEvent, trainer: RunningTrainer): Promise<WarningEvent[]> {
+  /** Calls the callbacks, then, with `tracks`, the trackers. Returns a warning for each that failed for the first time. */
+  async tell(event: TrainingEvent, trainer: RunningTrainer, tracks: boolean): Promise<WarningEvent[]> {
     const warnings: WarningEvent[] = [];
     const hook = hookName(event.type);
     for (const callback of this.callbacks) {
       const call = async () => (callback[hook] as Hook | undefined)?.call(callback, event, trainer);
       warnings.push(...(await this.attempt(callback, hook, call)));
     }
-    for (const tracker of this.open) {
+    for (const tracker of tracks ? this.open : []) {
       warnings.push(
         ...(await this.attempt(tracker, `onEvent of ${event.type}`, async () => tracker.onEvent(event))),
       );

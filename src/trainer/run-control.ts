@@ -17,6 +17,11 @@ export class RunControl {
     return this.paused;
   }
 
+  /** Whether the run has something to do, or to wait for, between this step and the next. */
+  get isBusy(): boolean {
+    return this.paused || this.waiting.length > 0;
+  }
+
   /** Lets the run wait after the step it is in, with what is due after that step. Holds until `resume`, `stop` or an abort. */
   pause(): void {
     this.paused = true;

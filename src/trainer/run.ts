@@ -14,6 +14,7 @@ import type { TrainingRow } from '../events/training-row.js';
 import { adaptiveState } from '../loss/adaptive-state.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { RunState } from './checkpoint/run-state.js';
+import type { Ranks } from '../ranks/ranks.js';
 import { RunProgress } from './run-progress.js';
 import { confidence } from './step/confidence.js';
 import { NumberGuard } from './step/number-guard.js';
@@ -28,6 +29,7 @@ interface RunSettings {
   model: CausalLM;
   args: TrainingConfig;
   adaptiveLoss: AdaptiveLossConfig;
+  ranks: Ranks;
 }
 
 /** What is known of a run's end beside its figures. */
@@ -57,7 +59,12 @@ export class Run {
     this.log = new StepLog(state?.log);
     if (settings.args.lrSchedulerType === 'reduce_lr_on_plateau')
       this.plateau = new Plateau(settings.args, state?.plateau);
-    this.guard = new NumberGuard(settings.model, settings.args.onNonFinite, state?.guard);
+    this.guard = new NumberGuard(
+      settings.model,
+      settings.args.onNonFinite,
+      state?.guard,
+      settings.ranks.size,
+    );
   }
 
   /** What a checkpoint keeps of it. */

@@ -21,13 +21,17 @@ import type {
   WarningEvent,
 } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
+import type { Ranks } from '../ranks/ranks.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { Listeners } from './listeners.js';
 import type { RunControl } from './run-control.js';
 import { hookName, type RunningTrainer, type TrainerCallback } from './trainer-callback.js';
 
-/** Sends events to the trainer's own `on…` methods, the callbacks and the trackers, in this order; each is awaited. */
+/**
+ * Sends events to the trainer's own `on…` methods, the callbacks and the trackers, in this order; each is awaited. With several
+ * ranks, rank 0 alone tells its trackers.
+ */
 export abstract class TrainerEvents implements RunningTrainer {
   abstract readonly model: CausalLM;
   abstract readonly tokenizer: Tokenizer | undefined;
@@ -35,6 +39,7 @@ export abstract class TrainerEvents implements RunningTrainer {
   abstract readonly adaptiveLoss: AdaptiveLossConfig;
   abstract readonly adaptiveState: AdaptiveState;
   abstract readonly control: RunControl;
+  abstract readonly ranks: Ranks;
   abstract stop(): void;
   abstract save(): Promise<string | undefined>;
   abstract evaluate(): Promise<EvaluateEvent>;
@@ -90,6 +95,7 @@ export abstract class TrainerEvents implements RunningTrainer {
   }
 
   private async tellOthers(event: TrainingEvent): Promise<void> {
-    for (const warning of await this.listeners.tell(event, this)) await this.emit(warning);
+    for (const warning of await this.listeners.tell(event, this, this.ranks.isFirst))
+      await this.emit(warning);
   }
 }

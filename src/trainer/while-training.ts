@@ -1,5 +1,6 @@
 import { AdaptiveTrainerError } from '../errors.js';
 import type { CausalLM } from '../model/causal-lm.js';
+import type { Ranks } from '../ranks/ranks.js';
 
 const inTraining = new WeakSet<CausalLM>();
 
@@ -18,5 +19,26 @@ export async function whileTraining<T>(model: CausalLM, training: () => Promise<
     return await training();
   } finally {
     inTraining.delete(model);
+  }
+}
+
+let isRankTraining = false;
+
+/**
+ * Runs a training of several ranks, one at a time in each process: they would mix what they tell each other.
+ * @throws AdaptiveTrainerError INVALID_INPUT while another is under way
+ */
+export async function whileRanksTrain<T>(ranks: Ranks, training: () => Promise<T>): Promise<T> {
+  if (ranks.size === 1) return training();
+  if (isRankTraining) {
+    const message =
+      'Expected one train() at a time with several ranks, found another under way in this process. Wait for its end (await trainer.train()).';
+    throw new AdaptiveTrainerError('INVALID_INPUT', message);
+  }
+  isRankTraining = true;
+  try {
+    return await training();
+  } finally {
+    isRankTraining = false;
   }
 }

@@ -44,6 +44,7 @@ const seedDefaults = {
   resume_from_checkpoint: null,
 };
 const ownDefaults = {
+  ddp_timeout: 600,
   load_in_4bit: false,
   load_in_8bit: false,
   bnb_4bit_quant_type: 'nf4',

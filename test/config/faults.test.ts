@@ -94,7 +94,7 @@ describe('one fault', () => {
       'expected "auto", "cpu", "cuda" or "cuda:<index>", received the string "gpu"',
     ],
     [{ useWandb: 'yes' }, 'useWandb', 'expected "auto", true or false'],
-    [{ localRank: -2 }, 'localRank', 'expected -1 or 0'],
+    [{ localRank: -2 }, 'localRank', 'expected a whole number from -1 to 65535'],
     [{ betas: [0.9] }, 'betas', 'expected two numbers from 0 to less than 1, received an array of 1'],
     [{ betas: [0.9, 1] }, 'betas[1]', 'expected a number from 0 to less than 1, received 1'],
     [{ warmupSteps: 1.5 }, 'warmupSteps', 'expected a whole number, 0 or more'],

@@ -18,13 +18,8 @@ describe('not available yet', () => {
     ['optimizer', 'rmsprop_bnb_8bit'],
     ['lrSchedulerType', 'greedy'],
     ['attnImpl', 'flash_attention_2'],
-    ['localRank', 1],
   ])('trainingConfig.%s = %j', (key, value) => {
     expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
-  });
-
-  it('several processes', () => {
-    expectNotAvailable({}, 'trainingConfig.localRank', { WORLD_SIZE: '2' });
   });
 });
 
@@ -47,6 +42,7 @@ describe('available', () => {
     ['attnImpl', [null, 'sdpa', 'eager']],
     ['resumeFromCheckpoint', [null, false, true, 'out/checkpoint-3']],
     ['localRank', [-1, 0]],
+    ['ddpTimeout', [600, 1.5]],
     ['evalStrategy', ['no', 'steps', 'epoch']],
     ['saveStrategy', ['no', 'steps', 'epoch', 'best']],
     ['useLigerKernel', [true, false]],
@@ -57,6 +53,16 @@ describe('available', () => {
       const { trainingConfig } = parseConfig({ ...least, trainingConfig: { [key]: value } }, {});
       expect(trainingConfig).toHaveProperty(key, value);
     }
+  });
+
+  it('localRank of one of several ranks, where the environment says the same', () => {
+    const env = { RANK: '3', WORLD_SIZE: '4', LOCAL_RANK: '1', MASTER_ADDR: 'a', MASTER_PORT: '1' };
+    const given = (localRank: number) => ({ ...least, trainingConfig: { localRank } });
+    expect(parseConfig(given(1), env).trainingConfig.localRank).toBe(1);
+    expect(configFaults(given(3), env)).toMatchObject([
+      { path: 'trainingConfig.localRank', code: 'CONTRADICTION' },
+    ]);
+    expect(configFaults(given(1), {})).toMatchObject([{ code: 'CONTRADICTION' }]);
   });
 
   it('adaptiveLossConfig.loss: adaptive, ce, dft and eaft', () => {

@@ -25,6 +25,7 @@ export default defineConfig({
           page('Memory and time', '/docs/memory'),
           page('Stop and go on', '/docs/resume'),
           page('Trackers', '/docs/tracking'),
+          page('Several processes', '/docs/ranks'),
           page('GPU and clusters', '/docs/gpu-and-clusters'),
           page('Coming from TRL', '/docs/from-trl'),
           page('Coming from Python', '/docs/from-python'),

@@ -54,6 +54,8 @@ Napi::Function Model::define(Napi::Env env) {
                       method<&Model::loadOptimizer>("loadOptimizer"),
                       method<&Model::clearGradients>("clearGradients"),
                       method<&Model::save>("save"),
+                      method<&Model::joinRanks>("joinRanks"),
+                      method<&Model::copyFromFirstRank>("copyFromFirstRank"),
                       method<&Model::startGeneration>("startGeneration"),
                       method<&Model::nextTokens>("nextTokens"),
                       method<&Model::dispose>("dispose")});

@@ -80,6 +80,10 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value saveOptimizer(const Napi::CallbackInfo& info);
   Napi::Value loadOptimizer(const Napi::CallbackInfo& info);
 
+  // Several ranks: rank_calls.cpp
+  Napi::Value joinRanks(const Napi::CallbackInfo& info);
+  Napi::Value copyFromFirstRank(const Napi::CallbackInfo& info);
+
   // Text: generation_calls.cpp
   Napi::Value logits(const Napi::CallbackInfo& info);
   Napi::Value startGeneration(const Napi::CallbackInfo& info);

@@ -77,9 +77,11 @@ Napi::Value Model::evaluate(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
   MicroBatch batch = microBatchFrom(from);
   if (!from.Get("withoutAdapter").IsUndefined()) batch.withoutAdapter = booleanAt(from, "withoutAdapter");
-  const int64_t choices = from.Get("firstChoices").IsUndefined() ? 0 : integerAt(from, "firstChoices");
-  return run(info.Env(), [batch, choices, loss = lossRequestFrom(from)](ModelSession& session) {
-    return reported(adaptive::evaluate(session, batch, loss, choices));
+  EvaluateOptions options;
+  if (!from.Get("firstChoices").IsUndefined()) options.firstChoices = integerAt(from, "firstChoices");
+  if (!from.Get("acrossRanks").IsUndefined()) options.acrossRanks = booleanAt(from, "acrossRanks");
+  return run(info.Env(), [batch, options, loss = lossRequestFrom(from)](ModelSession& session) {
+    return reported(adaptive::evaluate(session, batch, loss, options));
   });
 }
 

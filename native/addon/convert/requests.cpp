@@ -22,6 +22,7 @@ RetainedRows retainedFrom(const Napi::Object& from) {
 MicroBatch microBatchFrom(const Napi::Object& from) {
   MicroBatch batch = {flatBatchFrom(from), arrayAt<int32_t>(from, "labels"), stylesFrom(from),
                       dropoutFrom(from)};
+  if (!from.Get("endsWindow").IsUndefined()) batch.endsWindow = booleanAt(from, "endsWindow");
   if (!from.Get("retained").IsUndefined()) batch.retained = retainedFrom(objectAt(from, "retained"));
   if (!from.Get("kept").IsUndefined()) {
     const Napi::Object kept = objectAt(from, "kept");

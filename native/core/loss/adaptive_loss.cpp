@@ -25,6 +25,19 @@ Standing standing(const TokenStatistics& statistics, const LabelledTokens& token
 
 double mean(double sum, int64_t count) { return count > 0 ? sum / static_cast<double>(count) : 0; }
 
+constexpr int64_t AdaptiveSums::*kCounts[] = {&AdaptiveSums::total,          &AdaptiveSums::correct,
+                                              &AdaptiveSums::inTopK,         &AdaptiveSums::wrong,
+                                              &AdaptiveSums::outside,        &AdaptiveSums::ideas,
+                                              &AdaptiveSums::attention,      &AdaptiveSums::ideasOutside,
+                                              &AdaptiveSums::attentionWrong, &AdaptiveSums::bothOutside};
+constexpr double AdaptiveSums::*kSums[] = {&AdaptiveSums::nll,
+                                           &AdaptiveSums::topNll,
+                                           &AdaptiveSums::correctNll,
+                                           &AdaptiveSums::ideasTopNll,
+                                           &AdaptiveSums::attentionTopNll,
+                                           &AdaptiveSums::ideasOutsideNll,
+                                           &AdaptiveSums::attentionWrongNll};
+
 struct Coefficients {
   double attention, ideas, self;
 };
@@ -70,6 +83,21 @@ AdaptiveSums adaptiveSums(const TokenStatistics& statistics, const LabelledToken
     if (wrong && attention) s.attentionWrongNll += nll;
   }
   return s;
+}
+
+std::vector<double> packed(const AdaptiveSums& sums) {
+  std::vector<double> numbers;
+  for (const auto count : kCounts) numbers.push_back(static_cast<double>(sums.*count));
+  for (const auto sum : kSums) numbers.push_back(sums.*sum);
+  return numbers;
+}
+
+AdaptiveSums unpacked(const std::vector<double>& numbers) {
+  AdaptiveSums sums;
+  auto next = numbers.begin();
+  for (const auto count : kCounts) sums.*count = static_cast<int64_t>(*next++);
+  for (const auto sum : kSums) sums.*sum = *next++;
+  return sums;
 }
 
 AdaptiveTerms adaptiveTerms(const AdaptiveSums& s, const AdaptiveBias& bias) {

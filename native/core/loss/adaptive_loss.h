@@ -28,6 +28,10 @@ struct AdaptiveSums {
   int64_t trained() const { return ideasOutside + attentionWrong - bothOutside; }
 };
 
+/// All members in one list, and back.
+std::vector<double> packed(const AdaptiveSums& sums);
+AdaptiveSums unpacked(const std::vector<double>& numbers);
+
 /// When a token counts as correct (argmax is the label, with probability `confidence` or more) and when as
 /// outside (neither correct nor, by rank, among the first `topK`).
 struct CorrectRule {

@@ -19,17 +19,23 @@ double tokenWeight(const TokenStatistics& statistics, int64_t i, const LossReque
   }
 }
 
-double weightedMean(const TokenStatistics& statistics, const LossRequest& request,
-                    std::vector<float>* weights) {
-  const int64_t count = statistics.size();
-  if (weights) weights->assign(2 * count, 0.f);
+/// Σ of weight·nll over the tokens.
+double weightedSum(const TokenStatistics& statistics, const LossRequest& request) {
   double sum = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const double weight = tokenWeight(statistics, i, request);
-    sum += weight * statistics.lossNll(i);
-    if (weights) (*weights)[2 * i] = static_cast<float>(request.scale * weight / static_cast<double>(count));
+  for (int64_t i = 0; i < statistics.size(); i++)
+    sum += tokenWeight(statistics, i, request) * statistics.lossNll(i);
+  return sum;
+}
+
+/// Of a mean over `count` tokens, which may be more than those of the statistics.
+std::vector<float> weightsOfMean(const TokenStatistics& statistics, const LossRequest& request,
+                                 int64_t count) {
+  std::vector<float> weights(2 * statistics.size());
+  for (int64_t i = 0; i < statistics.size(); i++) {
+    weights[2 * i] =
+        static_cast<float>(request.scale * tokenWeight(statistics, i, request) / static_cast<double>(count));
   }
-  return count > 0 ? sum / static_cast<double>(count) : 0;
+  return weights;
 }
 
 }  // namespace
@@ -66,14 +72,26 @@ MoreStatistics statisticsFor(const LossRequest& request) {
 }
 
 LossReport lossReport(const TokenStatistics& statistics, const LabelledTokens& tokens,
-                      const LossRequest& request, std::vector<float>* weights) {
+                      const LossRequest& request, std::vector<float>* weights,
+                      const SumOverRanks& sumOverRanks) {
   LossReport report;
   const CorrectRule rule = {request.topK, request.confidence};
+  const bool isAdaptive = request.kind == LossKind::Adaptive;
   report.sums = adaptiveSums(statistics, tokens, rule);
+  double weighted = isAdaptive ? 0 : weightedSum(statistics, request);
+  if (sumOverRanks) {
+    std::vector<double> numbers = packed(report.sums);
+    numbers.push_back(weighted);
+    sumOverRanks(numbers);
+    report.sums = unpacked(numbers);
+    weighted = numbers.back();
+  }
   report.terms = adaptiveTerms(report.sums, request.bias);
   report.bias = request.bias;
-  if (request.kind != LossKind::Adaptive) {
-    report.loss = weightedMean(statistics, request, weights);
+  if (!isAdaptive) {
+    const int64_t count = report.sums.total;
+    report.loss = count > 0 ? weighted / static_cast<double>(count) : 0;
+    if (weights) *weights = weightsOfMean(statistics, request, count);
     return report;
   }
   report.loss = report.terms.loss;

@@ -1,6 +1,7 @@
 // The losses that can be asked for by name, each a pure function of the statistics: what a report says and
 // what weight each token gets.
 #pragma once
+#include <functional>
 #include <string>
 
 #include "core/loss/adaptive_loss.h"
@@ -48,9 +49,14 @@ MoreStatistics statisticsFor(const LossRequest& request);
 /// The k whose top-k entropy a loss needs in the statistics; 0: none.
 int64_t entropyOfTop(const LossRequest& request);
 
+/// Replaces numbers by their sums over all ranks.
+using SumOverRanks = std::function<void(std::vector<double>&)>;
+
 /// The loss of a batch. `weights`, unless it is null, receives (∂loss/∂nll, ∂loss/∂topNll) of each token
-/// times `scale`, interleaved [n][2].
+/// times `scale`, interleaved [n][2]. With `sumOverRanks` the tokens are this rank's part of the batch, and
+/// the report is of the whole.
 LossReport lossReport(const TokenStatistics& statistics, const LabelledTokens& tokens,
-                      const LossRequest& request, std::vector<float>* weights);
+                      const LossRequest& request, std::vector<float>* weights,
+                      const SumOverRanks& sumOverRanks = {});
 
 }  // namespace adaptive

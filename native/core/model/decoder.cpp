@@ -80,6 +80,31 @@ std::vector<Parameter*> Decoder::parameters() const {
   return all;
 }
 
+std::vector<std::pair<int64_t, Parameter*>> Decoder::trainedFromOutput() const {
+  std::vector<std::pair<int64_t, Parameter*>> all;
+  std::unordered_set<const Parameter*> known;
+  const auto add = [&](int64_t layer, Parameter* p) {
+    if (p && p->trainable() && known.insert(p).second) all.emplace_back(layer, p);
+  };
+  for (const auto* p : {&head_, &headBias_, &finalNorm_.weight, &finalNorm_.bias})
+    add(config_.layers(), p->get());
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    layer->forEach([&](Parameter* p) { add(layer->index, p); });
+    layer->forEachProjection([&](const Projection& projection) {
+      for (const auto& adapter : projection.adapters)
+        adapter->forEach([&](Parameter* p) { add(layer->index, p); });
+    });
+  }
+  // Tables may be head and embedding at once, and so may what is added to them.
+  for (Parameter* p : trainableParameters()) add(-1, p);
+  return all;
+}
+
+void Decoder::watch(const Tensor& hidden, int64_t layer) const {
+  if (seesBackward_ && hidden.requires_grad())
+    hidden.register_hook([see = seesBackward_, layer](const Tensor&) { see(layer); });
+}
+
 void Decoder::addHeadGradient(const Tensor& dLogits, const Tensor& hidden) {
   head().accumulateOuter(dLogits, hidden);
   if (const TokenRows* rows = headRows()) rows->accumulateOuter(dLogits, hidden);
@@ -362,6 +387,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, cons
   if (records) keptBlocks_ = recorded - recomputed;
   for (const DecoderLayer& layer : layers_) {
     if (layer.index == lowest) startGraph();
+    watch(hidden, layer.index);
     const Attend& attend = attends[layer.index];
     const auto run = [this, &layer, attend, key](const Tensor& input) {
       return block(layer, input, attend, key);
@@ -379,6 +405,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, cons
     }
   }
   if (lowest == config_.layers()) startGraph();
+  watch(hidden, config_.layers());
   return normed(finalNorm_, hidden, computeType_);
 }
 

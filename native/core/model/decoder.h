@@ -85,6 +85,12 @@ class Decoder {
   /// INVALID_INPUT for a name that no weight has, and where nothing is left to train.
   void freeze(const std::vector<std::string>& names);
   void clearGradients();
+  /// The trained weights from the output down, each with the layer after whose backward its gradient is
+  /// whole: config().layers() for the final norm and the head, −1 for embeddings.
+  std::vector<std::pair<int64_t, Parameter*>> trainedFromOutput() const;
+  /// Calls `see(layer)` in backward whenever the gradients of all layers from `layer` on are whole; null: no
+  /// more.
+  void watchBackward(std::function<void(int64_t layer)> see) { seesBackward_ = std::move(see); }
 
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
   /// are enabled, from the lowest weight that is trained upwards. `key`: the randomness of dropout and noise;
@@ -135,6 +141,8 @@ class Decoder {
   std::vector<Attend> attendsWithin(const FlatBatch& batch, const DropoutKey& key = {}) const;
   at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
                       const DropoutKey& key = {});
+  /// Has watchBackward() told once the gradient with respect to `hidden`, the input of `layer`, is there.
+  void watch(const at::Tensor& hidden, int64_t layer) const;
   at::Tensor embeddingNoise(const FlatBatch& batch, const at::Tensor& hidden, uint64_t key) const;
   /// The block in which backward ends: −1 where embeddings are trained, layers() where no block is.
   int64_t lowestTrained() const;
@@ -161,6 +169,7 @@ class Decoder {
   std::vector<DecoderLayer> layers_;
   at::ScalarType computeType_ = at::kFloat, masterType_ = at::kFloat;
   double embeddingNoise_ = 0;
+  std::function<void(int64_t)> seesBackward_;
   bool checkpointing_ = false, filled_ = false, adapts_ = true;
   int64_t keptBlocks_ = 0;
 };

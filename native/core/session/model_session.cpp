@@ -19,6 +19,15 @@ int64_t nextNumber() {
 
 ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
 
+void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks) {
+  session.sums.reset();
+  session.decoder.watchBackward(nullptr);
+  session.ranks = std::move(ranks);
+  if (!session.ranks) return;
+  session.sums.emplace(*session.ranks, session.decoder);
+  session.decoder.watchBackward([&sums = *session.sums](int64_t layer) { sums.reached(layer); });
+}
+
 void configureSession(ModelSession& session, const SessionTypes& types) {
   session.decoder.setTypes(types.compute, types.masters);
   session.decoder.setCheckpointing(types.gradientCheckpointing);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "core/dist/gradient_sums.h"
 #include "core/model/decoder.h"
 #include "core/optim/grad_scaler.h"
 #include "core/optim/optimizer.h"
@@ -17,10 +18,20 @@ struct ModelSession {
   Decoder decoder;
   BaseModel base;  ///< what is kept of the model as it was before training
   std::unique_ptr<Optimizer> optimizer;
-  std::optional<GradScaler> scaler;     ///< while float16 is computed in
-  std::optional<TrainingPass> pending;  ///< between forward() and backward()
-  std::vector<float> pendingWeights;    ///< those of the configured loss, for a backward() that brings none
+  std::optional<GradScaler> scaler;  ///< while float16 is computed in
+  /// Between forward() and backward().
+  struct Pending {
+    std::optional<TrainingPass> pass;  ///< nothing where this rank has no rows of the micro-batch
+    std::vector<float> weights;        ///< those of the configured loss, for a backward() that brings none
+    bool endsWindow;
+  };
+  std::optional<Pending> pending;
+  std::shared_ptr<RankGroup> ranks;  ///< null where one process trains alone
+  std::optional<GradientSums> sums;  ///< with ranks
 };
+
+/// Trains the model together with other ranks from now on; null: alone again.
+void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks);
 
 struct SessionTypes {
   at::ScalarType compute = at::kFloat, masters = at::kFloat;  ///< as in Decoder::setTypes()

@@ -101,4 +101,22 @@ void loadOptimizer(ModelSession& session, const WeightFile& entry, int64_t steps
   if (session.scaler) session.scaler = scaler;
 }
 
+void copyFromFirstRank(ModelSession& session) {
+  if (!session.ranks) fail("INVALID_INPUT", "Expected joinRanks() first.");
+  at::NoGradGuard noGrad;
+  Optimizer& optimizer = optimizerOf(session);
+  for (const Parameter* parameter : session.decoder.trainableParameters())
+    session.ranks->copyFromFirst(parameter->master())->wait();
+  for (const auto& [name, tensor] : optimizer.state()) session.ranks->copyFromFirst(tensor)->wait();
+  const GradScaler::State scaler = session.scaler ? session.scaler->state() : GradScaler::State();
+  const at::Tensor counts = at::tensor(
+      {static_cast<double>(optimizer.steps()), scaler.scale, static_cast<double>(scaler.goodSteps)},
+      at::kDouble);
+  session.ranks->copyFromFirst(counts)->wait();
+  const double* values = counts.const_data_ptr<double>();
+  optimizer.setSteps(static_cast<int64_t>(values[0]));
+  if (session.scaler) session.scaler.emplace(GradScaler::State{values[1], static_cast<int64_t>(values[2])});
+  session.decoder.refreshCompute();
+}
+
 }  // namespace adaptive

@@ -30,4 +30,8 @@ void saveOptimizer(const ModelSession& session, const std::string& path, const s
 void loadOptimizer(ModelSession& session, const WeightFile& file, int64_t steps,
                    const GradScaler::State& scaler);
 
+/// Replaces what is trained, and the optimizer with its counts, by what rank 0 has. Errors: INVALID_INPUT
+/// without ranks or an optimizer; RANKS_FAILED.
+void copyFromFirstRank(ModelSession& session);
+
 }  // namespace adaptive

@@ -19,6 +19,9 @@ struct MicroBatch {
   std::optional<RetainedRows> retained = {};  ///< what its last rows are, which have no labels
   bool withoutAdapter = false;                ///< seen by the model with its adapter off; not in training
   KeptBlocks kept = {};                       ///< used in training, with checkpointing
+  /// With several ranks: the last micro-batch of its window, in whose backward gradients are summed.
+  bool endsWindow = false;
+  bool isEmpty() const { return tokens.ids.empty(); }
 };
 
 /// What a pass made of the rows that are retained: no rows, no tokens.

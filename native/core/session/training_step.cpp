@@ -9,13 +9,41 @@
 namespace adaptive {
 namespace {
 
-void checkFinite(const LossReport& report, const TrainingPass& pass) {
+void forgetGradients(ModelSession& session) {
+  session.decoder.clearGradients();
+  if (session.sums) session.sums->reset();
+}
+
+/// A pass that there may be none of: a rank may have no rows of a micro-batch.
+using MaybePass = std::optional<TrainingPass>;
+
+MaybePass passOver(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
+  if (session.ranks && batch.isEmpty()) return std::nullopt;
+  return TrainingPass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
+}
+
+const TokenStatistics& statisticsOf(const MaybePass& pass) {
+  static const TokenStatistics none;
+  return pass ? pass->statistics() : none;
+}
+
+const LabelledTokens& tokensOf(const MaybePass& pass) {
+  static const LabelledTokens none;
+  return pass ? pass->tokens() : none;
+}
+
+SumOverRanks overRanks(ModelSession& session) {
+  if (!session.ranks) return {};
+  return [&group = *session.ranks](std::vector<double>& numbers) { sumOverRanks(group, numbers); };
+}
+
+void checkFinite(const LossReport& report, const MaybePass& pass) {
   if (std::isfinite(report.loss)) return;
-  const auto& nll = pass.statistics().nll;
+  const auto& nll = statisticsOf(pass).nll;
   for (size_t i = 0; i < nll.size(); i++) {
     if (std::isfinite(nll[i])) continue;
     fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ": the logits of row ",
-         pass.tokens().rows[i],
+         tokensOf(pass).rows[i],
          " of the micro-batch are not finite. A lower learningRate or maxGradNorm usually helps.");
   }
   fail("LOSS_NOT_FINITE", "Expected a finite loss, found ", report.loss, ".");
@@ -27,35 +55,81 @@ void scaleWeights(const ModelSession& session, std::vector<float>& weights) {
   for (float& weight : weights) weight *= scale;
 }
 
+bool isNotFinite(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    return error.code() == "LOSS_NOT_FINITE";
+  } catch (...) {
+    return false;
+  }
+}
+
+/// Tells the other ranks whether this one's backward went well, and adds what they found on their retained
+/// rows. Errors: `failure`; LOSS_NOT_FINITE or RANKS_FAILED for one of another rank.
+Retained agreed(ModelSession& session, const Retained& own, const std::exception_ptr& failure) {
+  const bool notFinite = failure && isNotFinite(failure);
+  std::vector<double> numbers = {own.divergence, static_cast<double>(own.tokens), notFinite ? 1.0 : 0.0,
+                                 failure && !notFinite ? 1.0 : 0.0};
+  sumOverRanks(*session.ranks, numbers);
+  if (failure) std::rethrow_exception(failure);
+  if (numbers[3] > 0) fail("RANKS_FAILED", "Another rank failed in the backward pass.");
+  if (numbers[2] > 0) fail("LOSS_NOT_FINITE", "Expected finite numbers, found others at another rank.");
+  return {numbers[0], static_cast<int64_t>(numbers[1])};
+}
+
+Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<float>& weights,
+                  bool endsWindow) {
+  if (!session.ranks) return pass->backward(weights, lossScale(session));
+  if (session.sums->done()) {
+    fail("INVALID_INPUT",
+         "Expected optimizerStep() or clearGradients() after the last micro-batch of a window, found one "
+         "more micro-batch: the gradients are summed over ranks already.");
+  }
+  if (endsWindow) session.sums->begin();
+  Retained own;
+  std::exception_ptr failure;
+  try {
+    if (pass) own = pass->backward(weights, lossScale(session));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // The others wait for this rank's gradients, whatever they are worth.
+  if (endsWindow) session.sums->finish();
+  return agreed(session, own, failure);
+}
+
 }  // namespace
 
 TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
-  TrainingPass pass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
+  MaybePass pass = passOver(session, batch, loss);
   std::vector<float> weights;
-  const LossReport report = lossReport(pass.statistics(), pass.tokens(), loss, &weights);
+  const LossReport report =
+      lossReport(statisticsOf(pass), tokensOf(pass), loss, &weights, overRanks(session));
   checkFinite(report, pass);
   scaleWeights(session, weights);
-  return {report, pass.backward(weights, lossScale(session))};
+  return {report, gathered(session, pass, weights, batch.endsWindow)};
 }
 
 PassReport forward(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   checkLossRequest(loss);
   session.pending.reset();
-  TrainingPass pass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
+  MaybePass pass = passOver(session, batch, loss);
   PassReport report;
-  report.loss = lossReport(pass.statistics(), pass.tokens(), loss, &session.pendingWeights);
+  std::vector<float> weights;
+  report.loss = lossReport(statisticsOf(pass), tokensOf(pass), loss, &weights, overRanks(session));
   checkFinite(report.loss, pass);
-  report.tokens = pass.tokens(), report.statistics = pass.statistics();
-  session.pending.emplace(std::move(pass));
+  report.tokens = tokensOf(pass), report.statistics = statisticsOf(pass);
+  session.pending.emplace(std::move(pass), std::move(weights), batch.endsWindow);
   return report;
 }
 
 Retained backward(ModelSession& session, const std::optional<std::vector<float>>& onNll) {
   if (!session.pending) fail("INVALID_INPUT", "Expected forward() before backward().");
-  std::vector<float> weights = session.pendingWeights;
+  auto& [pass, weights, endsWindow] = *session.pending;
   if (onNll) {
-    const auto expected = static_cast<size_t>(session.pending->tokens().size());
+    const auto expected = static_cast<size_t>(tokensOf(pass).size());
     if (onNll->size() != expected) {
       fail("INVALID_INPUT", "Expected one weight per labelled token (", expected, "), found ", onNll->size(),
            ".");
@@ -64,7 +138,7 @@ Retained backward(ModelSession& session, const std::optional<std::vector<float>>
     for (size_t i = 0; i < expected; i++) weights[2 * i] = (*onNll)[i];
   }
   scaleWeights(session, weights);
-  const Retained retained = session.pending->backward(weights, lossScale(session));
+  const Retained retained = gathered(session, pass, weights, endsWindow);
   session.pending.reset();
   return retained;
 }
@@ -84,12 +158,18 @@ Retained divergence(ModelSession& session, const FlatBatch& batch, const Retaine
 }
 
 PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss,
-                    int64_t firstChoices) {
+                    const EvaluateOptions& options) {
   checkLossRequest(loss);
+  if (options.acrossRanks && !session.ranks)
+    fail("INVALID_INPUT", "Expected joinRanks() before an evaluation across ranks.");
   MoreStatistics more = statisticsFor(loss);
-  more.firstChoices = firstChoices;
-  const TrainingPass pass(session.decoder, batch, /*training=*/false, more);
-  return {lossReport(pass.statistics(), pass.tokens(), loss, nullptr), pass.tokens(), pass.statistics()};
+  more.firstChoices = options.firstChoices;
+  MaybePass pass;
+  if (!options.acrossRanks || !batch.isEmpty())
+    pass.emplace(session.decoder, batch, /*training=*/false, more);
+  const SumOverRanks sums = options.acrossRanks ? overRanks(session) : SumOverRanks();
+  return {lossReport(statisticsOf(pass), tokensOf(pass), loss, nullptr, sums), tokensOf(pass),
+          statisticsOf(pass)};
 }
 
 GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch) {
@@ -129,7 +209,7 @@ void createOptimizer(ModelSession& session, const std::string& name, const Optim
 
 void clearGradients(ModelSession& session) {
   session.pending.reset();
-  session.decoder.clearGradients();
+  forgetGradients(session);
 }
 
 double lossScale(const ModelSession& session) { return session.scaler ? session.scaler->scale() : 1; }
@@ -144,21 +224,25 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
   session.decoder.expectWeights();
   expectNotNegative("learningRate", learningRate);
   expectNotNegative("maxGradNorm", maxNorm);
+  if (session.sums && !session.sums->done()) {
+    session.sums->begin();
+    session.sums->finish();
+  }
   const double scale = lossScale(session);
   const double norm = gradientNorm(session.decoder.trainableParameters()) / scale;
   if (session.scaler && !session.scaler->update(norm)) {
-    session.decoder.clearGradients();
+    forgetGradients(session);
     return {norm, /*skipped=*/true};
   }
   if (!std::isfinite(norm)) {
     const std::string where = nonFiniteGradient(session.decoder);
-    session.decoder.clearGradients();
+    forgetGradients(session);
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
          where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
   session.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale, pull);
   session.decoder.refreshCompute();
-  session.decoder.clearGradients();
+  forgetGradients(session);
   return {norm};
 }
 

@@ -19,7 +19,8 @@ struct TrainReport {
   Retained retained;
 };
 
-/// Gathers the gradients of one micro-batch. Errors: INVALID_INPUT; LOSS_NOT_FINITE naming the first row
+/// Gathers the gradients of one micro-batch. With several ranks the batch is this rank's part of it, which
+/// may be empty, and the report is of the whole. Errors: INVALID_INPUT; LOSS_NOT_FINITE naming the first row
 /// whose logits are not finite, or a retained token: of that micro-batch nothing is of use then.
 TrainReport trainMicroBatch(ModelSession& session, const MicroBatch& batch, const LossRequest& loss);
 
@@ -31,10 +32,14 @@ PassReport forward(ModelSession& session, const MicroBatch& batch, const LossReq
 /// LOSS_NOT_FINITE.
 Retained backward(ModelSession& session, const std::optional<std::vector<float>>& onNll);
 
-/// Loss and statistics without gradients, with so many of the model's own first choices; a loss that is not
-/// finite is returned as it is.
+struct EvaluateOptions {
+  int64_t firstChoices = 0;  ///< so many of the model's own, beside the statistics
+  bool acrossRanks = false;  ///< the batch is this rank's part, the loss that of all parts
+};
+
+/// Loss and statistics without gradients; a loss that is not finite is returned as it is.
 PassReport evaluate(ModelSession& session, const MicroBatch& batch, const LossRequest& loss,
-                    int64_t firstChoices = 0);
+                    const EvaluateOptions& options = {});
 
 /// How far the model has moved from its base on a micro-batch whose rows are all retained; no gradients.
 Retained divergence(ModelSession& session, const FlatBatch& batch, const RetainedRows& rows);

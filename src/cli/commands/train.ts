@@ -40,13 +40,13 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
       'print every event of the run as one line of JSON on standard output, and no progress bar',
     )
     .action(async (file: string, options: TrainOptions & ConfigOptions) => {
-      const input = await readConfig(file, options);
       if (options.dryRun) {
         const { dryRun } = await import('../dry-run.js');
-        await dryRun(input, options);
+        await dryRun(await readConfig(file, options), options);
         return;
       }
-      const { train } = await import('../train.js');
-      await train(file, input, options, load);
+      const input = readConfig(file, options);
+      const [{ train }, { tellOnce }] = await Promise.all([import('../train.js'), import('../tell-once.js')]);
+      await tellOnce(input, async () => train(file, await input, options, load));
     });
 }

@@ -10,6 +10,7 @@ import { greaterIsBetter } from '../schema/metric-names.js';
 import { readBestModel } from './read-best-model.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { refuseNotAvailable } from './refuse-not-available.js';
+import { readLaunch } from '../../ranks/launch.js';
 import { readRetention } from './read-retention.js';
 import { trainingConfigSchema } from '../schema/training-config.js';
 
@@ -167,18 +168,26 @@ function checkPrecision(given: GivenKeys, contradiction: (at: string, message: s
   }
 }
 
+/** Faults of the variables themselves are told where the ranks are joined. */
 function checkEnvironment(
   reader: ConfigReader,
   given: GivenKeys,
   path: string,
   env: NodeJS.ProcessEnv,
 ): void {
-  const processes = Number(env['WORLD_SIZE'] ?? 1);
-  if (processes > 1) {
-    reader.faults.push({
-      path: given.get('localRank')?.path ?? configPath(path, reader.spell('localRank')),
-      code: 'NOT_AVAILABLE',
-      message: `expected one process, received WORLD_SIZE=${processes} from the environment; training in several processes is not available yet`,
-    });
+  const localRank = given.get('localRank');
+  if (localRank === undefined || !Number.isSafeInteger(localRank.value) || (localRank.value as number) < 0)
+    return;
+  let found: number;
+  try {
+    found = readLaunch(env)?.localRank ?? 0;
+  } catch {
+    return;
   }
+  if (localRank.value === found) return;
+  reader.faults.push({
+    path: localRank.path ?? configPath(path, reader.spell('localRank')),
+    code: 'CONTRADICTION',
+    message: `expected -1 or ${found}, the rank on this machine that the environment says (LOCAL_RANK and its like), received ${localRank.value as number}`,
+  });
 }

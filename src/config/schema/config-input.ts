@@ -421,10 +421,12 @@ export interface TrainingConfigInput {
   /** Threads of the engine. Default null: one per core. */
   threads?: number | null | undefined;
   /**
-   * Rank of this process on its machine: −1 (default, from the environment) or 0. Several processes are not available
-   * yet.
+   * Rank of this process on its machine: −1 (default) takes that of the environment, which it must agree with
+   * (docs/ranks.md).
    */
-  localRank?: -1 | 0 | undefined;
+  localRank?: number | undefined;
+  /** With several ranks: seconds that they wait for each other before a rank counts as hanging. Default 600. */
+  ddpTimeout?: number | undefined;
 }
 
 /** The loss: `adaptiveLossConfig` of the one-call API. Every key is optional and may be written in snake_case. */

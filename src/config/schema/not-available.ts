@@ -47,13 +47,6 @@ export const notAvailable: readonly NotAvailable[] = [
     what: 'this attention',
   },
   {
-    group: 'trainingConfig',
-    key: 'localRank',
-    matches: (value) => Number.isSafeInteger(value) && (value as number) > 0,
-    expected: '-1 or 0',
-    what: 'training in several processes',
-  },
-  {
     group: 'peftConfig',
     key: 'peftType',
     matches: (value) => typeof value === 'string' && value !== 'LORA',

@@ -91,7 +91,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
   ],
   [
     noEffect(oneProcess),
-    'ddp ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout ' +
+    'ddp ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ' +
       'average_tokens_across_devices log_on_each_node save_on_each_node log_level_replica world_size device_map ' +
       'tpu_num_cores tpu_metrics_debug ray_scope torchdistx_path',
   ],
@@ -328,7 +328,6 @@ const defaults: Readonly<Record<string, unknown>> = {
     dataloader_pin_memory: true,
     remove_unused_columns: true,
     length_column_name: 'length',
-    ddp_timeout: 1800,
   },
   ...{ skip_memory_metrics: true, truncation_mode: 'keep_start', packing_strategy: 'bfd' },
   accelerator_config: {

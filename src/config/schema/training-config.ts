@@ -318,6 +318,8 @@ export const trainingConfigSchema = z.object({
     .default('auto'),
   /** Threads of the engine. Default null: one per core. */
   threads: field.wholeNumber(1, 1024).nullable().default(null),
-  /** Rank of this process on its machine: −1 (default, from the environment) or 0. Several processes are not available yet. */
-  localRank: z.union([z.literal(-1), z.literal(0)], { error: '-1 or 0' }).default(-1),
+  /** Rank of this process on its machine: −1 (default) takes that of the environment, which it must agree with (docs/ranks.md). */
+  localRank: field.wholeNumber(-1, 65_535).default(-1),
+  /** With several ranks: seconds that they wait for each other before a rank counts as hanging. Default 600. */
+  ddpTimeout: field.numberAbove(0).default(600),
 });

@@ -15,7 +15,7 @@ import { readAddonBuild } from './read-addon-build.js';
 import { rebuildCommand } from './rebuild-command.js';
 import { tryAddon } from './try-addon.js';
 import { windowsPath } from './windows-path.js';
-import type { NativeAddon } from '../addon.js';
+import type { NativeAddon, RanksLibrary } from '../addon.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
 import { thisMachine } from '../platform/machine.js';
 import { packageFolder } from '../platform/package-folder.js';
@@ -25,6 +25,8 @@ import type { AddonLoad } from './plan-addon-load.js';
 import type { AddonTrial } from './try-addon.js';
 
 let loaded: NativeAddon | undefined;
+let loadedFrom: string | undefined;
+let ranksLibrary: RanksLibrary | undefined;
 
 /**
  * The native addon, loaded on first use. It is tried in a child process before it is loaded into this one; a trial
@@ -40,9 +42,29 @@ export function loadAddon(): NativeAddon {
   return loaded;
 }
 
+/**
+ * What several processes that train together need of libtorch; loadAddon() comes first.
+ * @throws AdaptiveTrainerError NOT_AVAILABLE where this addon or this libtorch does not have it
+ */
+export function loadRanksLibrary(): RanksLibrary {
+  const file = path.join(path.dirname(loadedFrom!), 'adaptive_trainer_ranks.node');
+  try {
+    return (ranksLibrary ??= dlopen(file) as RanksLibrary);
+  } catch (cause) {
+    const why = existsSync(file) ? `it does not load (${(cause as Error).message})` : 'there is no such file';
+    throw new AdaptiveTrainerError(
+      'NOT_AVAILABLE',
+      `Expected ${file}, which connects several processes, but ${why}. It needs a libtorch with Gloo, as PyTorch's wheels have. ` +
+        'Train in one process (WORLD_SIZE=1), or use the libtorch that npm installs.',
+      { cause },
+    );
+  }
+}
+
 function load(): NativeAddon {
   const { addon, libtorch } = chooseBinaries();
   const plan = planAddonLoad(addon, libtorch);
+  loadedFrom = addon;
   const trials = new AddonTrialCache(plan);
   if (!trials.known) {
     const trial = tryAddon(plan);

@@ -10,7 +10,10 @@ import type { RetainedBatch } from '../retention/retained-batch.js';
  */
 export function microBatch(rows: readonly TrainingRow[], retained?: RetainedBatch): MicroBatch {
   const { ids = [], ...request } = retained ?? {};
-  const { inputIds, cuSeqlens } = flatBatch([...rows.map((row) => row.inputIds), ...ids]);
+  const all = [...rows.map((row) => row.inputIds), ...ids];
+  // One of several ranks may have none of a micro-batch.
+  const { inputIds, cuSeqlens } =
+    all.length === 0 ? { inputIds: new Int32Array(), cuSeqlens: Int32Array.of(0) } : flatBatch(all);
   const labels = new Int32Array(inputIds.length).fill(-100);
   rows.forEach((row, i) => labels.set(row.labels, cuSeqlens[i]!));
   const styles = new Uint8Array(rows.length + ids.length);

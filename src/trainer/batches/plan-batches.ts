@@ -1,5 +1,6 @@
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { shuffledIndices } from '../../common/seeded-random.js';
+import { deal } from './deal.js';
 
 /** The settings that decide which rows make a micro-batch. */
 export type BatchSettings = Pick<
@@ -44,24 +45,9 @@ function* bySize(
   const window = batchSize * gradientAccumulationSteps;
   for (let start = 0; start < count; start += shuffle ? window : batchSize) {
     const rows = indices(start, Math.min(count, start + (shuffle ? window : batchSize)), at);
-    if (shuffle) yield* dealt(rows, batchSize, lengthAt);
+    if (shuffle) yield* deal(rows, lengthAt, Math.ceil(rows.length / batchSize), batchSize);
     else yield rows;
   }
-}
-
-/** Deals rows, longest first, each to the micro-batch that has the fewest tokens and is not full. */
-function dealt(rows: number[], batchSize: number, lengthAt: (index: number) => number): number[][] {
-  const bins = Array.from({ length: Math.ceil(rows.length / batchSize) }, () => ({
-    rows: [] as number[],
-    tokens: 0,
-  }));
-  for (const row of byLength(rows, lengthAt)) {
-    const open = bins.filter((bin) => bin.rows.length < batchSize);
-    const emptiest = open.reduce((least, bin) => (bin.tokens < least.tokens ? bin : least));
-    emptiest.rows.push(row);
-    emptiest.tokens += lengthAt(row);
-  }
-  return bins.map((bin) => bin.rows);
 }
 
 /** Fills one micro-batch after the other in the order of the rows. */

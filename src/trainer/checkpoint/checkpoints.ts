@@ -8,7 +8,7 @@ import type { CausalLM } from '../../model/causal-lm.js';
 import { BestModel, type BestModelState } from '../evaluation/best-model.js';
 import { refuseBaseFolder } from '../../model/adapter/save-adapter.js';
 import { lockOutputDir, type OutputLock } from '../output-dir/lock-output-dir.js';
-import { removeLeftovers } from '../output-dir/output-contents.js';
+import { removeLeftovers, storedCheckpoints } from '../output-dir/output-contents.js';
 import { overwritingMessage, usedOutputDir } from '../output-dir/used-output-dir.js';
 import { readManifest } from './checkpoint-files.js';
 import { findSource, type RunSource } from './find-source.js';
@@ -55,11 +55,17 @@ export class Checkpoints {
 
   /**
    * Makes the output folder this run's own and finds what to go on from. Deletes nothing yet.
-   * @param from a checkpoint's path, or the newest whole one (true)
+   * @param asked a checkpoint's path, or the newest whole one (true)
+   * @param begun the run that was under way when its launcher started all ranks anew: what it saved is gone on from first
    * @throws AdaptiveTrainerError OUTPUT_DIR_BUSY; OUTPUT_DIR_USED where something else would be written over; CHECKPOINT_INVALID
    */
-  async open(from: boolean | string | null): Promise<void> {
+  async open(asked: boolean | string | null, begun?: string): Promise<void> {
     const { model, outputDir, args, emit } = this.options;
+    const hasSaved =
+      begun !== undefined &&
+      outputDir !== undefined &&
+      (await storedCheckpoints(outputDir)).some(({ runId }) => runId === begun);
+    const from = hasSaved ? true : asked;
     if (outputDir === undefined && from === true) {
       const message =
         'Expected an outputDir to look for checkpoints in, found none. Give one, or the path of a checkpoint.';
@@ -119,6 +125,15 @@ export class Checkpoints {
     if (isSameRun) this.lastSaved = { step: state.step, path };
     this.bestModel = new BestModel(args, { ...state.best, saved: await this.bestOf(state, path) });
     return state;
+  }
+
+  /** Keeps what rank 0 has of the run, at another one: it writes nothing. */
+  follow(runId: string, state?: RunState): void {
+    this.runId = runId;
+    this.source = { checkpoint: undefined, isSameRun: false, inTheWay: [], resumable: undefined };
+    if (state === undefined) return;
+    this.history = state.history;
+    this.bestModel = new BestModel(this.options.args, state.best);
   }
 
   /** For the start of the run. */

@@ -104,6 +104,7 @@ export const effects = {
     device: 'future',
     threads: 'future',
     localRank: 'none',
+    ddpTimeout: 'none',
     outputDir: 'none',
   } satisfies Keys<typeof trainingConfigSchema>,
   adaptiveLossConfig: {

@@ -1,5 +1,6 @@
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { TrainingRow } from '../../events/training-row.js';
+import type { Ranks } from '../../ranks/ranks.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { type MemoryReport } from '../../events/memory-report.js';
@@ -17,8 +18,16 @@ export async function reportMemory(
   rows: readonly TrainingRow[],
   args: TrainingConfig,
   precision: Precision,
+  ranks: Ranks,
 ): Promise<{ memory: MemoryReport; largest: { tokens: number; labelledTokens: number } }> {
-  const { weights, gradients, optimizer, available } = await model.call((native) => native.memory());
+  const {
+    weights,
+    gradients,
+    optimizer,
+    available: ofMachine,
+  } = await model.call((native) => native.memory());
+  // The ranks of a machine share what is free.
+  const available = ofMachine / (ranks.launch?.localSize ?? 1);
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
   const largest = await largestMicroBatch(rows, args);

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { ComputeType } from '../../engine/addon.js';
 import type { RetentionConfig } from '../../config/schema/parsed-config.js';
+import type { Ranks } from '../../ranks/ranks.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { flatBatch } from '../../model/flat-batch.js';
 import { baseStates } from './base-states.js';
@@ -77,6 +79,16 @@ export class Retention {
     return new Retention(this.request, this.replayed, this.meter, { ...state, weight });
   }
 
+  /** Tells whether two runs replay, and measure on, the same rows. */
+  get digest(): string {
+    const hash = createHash('sha256');
+    for (const held of [this.replayed, this.meter]) {
+      hash.update(Int32Array.of(-1));
+      for (const row of held?.rows ?? []) hash.update(Int32Array.of(row.length)).update(row);
+    }
+    return hash.digest('hex').slice(0, 16);
+  }
+
   get state(): RetentionState {
     return { cursor: this.order?.cursor ?? 0, ...this.ascent.state };
   }
@@ -115,15 +127,17 @@ export class Retention {
     return { kl, weight };
   }
 
-  /** Mean KL(base ‖ model) over the meter's rows, nats per token; undefined where there are none. */
-  async forgetting(): Promise<number | undefined> {
+  /** Mean KL(base ‖ model) over the meter's rows, which ranks share, nats per token; undefined where there are none. */
+  async forgetting(ranks: Ranks): Promise<number | undefined> {
     const { meter, request } = this;
     if (meter === undefined) return undefined;
     let sum = 0;
     let tokens = 0;
+    let batches = 0;
     for (let first = 0, next = 0; first < meter.rows.length; first = next) {
       for (let taken = 0; next < meter.rows.length && (next === first || taken < meterTokens); next++)
         taken += meter.rows[next]!.length;
+      if (batches++ % ranks.size !== ranks.rank) continue;
       const rows = Int32Array.from({ length: next - first }, (_, index) => first + index);
       const batch = {
         ...flatBatch(meter.rows.slice(first, next)),
@@ -133,7 +147,8 @@ export class Retention {
       sum += found.divergence;
       tokens += found.tokens;
     }
-    return sum / tokens;
+    const [wholeSum, wholeTokens] = await ranks.sum([sum, tokens]);
+    return wholeSum! / wholeTokens!;
   }
 }
 

@@ -3,6 +3,7 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import type { WarningEvent } from '../../events/training-event.js';
 import { microBatch } from '../batches/micro-batch.js';
+import { divideRows } from '../batches/rank-part.js';
 import { rowNumber } from '../batches/row-number.js';
 
 const zeroNormsToWarn = 10;
@@ -33,6 +34,8 @@ export class NumberGuard {
       zeroNormsInARow: 0,
       hasWarnedOfZeroNorms: false,
     },
+    /** Every rank looks at the parts of all, one at a time, so that all find the same. */
+    private readonly ranks = 1,
   ) {}
 
   /** After a step that went well. Returns the one warning about a norm that stays 0, when it is due. */
@@ -92,7 +95,14 @@ export class NumberGuard {
 
   /** The first module with an output that is not finite; all rows of the window where only gradients are not. */
   private async locate(window: readonly TrainingRow[][]): Promise<{ module: string; rows: TrainingRow[] }> {
-    for (const rows of window) {
+    const parts = window.flatMap((rows) =>
+      divideRows(
+        rows.map(({ inputIds }) => inputIds.length),
+        this.ranks,
+      ).map((places) => places.map((place) => rows[place]!)),
+    );
+    for (const rows of parts) {
+      if (rows.length === 0) continue;
       const found = await this.model.call((native) => native.findNonFinite(microBatch(rows)));
       if (found.module !== '') return { module: found.module, rows: Array.from(found.rows, (i) => rows[i]!) };
     }

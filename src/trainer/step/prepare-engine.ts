@@ -2,6 +2,7 @@ import type { Precision, TrainingConfig } from '../../config/schema/parsed-confi
 import type { CausalLM } from '../../model/causal-lm.js';
 import { engineCall } from '../../engine/engine-call.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
+import type { Ranks } from '../../ranks/ranks.js';
 import type { StartEvent } from '../../events/training-event.js';
 import { engineTypes } from './engine-types.js';
 import { layerRates } from './layer-rates.js';
@@ -14,7 +15,7 @@ import type { TrainingRows } from '../batches/training-rows.js';
 /** The facts about the engine in the start event. */
 export type EngineReport = Pick<
   StartEvent,
-  'device' | 'dtype' | 'threads' | 'parameters' | 'trainableParameters' | 'memory'
+  'device' | 'dtype' | 'threads' | 'ranks' | 'parameters' | 'trainableParameters' | 'memory'
 >;
 
 /**
@@ -26,9 +27,10 @@ export async function prepareEngine(
   rows: TrainingRows,
   args: TrainingConfig,
   precision: Precision,
+  ranks: Ranks,
 ): Promise<{ report: EngineReport; keeper: BlockKeeper | undefined }> {
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
-  const { memory, largest } = isRowArray(rows) ? await reportMemory(model, rows, args, precision) : {};
+  const { memory, largest } = isRowArray(rows) ? await reportMemory(model, rows, args, precision, ranks) : {};
   const { computeType, masterType } = engineTypes(precision);
   const recomputes = args.gradientCheckpointing !== false;
   await model.configure(computeType, recomputes, masterType, args.neftuneNoiseAlpha ?? 0);
@@ -43,6 +45,7 @@ export async function prepareEngine(
     device: 'cpu',
     dtype: computeType,
     threads,
+    ...(ranks.size > 1 ? { ranks: ranks.size } : {}),
     parameters: model.parameterCount,
     ...(model.trainableCount === model.parameterCount ? {} : { trainableParameters: model.trainableCount }),
     ...(memory === undefined ? {} : { memory }),

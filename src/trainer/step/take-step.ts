@@ -10,6 +10,8 @@ import { addStatistics } from './step-log.js';
 export interface MicroBatchPlace {
   /** From 0. */
   index: number;
+  /** Whether it is the last one of its window: several ranks sum their gradients while it is worked out. */
+  isLast: boolean;
   /** Its share of the window's labelled tokens: what its gradients are multiplied with, so that a window is one large batch. */
   share: number;
   /** α and β before it. */
@@ -69,7 +71,10 @@ export async function takeStep(
   const found = { divergence: 0, tokens: 0 };
   for (const [index, rows] of window.entries()) {
     const share = counts[index]! / labelled;
-    const report = await trainMicroBatch(rows, { index, share, state, retained: retained[index] });
+    const report = await trainMicroBatch(rows, {
+      ...{ index, isLast: index === window.length - 1 },
+      ...{ share, state, retained: retained[index] },
+    });
     loss += share * report.loss;
     statistics = addStatistics(statistics, report.statistics);
     state = report.state;

@@ -1,5 +1,6 @@
-import { learningStyles, type LearningStyle } from '../../events/learning-style.js';
-import type { MicroBatch, TokenArrays } from '../../engine/addon.js';
+import type { TokenArrays } from '../../engine/addon.js';
+import type { LearningStyle } from '../../events/learning-style.js';
+import type { TrainingRow } from '../../events/training-row.js';
 
 /** What the model predicts for the labelled tokens of a micro-batch, in order: each array is [labelled tokens]. */
 export interface TokenStatisticsArrays {
@@ -30,11 +31,11 @@ export interface TokenBatch {
 /** The two arguments of `tokenWeights`. */
 export function tokenStatistics(
   perToken: TokenArrays,
-  batch: MicroBatch,
+  batch: readonly TrainingRow[],
 ): [TokenStatisticsArrays, TokenBatch] {
   const { nll, rank, predicted, topNll, entropy, labels, rows } = perToken;
   return [
     { nll, rank, predicted, topNll, entropy, confidence: nll.map((value) => Math.exp(-value)) },
-    { labels, rows, learningStyles: Array.from(rows, (row) => learningStyles[batch.styles[row]!]!) },
+    { labels, rows, learningStyles: Array.from(rows, (row) => batch[row]!.learningStyle) },
   ];
 }

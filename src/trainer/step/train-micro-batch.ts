@@ -3,8 +3,13 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import { lossStatistics } from '../../loss/loss-statistics.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import { oneRank, type Ranks } from '../../ranks/ranks.js';
+import { checkSameRows } from '../batches/check-same-rows.js';
 import { labelledTokens, microBatch } from '../batches/micro-batch.js';
+import { divideRows, rankPart } from '../batches/rank-part.js';
 import type { BlockKeeper } from '../memory/block-keeper.js';
+import type { RetainedBatch } from '../retention/retained-batch.js';
+import { gatherTokens } from './gather-tokens.js';
 import type { MicroBatchPlace, MicroBatchReport } from './take-step.js';
 import { tokenStatistics, type TokenBatch, type TokenStatisticsArrays } from './token-statistics.js';
 
@@ -25,44 +30,74 @@ export interface MicroBatchRequest extends MicroBatchPlace {
   keeper: BlockKeeper | undefined;
 }
 
-/** Forward and backward of one micro-batch. Its gradients, times its share, are added to those in the engine. */
+/**
+ * Forward and backward of one micro-batch, of which this rank takes its part. Its gradients, times its share, are added to
+ * those in the engine; those of the last one of a window are summed over ranks meanwhile. The report is of the whole.
+ */
 export async function trainMicroBatch(
   model: CausalLM,
   rows: readonly TrainingRow[],
   request: MicroBatchRequest,
+  ranks: Ranks = oneRank,
 ): Promise<MicroBatchReport> {
-  const { index, share: scale, state, seed, step } = request;
-  const batch = { ...microBatch(rows, request.retained), dropout: { seed, step, microBatch: index } };
-  const retainedTokens = (request.retained?.ids ?? []).reduce((sum, ids) => sum + ids.length, 0);
+  const { index, share: scale, state, seed, step, isLast: endsWindow } = request;
+  const part = rankPart(rows, ranks);
+  const ownRetained = retainedPart(request.retained, ranks);
+  // No two ranks draw the same.
+  const dropout = { seed, step, microBatch: index * ranks.size + ranks.rank };
+  const batch = { ...microBatch(part.rows, ownRetained), dropout, endsWindow };
+  const retainedTokens = (ownRetained?.ids ?? []).reduce((sum, ids) => sum + ids.length, 0);
   const tokens = batch.inputIds.length - retainedTokens;
-  const size = { tokens, labelledTokens: labelledTokens(rows), retainedTokens };
-  const kept = await request.keeper?.keep(size, step);
+  const size = { tokens, labelledTokens: labelledTokens(part.rows), retainedTokens };
+  const keeper = batch.inputIds.length > 0 ? request.keeper : undefined;
+  const kept = await keeper?.keep(size, step);
   const engineRequest = { ...batch, ...request.loss, state, scale, ...(kept && { kept }) };
   const report =
     request.tokenWeights === undefined
       ? await model.call((native) => native.trainMicroBatch(engineRequest))
-      : await trainWeighted(model, engineRequest, request.tokenWeights);
+      : await trainWeighted(model, engineRequest, request.tokenWeights, { rows, places: part.places, ranks });
   const { loss, retained, keptBlocks } = report;
-  request.keeper?.kept(size, keptBlocks);
+  keeper?.kept(size, keptBlocks);
+  checkSameRows(rows, report.sums.total, ranks);
   const found = { loss, state: report.state, statistics: lossStatistics(report.sums, state) };
   return retained.tokens > 0 ? { ...found, retained } : found;
 }
 
-/** The same with the weights of `tokenWeights` between the forward and the backward pass. */
+function retainedPart(retained: RetainedBatch | undefined, { rank, size }: Ranks): RetainedBatch | undefined {
+  if (retained === undefined || size === 1) return retained;
+  const own = divideRows(
+    retained.ids.map(({ length }) => length),
+    size,
+  )[rank]!;
+  if (own.length === 0) return undefined;
+  const ids = own.map((place) => retained.ids[place]!);
+  return { ...retained, ids, rows: Int32Array.from(own, (place) => retained.rows[place]!) };
+}
+
+/** The same with the weights of `tokenWeights` between the forward and the backward pass: it sees the tokens of all ranks. */
 async function trainWeighted(
   model: CausalLM,
   request: MicroBatch & LossRequest,
   tokenWeights: TokenWeights,
+  { rows, places, ranks }: { rows: readonly TrainingRow[]; places: readonly number[]; ranks: Ranks },
 ): Promise<LossReport & { retained: RetainedReport; keptBlocks: number }> {
-  const { tokens: perToken, ...report } = await model.call((native) => native.forward(request));
-  const weights = tokenWeights(...tokenStatistics(perToken, request));
+  const { tokens, ...report } = await model.call((native) => native.forward(request));
+  checkSameRows(rows, report.sums.total, ranks);
+  const isSmoothed = (request.labelSmoothing ?? 0) > 0;
+  const { whole, own } =
+    ranks.size === 1
+      ? { whole: tokens, own: undefined }
+      : await gatherTokens(rows, places, tokens, ranks, isSmoothed);
+  const weights = tokenWeights(...tokenStatistics(whole, rows));
   if (weights === undefined) {
     return { ...report, retained: await model.call((native) => native.backward({})) };
   }
-  checkTokenWeights(weights, perToken.nll.length);
-  const scaled = weights.map((weight) => weight * request.scale);
+  checkTokenWeights(weights, whole.nll.length);
+  const scaled = (own === undefined ? weights : Float32Array.from(own, (place) => weights[place]!)).map(
+    (weight) => weight * request.scale,
+  );
   const retained = await model.call((native) => native.backward({ weights: scaled }));
-  const nll = perToken.smoothed ?? perToken.nll;
+  const nll = whole.smoothed ?? whole.nll;
   const loss = weights.reduce((sum, weight, i) => sum + weight * nll[i]!, 0);
   // α and β belong to the adaptive loss, which was not used.
   return { ...report, loss, state: request.state, retained };

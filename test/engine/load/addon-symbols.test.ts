@@ -10,7 +10,7 @@ const addon = path.join(built, 'adaptive_trainer.node');
 
 describe.runIf(process.platform === 'linux' && existsSync(addon))('the addon on an old Linux', () => {
   // A name here needs a stand-in: native/compat/old_glibc.cpp says how.
-  test.each(['adaptive_trainer.node', 'adaptive_trainer_preload.node'])(
+  test.each(['adaptive_trainer.node', 'adaptive_trainer_preload.node', 'adaptive_trainer_ranks.node'])(
     '%s asks for no symbol that is newer than what libtorch itself needs',
     (name) => expect(tooNew(path.join(built, name))).toEqual([]),
   );

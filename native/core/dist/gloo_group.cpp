@@ -1,0 +1,201 @@
+#include "core/dist/gloo_group.h"
+
+#define USE_C10D_GLOO
+#include <c10/util/Logging.h>
+
+#include <mutex>
+#include <thread>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "core/expect.h"
+
+namespace adaptive {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How long a question to the store may take: it holds little and answers at once.
+constexpr milliseconds kStoreTimeout{20'000};
+constexpr milliseconds kPoll{50};
+
+/// The first line of libtorch's words, without the place in its sources.
+std::string firstLine(const std::exception& error) {
+  std::string words = error.what();
+  words = words.substr(0, words.find('\n'));
+  words = words.substr(0, words.find(" This is typically caused by"));
+  if (words.starts_with('[')) {
+    const size_t end = words.find("] ");
+    if (end != std::string::npos) words = words.substr(end + 2);
+  }
+  return words;
+}
+
+std::vector<uint8_t> bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
+
+/// work(), with the exceptions of libtorch and Gloo turned into RANKS_FAILED.
+template <class F>
+auto reported(const char* what, const F& work) {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail("RANKS_FAILED", what, ": ", firstLine(error));
+  }
+}
+
+class GlooGroup final : public RankGroup {
+ public:
+  GlooGroup(c10::intrusive_ptr<c10d::Store> kept, c10::intrusive_ptr<c10d::Store> store,
+            c10::intrusive_ptr<c10d::ProcessGroupGloo> group)
+      : kept_(std::move(kept)),
+        store_(std::move(store)),
+        group_(std::move(group)),
+        rank_(group_->getRank()),
+        size_(group_->getSize()) {}
+  ~GlooGroup() override { leave(); }
+
+  int64_t rank() const override { return rank_; }
+  int64_t size() const override { return size_; }
+
+  std::unique_ptr<Work> sum(const at::Tensor& tensor) override {
+    return begun(tensor, [](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      return group.allreduce(list);
+    });
+  }
+  std::unique_ptr<Work> copyFromFirst(const at::Tensor& tensor) override {
+    return begun(tensor, [](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      return group.broadcast(list);
+    });
+  }
+
+  void write(const std::string& key, const std::string& value) override {
+    reported("The ranks' store did not answer", [&] { storeOf(key).set(key, bytesOf(value)); });
+  }
+  std::optional<std::string> read(const std::string& key) override {
+    return reported("The ranks' store did not answer", [&]() -> std::optional<std::string> {
+      if (!storeOf(key).check({key})) return std::nullopt;
+      const std::vector<uint8_t> value = storeOf(key).get(key);
+      return std::string(value.begin(), value.end());
+    });
+  }
+  int64_t add(const std::string& key, int64_t amount) override {
+    return reported("The ranks' store did not answer", [&] { return storeOf(key).add(key, amount); });
+  }
+
+  void leave() override {
+    c10::intrusive_ptr<c10d::ProcessGroupGloo> left;
+    {
+      std::lock_guard lock(mutex_);
+      left = std::move(group_);
+    }
+    if (!left) return;
+    // Its end waits for work that is under way, which may be waiting for a rank that hangs.
+    std::thread([left = std::move(left)]() mutable { left.reset(); }).detach();
+  }
+
+ private:
+  class GlooWork final : public Work {
+   public:
+    GlooWork(GlooGroup& group, c10::intrusive_ptr<c10d::Work> work) : group_(group), work_(std::move(work)) {}
+    void wait() override {
+      try {
+        reported("A rank is gone or does not answer", [&] { work_->wait(); });
+      } catch (...) {
+        work_.reset();
+        group_.leave();
+        throw;
+      }
+    }
+
+   private:
+    GlooGroup& group_;
+    c10::intrusive_ptr<c10d::Work> work_;
+  };
+
+  template <class Begin>
+  std::unique_ptr<Work> begun(const at::Tensor& tensor, const Begin& begin) {
+    c10::intrusive_ptr<c10d::ProcessGroupGloo> group;
+    {
+      std::lock_guard lock(mutex_);
+      group = group_;
+    }
+    if (!group) fail("RANKS_FAILED", "This rank has left the others.");
+    std::vector<at::Tensor> list = {tensor};
+    return std::make_unique<GlooWork>(
+        *this, reported("A rank is gone or does not answer", [&] { return begin(*group, list); }));
+  }
+
+  c10d::Store& storeOf(const std::string& key) { return key.starts_with('/') ? *kept_ : *store_; }
+
+  c10::intrusive_ptr<c10d::Store> kept_, store_;
+  std::mutex mutex_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  int64_t rank_, size_;
+};
+
+std::string arrivalOf(int64_t rank) { return "arrived/" + std::to_string(rank); }
+
+/// Waits until every rank has told the store that it is there.
+void meet(c10d::Store& store, const GlooOptions& options) {
+  store.set(arrivalOf(options.rank), bytesOf("1"));
+  const auto end = std::chrono::steady_clock::now() + options.meetTimeout;
+  for (int64_t next = 0; next < options.size;) {
+    if (store.check({arrivalOf(next)})) {
+      next++;
+      continue;
+    }
+    if (std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(kPoll);
+      continue;
+    }
+    std::string missing;
+    for (int64_t rank = next; rank < options.size; rank++) {
+      if (!store.check({arrivalOf(rank)})) missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
+    }
+    fail("RANKS_FAILED", "Expected ", options.size, " ranks at ", options.host, ":", options.port, " within ",
+         std::chrono::duration_cast<std::chrono::seconds>(options.meetTimeout).count(),
+         " s, but these did not come: ", missing, ".");
+  }
+}
+
+c10::intrusive_ptr<c10d::Store> openStore(const GlooOptions& options) {
+  c10d::TCPStoreOptions store;
+  store.port = static_cast<uint16_t>(options.port);
+  store.isServer = options.servesStore;
+  store.numWorkers = static_cast<size_t>(options.size);
+  store.waitWorkers = false;
+  store.timeout = options.meetTimeout;
+  store.multiTenant = true;
+  auto opened = c10::make_intrusive<c10d::TCPStore>(options.host, store);
+  opened->setTimeout(kStoreTimeout);
+  return c10::make_intrusive<c10d::PrefixStore>(options.prefix, std::move(opened));
+}
+
+}  // namespace
+
+std::shared_ptr<RankGroup> joinGlooGroup(const GlooOptions& options) {
+  c10::initLogging();  // reads TORCH_CPP_LOG_LEVEL
+  expectInteger("size", options.size, 2, 1 << 16);
+  expectInteger("rank", options.rank, 0, options.size - 1);
+  expectInteger("port", options.port, 1, 65535);
+  const auto kept = reported("Expected to reach the ranks' store", [&] { return openStore(options); });
+  return reported("Expected the ranks to connect", [&]() -> std::shared_ptr<RankGroup> {
+    const auto store = c10::make_intrusive<c10d::PrefixStore>(std::to_string(options.attempt), kept);
+    meet(*store, options);
+    auto gloo = c10d::ProcessGroupGloo::Options::create(options.meetTimeout);
+    gloo->devices = {options.address.empty()
+                         ? c10d::ProcessGroupGloo::createDefaultDevice()
+                         : c10d::ProcessGroupGloo::createDeviceForHostname(options.address)};
+    store->setTimeout(options.meetTimeout);
+    auto group = c10::make_intrusive<c10d::ProcessGroupGloo>(store, static_cast<int>(options.rank),
+                                                             static_cast<int>(options.size), gloo);
+    store->setTimeout(kStoreTimeout);
+    group->setTimeout(options.workTimeout);
+    return std::make_shared<GlooGroup>(kept, store, std::move(group));
+  });
+}
+
+}  // namespace adaptive

@@ -1,0 +1,48 @@
+// The processes that train one model together, as one of them (a rank) sees the others. What implements it is
+// a library of its own, loaded where there is more than one rank.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace adaptive {
+
+class RankGroup {
+ public:
+  /// Work of all ranks on one tensor, under way.
+  class Work {
+   public:
+    virtual ~Work() = default;
+    /// Errors: RANKS_FAILED where another rank is gone, or did not come within the group's timeout. No later
+    /// work of the group succeeds then.
+    virtual void wait() = 0;
+  };
+
+  virtual ~RankGroup() = default;
+  virtual int64_t rank() const = 0;  ///< from 0
+  virtual int64_t size() const = 0;
+
+  // All ranks call these in the same order, with tensors of the same shape and type.
+  /// Replaces `tensor`, contiguous, by its sum over all ranks: the same to the last bit on each.
+  virtual std::unique_ptr<Work> sum(const at::Tensor& tensor) = 0;
+  /// Replaces `tensor` by that of rank 0.
+  virtual std::unique_ptr<Work> copyFromFirst(const at::Tensor& tensor) = 0;
+
+  // A table of texts that all ranks share, also with ranks that are gone. Keys that begin with / outlive the
+  // ranks where they are started anew.
+  virtual void write(const std::string& key, const std::string& value) = 0;
+  /// What stands there; nothing where nobody wrote it yet.
+  virtual std::optional<std::string> read(const std::string& key) = 0;
+  /// The number at `key`, from 0, after `amount` is added to it.
+  virtual int64_t add(const std::string& key, int64_t amount) = 0;
+
+  /// Leaves the group: work of the others fails at once instead of waiting.
+  virtual void leave() = 0;
+};
+
+/// Sums of numbers over ranks, in place.
+void sumOverRanks(RankGroup& group, std::vector<double>& numbers);
+
+}  // namespace adaptive

@@ -1,0 +1,80 @@
+// One rank of a training: trains as its argument says, and prints what it found as JSON.
+import { CausalLM } from '../../src/model/causal-lm.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { StepEvent } from '../../src/events/training-event.js';
+import type { TokenBatch, TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
+import { tempDir } from '../helpers/temp-dir.js';
+import { trainingRows } from '../helpers/training-rows.js';
+import { plainArgs } from '../helpers/train-run.js';
+
+export interface RankRun {
+  dir: string;
+  args: object;
+  adaptiveLoss?: object;
+  rows: number;
+  evalRows?: number;
+  outputDir?: string;
+  weighted?: boolean;
+  adapter?: object;
+  evaluates?: boolean;
+  streamed?: boolean;
+  texts?: number;
+  /** Styles of the rows in order, to spread them unevenly. */
+  styles?: readonly ('ideas' | 'attention' | 'both' | 'misc')[];
+}
+
+/** Weights that depend on where a token stands among all of the micro-batch. */
+class WeightedTrainer extends AdaptiveTrainer {
+  protected override tokenWeights(
+    { confidence, rank }: TokenStatisticsArrays,
+    batch: TokenBatch,
+  ): Float32Array {
+    const n = confidence.length;
+    return confidence.map(
+      (p, i) => ((1 - p) * (1 + (i % 3)) * (rank[i]! > 2 ? 2 : 1) * (batch.rows[i]! + 1)) / n,
+    );
+  }
+}
+
+const run = JSON.parse(process.argv[2]!) as RankRun;
+const model = await CausalLM.fromPretrained(
+  run.dir,
+  run.adapter === undefined ? {} : { adapter: run.adapter },
+);
+const rows = trainingRows(run.rows, model.vocabSize, 3, 24).map((row, i) =>
+  run.styles === undefined ? row : { ...row, learningStyle: run.styles[i % run.styles.length]! },
+);
+const stream = {
+  [Symbol.asyncIterator]: async function* () {
+    yield* rows;
+  },
+};
+const steps: StepEvent[] = [];
+const Trainer = run.weighted ? WeightedTrainer : AdaptiveTrainer;
+const trainer = new Trainer({
+  model,
+  trainDataset: run.streamed ? stream : rows,
+  ...(run.evalRows === undefined ? {} : { evalDataset: trainingRows(run.evalRows, model.vocabSize, 9, 30) }),
+  retentionCache: tempDir(),
+  ...(run.texts === undefined ? {} : { retentionDataset: trainingRows(run.texts, model.vocabSize, 17, 30) }),
+  ...(run.outputDir === undefined ? {} : { outputDir: run.outputDir }),
+  args: { ...plainArgs, ...run.args },
+  adaptiveLoss: run.adaptiveLoss ?? {},
+  callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
+});
+const evaluations: unknown[] = [];
+const end = await trainer.train();
+if (run.evaluates) evaluations.push(await trainer.evaluate());
+const digest = await model.call((native) => native.weightsDigest());
+console.log(
+  JSON.stringify({
+    rank: trainer.ranks.rank,
+    end,
+    digest,
+    evaluations,
+    steps: steps.map(({ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence }) => ({
+      ...{ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence },
+    })),
+  }),
+);
+model.dispose();
