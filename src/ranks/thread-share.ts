@@ -1,5 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
+import type { WarningEvent } from '../events/training-event.js';
 import type { Launch } from './launch.js';
+import type { Ranks } from './ranks.js';
 
 /**
  * Threads for one of several ranks of a machine: its share of the cores, unless the user chose.
@@ -19,4 +21,16 @@ export function threadShare(
   return isBound && cores.available < cores.all
     ? Math.min(cores.available, share(cores.all))
     : share(cores.available);
+}
+
+/** Says that torchrun's OMP_NUM_THREADS does not hold; undefined where it does, or was not set. */
+export function replacedThreads(
+  { launch }: Ranks,
+  threads: number,
+  chosen: number | null,
+  env: NodeJS.ProcessEnv = process.env,
+): WarningEvent | undefined {
+  if (launch?.launcher !== 'torchrun' || env['OMP_NUM_THREADS'] !== '1' || chosen !== null) return undefined;
+  const message = `torchrun set OMP_NUM_THREADS=1; each of the ${launch.localSize} ranks of this machine computes with its share of the cores instead, ${threads} ${threads === 1 ? 'thread' : 'threads'}. Set threads, or another OMP_NUM_THREADS, for another number.`;
+  return { type: 'warning', code: 'THREADS_SHARED', message };
 }

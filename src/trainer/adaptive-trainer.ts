@@ -12,7 +12,7 @@ import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
 import { inTurns } from '../ranks/in-turns.js';
 import { joinRanks } from '../ranks/join-ranks.js';
 import { oneRank, type Ranks } from '../ranks/ranks.js';
-import { threadShare } from '../ranks/thread-share.js';
+import { replacedThreads, threadShare } from '../ranks/thread-share.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
 import { checkAllRows, checkOptions } from './check-options.js';
 import { checkWindow } from './batches/check-window.js';
@@ -403,6 +403,8 @@ export class AdaptiveTrainer extends TrainerEvents {
       const message = `Forgetting is not measured: ${reason}. Mend that, or set evalForgetting: false.`;
       await this.emit({ type: 'warning', code: 'FORGETTING_NOT_MEASURED', message });
     }
+    const replaced = replacedThreads(ranks, engine.threads, this.args.threads);
+    if (replaced !== undefined && ranks.isFirst) await this.emit(replaced);
     for (const warning of runWarnings(args, precision, { ...ofRun, hasOwnSchedule }))
       await this.emit(warning);
   }

@@ -4,6 +4,7 @@ import type { EvaluateEvent, TrainingEvent } from '../events/training-event.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
+import type { Ranks } from '../ranks/ranks.js';
 import type { RunControl } from './run-control.js';
 
 /** What a callback may do with the trainer that calls it; an AdaptiveTrainer is one. */
@@ -19,6 +20,8 @@ export interface RunningTrainer {
   stop(): void;
   /** Pauses the run, and does what is asked between two of its steps. */
   readonly control: RunControl;
+  /** The processes that train together. Each calls its callbacks; `ranks.isFirst` tells where to print and to write. */
+  readonly ranks: Ranks;
   /** Writes a checkpoint after the step that the run is in; not to be awaited in a callback. */
   save(): Promise<string | undefined>;
   evaluate(): Promise<EvaluateEvent>;

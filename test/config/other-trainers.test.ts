@@ -67,7 +67,7 @@ describe('in a training configuration', () => {
   });
 
   it.each([
-    [{ deepspeed: 'ds.json' }, /one process trains.*leave it out/],
+    [{ deepspeed: 'ds.json' }, /each process holds the whole model.*leave it out/],
     [{ push_to_hub: true }, /name the repository with huggingfaceRepo/],
     [{ hub_token: 'hf_x' }, /set the variable HF_TOKEN/],
     [{ per_device_train_batch_size: 4 }, /it is "batchSize" in trainingConfig here/],

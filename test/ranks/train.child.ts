@@ -1,4 +1,7 @@
 // One rank of a training: trains as its argument says, and prints what it found as JSON.
+import { setTimeout } from 'node:timers/promises';
+import type { AdaptiveTrainerError } from '../../src/errors.js';
+import type { RunningTrainer } from '../../src/trainer/trainer-callback.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { StepEvent } from '../../src/events/training-event.js';
@@ -19,6 +22,13 @@ export interface RankRun {
   evaluates?: boolean;
   streamed?: boolean;
   texts?: number;
+  resume?: boolean;
+  /** Writes each step to standard error. */
+  tells?: boolean;
+  /** What rank 1 does after step 3. */
+  atRank1?: 'throws' | 'hangs' | 'stops';
+  /** Milliseconds that every step takes longer, for kills and signals to find it. */
+  pause?: number;
   /** Styles of the rows in order, to spread them unevenly. */
   styles?: readonly ('ideas' | 'attention' | 'both' | 'misc')[];
 }
@@ -36,6 +46,19 @@ class WeightedTrainer extends AdaptiveTrainer {
   }
 }
 
+/** Goes wrong at rank 1, as it is told to. */
+function afterStep(step: number, trainer: RunningTrainer): void | Promise<void> {
+  if (step !== 3 || trainer.ranks.rank !== 1) return;
+  if (run.atRank1 === 'hangs') for (;;);
+  if (run.atRank1 === 'stops') trainer.stop();
+}
+
+class FailingTrainer extends AdaptiveTrainer {
+  protected override onStepEnd({ step }: StepEvent): void {
+    if (step === 3 && this.ranks.rank === 1) throw new RangeError('something of its own');
+  }
+}
+
 const run = JSON.parse(process.argv[2]!) as RankRun;
 const model = await CausalLM.fromPretrained(
   run.dir,
@@ -50,7 +73,9 @@ const stream = {
   },
 };
 const steps: StepEvent[] = [];
-const Trainer = run.weighted ? WeightedTrainer : AdaptiveTrainer;
+const Trainer = run.weighted ? WeightedTrainer : run.atRank1 === 'throws' ? FailingTrainer : AdaptiveTrainer;
+const controller = new AbortController();
+process.on('SIGTERM', () => controller.abort());
 const trainer = new Trainer({
   model,
   trainDataset: run.streamed ? stream : rows,
@@ -60,21 +85,29 @@ const trainer = new Trainer({
   ...(run.outputDir === undefined ? {} : { outputDir: run.outputDir }),
   args: { ...plainArgs, ...run.args },
   adaptiveLoss: run.adaptiveLoss ?? {},
-  callbacks: [{ onStepEnd: (step) => void steps.push(step) }],
+  signal: controller.signal,
+  callbacks: [
+    {
+      async onStepEnd(step, trainer) {
+        steps.push(step);
+        if (run.tells) process.stderr.write(`step ${step.step}\n`);
+        await setTimeout(run.pause ?? 0);
+        await afterStep(step.step, trainer);
+      },
+    },
+  ],
 });
-const evaluations: unknown[] = [];
-const end = await trainer.train();
-if (run.evaluates) evaluations.push(await trainer.evaluate());
-const digest = await model.call((native) => native.weightsDigest());
-console.log(
-  JSON.stringify({
-    rank: trainer.ranks.rank,
-    end,
-    digest,
-    evaluations,
-    steps: steps.map(({ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence }) => ({
-      ...{ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence },
-    })),
-  }),
-);
+try {
+  const end = await trainer.train(run.resume ? { resumeFromCheckpoint: true } : {});
+  const evaluations = run.evaluates ? [await trainer.evaluate()] : [];
+  const digest = await model.call((native) => native.weightsDigest());
+  const found = steps.map(({ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence }) => ({
+    ...{ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence },
+  }));
+  console.log(JSON.stringify({ rank: trainer.ranks.rank, end, digest, evaluations, steps: found }));
+} catch (error) {
+  const { code, message, details } = error as AdaptiveTrainerError;
+  console.log(JSON.stringify({ rank: trainer.ranks.rank, code, message, details, steps: steps.length }));
+  process.exitCode = 1;
+}
 model.dispose();

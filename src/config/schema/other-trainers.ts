@@ -13,7 +13,7 @@ const renamed = (to: string): Verdict => ({ kind: 'renamed', to });
 const noEffect = (note: string): Verdict => ({ kind: 'noEffect', note });
 const missing = (hint: string): Verdict => ({ kind: 'missing', hint });
 
-const oneProcess = 'one process trains, and spreads its work over the cores by itself';
+const wholeModel = 'each process holds the whole model, its gradients and its optimizer';
 
 /** Verdicts with the snake_case names that they are for. */
 const rows: readonly (readonly [Verdict, string])[] = [
@@ -90,7 +90,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
     'remove_unused_columns label_names include_for_metrics include_inputs_for_metrics',
   ],
   [
-    noEffect(oneProcess),
+    noEffect('several processes find each other by their launcher, and sum what is trained (docs/ranks.md)'),
     'ddp ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ' +
       'average_tokens_across_devices log_on_each_node save_on_each_node log_level_replica world_size device_map ' +
       'tpu_num_cores tpu_metrics_debug ray_scope torchdistx_path',
@@ -183,7 +183,7 @@ const rows: readonly (readonly [Verdict, string])[] = [
 
   // What is not there
   [
-    missing(`${oneProcess}; leave it out, and lower the memory by precision: "bf16-true" or an adapter`),
+    missing(`${wholeModel}; leave it out, and lower the memory by precision: "bf16-true" or an adapter`),
     'deepspeed fsdp fsdp_config fsdp_version fsdp_final_state_dict_type parallelism_config context_parallel_size ' +
       'tensor_parallel_size dp_shard_size dp_replicate_size sequence_parallel_degree heads_k_stride ring_attn_func ' +
       'mp_parameters use_ray ray_num_workers ray_run_name resources_per_worker',
