@@ -120,6 +120,8 @@ export { downloadModel, type DownloadModelOptions } from './hub/models/download-
 export { downloadDataset, type DownloadDatasetOptions } from './hub/datasets/download-dataset.js';
 export { downloadSnapshot, type DownloadSnapshotOptions } from './hub/cache/download-snapshot.js';
 export { uploadModel, type UploadModelOptions, type UploadProgress } from './hub/models/upload-model.js';
+export type { Launch } from './ranks/launch.js';
+export type { Ranks } from './ranks/ranks.js';
 export type { HubEvent } from './events/hub-event.js';
 export type { HubProgress } from './events/hub-progress.js';
 export type { HubRepo } from './hub/client/hub-repo.js';

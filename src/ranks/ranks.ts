@@ -11,6 +11,7 @@ export interface Ranks {
   readonly size: number;
   /** Of several; undefined for a process on its own. */
   readonly launch: Launch | undefined;
+  /** @internal */
   readonly native: NativeRanks | undefined;
   /** Whether this is rank 0, which alone prints, tracks, writes and uploads. */
   readonly isFirst: boolean;
@@ -25,14 +26,15 @@ export interface Ranks {
   together<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Rank 0's text. */
   fromFirst(text: string | undefined): Promise<string>;
-  /** A text that outlives the ranks where the launcher keeps the store and starts them anew; undefined without one. */
+  /** @internal A text that outlives the ranks where the launcher keeps the store and starts them anew; undefined without one. */
   recall(): Promise<string | undefined>;
+  /** @internal */
   remember(text: string): Promise<void>;
-  /** Leaves the others, which fail with what is told of the error here. Nothing more can be done together then. */
+  /** @internal Leaves the others, which fail with what is told of the error here. Nothing more can be done together then. */
   leave(error: unknown): Promise<void>;
-  /** The error that a failed call of the engine means: of another rank, where that is known. */
+  /** @internal The error that a failed call of the engine means: of another rank, where that is known. */
   explain(error: unknown): Promise<unknown>;
-  /** Whether this rank is to print an error that ends them all: one of them does. */
+  /** @internal Whether this rank is to print an error that ends them all: one of them does. */
   mayTell(error: unknown): Promise<boolean>;
 }
 

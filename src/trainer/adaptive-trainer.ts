@@ -506,8 +506,10 @@ export class AdaptiveTrainer extends TrainerEvents {
     );
     if (ranks.size === 1) return own;
     const state = JSON.parse(await ranks.fromFirst(JSON.stringify(own ?? null))) as RunState | null;
+    // What an adapter starts with is compared nowhere: it is rank 0's.
+    if (state !== null || model.adapter !== undefined)
+      await model.call((native) => native.copyFromFirstRank());
     if (state === null) return undefined;
-    await model.call((native) => native.copyFromFirstRank());
     if (!ranks.isFirst) checkpoints.follow(state.runId, state);
     return state;
   }

@@ -65,6 +65,15 @@ bool isNotFinite(const std::exception_ptr& failure) {
   }
 }
 
+/// Rank 0's norm: what follows from it must be the same to the last bit, and another number of threads sums
+/// in another order.
+double normOfFirst(ModelSession& session, double norm) {
+  if (!session.ranks) return norm;
+  std::vector<double> numbers = {session.ranks->rank() == 0 ? norm : 0.0};
+  sumOverRanks(*session.ranks, numbers);
+  return numbers[0];
+}
+
 /// Tells the other ranks whether this one's backward went well, and adds what they found on their retained
 /// rows. Errors: `failure`; LOSS_NOT_FINITE or RANKS_FAILED for one of another rank.
 Retained agreed(ModelSession& session, const Retained& own, const std::exception_ptr& failure) {
@@ -229,7 +238,7 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
     session.sums->finish();
   }
   const double scale = lossScale(session);
-  const double norm = gradientNorm(session.decoder.trainableParameters()) / scale;
+  const double norm = normOfFirst(session, gradientNorm(session.decoder.trainableParameters())) / scale;
   if (session.scaler && !session.scaler->update(norm)) {
     forgetGradients(session);
     return {norm, /*skipped=*/true};

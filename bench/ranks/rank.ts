@@ -1,0 +1,47 @@
+// One rank of the benchmark: prints the median seconds of a step and its tokens as JSON.
+import { CausalLM } from '../../src/model/causal-lm.js';
+import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { MicroBatchPlace } from '../../src/trainer/step/take-step.js';
+import type { TrainingRow } from '../../src/events/training-row.js';
+
+const [dir, mode, steps] = process.argv.slice(2) as [string, 'overlapped' | 'afterwards', string];
+
+/** Sums gradients after the backward pass, not during it. */
+class Afterwards extends AdaptiveTrainer {
+  protected override trainMicroBatch(rows: TrainingRow[], place: MicroBatchPlace) {
+    return super.trainMicroBatch(rows, { ...place, isLast: false });
+  }
+}
+
+const model = await CausalLM.fromConfig(dir, { seed: 1 });
+const inputIds = (row: number) =>
+  Array.from({ length: 256 }, (_, i) => (row * 7919 + i * 104729) % model.vocabSize);
+const trainDataset = Array.from({ length: 256 }, (_, row) => {
+  const ids = inputIds(row);
+  return { inputIds: ids, labels: ids, learningStyle: 'ideas' as const };
+});
+const seconds: number[] = [];
+let tokens = 0;
+const Trainer = mode === 'afterwards' ? Afterwards : AdaptiveTrainer;
+const trainer = new Trainer({
+  model,
+  trainDataset,
+  args: {
+    ...{ batchSize: 2, maxSteps: Number(steps), learningRate: 1e-4, warmupSteps: 0, fp16: false, threads: 1 },
+    ...{ gradientCheckpointing: false, evalStrategy: 'no', saveStrategy: 'no' },
+  },
+  callbacks: [
+    {
+      onStepEnd(step) {
+        seconds.push(step.secondsPerStep);
+        tokens = step.tokens;
+      },
+    },
+  ],
+});
+await trainer.train();
+const late = seconds.slice(2).sort((a, b) => a - b);
+console.log(
+  JSON.stringify({ seconds: late[Math.floor(late.length / 2)], tokens, parameters: model.parameterCount }),
+);
+model.dispose();
