@@ -1,4 +1,4 @@
-// Random numbers by counter, as the CPU's (core/ops/cpu/isa/random_kernels.h): each depends on a key and its
+// Random numbers by counter, as the CPU's kernels draw them: each depends on a key and its
 // own index alone, and both devices draw the same.
 #pragma once
 #include "cuda/device.h"
