@@ -1,9 +1,13 @@
 // The attention operators against a naive float64 implementation and its autograd.
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <deque>
 #include <limits>
+#include <queue>
 
 #include "check.h"
+#include "core/ops/cpu/attention_plan.h"
 #include "core/ops/ops.h"
 
 using namespace adaptive;
@@ -106,12 +110,117 @@ const std::vector<Shape> kShapes = {
     {{1, 40, 7}, 4, 2, 12, 0, 1.5},
     {{300, 130}, 2, 1, 16, 0, 0.7},
     {{200, 20}, 4, 2, 16, 30, 20},
+    // Keys in several parts, of which a window leaves some out.
+    {{1300, 2}, 2, 1, 8, 0},
+    {{1300}, 2, 2, 8, 300},
+    {{700, 900}, 4, 1, 8, 40, 3},
 };
+
+/// The share of the time of `threads` threads that is work, where the cost of a tile is its entries: each
+/// takes the first task that can run.
+double busyShare(const std::vector<cpu::AttentionTile>& tiles, const cpu::SharedSums& sums, int64_t threads) {
+  using Ended = std::pair<int64_t, int64_t>;  // when, which
+  std::priority_queue<Ended, std::vector<Ended>, std::greater<>> running;
+  std::deque<int64_t> ready;
+  std::vector<int64_t> waitsFor;
+  for (int64_t task = 0; task < sums.size(); task++) {
+    waitsFor.push_back(sums.predecessors(task));
+    if (waitsFor.back() == 0) ready.push_back(task);
+  }
+  int64_t now = 0, work = 0;
+  while (!ready.empty() || !running.empty()) {
+    while (!ready.empty() && static_cast<int64_t>(running.size()) < threads) {
+      const int64_t cost = tiles[ready.front()].queries * tiles[ready.front()].keys;
+      running.push({now + cost, ready.front()});
+      work += cost;
+      ready.pop_front();
+    }
+    const auto [end, task] = running.top();
+    running.pop();
+    now = end;
+    for (int i = 0; i < 2; i++) {
+      const int64_t successor = sums.successors(task)[i];
+      if (successor >= 0 && --waitsFor[successor] == 0) ready.push_back(successor);
+    }
+  }
+  return static_cast<double>(work) / static_cast<double>(now * threads);
+}
 
 }  // namespace
 
 TEST("attention: forward and backward in float32") {
   for (const Shape& s : kShapes) compare(s, at::kFloat, 3e-6);
+}
+
+TEST("attention: the same to the bit on any number of threads") {
+  const int before = at::get_num_threads();
+  const auto type = at::kFloat;
+  for (const Shape& s : std::vector<Shape>{{{1500}, 1, 1, 32, 0},
+                                           {{1500}, 4, 1, 32, 0},
+                                           {{900, 300, 5}, 4, 2, 32, 0},
+                                           {{1500}, 2, 1, 32, 200},
+                                           {{100}, 1, 1, 64, 0},
+                                           {std::vector<int64_t>(40, 200), 8, 4, 16, 0}}) {
+    for (const double dropout : {0.0, 0.3}) {
+      const Tensor cu = cuSeqlensOf(s);
+      const Tensor qkv = normal({cu[-1].item<int64_t>(), (s.heads + 2 * s.kvHeads) * s.headDim}, 5).to(type),
+                   dOut = normal({qkv.size(0), s.heads * s.headDim}, 6).to(type);
+      const auto run = [&](int threads) {
+        at::set_num_threads(threads);
+        const auto [out, lse] =
+            ops::attention(qkv, cu, s.heads, s.kvHeads, 0.2, s.window, s.softCap, dropout, 17);
+        return std::tuple{out, lse,
+                          ops::attentionBackward(dOut, qkv, out, lse, cu, s.heads, s.kvHeads, 0.2, s.window,
+                                                 s.softCap, dropout, 17)};
+      };
+      const auto [out, lse, dQkv] = run(1);
+      for (const int threads : {2, 3, 5}) {
+        const auto [outNow, lseNow, dQkvNow] = run(threads);
+        const std::string what = c10::str(" on ", threads, " threads, dropout ", dropout, ", ", name(s));
+        checkSame(outNow, out, "output" + what);
+        checkSame(lseNow, lse, "lse" + what);
+        checkSame(dQkvNow, dQkv, "gradients" + what);
+      }
+    }
+  }
+  at::set_num_threads(before);
+}
+
+TEST("attention: few rows and heads are work for many threads") {
+  struct Case {
+    Shape shape;
+    std::vector<std::pair<int64_t, double>> atLeast;  ///< threads, and the share of their time that is work
+  };
+  const std::vector<Case> cases = {{{{4096}, 1, 1, 64, 0}, {{2, 0.99}, {4, 0.98}, {16, 0.95}, {64, 0.25}}},
+                                   {{{4096}, 4, 1, 256, 0}, {{2, 0.99}, {4, 0.98}, {16, 0.95}, {64, 0.9}}},
+                                   {{{32768}, 1, 1, 64, 0}, {{16, 0.98}, {64, 0.9}}},
+                                   {{{32768}, 1, 1, 64, 512}, {{16, 0.95}, {64, 0.8}}},
+                                   {{{600, 500, 700, 400}, 9, 3, 64, 0}, {{16, 0.9}, {64, 0.6}}}};
+  for (const auto& [shape, atLeast] : cases) {
+    const Tensor cu = cuSeqlensOf(shape);
+    const std::vector<int64_t> cuSeqlens(cu.const_data_ptr<int64_t>(),
+                                         cu.const_data_ptr<int64_t>() + cu.numel());
+    const auto forward = cpu::forwardTiles(cuSeqlens, shape.heads, 0, shape.window);
+    const auto backward = cpu::backwardPlan(cuSeqlens, shape.heads, shape.kvHeads, shape.window);
+    cpu::SharedSums apart(2 * static_cast<int64_t>(forward.size()));
+    for (size_t i = 0; i < forward.size(); i++) apart.add(2 * i, 2 * i + 1);
+    for (const auto& [threads, share] : atLeast) {
+      const double forwardShare = busyShare(forward, apart, threads),
+                   backwardShare = busyShare(backward.tiles, backward.sums, threads);
+      check(forwardShare >= share, c10::str("forward ", forwardShare, " on ", threads, ", ", name(shape)));
+      check(backwardShare >= share, c10::str("backward ", backwardShare, " on ", threads, ", ", name(shape)));
+    }
+  }
+}
+
+TEST("attention: an error in one of several tasks ends them all") {
+  cpu::SharedSums sums(3);
+  for (int i = 0; i < 50; i++) sums.add(i % 2, 2);
+  checkFails("INVALID_INPUT", "no task 20", [&] {
+    sums.run([](int64_t task) {
+      if (task == 20) fail("INVALID_INPUT", "Expected no task 20.");
+    });
+  });
 }
 
 TEST("attention: a row of one token is its own value") {

@@ -2,6 +2,7 @@
 // float64.
 #include "core/model/layers.h"
 
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "check.h"
@@ -360,6 +361,23 @@ TEST("linear: a bfloat16 weight of more rows than one slab") {
   checkClose(weight.gradient(), expected, 5e-3, "first product");
   weight.accumulateOuter(dy, x);
   checkClose(weight.gradient(), 2 * expected, 5e-3, "second product, added");
+}
+
+TEST("rows are added to a table in their order, on any number of threads") {
+  const int before = at::get_num_threads();
+  const Tensor rows = normal({300, 150}, 8).to(at::kFloat);
+  const Tensor ids = (normal({300}, 9) * 6).abs().to(at::kLong);  // 0 to about 20, most of them low
+  const Tensor start = normal({40, 150}, 10).to(at::kFloat);
+  const Tensor expected = start.to(at::kDouble).index_add(0, ids, rows.to(at::kDouble), 0.7);
+  std::vector<Tensor> tables;
+  for (const int threads : {1, 2, 3, 5}) {
+    at::set_num_threads(threads);
+    tables.push_back(start.clone());
+    ops::addRows_(tables.back(), ids, rows, 0.7);
+    checkClose(tables.back(), expected, 1e-6, "table");
+    checkSame(tables.back(), tables[0], c10::str("table on ", threads, " threads"));
+  }
+  at::set_num_threads(before);
 }
 
 TEST("embedding: rows, and gradients of ids that repeat") {

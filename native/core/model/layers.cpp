@@ -46,10 +46,10 @@ struct Embed : torch::autograd::Function<Embed> {
       const Tensor kept = ids.ne(paddingId).nonzero().squeeze(1);
       if (kept.size(0) < ids.size(0)) ids = ids.index_select(0, kept), dy = dy.index_select(0, kept);
     }
-    if (weight->trainable()) weight->gradientToAddTo().index_add_(0, ids, dy, scale);
+    if (weight->trainable()) ops::addRows_(weight->gradientToAddTo(), ids, dy, scale);
     if (low && low->b().trainable()) {
-      low->b().gradientToAddTo().index_add_(0, ids, at::mm(dy, low->a().master().to(at::kFloat).t()),
-                                            low->scale() * scale);
+      ops::addRows_(low->b().gradientToAddTo(), ids, at::mm(dy, low->a().master().to(at::kFloat).t()),
+                    low->scale() * scale);
     }
     if (adapter && adapter->rows) adapter->rows->accumulateLookedUp(ids, scale == 1 ? dy : dy * scale);
     return none;

@@ -5,6 +5,7 @@
 
 #include "core/model/adapter_dropout.h"
 #include "core/ops/product.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 namespace {
@@ -72,8 +73,8 @@ void TokenRows::accumulateLookedUp(const Tensor& ids, const Tensor& dRows) const
     values_->gradientToAddTo();
     return;
   }
-  values_->gradientToAddTo().index_add_(0, hits.select(1, 1).contiguous(),
-                                        dRows.index_select(0, hits.select(1, 0).contiguous()).to(at::kFloat));
+  ops::addRows_(values_->gradientToAddTo(), hits.select(1, 1).contiguous(),
+                dRows.index_select(0, hits.select(1, 0).contiguous()).to(at::kFloat), 1);
 }
 
 void TokenRows::accumulateOuter(const Tensor& dy, const Tensor& x) const {

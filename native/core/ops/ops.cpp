@@ -54,6 +54,10 @@ void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int6
       find<void(Tensor, const Tensor&, const Tensor&, int64_t, int64_t, bool, bool)>("rotate_");
   call(op, x, cos, sin, heads, headDim, interleaved, back);
 }
+void addRows_(Tensor table, const Tensor& ids, const Tensor& rows, double scale) {
+  static const auto op = find<void(Tensor, const Tensor&, const Tensor&, double)>("add_rows_");
+  call(op, table, ids, rows, scale);
+}
 Tensor gatedActivation(const Tensor& gateUp, Activation activation) {
   static const auto op = find<Tensor(const Tensor&, int64_t)>("gated_activation");
   return call(op, gateUp, static_cast<int64_t>(activation));

@@ -34,6 +34,9 @@ void headNormBackward_(Tensor dQkv, const Tensor& qkv, const Tensor& qWeight, co
 void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int64_t headDim, bool interleaved,
              bool back);
 
+/// table[ids[i]] += scale·rows[i] for every i in turn; table [entries, width] and rows [n, width] float32.
+void addRows_(Tensor table, const Tensor& ids, const Tensor& rows, double scale);
+
 /// gateUp [tokens, 2·width] → activation(gate)·up [tokens, width].
 Tensor gatedActivation(const Tensor& gateUp, Activation activation);
 Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation);

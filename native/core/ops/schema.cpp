@@ -17,6 +17,7 @@ ADAPTIVE_LIBRARY(m) {
   m.def(
       "rotate_(Tensor(a!) x, Tensor cos, Tensor sin, int heads, int head_dim, bool interleaved, bool back) "
       "-> ()");
+  m.def("add_rows_(Tensor(a!) table, Tensor ids, Tensor rows, float scale) -> ()");
   m.def("gated_activation(Tensor gate_up, int activation) -> Tensor");
   m.def("gated_activation_backward(Tensor dy, Tensor gate_up, int activation) -> Tensor");
   m.def(

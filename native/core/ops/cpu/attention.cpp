@@ -1,8 +1,12 @@
 #include "core/ops/cpu/attention.h"
 
-#include <ATen/Parallel.h>
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <limits>
 
 #include "core/mixed.h"
+#include "core/ops/cpu/attention_plan.h"
 #include "core/ops/cpu/kernels.h"
 #include "core/ops/dropout_rate.h"
 
@@ -11,24 +15,8 @@ namespace {
 
 using at::Tensor;
 
-constexpr int64_t kBlock = 128;  // queries per task: 128 × 4096 float scores are 2 MiB, about one L2 cache
-
-/// The keys that some query of a block can see, and where the first query's view ends within them.
-struct KeyRange {
-  int64_t first, count, firstLast;
-};
-
-/// Queries [begin, begin + queries) of a row whose first query sits `offset` keys in.
-KeyRange keysOf(int64_t begin, int64_t queries, int64_t offset, int64_t window) {
-  const int64_t firstEnd = offset + begin + 1, end = offset + begin + queries;
-  const int64_t first = window > 0 ? std::max<int64_t>(0, firstEnd - window) : 0;
-  return {first, end - first, firstEnd - first};
-}
-
-/// Rows [first, first + count) of one head of x [tokens, heads, headDim], as float32.
-Tensor headRows(const Tensor& x, int64_t head, int64_t first, int64_t count) {
-  return x.narrow(0, first, count).select(1, head).to(at::kFloat);
-}
+constexpr int64_t kKeysAtATime =
+    512;  // 128 queries × 512 float scores are 256 KiB, which a level 2 cache holds
 
 /// q, k and v as [tokens, heads, headDim] views of a fused projection.
 struct Heads {
@@ -39,6 +27,19 @@ Heads splitHeads(const Tensor& qkv, int64_t heads, int64_t kvHeads) {
   const int64_t headDim = qkv.size(1) / (heads + 2 * kvHeads);
   const Tensor all = qkv.view({qkv.size(0), heads + 2 * kvHeads, headDim});
   return {all.narrow(1, 0, heads), all.narrow(1, heads, kvHeads), all.narrow(1, heads + kvHeads, kvHeads)};
+}
+
+/// Rows [first, first + count) of one head of x [tokens, heads, headDim]. One view and not two: there are
+/// many.
+Tensor headRows(const Tensor& x, int64_t head, int64_t first, int64_t count) {
+  return x.as_strided({count, x.size(2)}, {x.stride(0), 1},
+                      x.storage_offset() + first * x.stride(0) + head * x.stride(1));
+}
+
+/// The same, the other way round.
+Tensor headColumns(const Tensor& x, int64_t head, int64_t first, int64_t count) {
+  return x.as_strided({x.size(2), count}, {1, x.stride(0)},
+                      x.storage_offset() + first * x.stride(0) + head * x.stride(1));
 }
 
 struct Dropout {
@@ -73,88 +74,143 @@ void drop(const Tensor& x, const Dropout& dropout, int64_t head, int64_t firstQu
   }
 }
 
-struct Block {
-  int64_t rowStart, head, begin, queries;
+/// The softmax over keys that come some at a time, before it is divided by its sum (Milakov & Gimelshein
+/// 2018).
+class RunningSoftmax {
+ public:
+  explicit RunningSoftmax(int64_t queries)
+      : max_(queries, -std::numeric_limits<float>::infinity()), sum_(queries, 0), factors_(queries) {}
+  /// Turns scores into weights relative to the largest score so far. → what earlier weights are worth of
+  /// themselves now.
+  Tensor next(const Tensor& scores, int64_t firstLast, const Scoring& scoring) {
+    const auto queries = static_cast<int64_t>(max_.size());
+    attentionKernels().softmaxPart(scores.data_ptr<float>(), max_.data(), sum_.data(), factors_.data(),
+                                   queries, scores.size(1), firstLast, scoring.window, scoring.scale,
+                                   scoring.softCap);
+    return at::from_blob(factors_.data(), {queries, 1}, at::kFloat);
+  }
+  /// Writes the logs of the sums; → what the weights are to be multiplied with at last.
+  Tensor finish(float* lse) {
+    for (size_t i = 0; i < max_.size(); i++) {
+      lse[i] = static_cast<float>(max_[i] + std::log(sum_[i]));
+      factors_[i] = static_cast<float>(1.0 / sum_[i]);
+    }
+    return at::from_blob(factors_.data(), {static_cast<int64_t>(max_.size()), 1}, at::kFloat);
+  }
+
+ private:
+  std::vector<float> max_;
+  std::vector<double> sum_;
+  std::vector<float> factors_;
 };
 
-void attendBlock(const Heads& x, const Block& block, int64_t offset, const Scoring& scoring, Tensor out,
-                 float* lse) {
-  const int64_t kvHead = block.head / (x.q.size(1) / x.k.size(1));
-  const KeyRange keys = keysOf(block.begin, block.queries, offset, scoring.window);
-  const int64_t keyStart = block.rowStart + keys.first;
-  const Tensor q = headRows(x.q, block.head, block.rowStart + block.begin, block.queries);
-  Tensor scores = at::mm(q, headRows(x.k, kvHead, keyStart, keys.count).t());
-  attentionKernels().softmaxForward(scores.data_ptr<float>(), lse, block.queries, keys.count, keys.firstLast,
-                                    scoring.window, scoring.scale, scoring.softCap);
-  if (scoring.dropout.isOn)
-    drop(scores, scoring.dropout, block.head, block.rowStart + block.begin, keys.first);
-  Tensor target = out.narrow(0, block.rowStart + block.begin, block.queries).select(1, block.head);
-  const Tensor values = headRows(x.v, kvHead, keyStart, keys.count);
-  if (target.scalar_type() == at::kFloat) {
-    at::mm_out(target, scores, values);
-  } else {
-    target.copy_(at::mm(scores, values));
+/// `offset` keys come before the row's first query.
+void attendTile(const Heads& x, const AttentionTile& tile, int64_t offset, const Scoring& scoring, Tensor out,
+                float* lse) {
+  const int64_t kvHead = tile.head / (x.q.size(1) / x.k.size(1)), queries = tile.queries;
+  const int64_t firstToken = tile.rowStart + tile.firstQuery;
+  const Tensor q = headRows(x.q, tile.head, firstToken, queries);
+  RunningSoftmax softmax(queries);
+  Tensor gathered;
+  for (int64_t done = 0; done < tile.keys; done += kKeysAtATime) {
+    const int64_t first = tile.firstKey + done, keys = std::min(kKeysAtATime, tile.keys - done);
+    const Tensor weights = at::mm(q, headColumns(x.k, kvHead, tile.rowStart + first, keys));
+    const Tensor worth = softmax.next(weights, offset + tile.firstQuery + 1 - first, scoring);
+    if (scoring.dropout.isOn) drop(weights, scoring.dropout, tile.head, firstToken, first);
+    const Tensor values = headRows(x.v, kvHead, tile.rowStart + first, keys);
+    if (done == 0) {
+      gathered = at::mm(weights, values);
+    } else {
+      gathered.mul_(worth).addmm_(weights, values);
+    }
   }
+  Tensor target = headRows(out, tile.head, firstToken, queries);
+  at::mul_out(target, gathered, softmax.finish(lse));
 }
 
-/// Every block of every head of every row. `offset` keys come before a row's first query (a cache; 0 in
+/// Every tile of every head of every row. `offset` keys come before a row's first query (a cache; 0 in
 /// training).
 void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t offset, const Scoring& scoring,
                const Tensor& out, const Tensor& lse) {
-  std::vector<Block> blocks;
-  for (size_t r = 0; r + 1 < cuSeqlens.size(); r++) {
-    const int64_t length = cuSeqlens[r + 1] - cuSeqlens[r];
-    for (int64_t head = 0; head < x.q.size(1); head++) {
-      for (int64_t begin = 0; begin < length; begin += kBlock) {
-        blocks.push_back({cuSeqlens[r], head, begin, std::min(kBlock, length - begin)});
-      }
-    }
-  }
-  at::parallel_for(0, static_cast<int64_t>(blocks.size()), 1, [&](int64_t begin, int64_t end) {
-    at::AutoDispatchBelowADInplaceOrView noAutograd;  // guards are per thread
-    for (int64_t i = begin; i < end; i++) {
-      const Block& block = blocks[i];
-      attendBlock(x, block, offset, scoring, out,
-                  lse.data_ptr<float>() + block.head * lse.size(1) + block.rowStart + block.begin);
-    }
+  const std::vector<AttentionTile> tiles = forwardTiles(cuSeqlens, x.q.size(1), offset, scoring.window);
+  runTasks(static_cast<int64_t>(tiles.size()), [&](int64_t i) {
+    const AttentionTile& tile = tiles[i];
+    attendTile(x, tile, offset, scoring, out,
+               lse.data_ptr<float>() + tile.head * lse.size(1) + tile.rowStart + tile.firstQuery);
   });
 }
 
-/// The gradients of one row and one key/value head: dK and dV gather from every query head of the group.
-void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Tensor& dOut, const Tensor& lse,
-                    int64_t rowStart, int64_t length, int64_t kvHead, const Scoring& scoring) {
-  const int64_t group = x.q.size(1) / x.k.size(1);
-  const Tensor k = headRows(x.k, kvHead, rowStart, length), v = headRows(x.v, kvHead, rowStart, length);
-  Tensor dK = at::zeros_like(k, at::MemoryFormat::Contiguous),
-         dV = at::zeros_like(v, at::MemoryFormat::Contiguous);
-  for (int64_t head = kvHead * group; head < (kvHead + 1) * group; head++) {
-    for (int64_t begin = 0; begin < length; begin += kBlock) {
-      const int64_t queries = std::min(kBlock, length - begin), first = rowStart + begin;
-      const KeyRange keys = keysOf(begin, queries, 0, scoring.window);
-      const Tensor q = headRows(x.q, head, first, queries), g = headRows(dOut, head, first, queries);
-      const Tensor kBlocks = k.narrow(0, keys.first, keys.count);
-      const Tensor delta = (g * headRows(out, head, first, queries)).sum(1);
-      Tensor p = at::mm(q, kBlocks.t());
-      const float* sums = lse.const_data_ptr<float>() + head * lse.size(1) + first;
-      attentionKernels().softmaxFromLse(p.data_ptr<float>(), sums, queries, keys.count, keys.firstLast,
-                                        scoring.window, scoring.scale, scoring.softCap);
-      Tensor dS = at::mm(g, v.narrow(0, keys.first, keys.count).t());
-      Tensor kept = p;
-      if (scoring.dropout.isOn) {
-        kept = p.clone();
-        drop(kept, scoring.dropout, head, first, keys.first);
-        drop(dS, scoring.dropout, head, first, keys.first);
-      }
-      dV.narrow(0, keys.first, keys.count).addmm_(kept.t(), g);
-      attentionKernels().softmaxBackward(p.const_data_ptr<float>(), dS.data_ptr<float>(),
-                                         delta.const_data_ptr<float>(), sums, queries, keys.count,
-                                         scoring.scale, scoring.softCap);
-      d.q.narrow(0, first, queries).select(1, head).copy_(at::mm(dS, kBlocks));
-      dK.narrow(0, keys.first, keys.count).addmm_(dS.t(), q);
-    }
+/// Adds a·b to a sum, or begins it.
+void addTo(Tensor sum, bool starts, const Tensor& a, const Tensor& b) {
+  if (starts) {
+    at::mm_out(sum, a, b);
+  } else {
+    sum.addmm_(a, b);
   }
-  d.k.narrow(0, rowStart, length).select(1, kvHead).copy_(dK);
-  d.v.narrow(0, rowStart, length).select(1, kvHead).copy_(dV);
+}
+
+/// What a backward pass reads; delta [heads, tokens] is dOut·out of each query.
+struct ForwardPass {
+  Heads x;
+  Tensor dOut, lse, delta;
+};
+
+/// All of it is float32; the k and v of d have the heads that gather apart.
+void goBackThrough(const ForwardPass& pass, const AttentionTile& tile, const Scoring& scoring,
+                   const Heads& d) {
+  const int64_t heads = pass.x.q.size(1), head = tile.head, kvHead = head * pass.x.k.size(1) / heads;
+  const int64_t gatherer = head * d.k.size(1) / heads;
+  const int64_t firstToken = tile.rowStart + tile.firstQuery, firstKey = tile.rowStart + tile.firstKey;
+  const int64_t firstLast = tile.firstQuery + 1 - tile.firstKey;
+  const float *lse = pass.lse.const_data_ptr<float>() + head * pass.lse.size(1) + firstToken,
+              *delta = pass.delta.const_data_ptr<float>() + head * pass.delta.size(1) + firstToken;
+  const Tensor q = headRows(pass.x.q, head, firstToken, tile.queries),
+               g = headRows(pass.dOut, head, firstToken, tile.queries),
+               k = headRows(pass.x.k, kvHead, firstKey, tile.keys);
+  Tensor p = at::mm(q, headColumns(pass.x.k, kvHead, firstKey, tile.keys)),
+         dS = at::mm(g, headColumns(pass.x.v, kvHead, firstKey, tile.keys));
+  attentionKernels().softmaxFromLse(p.data_ptr<float>(), lse, tile.queries, tile.keys, firstLast,
+                                    scoring.window, scoring.scale, scoring.softCap);
+  Tensor kept = p;
+  if (scoring.dropout.isOn) {
+    kept = p.clone();
+    drop(kept, scoring.dropout, head, firstToken, tile.firstKey);
+    drop(dS, scoring.dropout, head, firstToken, tile.firstKey);
+  }
+  addTo(headRows(d.v, gatherer, firstKey, tile.keys), tile.startsKeys, kept.t(), g);
+  attentionKernels().softmaxBackward(p.const_data_ptr<float>(), dS.data_ptr<float>(), delta, lse,
+                                     tile.queries, tile.keys, scoring.scale, scoring.softCap);
+  addTo(headRows(d.q, head, firstToken, tile.queries), tile.startsQueries, dS, k);
+  addTo(headRows(d.k, gatherer, firstKey, tile.keys), tile.startsKeys, dS.t(), q);
+}
+
+/// Calls f(first, count) for slices of tokens on all threads.
+void forTokens(int64_t tokens, const std::function<void(int64_t, int64_t)>& f) {
+  constexpr int64_t kSlice = 128;
+  runTasks((tokens + kSlice - 1) / kSlice,
+           [&](int64_t i) { f(i * kSlice, std::min(kSlice, tokens - i * kSlice)); });
+}
+
+/// dOut·out [heads, tokens] in float32; both [tokens, heads, headDim].
+Tensor deltaOf(const Tensor& dOut, const Tensor& out) {
+  Tensor delta = at::empty({out.size(1), out.size(0)}, dOut.options());
+  forTokens(out.size(0), [&](int64_t first, int64_t count) {
+    const Tensor product = dOut.narrow(0, first, count) * out.narrow(0, first, count);
+    delta.narrow(1, first, count).copy_(product.sum(2).t());
+  });
+  return delta;
+}
+
+/// Copies sums [tokens, heads, headDim] to where they belong; those of a group that gathered apart are added
+/// up.
+void put(const Tensor& sums, const Tensor& target) {
+  if (sums.is_alias_of(target)) return;
+  const int64_t group = sums.size(1) / target.size(1);
+  forTokens(target.size(0), [&](int64_t first, int64_t count) {
+    const Tensor own = sums.narrow(0, first, count);
+    target.narrow(0, first, count)
+        .copy_(group == 1 ? own : own.view({count, target.size(1), group, target.size(2)}).sum(2));
+  });
 }
 
 }  // namespace
@@ -162,7 +218,7 @@ void attendBackward(const Heads& x, const Heads& d, const Tensor& out, const Ten
 std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
                                      int64_t kvHeads, double scale, int64_t window, double softCap,
                                      double dropout, int64_t key) {
-  const Heads x = splitHeads(qkv, heads, kvHeads);
+  const Heads x = splitHeads(qkv.to(at::kFloat), heads, kvHeads);
   const int64_t tokens = qkv.size(0), headDim = x.q.size(2);
   Tensor out = at::empty({tokens, heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, tokens}, qkv.options().dtype(at::kFloat));
@@ -175,20 +231,24 @@ std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens,
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
                          const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
                          int64_t window, double softCap, double dropout, int64_t key) {
-  Tensor dQkv = at::empty_like(qkv);
-  const Heads x = splitHeads(qkv, heads, kvHeads), d = splitHeads(dQkv, heads, kvHeads);
-  const std::vector<int64_t> shape = {qkv.size(0), heads, x.q.size(2)};
-  const Tensor o = out.view(shape), g = dOut.contiguous().view(shape);
+  const int64_t tokens = qkv.size(0), headDim = qkv.size(1) / (heads + 2 * kvHeads);
   const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
-  const int64_t rows = cuSeqlens.numel() - 1;
+  const BackwardPlan plan = backwardPlan({cu, cu + cuSeqlens.numel()}, heads, kvHeads, window);
+  const Tensor g = dOut.to(at::kFloat).contiguous().view({tokens, heads, headDim});
+  const ForwardPass pass = {splitHeads(qkv.to(at::kFloat), heads, kvHeads), g, lse,
+                            deltaOf(g, out.view(g.sizes()))};
+  Tensor dQkv = at::empty_like(qkv);
+  const Heads d = splitHeads(dQkv, heads, kvHeads);
+  // Sums gather where they belong, unless they need more bits or more room.
+  const auto sumsFor = [&](const Tensor& target, int64_t gathering) {
+    if (target.scalar_type() == at::kFloat && target.size(1) == gathering) return target;
+    return at::empty({tokens, gathering, headDim}, target.options().dtype(at::kFloat));
+  };
+  const int64_t gathering = plan.isApart ? heads : kvHeads;
+  const Heads sums = {sumsFor(d.q, heads), sumsFor(d.k, gathering), sumsFor(d.v, gathering)};
   const Scoring scoring(scale, window, softCap, Dropout(dropout, key));
-  at::parallel_for(0, rows * kvHeads, 1, [&](int64_t begin, int64_t end) {
-    at::AutoDispatchBelowADInplaceOrView noAutograd;
-    for (int64_t i = begin; i < end; i++) {
-      const int64_t row = i / kvHeads;
-      attendBackward(x, d, o, g, lse, cu[row], cu[row + 1] - cu[row], i % kvHeads, scoring);
-    }
-  });
+  plan.sums.run([&](int64_t i) { goBackThrough(pass, plan.tiles[i], scoring, sums); });
+  put(sums.q, d.q), put(sums.k, d.k), put(sums.v, d.v);
   return dQkv;
 }
 
@@ -197,8 +257,9 @@ std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, con
   const int64_t queries = q.size(0), heads = q.size(1), offset = k.size(0) - queries;
   Tensor out = at::empty({queries, heads * q.size(2)}, q.options());
   Tensor lse = at::empty({heads, queries}, q.options().dtype(at::kFloat));
-  attendAll({q, k, v}, {0, queries}, offset, {scale, window, softCap}, out.view({queries, heads, q.size(2)}),
-            lse);
+  const auto wide = [](const Tensor& x) { return x.to(at::kFloat); };
+  attendAll({wide(q), wide(k), wide(v)}, {0, queries}, offset, {scale, window, softCap},
+            out.view({queries, heads, q.size(2)}), lse);
   return {out, lse};
 }
 

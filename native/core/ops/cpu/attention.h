@@ -3,8 +3,8 @@
 
 namespace adaptive::cpu {
 
-/// See ops.h. Scores exist for one block of queries of one head at a time, so memory grows with the length of
-/// the longest row, not its square.
+/// See ops.h. Scores exist for one tile of queries and keys of one head at a time, so memory does not grow
+/// with the length of rows beside what it holds of their tokens.
 std::tuple<at::Tensor, at::Tensor> attention(const at::Tensor& qkv, const at::Tensor& cuSeqlens,
                                              int64_t heads, int64_t kvHeads, double scale, int64_t window,
                                              double softCap, double dropout, int64_t key);

@@ -89,13 +89,14 @@ struct Kernels {
 
 /// Softmax kernels of attention; scores are always float.
 struct AttentionKernels {
-  /// Row i of scores holds `keys` raw products, of which [first(i), last(i)) may be seen, with
-  /// last(i) = min(keys, firstLast + i) and first(i) = max(0, last(i) − window) (window 0: no bound). In
-  /// place: softmax of s = scale·score (cap > 0: of cap·tanh(s/cap)) over what is seen, 0 elsewhere; lse[i] =
-  /// log of the sum.
-  void (*softmaxForward)(float* scores, float* lse, int64_t rows, int64_t keys, int64_t firstLast,
-                         int64_t window, float scale, float cap);
-  /// The same from a known lse (the recomputation of the backward pass).
+  /// Row i of scores holds `keys` raw products, of which it sees those below firstLast + i, and with a window
+  /// only the last `window` of these (0: no bound), counted as if there were keys beyond `keys` and before 0.
+  /// In place: e^(s − max) of s = scale·score (cap > 0: of cap·tanh(s/cap)) of what is seen, 0 elsewhere.
+  /// max[i] and sum[i] are those of the keys so far (at first −∞ and 0), brought up to date; sums of earlier
+  /// keys are to be multiplied with factor[i].
+  void (*softmaxPart)(float* scores, float* max, double* sum, float* factor, int64_t rows, int64_t keys,
+                      int64_t firstLast, int64_t window, float scale, float cap);
+  /// e^(s − lse[i]): the softmax from the known logs of its sums (the recomputation of the backward pass).
   void (*softmaxFromLse)(float* scores, const float* lse, int64_t rows, int64_t keys, int64_t firstLast,
                          int64_t window, float scale, float cap);
   /// dScores = scale · p · (dP − delta[i]), written over dP; with a cap, times the slope of tanh.

@@ -5,6 +5,7 @@
 #include "core/ops/cpu/attention.h"
 #include "core/ops/cpu/for_type.h"
 #include "core/ops/cpu/kernels.h"
+#include "core/ops/cpu/run_tasks.h"
 #include "core/ops/library.h"
 
 namespace adaptive::cpu {
@@ -16,12 +17,12 @@ using at::Tensor;
 int64_t grain(int64_t width) { return std::max<int64_t>(1, 32768 / std::max<int64_t>(1, width)); }
 
 /// Weight gradients have one partial sum per fixed slice of rows, not per thread, so that the result does not
-/// depend on the number of threads.
+/// depend on the number of threads. At most 64, of 8 rows at least.
 struct Slices {
   int64_t rows, count;
 };
 Slices slicesOf(int64_t rows) {
-  const int64_t slice = std::max<int64_t>(64, (rows + 63) / 64);
+  const int64_t slice = std::max<int64_t>(8, (rows + 63) / 64);
   return {slice, (rows + slice - 1) / slice};
 }
 
@@ -158,6 +159,27 @@ void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int6
       rotate(data + begin * stride, c + begin * half, s + begin * half, end - begin, stride, heads, headDim,
              2 * half, back ? -1.f : 1.f);
     });
+  });
+}
+
+/// A task has some columns of the entries that fall to it, whose rows it adds in their order: no two tasks
+/// add to the same place.
+void addRows_(Tensor table, const Tensor& ids, const Tensor& rows, double scale) {
+  constexpr int64_t kColumns = 128, kShares = 16;
+  const Tensor from = rows.contiguous();
+  const int64_t width = table.size(1), blocks = (width + kColumns - 1) / kColumns;
+  const int64_t* entries = ids.const_data_ptr<int64_t>();
+  const float *source = from.const_data_ptr<float>(), by = static_cast<float>(scale);
+  auto* sums = table.data_ptr<float>();
+  runTasks(blocks * kShares, [&](int64_t task) {
+    const int64_t share = task % kShares, begin = task / kShares * kColumns;
+    const int64_t end = std::min(width, begin + kColumns);
+    for (int64_t i = 0; i < ids.numel(); i++) {
+      if (entries[i] % kShares != share) continue;
+      float* sum = sums + entries[i] * width;
+      const float* row = source + i * width;
+      for (int64_t column = begin; column < end; column++) sum[column] += by * row[column];
+    }
   });
 }
 
@@ -302,6 +324,7 @@ ADAPTIVE_LIBRARY_IMPL(CPU, m) {
   m.impl("head_norm", &headNorm);
   m.impl("head_norm_backward_", &headNormBackward_);
   m.impl("rotate_", &rotate_);
+  m.impl("add_rows_", &addRows_);
   m.impl("gated_activation", &gatedActivation);
   m.impl("gated_activation_backward", &gatedActivationBackward);
   m.impl("attention", &attention);

@@ -12,8 +12,8 @@ struct Span {
 };
 
 inline Span seen(int64_t row, int64_t keys, int64_t firstLast, int64_t window) {
-  const int64_t last = std::min(keys, firstLast + row);
-  return {window > 0 ? std::max<int64_t>(0, last - window) : 0, last};
+  const int64_t end = firstLast + row, last = std::clamp<int64_t>(end, 0, keys);
+  return {window > 0 ? std::clamp<int64_t>(end - window, 0, last) : 0, last};
 }
 
 /// cap·tanh(scale·score/cap) of what is seen, in place.
@@ -24,36 +24,37 @@ inline void capScores(float* scores, int64_t first, int64_t last, float scale, f
   });
 }
 
-inline void softmaxForward(float* scores, float* lse, int64_t rows, int64_t keys, int64_t firstLast,
-                           int64_t window, float scale, float cap) {
+inline void softmaxPart(float* scores, float* max, double* sum, float* factor, int64_t rows, int64_t keys,
+                        int64_t firstLast, int64_t window, float scale, float cap) {
   const float lowest = -std::numeric_limits<float>::infinity();
   const float multiplier = cap > 0 ? 1.f : scale;
-  const Vec factor(multiplier);
+  const Vec by(multiplier);
   for (int64_t r = 0; r < rows; r++, scores += keys) {
     const auto [first, last] = seen(r, keys, firstLast, window);
+    std::fill(scores, scores + first, 0.f);
+    std::fill(scores + last, scores + keys, 0.f);
+    factor[r] = 1;
+    if (first == last) continue;
     if (cap > 0) capScores(scores, first, last, scale, cap);
     Vec best(lowest);
     forVectors(first, last, [&](int64_t i, int64_t n) {
       best = at::vec::maximum(best, firstLanes(loadPart(scores + i, n), n, lowest));
     });
-    float lanes[kVec], max = lowest;
+    float lanes[kVec], largest = lowest;
     best.store(lanes);
-    for (float lane : lanes) max = (lane > max || lane != lane) ? lane : max;
-    max *= multiplier;
+    for (float lane : lanes) largest = (lane > largest || lane != lane) ? lane : largest;
+    largest *= multiplier;
+    const float before = max[r];
+    if (largest > before || largest != largest) max[r] = largest;
     Vec sums(0.f);
-    const Vec shift(max);
+    const Vec shift(max[r]);
     forVectors(first, last, [&](int64_t i, int64_t n) {
-      const Vec e = (loadPart(scores + i, n) * factor - shift).exp();
+      const Vec e = (loadPart(scores + i, n) * by - shift).exp();
       storePart(scores + i, e, n);
       sums = sums + firstLanes(e, n, 0.f);
     });
-    const double total = sum(sums);
-    lse[r] = static_cast<float>(max + std::log(total));
-    const Vec norm(static_cast<float>(1.0 / total));
-    forVectors(first, last,
-               [&](int64_t i, int64_t n) { storePart(scores + i, loadPart(scores + i, n) * norm, n); });
-    std::fill(scores, scores + first, 0.f);
-    std::fill(scores + last, scores + keys, 0.f);
+    factor[r] = std::exp(before - max[r]);
+    sum[r] = sum[r] * factor[r] + CPU_CAPABILITY::sum(sums);
   }
 }
 

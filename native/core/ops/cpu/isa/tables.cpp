@@ -27,7 +27,7 @@ template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
 template const Kernels<c10::Half>& table<c10::Half>();
 
 const AttentionKernels& attentionTable() {
-  static const AttentionKernels kernels = {&softmaxForward, &softmaxFromLse, &softmaxBackward};
+  static const AttentionKernels kernels = {&softmaxPart, &softmaxFromLse, &softmaxBackward};
   return kernels;
 }
 
