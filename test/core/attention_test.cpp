@@ -291,3 +291,27 @@ TEST("attention with a cache: the last queries of a longer row") {
     }
   }
 }
+
+TEST("attention of the next token: several rows, each as alone") {
+  const std::vector<int64_t> lengths = {1, 9, 700, 1100, 64};
+  for (const auto& [window, softCap] : std::vector<std::pair<int64_t, double>>{{0, 0}, {600, 0}, {20, 2}}) {
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      const Tensor q = normal({5, 6, 20}, 31).to(type);
+      std::vector<Tensor> k, v, lses;
+      for (size_t r = 0; r < lengths.size(); r++) {
+        k.push_back(normal({lengths[r], 2, 20}, 40 + r).to(type));
+        v.push_back(normal({lengths[r], 2, 20}, 50 + r).to(type));
+      }
+      const auto [out, lse] = ops::attendNext(q, k, v, 0.3, window, softCap);
+      for (int64_t r = 0; r < 5; r++) {
+        const Tensor own = q.narrow(0, r, 1);
+        const auto [expected, expectedLse] =
+            naive(own.to(at::kDouble), k[r].to(at::kDouble), v[r].to(at::kDouble), 0.3, window, softCap);
+        checkClose(out.narrow(0, r, 1), expected, type == at::kFloat ? 3e-6 : 2e-2, "output");
+        checkClose(lse.narrow(1, r, 1), expectedLse, 1e-5, "lse");
+        const auto [alone, lseAlone] = ops::attendNext(own, {k[r]}, {v[r]}, 0.3, window, softCap);
+        checkSame(out.narrow(0, r, 1), alone, "output of a row by itself");
+      }
+    }
+  }
+}

@@ -3,6 +3,7 @@
 #include "core/ops/product.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "check.h"
 
@@ -36,4 +37,25 @@ TEST("products of bfloat16: one slab, and several along each side") {
   checkProduct(4100, 5, 7);
   checkProduct(3, 4100, 7);
   checkProduct(3, 5, 8200);
+}
+
+TEST("products of few rows: no row depends on the others, nor on the threads") {
+  const int before = at::get_num_threads();
+  for (const auto type : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    const Tensor a = normal({ops::kThinRows, 77}, 1).to(type), weight = normal({1003, 77}, 2).to(type);
+    const Tensor exact = at::mm(a.to(at::kDouble), weight.to(at::kDouble).t());
+    const Tensor together = ops::product(a, weight.t());
+    checkClose(together, exact, type == at::kFloat ? 1e-6 : 5e-3, "product");
+    for (const int64_t rows : {1, 2, 5, 31}) {
+      for (const int threads : {1, 3}) {
+        at::set_num_threads(threads);
+        checkSame(ops::product(a.narrow(0, 1, rows), weight.t()), together.narrow(0, 1, rows),
+                  c10::str(rows, " rows on ", threads, " threads"));
+      }
+    }
+    Tensor sum = at::ones({3, 1003}, type);
+    ops::addProduct(sum, a.narrow(0, 0, 3), weight.t(), 0.5);
+    checkClose(sum, exact.narrow(0, 0, 3) * 0.5 + 1, type == at::kFloat ? 1e-6 : 1e-2, "sum");
+  }
+  at::set_num_threads(before);
 }

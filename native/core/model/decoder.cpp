@@ -428,6 +428,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
   const auto rows = positionsOf(batch, caches);
   const std::vector<Rotation> rotation = rotations(rows);
   Tensor hidden = embedded(batch, rows);
+  const bool isNext = hidden.size(0) == static_cast<int64_t>(rows.size());  // one token for each row
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
     const AttentionShape shape = attentionOf(layer.index);
@@ -437,13 +438,16 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>
         ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, interleaved, /*back=*/false);
       }
       const Tensor all = qkv.view({qkv.size(0), shape.heads + 2 * shape.kvHeads, shape.headDim});
-      std::vector<Tensor> outs;
+      const Tensor queries = all.narrow(1, 0, shape.heads), keys = all.narrow(1, shape.heads, shape.kvHeads),
+                   values = all.narrow(1, shape.heads + shape.kvHeads, shape.kvHeads);
+      std::vector<Tensor> allKeys, allValues, outs;
       for (size_t r = 0; r < rows.size(); r++) {
-        const Tensor row = all.narrow(0, batch.cuSeqlens[r], rows[r].count);
-        const auto [k, v] = caches[r]->append(layer.index, row.narrow(1, shape.heads, shape.kvHeads),
-                                              row.narrow(1, shape.heads + shape.kvHeads, shape.kvHeads));
-        outs.push_back(attentionCached(row.narrow(1, 0, shape.heads), k, v, shape, layer.sinks.get()));
+        const auto ofRow = [&](const Tensor& x) { return x.narrow(0, batch.cuSeqlens[r], rows[r].count); };
+        const auto [k, v] = caches[r]->append(layer.index, ofRow(keys), ofRow(values));
+        allKeys.push_back(k), allValues.push_back(v);
+        if (!isNext) outs.push_back(attentionCached(ofRow(queries), k, v, shape, layer.sinks.get()));
       }
+      if (isNext) return attendNext(queries, allKeys, allValues, shape, layer.sinks.get());
       return outs.size() == 1 ? outs[0] : at::cat(outs);
     });
   }

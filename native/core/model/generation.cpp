@@ -5,8 +5,16 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/ops/product.h"
 
 namespace adaptive {
+namespace {
+
+/// Tokens of a pass, unless a single row has more. Products of so few do not let rows depend on each other,
+/// so that a row is to the bit what it would be alone.
+constexpr size_t kTogether = ops::kThinRows;
+
+}  // namespace
 
 Generation::Generation(const DecoderConfig& config, const FlatBatch& prompts, SamplingOptions options,
                        std::vector<int64_t> stopIds)
@@ -41,31 +49,40 @@ std::vector<int64_t> Generation::next(Decoder& decoder) {
     fail("INVALID_INPUT", "Expected the model to have the ", vocabSize_,
          " tokens that it had when the generation was begun, found ", decoder.config().vocabSize, ".");
   }
-  FlatBatch batch;
-  batch.cuSeqlens = {0};
+  std::vector<int64_t> tokens(rows_.size(), -1);
+  Pass pass;
+  const auto run = [&] {
+    if (!pass.rows.empty()) runPass(decoder, pass, tokens);
+    pass = {};
+  };
+  for (size_t r = 0; r < rows_.size(); r++) {
+    if (rows_[r].ended) continue;
+    const std::vector<int64_t> pending = pendingOf(rows_[r]);
+    if (pass.batch.ids.size() + pending.size() > kTogether) run();
+    pass.batch.ids.insert(pass.batch.ids.end(), pending.begin(), pending.end());
+    pass.batch.cuSeqlens.push_back(static_cast<int64_t>(pass.batch.ids.size()));
+    pass.rows.push_back(r);
+  }
+  run();
+  return tokens;
+}
+
+void Generation::runPass(Decoder& decoder, const Pass& pass, std::vector<int64_t>& tokens) {
   std::vector<KvCache*> caches;
   std::vector<int64_t> last;
-  for (Row& row : rows_) {
-    if (row.ended) continue;
-    const std::vector<int64_t> pending = pendingOf(row);
-    batch.ids.insert(batch.ids.end(), pending.begin(), pending.end());
-    batch.cuSeqlens.push_back(static_cast<int64_t>(batch.ids.size()));
-    last.push_back(static_cast<int64_t>(batch.ids.size()) - 1);
-    caches.push_back(&row.cache);
+  for (size_t i = 0; i < pass.rows.size(); i++) {
+    caches.push_back(&rows_[pass.rows[i]].cache);
+    last.push_back(pass.batch.cuSeqlens[i + 1] - 1);
   }
-  std::vector<int64_t> tokens(rows_.size(), -1);
-  if (caches.empty()) return tokens;
-  const at::Tensor hidden = decoder.hiddenStates(batch, caches);
+  const at::Tensor hidden = decoder.hiddenStates(pass.batch, caches);
   const at::Tensor logits = decoder.logits(hidden.index_select(0, at::tensor(last, at::kLong))).cpu();
-  int64_t at = 0;
-  for (size_t r = 0; r < rows_.size(); r++) {
-    Row& row = rows_[r];
-    if (row.ended) continue;
-    tokens[r] = row.sampler.next(logits[at++]);
-    row.ids.push_back(tokens[r]);
-    row.ended = std::find(stopIds_.begin(), stopIds_.end(), tokens[r]) != stopIds_.end();
+  for (size_t i = 0; i < pass.rows.size(); i++) {
+    Row& row = rows_[pass.rows[i]];
+    const int64_t token = row.sampler.next(logits[static_cast<int64_t>(i)]);
+    row.ids.push_back(token);
+    row.ended = std::find(stopIds_.begin(), stopIds_.end(), token) != stopIds_.end();
+    tokens[pass.rows[i]] = token;
   }
-  return tokens;
 }
 
 bool Generation::ended() const {

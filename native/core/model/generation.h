@@ -25,6 +25,12 @@ class Generation {
     Sampler sampler;
     bool ended = false;
   };
+  /// Rows that go through the decoder together, and their ids.
+  struct Pass {
+    FlatBatch batch = {{}, {0}};
+    std::vector<size_t> rows;
+  };
+  void runPass(Decoder& decoder, const Pass& pass, std::vector<int64_t>& tokens);
   /// The ids that are not in the row's cache yet.
   std::vector<int64_t> pendingOf(Row& row) const;
 

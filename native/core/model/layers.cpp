@@ -300,6 +300,13 @@ Tensor attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, const 
   return out;
 }
 
+Tensor attendNext(const Tensor& q, at::TensorList k, at::TensorList v, const AttentionShape& shape,
+                  const Parameter* sinks) {
+  const auto [out, lse] = ops::attendNext(q, k, v, shape.scale, shape.window, shape.softCap);
+  if (sinks) withSinks(out, lse, sinks->master().to(at::kFloat));
+  return out;
+}
+
 Tensor dropped(const Tensor& x, double rate, const DropoutKey& key) {
   if (!key || rate == 0) return x;
   return Dropped::apply(x, rate, static_cast<int64_t>(*key));

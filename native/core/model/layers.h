@@ -66,6 +66,9 @@ at::Tensor rotaryAttention(const at::Tensor& qkv, const Rotation& rotation, cons
 /// The attention of ops::attentionCached, with sinks.
 at::Tensor attentionCached(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const AttentionShape& shape, const Parameter* sinks);
+/// The attention of ops::attendNext, with sinks.
+at::Tensor attendNext(const at::Tensor& q, at::TensorList k, at::TensorList v, const AttentionShape& shape,
+                      const Parameter* sinks);
 
 /// x with the share `rate` of its entries at 0 and the others divided by 1 − rate; x itself without a key.
 at::Tensor dropped(const at::Tensor& x, double rate, const DropoutKey& key);

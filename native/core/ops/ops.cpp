@@ -89,6 +89,16 @@ std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, con
           "attention_cached");
   return call(op, q, k, v, scale, window, softCap);
 }
+std::tuple<Tensor, Tensor> attendNext(const Tensor& q, at::TensorList k, at::TensorList v, double scale,
+                                      int64_t window, double softCap) {
+  static const auto op = find<std::tuple<Tensor, Tensor>(const Tensor&, at::TensorList, at::TensorList,
+                                                         double, int64_t, double)>("attend_next");
+  return call(op, q, k, v, scale, window, softCap);
+}
+Tensor thinProduct(const Tensor& a, const Tensor& weight) {
+  static const auto op = find<Tensor(const Tensor&, const Tensor&)>("thin_product");
+  return call(op, a, weight);
+}
 Tensor dropout(const Tensor& x, double rate, uint64_t key) {
   static const auto op = find<Tensor(const Tensor&, double, int64_t)>("dropout");
   return call(op, x, rate, static_cast<int64_t>(key));

@@ -56,6 +56,14 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
 /// kvHeads, headDim]; → as attention.
 std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
                                            int64_t window, double softCap);
+/// The next token of several rows, each with a cache of its own: q [rows, heads, headDim], k[r] and v[r]
+/// [keys, kvHeads, headDim], the token's own last. → (out [rows, heads·headDim], lse [heads, rows]). What
+/// comes out of a row does not depend on the others.
+std::tuple<Tensor, Tensor> attendNext(const Tensor& q, at::TensorList k, at::TensorList v, double scale,
+                                      int64_t window, double softCap);
+/// a·weightᵀ for few rows of a, a [n, k] and weight [m, k] of one type, rows of weight contiguous. What comes
+/// out of a row does not depend on the others.
+Tensor thinProduct(const Tensor& a, const Tensor& weight);
 
 /// x with the share `rate` of its entries at 0 and the others divided by 1 − rate. What is dropped depends on
 /// `key` and the index of an entry alone: the same call turns the gradient of the result into that of x.

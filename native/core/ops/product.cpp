@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/ops/bfloat16_instructions.h"
+#include "core/ops/ops.h"
 
 namespace adaptive::ops {
 namespace {
@@ -17,6 +18,14 @@ constexpr int64_t kSlab = 512;
 
 bool goesByFloat32(const Tensor& a) {
   return a.scalar_type() == at::kBFloat16 && a.device().is_cpu() && !hasBfloat16Instructions();
+}
+
+/// Few rows times the transpose of a matrix: at::mm would copy, and in bfloat16 reorder or widen, all of the
+/// matrix for each, and where it splits its sums depends on the number of rows.
+bool isThin(const Tensor& a, const Tensor& b) {
+  return a.device().is_cpu() && a.size(0) <= kThinRows && b.stride(0) == 1 && b.stride(1) >= b.size(0) &&
+         b.scalar_type() == a.scalar_type() && at::isFloatingType(a.scalar_type()) &&
+         a.scalar_type() != at::kDouble;
 }
 
 Tensor wide(const Tensor& x) { return x.to(at::kFloat); }
@@ -58,6 +67,7 @@ void byFloat32(const Tensor& out, const Tensor& a, const Tensor& b, bool adds, d
 at::ScalarType productType(const Tensor& a) { return goesByFloat32(a) ? at::kFloat : a.scalar_type(); }
 
 Tensor product(const Tensor& a, const Tensor& b) {
+  if (isThin(a, b)) return thinProduct(a, b.t());
   if (!goesByFloat32(a)) return at::mm(a, b);
   Tensor out = at::empty({a.size(0), b.size(1)}, a.options());
   byFloat32(out, a, b, /*adds=*/false, 1);
@@ -73,7 +83,9 @@ void productInto(Tensor out, const Tensor& a, const Tensor& b) {
 }
 
 void addProduct(Tensor out, const Tensor& a, const Tensor& b, double scale) {
-  if (goesByFloat32(a)) {
+  if (isThin(a, b)) {
+    out.add_(thinProduct(a, b.t()), scale);
+  } else if (goesByFloat32(a)) {
     byFloat32(out, a, b, /*adds=*/true, scale);
   } else {
     out.addmm_(a, b, 1, scale);

@@ -30,6 +30,10 @@ ADAPTIVE_LIBRARY(m) {
   m.def(
       "attention_cached(Tensor q, Tensor k, Tensor v, float scale, int window, float soft_cap) -> (Tensor, "
       "Tensor)");
+  m.def(
+      "attend_next(Tensor q, Tensor[] k, Tensor[] v, float scale, int window, float soft_cap) -> (Tensor, "
+      "Tensor)");
+  m.def("thin_product(Tensor a, Tensor weight) -> Tensor");
   m.def("dropout(Tensor x, float rate, int key) -> Tensor");
   m.def("uniform(Tensor like, int key) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");

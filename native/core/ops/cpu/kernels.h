@@ -85,6 +85,14 @@ struct Kernels {
                          int64_t blockSize, T* out, int64_t count);
   /// out = value·scale/127.
   void (*dequantize8bit)(const int8_t* values, float scale, T* out, int64_t count);
+  /// y[r][c] = x[r]·w[c], each added up in the same order whatever `rows` and `columns` are. x [rows, inner].
+  void (*thinProduct)(const float* x, const T* w, int64_t wStride, T* y, int64_t yStride, int64_t rows,
+                      int64_t columns, int64_t inner);
+  /// One query of each of `group` heads, q [group, headDim], on some of the keys of the head that they share;
+  /// keys and values are `stride` apart. → the largest score and the sum of the weights e^(score − max) of
+  /// each head, and the sum of the values with these weights, out [group, headDim].
+  void (*attendPart)(const T* q, const T* k, const T* v, int64_t stride, int64_t group, int64_t headDim,
+                     int64_t keys, float scale, float cap, float* max, double* sum, float* out);
 };
 
 /// Softmax kernels of attention; scores are always float.

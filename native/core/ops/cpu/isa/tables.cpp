@@ -5,6 +5,7 @@
 #include "core/ops/cpu/isa/block_kernels.h"
 #include "core/ops/cpu/isa/dequantize_kernels.h"
 #include "core/ops/cpu/isa/divergence_kernel.h"
+#include "core/ops/cpu/isa/dot_kernels.h"
 #include "core/ops/cpu/isa/loss_kernels.h"
 #include "core/ops/cpu/isa/norm_kernels.h"
 #include "core/ops/cpu/isa/optimizer_kernels.h"
@@ -14,11 +15,12 @@ namespace adaptive::cpu::CPU_CAPABILITY {
 
 template <class T>
 const Kernels<T>& table() {
-  static const Kernels<T> kernels = {
-      &rmsNormForward<T>,  &rmsNormBackward<T>,   &headNormForward<T>, &headNormBackward<T>,
-      &rotate<T>,          &rotateInterleaved<T>, &gatedForward<T>,    &gatedBackward<T>,
-      &tokenStatistics<T>, &topKEntropy<T>,       &firstChoices<T>,    &lossGradient<T>,
-      &softCap<T>,         &divergence<T>,        &dequantize4bit<T>,  &dequantize8bit<T>};
+  static const Kernels<T> kernels = {&rmsNormForward<T>,   &rmsNormBackward<T>, &headNormForward<T>,
+                                     &headNormBackward<T>, &rotate<T>,          &rotateInterleaved<T>,
+                                     &gatedForward<T>,     &gatedBackward<T>,   &tokenStatistics<T>,
+                                     &topKEntropy<T>,      &firstChoices<T>,    &lossGradient<T>,
+                                     &softCap<T>,          &divergence<T>,      &dequantize4bit<T>,
+                                     &dequantize8bit<T>,   &thinProduct<T>,     &attendPart<T>};
   return kernels;
 }
 
