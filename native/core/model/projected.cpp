@@ -4,6 +4,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
 #include "core/model/adapter_dropout.h"
 #include "core/model/weight_product.h"
 #include "core/ops/product.h"
@@ -18,19 +20,19 @@ using torch::autograd::tensor_list;
 /// Adds an adapter's part to y; → (x·Aᵀ, and with a magnitude what it scales) for backward.
 std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, const Projection& projection,
                                 const Tensor& x, const DropoutKey& key) {
-  const Tensor dropped = droppedBy(adapter, x, key), input = seen(x, dropped);
-  const double up = upscale(adapter, dropped);
+  const DropoutKey dropout = dropoutOf(adapter, key);
+  const Tensor input = seen(x, adapter, dropout);
   const Tensor low = ops::product(input, adapter.a().compute().t());
   const Tensor raise = adapter.b().compute().t();
   Tensor rows = y.narrow(1, adapter.firstRow(), adapter.outputs());
   if (!adapter.magnitude()) {
-    ops::addProduct(rows, low, raise, adapter.scale() * up);
+    ops::addProduct(rows, low, raise, adapter.scale());
     return {low, Tensor()};
   }
   // PEFT drops entries of x in the whole of what is rescaled, and adds the plain product of all of x to it.
   Tensor scaled;
-  if (dropped.defined()) {
-    scaled = forwardProduct(input, *projection.weight, adapter.weightRows()).mul_(up);
+  if (dropout) {
+    scaled = forwardProduct(input, *projection.weight, adapter.weightRows());
     rows.sub_(scaled);
   } else {
     const Tensor bias =
@@ -38,7 +40,7 @@ std::pair<Tensor, Tensor> addTo(const Tensor& y, const LoraAdapter& adapter, con
     scaled = rows - bias;
     rows.copy_(bias.expand_as(rows));
   }
-  ops::addProduct(scaled, low, raise, adapter.scale() * up);
+  ops::addProduct(scaled, low, raise, adapter.scale());
   rows.addcmul_(scaled, adapter.rowScale());
   return {low, scaled};
 }
@@ -54,8 +56,7 @@ void addFirst(const Tensor& y, const LoraAdapter& adapter, const Tensor& x) {
 /// Gathers an adapter's gradients and adds its part to dx, which holds that of the plain product.
 void goBack(const LoraAdapter& adapter, const Projection& projection, const Tensor& x, const Tensor& low,
             const Tensor& scaled, const DropoutKey& key, const Tensor& dy, Tensor& dx) {
-  const Tensor dropped = droppedBy(adapter, x, key);
-  const double up = upscale(adapter, dropped), scale = adapter.scale() * up;
+  const DropoutKey dropout = dropoutOf(adapter, key);
   Tensor dRows = dy.narrow(1, adapter.firstRow(), adapter.outputs());
   Tensor dInput;
   if (Parameter* magnitude = adapter.magnitude()) {
@@ -63,20 +64,74 @@ void goBack(const LoraAdapter& adapter, const Projection& projection, const Tens
     const Tensor plain = dRows;
     dRows = dRows * adapter.rowScale();
     // The plain product passed dy on whole; of it stays what is not rescaled.
-    dInput = backwardProduct(dRows - plain, *projection.weight, adapter.weightRows()).mul_(up);
+    dInput = backwardProduct(dRows - plain, *projection.weight, adapter.weightRows());
   }
-  adapter.b().accumulateOuter(dRows, low * scale);
-  const Tensor dLow = ops::product(dRows, adapter.b().compute()).mul_(scale);
-  adapter.a().accumulateOuter(dLow, seen(x, dropped));
+  adapter.b().accumulateOuter(dRows, low * adapter.scale());
+  const Tensor dLow = ops::product(dRows, adapter.b().compute()).mul_(adapter.scale());
+  adapter.a().accumulateOuter(dLow, seen(x, adapter, dropout));
   if (dInput.defined()) {
     ops::addProduct(dInput, dLow, adapter.a().compute());
-  } else if (!dropped.defined()) {
+  } else if (!dropout) {
     ops::addProduct(dx, dLow, adapter.a().compute());
     return;
   } else {
     dInput = ops::product(dLow, adapter.a().compute());
   }
-  dx.add_(dropped.defined() ? dInput.masked_fill_(dropped, 0) : dInput);
+  dx.add_(seen(dInput, adapter, dropout));
+}
+
+/// Whether all adapters read x itself and nothing but the low-rank part is added: then x is read once for
+/// all.
+bool readTogether(const Projection& projection, const DropoutKey& key) {
+  const auto& adapters = projection.adapters;
+  return adapters.size() > 1 && std::none_of(adapters.begin(), adapters.end(), [&](const auto& adapter) {
+           return adapter->magnitude() || dropoutOf(*adapter, key);
+         });
+}
+
+/// The A of all adapters below each other.
+Tensor allA(const Projection& projection) {
+  std::vector<Tensor> all;
+  for (const auto& adapter : projection.adapters) all.push_back(adapter->a().compute());
+  return at::cat(all);
+}
+
+/// f(adapter, its columns of x·allAᵀ).
+template <class F>
+void forLow(const Projection& projection, const Tensor& low, const F& f) {
+  int64_t first = 0;
+  for (const auto& adapter : projection.adapters) {
+    const int64_t rank = adapter->a().master().size(0);
+    f(*adapter, low.narrow(1, first, rank));
+    first += rank;
+  }
+}
+
+/// addTo() of all adapters; → x·allAᵀ for backward.
+Tensor addAllTo(const Tensor& y, const Projection& projection, const Tensor& x) {
+  const Tensor low = ops::product(x, allA(projection).t());
+  forLow(projection, low, [&](const LoraAdapter& adapter, const Tensor& own) {
+    ops::addProduct(y.narrow(1, adapter.firstRow(), adapter.outputs()), own, adapter.b().compute().t(),
+                    adapter.scale());
+  });
+  return low;
+}
+
+/// goBack() of all adapters.
+void goBackTogether(const Projection& projection, const Tensor& x, const Tensor& low, const Tensor& dy,
+                    const Tensor& dx) {
+  const Tensor dLow = at::empty_like(low);
+  forLow(projection, dLow, [&](const LoraAdapter& adapter, const Tensor& own) {
+    ops::productInto(own, dy.narrow(1, adapter.firstRow(), adapter.outputs()), adapter.b().compute());
+    Tensor(own).mul_(adapter.scale());
+  });
+  forLow(projection, low, [&](const LoraAdapter& adapter, const Tensor& own) {
+    adapter.b().accumulateOuter(dy.narrow(1, adapter.firstRow(), adapter.outputs()), own * adapter.scale());
+  });
+  const Tensor dA = ops::product(dLow.t(), x).t();
+  forLow(projection, dA,
+         [](const LoraAdapter& adapter, const Tensor& own) { adapter.a().accumulate(own.t()); });
+  ops::addProduct(dx, dLow, allA(projection));
 }
 
 struct Projected : torch::autograd::Function<Projected> {
@@ -100,10 +155,14 @@ struct Projected : torch::autograd::Function<Projected> {
       for (const auto& adapter : projection->adapters) addFirst(y, *adapter, x);
       return y;
     }
-    for (const auto& adapter : projection->adapters) {
-      const auto [low, scaled] = addTo(y, *adapter, *projection, x, key);
-      saved.push_back(low);
-      saved.push_back(scaled);
+    if (readTogether(*projection, key)) {
+      saved.push_back(addAllTo(y, *projection, x));
+    } else {
+      for (const auto& adapter : projection->adapters) {
+        const auto [low, scaled] = addTo(y, *adapter, *projection, x, key);
+        saved.push_back(low);
+        saved.push_back(scaled);
+      }
     }
     ctx->save_for_backward(saved);
     ctx->saved_data["projection"] = reinterpret_cast<int64_t>(projection);
@@ -120,6 +179,10 @@ struct Projected : torch::autograd::Function<Projected> {
       projection->bias->accumulate(dy.sum(0, false, at::kFloat));
     if (projection->weight->trainable()) projection->weight->accumulateOuter(dy, saved[0]);
     Tensor dx = backwardProduct(dy, *projection->weight, allRows(*projection->weight));
+    if (readTogether(*projection, key)) {
+      goBackTogether(*projection, saved[0], saved[1], dy, dx);
+      return {dx, Tensor(), Tensor(), Tensor()};
+    }
     for (size_t i = 0; i < projection->adapters.size(); i++) {
       goBack(*projection->adapters[i], *projection, saved[0], saved[1 + 2 * i], saved[2 + 2 * i], key, dy,
              dx);

@@ -4,8 +4,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/model/adapter_dropout.h"
-#include "core/ops/product.h"
 #include "core/ops/ops.h"
+#include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
@@ -18,18 +18,20 @@ struct LowInput : torch::autograd::Function<LowInput> {
   // The adapter outlives every graph that mentions it (the decoder owns it).
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const LoraAdapter* adapter,
                         const DropoutKey& key) {
-    const Tensor dropped = droppedBy(*adapter, x, key), input = seen(x, dropped);
-    ctx->save_for_backward({input, dropped});
+    const DropoutKey dropout = dropoutOf(*adapter, key);
+    const Tensor input = seen(x, *adapter, dropout);
+    ctx->save_for_backward({input});
+    if (dropout) ctx->saved_data["dropout"] = static_cast<int64_t>(*dropout);
     ctx->saved_data["adapter"] = reinterpret_cast<int64_t>(adapter);
-    return ops::product(input, adapter->a().compute().t())
-        .mul_(adapter->scale() * upscale(*adapter, dropped));
+    return ops::product(input, adapter->a().compute().t()).mul_(adapter->scale());
   }
   static tensor_list backward(AutogradContext* ctx, tensor_list grads) {
     const auto* adapter = reinterpret_cast<const LoraAdapter*>(ctx->saved_data["adapter"].toInt());
-    const auto saved = ctx->get_saved_variables();
-    const Tensor dLow = grads[0] * (adapter->scale() * upscale(*adapter, saved[1]));
-    adapter->a().accumulateOuter(dLow, saved[0]);
-    return {seen(ops::product(dLow, adapter->a().compute()), saved[1]), Tensor(), Tensor()};
+    DropoutKey dropout;
+    if (ctx->saved_data.count("dropout")) dropout = static_cast<uint64_t>(ctx->saved_data["dropout"].toInt());
+    const Tensor dLow = grads[0] * adapter->scale();
+    adapter->a().accumulateOuter(dLow, ctx->get_saved_variables()[0]);
+    return {seen(ops::product(dLow, adapter->a().compute()), *adapter, dropout), Tensor(), Tensor()};
   }
 };
 
