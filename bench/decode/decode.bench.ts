@@ -2,6 +2,7 @@
  * New tokens per second of this library and of transformers' generate, on one model and the same prompts, greedily.
  *
  *   npm run bench:decode                          28.6 M parameters; float32 and bfloat16, 1 and 8 prompts
+ *   npm run bench:decode -- --size 135m           a larger one
  *   npm run bench:decode -- --model FOLDER        another model
  *   npm run bench:decode -- --python PATH         a Python that has transformers; without, ours alone
  *
@@ -15,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CausalLM } from '../../src/index.js';
-import { benchModel } from '../step/bench-model.js';
+import { benchModel, modelSizes } from '../step/bench-model.js';
 import { quantile } from '../step/quantile.js';
 import { random } from '../step/random.js';
 
@@ -31,6 +32,7 @@ type Writer = (
 const { values } = parseArgs({
   options: {
     model: { type: 'string' },
+    size: { type: 'string', default: '' },
     python: { type: 'string' },
     tokens: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '4' },
@@ -86,8 +88,9 @@ async function transformers(python: string, folder: string): Promise<{ write: Wr
 }
 
 async function main(): Promise<void> {
-  const folder = values.model ?? join(here, '..', '..', 'build', 'bench-model');
-  if (values.model === undefined) await benchModel(folder);
+  const parent = join(here, '..', '..', 'build', 'bench-model');
+  const size = modelSizes.find((one) => one === values.size) ?? modelSizes[0]!;
+  const folder = values.model ?? (await benchModel(parent, size)).folder;
   const { write, vocabSize, dispose } = await ours(folder);
   const peer = values.python === undefined ? undefined : await transformers(values.python, folder);
   const writers: [string, Writer][] = [['adaptive-trainer', write]];
