@@ -9,6 +9,7 @@
 
 using namespace adaptive;
 using namespace adaptive::test;
+using at::Tensor;
 
 namespace {
 
