@@ -9,6 +9,7 @@ import { answers } from './sections/answers.js';
 import { learningCharts, trainingCharts } from './sections/curves.js';
 import { data as dataSection } from './sections/data.js';
 import { gained } from './sections/gained.js';
+import { evaluatedGroups } from './sections/evaluated-groups.js';
 import { groupTables } from './sections/groups.js';
 import { inspectedDatasets } from './sections/inspected-datasets.js';
 import { log } from './sections/log.js';
@@ -69,7 +70,7 @@ const learned = [
   anew(() => groupTables(runs)),
   live?.ask,
 ];
-const evaluated = each((run) => run.evaluations.length > 0 && groupTables([run]));
+const evaluated = each((run) => [evaluatedGroups(run.groups ?? []), groupTables([run])]);
 const parts: [id: string, name: string, content: Child[]][] = [
   [
     'before',

@@ -18,7 +18,7 @@ import type { TrainingEvent } from './events/training-event.js';
 import { CausalLM } from './model/causal-lm.js';
 import { refuseBaseFolder } from './model/adapter/save-adapter.js';
 import { checkModelFiles, type CheckedModel } from './model/check-model-files.js';
-import type { FromPretrainedOptions } from './model/from-pretrained-options.js';
+import { askedQuantization } from './model/quantization/asked-quantization.js';
 import { faultOfFrozenBase } from './model/quantization/needs-adapter.js';
 import { longestRow } from './model/longest-row.js';
 import { locateModel } from './model/files/located-model.js';
@@ -280,6 +280,7 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
   if (args.fromScratch) return CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed });
   const precision = runPrecision(args);
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
+  const quantization = askedQuantization(args);
   return CausalLM.fromPretrained(modelDir, {
     device,
     attnImpl,
@@ -290,15 +291,8 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
     ...(hasAdapter ? { minVocabSize: tokenizer.vocabSize } : {}),
     ...(hasAdapter && precision !== 'fp32' ? { dtype: engineTypes(precision).computeType } : {}),
     ...(peftConfig === null ? {} : { adapter: peftConfig, adapterSeed: seed }),
-    ...quantizationOf(args),
+    ...(quantization === undefined ? {} : { quantization }),
   });
-}
-
-function quantizationOf(args: ParsedConfig['trainingConfig']): Pick<FromPretrainedOptions, 'quantization'> {
-  const { loadIn4bit, loadIn8bit, bnb4bitQuantType, bnb4bitUseDoubleQuant: doubleQuant } = args;
-  if (!loadIn4bit && !loadIn8bit) return {};
-  const skipModules = args.llmInt8SkipModules ?? [];
-  return { quantization: { type: loadIn8bit ? 'int8' : bnb4bitQuantType, doubleQuant, skipModules } };
 }
 
 function trainerOptions(config: ParsedConfig, { train, eval: evaluation, report }: MixedDatasets) {

@@ -11,8 +11,9 @@ rmSync(pages, { recursive: true, force: true });
 mkdirSync(path.join(pages, 'docs'), { recursive: true });
 
 const sources = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'];
-for (const name of readdirSync(path.join(root, 'docs')))
-  if (name.endsWith('.md')) sources.push(`docs/${name}`);
+for (const folder of ['docs', 'docs/recordings'])
+  for (const name of readdirSync(path.join(root, folder)))
+    if (name.endsWith('.md')) sources.push(`${folder}/${name}`);
 const isPage = (file) => sources.includes(file);
 for (const source of sources) {
   const text = readFileSync(path.join(root, source), 'utf8').replace(

@@ -26,7 +26,7 @@ export class Detail {
         h(
           'p',
           { class: 'nothing' },
-          'Point at a token, or move with the arrow keys, to see what the model made of it.',
+          'Point at a token or tap it, or move with the arrow keys, to see what the model made of it.',
         ),
       );
       return;

@@ -6,7 +6,7 @@ import type { SideNames } from '../names.js';
 import { topKOf } from '../run-lines.js';
 import { oneLine, shortName } from '../shown-text.js';
 import { Detail } from './detail.js';
-import { rowView } from './row-view.js';
+import { caseName, rowView } from './row-view.js';
 import {
   find,
   isWanted,
@@ -25,6 +25,7 @@ export class Inspector {
   private readonly detail: Detail;
   private readonly list = h('div', { role: 'list' });
   private readonly scroller = h('div', { class: 'rows' }, this.list);
+  private readonly legend = h('div', { class: 'legend' });
   private readonly count = h('p', { class: 'hint', role: 'status' });
   private readonly filters = h('div', {
     class: 'filters',
@@ -49,7 +50,7 @@ export class Inspector {
       'div',
       {},
       this.filters,
-      this.legend(),
+      this.legend,
       h('div', { class: 'inspector' }, this.scroller, this.detail.element),
       this.count,
     );
@@ -72,6 +73,7 @@ export class Inspector {
     // Texts to be kept are long and often foreign to a model; what was to be learned comes first.
     const hasHeldOut = this.rows.some(({ row }) => row.set === 'eval');
     this.filter = { ...this.filter, dataset: '', style: '', set: hasHeldOut ? 'eval' : '' };
+    this.makeLegend();
     this.makeFilters();
     this.refresh();
   }
@@ -263,18 +265,22 @@ export class Inspector {
     });
   }
 
-  private legend(): HTMLElement {
+  private makeLegend(): void {
     const mark = (name: string, words: string) =>
       h('span', {}, h('span', { class: `token ${name}` }, 'token'), ` ${words}`);
     const topK = topKOf(this.run);
-    return h(
-      'div',
-      { class: 'legend' },
+    fill(
+      this.legend,
       mark('correct', 'correct: the first choice'),
-      topK > 1 && mark('among', `among the first ${topK}`),
-      mark('outside', topK > 1 ? `outside the first ${topK}` : 'not the first choice'),
+      // Of equally likely tokens one alone is the first choice.
+      (topK > 1 || this.hasTies()) && mark('among', caseName(1, topK)),
+      mark('outside', caseName(2, topK)),
       h('span', {}, 'grey: read, not trained'),
     );
+  }
+
+  private hasTies(): boolean {
+    return this.rows.some(({ before, after }) => (after ?? before)!.outcome.includes(1));
   }
 
   private makeFilters(): void {

@@ -119,9 +119,6 @@ function token(
 export function caseName(outcome: number | undefined, topK: number): string {
   if (outcome === undefined) return '–';
   if (outcome === 0) return 'correct';
-  return outcome === 1
-    ? `among the first ${topK}`
-    : topK > 1
-      ? `outside the first ${topK}`
-      : 'not the first choice';
+  if (topK === 1) return outcome === 1 ? 'as likely as the first choice' : 'not the first choice';
+  return `${outcome === 1 ? 'among' : 'outside'} the first ${topK}`;
 }

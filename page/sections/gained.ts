@@ -2,7 +2,8 @@ import type { ComparedGroup, Interval } from '../../src/events/token-record.js';
 import type { RunReport } from '../../src/report/run-report.js';
 import { bar, fromTo } from '../bar.js';
 import { h, svg, type Child } from '../dom.js';
-import { num, text, type Kind } from '../numbers.js';
+import { interval } from '../interval.js';
+import { num } from '../numbers.js';
 import { oneLine, shortName } from '../shown-text.js';
 import { table } from '../table.js';
 
@@ -99,15 +100,6 @@ function verdict(groups: readonly ComparedGroup[]): string {
   say(names('gained', 'retention'), 'Better on text to be kept:');
   say(names('same', 'retention'), 'Kept:');
   return `${parts.join('. ')}. A change counts where its whole interval (bootstrap over rows) is on one side of 0.`;
-}
-
-function interval({ value, low, high }: Interval, kind: Kind): HTMLElement {
-  return h(
-    'span',
-    { class: 'interval' },
-    num(value, kind),
-    h('small', {}, ` ${text(low, kind)} … ${text(high, kind)}`),
-  );
 }
 
 /** The interval as a line about 0. */

@@ -19,7 +19,7 @@ export function inspectedDatasets({ datasets, notes, topK }: InspectReport): Chi
   return [
     ...notes.map((note) => h('p', { class: 'help' }, note)),
     table<InspectedDataset>(
-      'Datasets before any training',
+      'What the model makes of each dataset',
       [
         { head: 'Dataset', isHead: true, cell: ({ name }) => named(name) },
         { head: 'Style', cell: ({ style }) => style },

@@ -2,7 +2,8 @@ import { createProgram } from '../../src/cli/program.js';
 
 const intro = `# Every command
 
-\`npx adaptive-trainer <command>\`. This page is what \`--help\` prints.
+\`npx adaptive-trainer <command>\`. This page is what \`--help\` prints;
+[recordings](recordings/index.md) show what each command does.
 `;
 const width = 110;
 

@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfig } from '../config/read/parse-config.js';
+import type { ParsedConfig } from '../config/schema/parsed-config.js';
+import { findSource } from '../trainer/checkpoint/find-source.js';
 import { checkMemory } from '../trainer/memory/check-memory.js';
 import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
+import { usedOutputDir } from '../trainer/output-dir/used-output-dir.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { untilInterrupted } from './abort-on-signals.js';
 import { fact, planFacts } from './plan/plan-text.js';
@@ -13,6 +17,7 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
   const config = parseConfig(withFlags(input, options));
   const onWarning = (message: string) => console.error(`warning ${message}`);
   for (const { message } of config.warnings) onWarning(message);
+  await refuseUsedOutput(config);
   const data = dataPrinter();
   const plan = await untilInterrupted((signal) =>
     planTraining(config, { onWarning, onProgress: data.onProgress, signal, download: true }),
@@ -42,6 +47,13 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
     ...(huggingfaceRepo ? [fact('uploads', `to ${huggingfaceRepo}`)] : []),
   ];
   console.log(`${lines.join('\n')}\nNothing was written, and nothing trained.`);
+}
+
+async function refuseUsedOutput({ outputDir, trainingConfig }: ParsedConfig): Promise<void> {
+  const { overwriteOutputDir, resumeFromCheckpoint } = trainingConfig;
+  if (!existsSync(outputDir) || overwriteOutputDir || resumeFromCheckpoint) return;
+  const found = await findSource(outputDir, false, async () => {});
+  if (found.inTheWay.length > 0) throw usedOutputDir(outputDir, found);
 }
 
 function checkpointText(strategy: string, every: number, total: number): string {

@@ -7,7 +7,6 @@ import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { memoryAdvice } from '../trainer/memory/check-memory.js';
 import { memoryEstimate } from '../trainer/memory/memory-estimate.js';
 import { untilInterrupted } from './abort-on-signals.js';
-import { countParameters, shapesOf } from './plan/count-parameters.js';
 import { measureSpeed } from './plan/measure-speed.js';
 import { fact, planFacts } from './plan/plan-text.js';
 import { planTraining, type TrainingPlan } from './plan/training-plan.js';
@@ -29,12 +28,17 @@ export async function estimate(model: string, input: unknown, { json = false }):
   const free = plan.memory.available + plan.held;
   const fits = plan.memory.total <= free;
   const speed = await measureSpeed(config, plan);
-  const total = speed.secondsPerStep * plan.run.totalSteps;
+  const { evaluating } = speed;
+  const total = speed.secondsPerStep * plan.run.totalSteps + evaluating;
   if (json) {
-    const { counts, precision, memory, run } = plan;
+    const { counts, precision, memory, run, assumptions } = plan;
     const time = { ...speed, seconds: total, least: total / timeRange, most: total * timeRange };
     console.log(
-      JSON.stringify({ counts, precision, steps: run.totalSteps, memory, free, fits, advice, time }, null, 2),
+      JSON.stringify(
+        { counts, precision, steps: run.totalSteps, memory, free, fits, advice, time, assumptions },
+        null,
+        2,
+      ),
     );
     return;
   }
@@ -44,8 +48,9 @@ export async function estimate(model: string, input: unknown, { json = false }):
     fact('', fits ? 'It fits.' : 'It does not fit.'),
     fact(
       'time',
-      `about ${seconds(speed.secondsPerStep)} a step, ${format.duration(total)} in all: ${range} on this machine when idle, ` +
-        'without evaluating, saving and what else runs\n' +
+      `about ${seconds(speed.secondsPerStep)} a step, ${format.duration(total)} in all` +
+        `${evaluating > 0 ? `, ${seconds(evaluating)} of it to evaluate` : ''}: ${range} on this machine when idle, ` +
+        'without loading, saving and what else runs\n' +
         `(one layer was measured: ${(speed.operationsPerSecond / 1e9).toFixed(0)} thousand million operations a second)`,
     ),
     fact(
@@ -58,7 +63,11 @@ export async function estimate(model: string, input: unknown, { json = false }):
         )
         .join('\n'),
     ),
-    fact('', `Memory is right within ${memoryRange * 100} %.`),
+    ...plan.assumptions.map((note) => fact('assumed', note)),
+    fact(
+      '',
+      `Memory is right within ${memoryRange * 100} %${plan.assumptions.length > 0 ? ', as far as the assumed rows are' : ''}.`,
+    ),
   ];
   console.log(lines.join('\n'));
 }
@@ -67,19 +76,25 @@ function seconds(value: number): string {
   return value < 1 ? `${Number(value.toPrecision(2))} s` : format.duration(value);
 }
 
-/** What each setting alone would make of the memory; an adapter among them. */
+/** What each setting alone would make of the memory; an adapter and a base in 4 bits among them. */
 async function suggestions(
-  config: ParsedConfig,
+  { peftConfig, trainingConfig }: ParsedConfig,
   plan: TrainingPlan,
 ): Promise<{ name: string; total: number }[]> {
   const free = plan.memory.available + plan.held;
   const advice = memoryAdvice(plan.memoryInput, free);
   if (plan.memory.keptBlocks && plan.memory.keptBlocks.kept > 0)
     advice.push({ name: 'gradientCheckpointing: true', total: memoryEstimate(plan.memoryInput).total });
-  if (config.peftConfig !== null) return advice;
-  const lora = parsePeftConfig({ r: 16, targetModules: 'all-linear' }, 'peftConfig');
-  const { all, trainable } = await countParameters(plan.modelDir, await shapesOf(plan.decoder), lora);
-  const { total } = memoryEstimate({ ...plan.memoryInput, parameters: all, trainable });
-  const withLora = [...advice, { name: 'peftConfig: { r: 16, targetModules: "all-linear" }', total }];
-  return withLora.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
+  const inFourBits = { ...trainingConfig, loadIn4bit: true };
+  const changes: [string, Parameters<TrainingPlan['memoryWith']>[0]][] = [];
+  if (plan.adapter === undefined) {
+    const lora = parsePeftConfig({ r: 16, targetModules: 'all-linear' }, 'peftConfig');
+    const name = 'peftConfig: { r: 16, targetModules: "all-linear" }';
+    changes.push([name, { peftConfig: lora }]);
+    changes.push([`loadIn4bit: true with ${name}`, { peftConfig: lora, trainingConfig: inFourBits }]);
+  } else if (plan.quantization === undefined)
+    changes.push(['loadIn4bit: true', { peftConfig, trainingConfig: inFourBits }]);
+  for (const [name, changed] of trainingConfig.fromScratch ? [] : changes)
+    advice.push({ name, total: memoryEstimate((await plan.memoryWith(changed)).input).total });
+  return advice.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
 }

@@ -1,18 +1,18 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
+import { isHubName } from '../common/is-hub-name.js';
 import { isPlainObject } from '../common/is-plain-object.js';
 import type { DatasetsConfigInput } from '../config/datasets/datasets-config.js';
 import type { Sample } from '../data/sources/dataset-source.js';
 import { planDatasets } from '../config/datasets/plan-datasets.js';
 import { sampleToChat } from '../data/chats/sample-to-chat.js';
 import { openDataset } from '../data/sources/open-dataset.js';
-import { learningStyles } from '../events/learning-style.js';
-import { ExitStatus } from './exit-status.js';
+import type { LearningStyle } from '../events/learning-style.js';
+import * as ask from './ask.js';
 import { UsageError } from './usage-error.js';
 import { configText, type Answers, type DataFormat } from './init-text.js';
-
-const interrupted = 130;
 
 export interface InitOptions {
   model?: string;
@@ -23,12 +23,13 @@ export interface InitOptions {
   out?: string;
   yes?: boolean;
 }
+/** In the order in which they are offered. */
 const styleHints = {
   ideas: 'concepts and behaviour: tokens that are far from what the model would say',
   attention: 'facts and forms to learn exactly: every token that the model gets wrong',
   both: 'both of these',
   misc: "text that only keeps the model's footing",
-};
+} satisfies Record<LearningStyle, string>;
 
 /** Writes a commented configuration of what was asked for. */
 export async function init(options: InitOptions): Promise<void> {
@@ -39,13 +40,13 @@ export async function init(options: InitOptions): Promise<void> {
       `Expected --out to name a YAML file (.yml), which can hold comments, but received ${file}.`,
       '',
     );
-  const answers = isAsking ? await ask(options) : given(options);
-  if (existsSync(file) && !(isAsking && (await confirmed(`${file} is there. Replace it?`))))
+  if (existsSync(file) && !(isAsking && (await ask.toReplace(file))))
     throw new AdaptiveTrainerError(
       'IO_FAILED',
       `Expected to write a new file, but ${file} is there. Nothing was changed. Name another with --out, or delete it.`,
       { details: { file } },
     );
+  const answers = isAsking ? await asked(options) : given(options);
   const format = await lookAt(answers);
   await writeFile(file, configText(answers, format));
   console.log(file);
@@ -64,55 +65,51 @@ function given({ model, data, style = 'ideas', lora = true, outputDir = 'out' }:
   return { model: model!, data: data!, style, lora, outputDir };
 }
 
-async function ask(options: InitOptions): Promise<Answers> {
-  const { text, select, confirm, isCancel } = await import('@clack/prompts');
-  const answer = async <T>(asked: Promise<T>): Promise<Exclude<T, symbol>> => {
-    const value = await asked;
-    if (isCancel(value)) throw new ExitStatus(interrupted);
-    return value as Exclude<T, symbol>;
-  };
-  const words = (message: string, placeholder: string, initialValue?: string) =>
-    answer(
-      text({
-        ...{ message, placeholder },
-        ...(initialValue === undefined ? {} : { initialValue }),
-        validate: (value) => (value?.trim() ? undefined : 'It cannot be left out.'),
-      }),
-    );
-  return {
-    model:
-      options.model ??
-      (await words('Which model? A folder, or a name on the Hub', 'HuggingFaceTB/SmolLM2-135M-Instruct')),
-    data:
-      options.data ??
-      (await words(
-        'Which data? A file (.jsonl, .csv, .parquet, …), or a name on the Hub',
-        'data/rows.jsonl',
-      )),
-    style:
-      options.style ??
-      (await answer(
-        select<string>({
-          message: 'How is it to be learned?',
-          options: learningStyles.map((value) => ({ value: value as string, hint: styleHints[value] })),
-        }),
-      )),
-    lora:
-      options.lora ??
-      (await answer(
-        confirm({ message: 'Train an adapter (LoRA), which takes less memory, in place of all weights?' }),
-      )),
-    outputDir: options.outputDir ?? (await words('Where does the run write?', 'out', 'out')),
-  };
+/** Asks for what no option says. */
+async function asked(options: InitOptions): Promise<Answers> {
+  const model =
+    options.model ??
+    (await ask.words('Which model? A folder, or a name on the Hub', {
+      placeholder: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+      faultOf: faultOfModel,
+    }));
+  const data = options.data ?? (await askForData());
+  const style = options.style ?? (await ask.choice('How is it to be learned?', styleHints));
+  const lora =
+    options.lora ??
+    (await ask.yesOrNo('Train an adapter (LoRA), which takes less memory, in place of all weights?'));
+  const outputDir =
+    options.outputDir ??
+    (await ask.words('Where does the run write?', { placeholder: 'out', initialValue: 'out' }));
+  return { model, data, style, lora, outputDir };
 }
 
-async function confirmed(message: string): Promise<boolean> {
-  const { confirm } = await import('@clack/prompts');
-  return (await confirm({ message, initialValue: false })) === true;
+/** Asks until rows can be read. */
+async function askForData(): Promise<string> {
+  for (;;) {
+    const question = 'Which data? A file (.jsonl, .csv, .parquet, …), a folder, or a name on the Hub';
+    const data = await ask.words(question, { placeholder: 'data/rows.jsonl' });
+    try {
+      await lookAt({ data, style: 'ideas' });
+      return data;
+    } catch (error) {
+      if (!AdaptiveTrainerError.isInstance(error)) throw error;
+      await ask.say(error.message);
+    }
+  }
+}
+
+function faultOfModel(model: string): string | undefined {
+  if (existsSync(join(model, 'config.json')) || existsSync(join(model, 'adapter_config.json')))
+    return undefined;
+  if (existsSync(model)) return `${model} holds no model: there is no config.json in it.`;
+  return isHubName(model)
+    ? undefined
+    : `There is no folder ${model}, and it is no name on the Hub (owner/name).`;
 }
 
 /** Reads the first row of a dataset on this disk. */
-async function lookAt({ data, style }: Answers): Promise<DataFormat> {
+async function lookAt({ data, style }: Pick<Answers, 'data' | 'style'>): Promise<DataFormat> {
   const [plan] = planDatasets({ [style]: [data] } as unknown as DatasetsConfigInput, {}, () => {});
   let first: Sample | undefined;
   try {

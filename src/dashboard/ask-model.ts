@@ -2,6 +2,7 @@ import { expectInput } from '../common/expect-input.js';
 import { isPlainObject } from '../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { CausalLM } from '../model/causal-lm.js';
+import { promptIds } from '../tokenizer/encode/prompt-ids.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 
 /** Tokens of an answer, at most: the run waits for it. */
@@ -29,11 +30,9 @@ export async function askModel(
       'Expected a trainer with a tokenizer to ask its model, found none. Give it to the AdaptiveTrainer: new AdaptiveTrainer({ tokenizer, … }).';
     throw new AdaptiveTrainerError('INVALID_INPUT', message);
   }
-  const ids =
-    tokenizer.chatTemplate === null
-      ? tokenizer.encode(prompt, { addSpecialTokens: true })
-      : tokenizer.encode(
-          tokenizer.renderChat([{ role: 'user', content: prompt }], { addGenerationPrompt: true }),
-        );
+  const ids = promptIds(
+    tokenizer,
+    tokenizer.chatTemplate === null ? prompt : [{ role: 'user', content: prompt }],
+  );
   return tokenizer.decode(await model.generate(ids, { maxNewTokens, signal }).collect());
 }

@@ -22,7 +22,7 @@ export class EvalPage {
 
   /** @throws AdaptiveTrainerError IO_FAILED */
   async write(report: EvalReport, file: string): Promise<void> {
-    const { model, topK, metrics, bySource, byStyle, against, seconds } = report;
+    const { model, topK, metrics, bySource, byStyle, groups, against, seconds } = report;
     const { model: own, against: other } = this.judged;
     const evaluation = {
       type: 'evaluate' as const,
@@ -39,6 +39,7 @@ export class EvalPage {
       {
         topK,
         evaluations: [evaluation],
+        groups,
         inspection: packInspection(this.rows, other ?? own, other === undefined ? undefined : own),
         ...(against === undefined ? {} : { comparison: against.comparison }),
       },

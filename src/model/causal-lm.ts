@@ -32,8 +32,12 @@ import { Generation } from './generation/generation.js';
 import { judgeTokens, type JudgedRow, type JudgeOptions, type RowToJudge } from './judge-tokens.js';
 import { modelFolder } from './files/model-folder.js';
 import { readEosTokenIds } from './files/read-eos-token-ids.js';
-import { storedBits } from './quantization/quantization-config.js';
-import { describeQuantization, type Quantization } from './quantization/quantization.js';
+import { statedQuantization, storedBits } from './quantization/quantization-config.js';
+import {
+  describeQuantization,
+  type Quantization,
+  type QuantizationOptions,
+} from './quantization/quantization.js';
 import { asWholeWeights, readQuantized } from './quantization/stored-quantization.js';
 import { weightsToQuantize } from './quantization/weights-to-quantize.js';
 import { readModelConfig } from './architecture/read-model-config.js';
@@ -47,6 +51,16 @@ import { matchWeights, weightNames, type WeightNames } from './weight-patterns.j
 export interface FromConfigOptions extends FromPretrainedOptions {
   /** Seed of the weights; the same seed gives the same model. Default 0. */
   seed?: number;
+}
+
+/** @internal What stands on a model of which nothing is read. */
+export interface OutlineOptions {
+  adapter?: PeftConfig | undefined;
+  /** Whether the adapter was saved: names that fit no module are then passed over. Default false. */
+  isStored?: boolean;
+  /** Default: what config.json says. */
+  quantization?: QuantizationOptions | undefined;
+  minVocabSize?: number;
 }
 
 /** A Hugging Face causal language model in the native engine. */
@@ -208,6 +222,26 @@ export class CausalLM {
     return CausalLM.open(dir, config, decoder, options, source, ({ native }) =>
       engineCall(() => native.initialise({ deviation, residualDeviation: deviation / paths, seed })),
     );
+  }
+
+  /**
+   * @internal The model that a folder describes, with an adapter on it and what is kept in fewer bits, but without weights: for what
+   * is to be known of it before these are read. Its memory is lent by the system, and never taken.
+   */
+  static async outline(dir: string, options: OutlineOptions = {}): Promise<CausalLM> {
+    const { config, decoder, isPart } = await readModelConfig(dir, { ignoreDropout: true });
+    const vocabSize = Math.max(decoder.vocabSize, options.minVocabSize ?? 0);
+    const source = { base: dir, revision: null, isPart };
+    return CausalLM.open(dir, config, { ...decoder, vocabSize }, {}, source, async (opened) => {
+      const { adapter, isStored = false } = options;
+      const quantization = statedQuantization(config, dir) ?? options.quantization;
+      if (quantization !== undefined) {
+        const weights = weightsToQuantize(opened.parameters, quantization);
+        await opened.call((native) => native.quantize({ weights }));
+        opened.quantization = describeQuantization(weights, opened.parameters);
+      }
+      if (adapter !== undefined) await opened.placeAdapter(adapter, 0, isStored);
+    });
   }
 
   private static async open(

@@ -1,4 +1,5 @@
 import type { DatasetReport } from '../events/dataset-report.js';
+import type { EvaluatedGroup } from '../events/eval-report.js';
 import type { InspectReport } from '../events/inspect-report.js';
 import type {
   Comparison,
@@ -122,6 +123,8 @@ export interface RunReport {
   topK?: number;
   /** On a page of `inspect`: the datasets before any training. */
   inspect?: InspectReport;
+  /** On a page of `eval`: each dataset and text to be kept, with intervals. */
+  groups?: EvaluatedGroup[];
   /** What could not be read, a sentence each. */
   notes: string[];
 }

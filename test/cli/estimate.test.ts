@@ -1,10 +1,16 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryReport } from '../../src/events/memory-report.js';
 import type { StartEvent, TrainingEvent } from '../../src/events/training-event.js';
+import { countParameters } from '../../src/cli/plan/count-parameters.js';
+import { CausalLM } from '../../src/model/causal-lm.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { seedDir } from '../tokenizer/open-tokenizer.js';
 import { runCommand } from './run-command.js';
+
+const mixtral = fileURLToPath(new URL('../fixtures/extra/models/mixtral', import.meta.url));
 
 let folder: string;
 let file: string;
@@ -45,7 +51,7 @@ describe('what is told before a run', () => {
       fits: boolean;
       memory: { total: number; weights: number };
       counts: { all: number };
-      time: { secondsPerStep: number; least: number; seconds: number; most: number };
+      time: { secondsPerStep: number; evaluating: number; least: number; seconds: number; most: number };
       advice: { name: string; total: number }[];
     };
     expect(readdirSync(folder).sort()).toEqual(['config.json', 'rows.jsonl']);
@@ -74,6 +80,51 @@ describe('what is told before a run', () => {
     // Four layers of 256 wide and 704: q and o 256 each way, k and v to 128, gate, up and down.
     const layer = 2 * 8 * (256 + 256) + 2 * 8 * (256 + 128) + 3 * 8 * (256 + 704);
     expect(counts.trainable).toBe(4 * layer);
+  });
+
+  it.each([
+    [
+      'a base in 4 bits',
+      { peft_config: { r: 8, target_modules: 'all-linear' }, 'training_config.load_in_4bit': true },
+    ],
+    ['an adapter of rows of its own', { peft_config: { r: 4, target_modules: ['q_proj'], use_dora: true } }],
+    ['lower layers frozen', { 'training_config.freeze': ['model.embed_tokens', 'model.layers.[0-1]'] }],
+  ])('%s: the memory of the run, part by part', { timeout: 120_000 }, async (_, settings) => {
+    const out = { output_dir: tempDir(), 'training_config.max_steps': 1 };
+    const set = Object.entries({ ...settings, ...out }).flatMap(([key, value]) => [
+      '--set',
+      `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    ]);
+    const { stdout } = await run('train', file, '--dry-run', '--json', ...set);
+    const { memory, counts } = JSON.parse(stdout) as { memory: MemoryReport; counts: { trainable: number } };
+    const trained = await run('train', file, '--json', ...set);
+    const start = trained.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as TrainingEvent)
+      .find((event): event is StartEvent => event.type === 'start')!;
+    const parts = ({ weights, gradients, optimizer, activations }: MemoryReport) => ({
+      ...{ weights, gradients, optimizer, activations },
+    });
+    expect(parts(memory)).toEqual(parts(start.memory!));
+    expect(counts.trainable).toBe(start.trainableParameters);
+  });
+
+  it('a token of a mixture of experts goes through the chosen ones alone', async () => {
+    const model = await CausalLM.outline(mixtral);
+    const { experts, active, intermediateSize } = model.decoder.routing!;
+    const { hiddenSize, layers } = model.decoder;
+    const ofExperts = layers.length * 3 * intermediateSize * hiddenSize;
+    const ofAttention = model.parameters
+      .filter(({ name }) => /_proj\.weight$/.test(name))
+      .reduce((sum, { shape: [to = 0, from = 0] }) => sum + to * from, 0);
+    expect(experts).toBeGreaterThan(active);
+    expect(countParameters(model).perToken).toBe(ofAttention + active * ofExperts);
+    model.dispose();
+  });
+
+  it('an output folder that is in use stops no estimate', async () => {
+    expect(await run('estimate', seedDir, file, '--json')).toMatchObject({ status: 0 });
   });
 
   it('a folder with another run is refused as by the run', async () => {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
+import { AdaptiveTrainerError } from '../../errors.js';
 import type { ChatMessage } from '../../events/chat-message.js';
 import { command } from '../command.js';
 import { openForGeneration, withGenerationOptions, type GenerationOptions } from '../generation-options.js';
@@ -13,7 +14,7 @@ export function chatCommand(): Command {
   const made = command(
     'chat',
     'talk with a model',
-    'A conversation in its own chat template: a line is a message. /new starts over; an empty input (Ctrl-D) or /exit ends.',
+    'A conversation in its own chat template: a line is a message. /new starts over; Ctrl-C ends an answer; an empty input (Ctrl-D) or /exit ends.',
   )
     .argument('<model>', 'folder with a model and its tokenizer, relative to the current directory')
     .option('--system <text>', 'what the conversation begins with');
@@ -21,22 +22,32 @@ export function chatCommand(): Command {
 }
 
 async function chat(dir: string, { dtype, bits, system, ...options }: ChatOptions): Promise<void> {
-  const { model, tokenizer } = await openForGeneration(dir, { dtype, bits });
+  const [{ model, tokenizer }, { promptIds }] = await Promise.all([
+    openForGeneration(dir, { dtype, bits }),
+    import('../../tokenizer/encode/prompt-ids.js'),
+  ]);
   const start: ChatMessage[] = system === undefined ? [] : [{ role: 'system', content: system }];
   let messages = [...start];
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  let answering: AbortController | undefined;
+  const prompt = process.stdin.isTTY === true ? '> ' : '';
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt });
+  // Ctrl-C ends an answer, or where none comes, the conversation.
+  lines.on('SIGINT', () => (answering === undefined ? lines.close() : answering.abort()));
   try {
     lines.prompt();
     for await (const line of lines) {
       if (line === '/exit') break;
       if (line === '/new') messages = [...start];
       else if (line.trim() !== '') {
-        messages.push({ role: 'user', content: line });
-        const ids = tokenizer.encode(tokenizer.renderChat(messages, { addGenerationPrompt: true }));
+        const asked = [...messages, { role: 'user', content: line }];
+        const ids = promptIds(tokenizer, asked);
         const write = (text: string) => void process.stdout.write(text);
-        const answer = await streamAnswer(model, tokenizer, ids, options, write);
+        const { signal } = (answering = new AbortController());
+        const answered = streamAnswer(model, tokenizer, ids, { ...options, signal }, write);
+        const answer = await answered.catch(unlessAborted);
+        answering = undefined;
         process.stdout.write('\n');
-        messages.push({ role: 'assistant', content: answer });
+        if (answer !== undefined) messages = [...asked, { role: 'assistant', content: answer }];
       }
       lines.prompt();
     }
@@ -44,4 +55,8 @@ async function chat(dir: string, { dtype, bits, system, ...options }: ChatOption
     lines.close();
     model.dispose();
   }
+}
+
+function unlessAborted(error: unknown): undefined {
+  if (!AdaptiveTrainerError.isInstance(error, 'ABORTED')) throw error;
 }

@@ -19,9 +19,12 @@ async function generate(
   prompt: string,
   { dtype, bits, ...options }: GenerationOptions,
 ): Promise<void> {
-  const { model, tokenizer } = await openForGeneration(dir, { dtype, bits });
+  const [{ model, tokenizer }, { promptIds }] = await Promise.all([
+    openForGeneration(dir, { dtype, bits }),
+    import('../../tokenizer/encode/prompt-ids.js'),
+  ]);
   try {
-    const ids = tokenizer.encode(prompt, { addSpecialTokens: true });
+    const ids = promptIds(tokenizer, prompt);
     await streamAnswer(model, tokenizer, ids, options, (text) => void process.stdout.write(text));
     process.stdout.write('\n');
   } finally {

@@ -12,11 +12,15 @@ export function fact(name: string, value: string): string {
 
 /** Model, data, steps and memory of a run. */
 export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
-  const { counts, precision, data, run, memory, held } = plan;
+  const { counts, adapter, quantization, precision, data, run, memory, held } = plan;
   const trained =
     counts.trainable === counts.all
       ? 'all are trained'
-      : `${format.count(counts.trainable)} are trained (adapter)`;
+      : `${format.count(counts.trainable)} are trained${adapter === undefined ? '' : ' (adapter)'}`;
+  const kept =
+    quantization === undefined
+      ? ''
+      : `, ${format.count(quantization.parameters)} kept in ${quantization.type}`;
   const { batchSize, gradientAccumulationSteps, maxTokensPerBatch } = config.trainingConfig;
   const batch = maxTokensPerBatch === null ? `${batchSize} rows` : `up to ${maxTokensPerBatch} tokens`;
   const datasets = data.report.map(
@@ -28,7 +32,10 @@ export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
     (part) => `${part === 'lossChunk' ? 'loss chunk' : part} ${format.bytes(memory[part])}`,
   );
   return [
-    fact('model', `${config.modelName}: ${format.count(counts.all)} weights, ${trained}, in ${precision}`),
+    fact(
+      'model',
+      `${config.modelName}: ${format.count(counts.all)} weights, ${trained}${kept}, in ${precision}`,
+    ),
     fact('data', datasets.join('\n')),
     fact(
       'steps',

@@ -1,32 +1,30 @@
-import { existsSync } from 'node:fs';
 import { isAdapterFolder } from '../../common/adapter-folder.js';
 import type { MemoryReport } from '../../events/memory-report.js';
-import { parsePeftConfig } from '../../config/read/read-peft-config.js';
-import type { ParsedConfig, Precision } from '../../config/schema/parsed-config.js';
-import { hubSettings } from '../../common/hub-settings.js';
-import type { FetchHubDataset } from '../../data/sources/fetch-hub-dataset.js';
-import { downloadDataset } from '../../hub/datasets/download-dataset.js';
-import { DatasetMixer } from '../../data/dataset-mixer.js';
+import type { ParsedConfig, PeftConfig, Precision } from '../../config/schema/parsed-config.js';
 import type { MixedDatasets } from '../../data/mix/mixed-datasets.js';
 import type { DecoderConfig } from '../../engine/addon.js';
 import { engineCall } from '../../engine/engine-call.js';
-import { loadAddon } from '../../engine/load/load-addon.js';
-import { AdaptiveTrainerError } from '../../errors.js';
 import type { MixProgress } from '../../events/dataset-report.js';
+import { findAdapter } from '../../model/adapter/find-adapter.js';
+import { CausalLM } from '../../model/causal-lm.js';
 import { checkModelFiles } from '../../model/check-model-files.js';
 import { createModel } from '../../model/create-model.js';
 import { locateModel } from '../../model/files/located-model.js';
 import { longestRow } from '../../model/longest-row.js';
+import type { Quantization } from '../../model/quantization/quantization.js';
+import { askedQuantization } from '../../model/quantization/asked-quantization.js';
 import { trainingTokenizer } from '../../tokenizer/training-tokenizer.js';
 import { largestMicroBatch } from '../../trainer/batches/largest-micro-batch.js';
-import { findSource } from '../../trainer/checkpoint/find-source.js';
+import { plannedEvaluations } from '../../trainer/evaluation/evaluation-due.js';
 import type { MemoryInput } from '../../trainer/memory/memory-estimate.js';
 import { plannedMemory } from '../../trainer/memory/check-memory.js';
-import { retainedTokens } from '../../trainer/memory/report-memory.js';
-import { usedOutputDir } from '../../trainer/output-dir/used-output-dir.js';
+import { runMemory } from '../../trainer/memory/report-memory.js';
+import { RunProgress } from '../../trainer/run-progress.js';
+import { frozenNames } from '../../trainer/step/freezing.js';
 import { planRun, type RunPlan } from '../../trainer/step/run-plan.js';
 import { runPrecision } from '../../trainer/step/run-precision.js';
-import { countParameters, shapesOf, type ParameterCounts } from './count-parameters.js';
+import { countParameters, type ParameterCounts } from './count-parameters.js';
+import { planData } from './plan-data.js';
 
 /** What a run would do, known without its weights. */
 export interface TrainingPlan {
@@ -34,21 +32,36 @@ export interface TrainingPlan {
   /** Folder with config.json. */
   modelDir: string;
   counts: ParameterCounts;
+  /** What is trained in place of the weights; undefined: these. */
+  adapter: PeftConfig | undefined;
+  /** What frozen weights are kept in; undefined: whole. */
+  quantization: Quantization | undefined;
   precision: Precision;
   data: MixedDatasets;
+  /** What had to be taken for true of datasets that are not here, in words. */
+  assumptions: readonly string[];
   run: RunPlan;
+  /** How often the run evaluates, and whether it measures forgetting then. */
+  evaluations: number;
+  measuresForgetting: boolean;
   memory: MemoryReport;
   /** What `memory` was computed of. */
-  memoryInput: MemoryInput & { args: ParsedConfig['trainingConfig'] };
+  memoryInput: PlannedMemory;
+  /** The same for the configuration with something changed. */
+  memoryWith: (
+    changed: Partial<Pick<ParsedConfig, 'trainingConfig' | 'peftConfig'>>,
+  ) => Promise<{ input: PlannedMemory; counts: ParameterCounts; quantization: Quantization | undefined }>;
   /** Bytes that the process has of the memory already. */
   held: number;
 }
+
+type PlannedMemory = MemoryInput & { args: ParsedConfig['trainingConfig'] };
 
 export interface PlanOptions {
   onWarning: (message: string) => void;
   onProgress?: (progress: MixProgress) => void;
   signal?: AbortSignal;
-  /** Brings datasets of the Hub here. Default: those in its cache are taken, others refused. */
+  /** Brings datasets of the Hub here. Default: those in its cache are taken, the size of others is asked for. */
   download?: boolean;
 }
 
@@ -61,7 +74,6 @@ export interface PlanOptions {
 export async function planTraining(config: ParsedConfig, options: PlanOptions): Promise<TrainingPlan> {
   const { trainingConfig: args } = config;
   const { onWarning, signal } = options;
-  await refuseUsedOutput(config);
   const needsWeights = !args.fromScratch;
   const hub = { onWarning, signal, needsWeights };
   const source = await locateModel(config.modelName, hub);
@@ -69,38 +81,42 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
   await source.fetch('without weights');
   const tokenizer = await trainingTokenizer(source.dir, args.chatTemplate, onWarning);
   const maxLengthToken = longestRow(args.maxLengthToken, decoder, onWarning);
-  const { trainOnHeader, mixing, mixingProbabilities, mixingStop, seed } = args;
-  const data = await new DatasetMixer({
-    ...{ datasetsConfig: config.datasets, tokenizer, maxLengthToken, trainOnHeader, seed, onWarning, signal },
-    ...{ mixing, mixingProbabilities, mixingStop },
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    cacheDir: null,
-    fetchHubDataset: fetchOf(options),
-  }).build();
-  const shapes = await shapesOf(decoder);
-  const isAdapter = config.peftConfig === null && isAdapterFolder(source.dir);
-  const peft = isAdapter ? parsePeftConfig({}, 'adapter') : config.peftConfig;
-  const counts = await countParameters(baseDir, shapes, peft);
+  const { data, assumptions } = await planData(config, tokenizer, maxLengthToken, options);
+  const run = planRun(data.train, args);
+  const evaluations = data.eval.length === 0 ? 0 : plannedEvaluations(args, new RunProgress(run));
+  const isMeasured = args.evalForgetting ?? (needsWeights && evaluations > 0);
   const precision = runPrecision(args);
   const held = process.memoryUsage.rss();
-  const memoryInput = {
-    ...{ decoder, parameters: counts.all, trainable: counts.trainable, precision, args, base: held },
-    ...(await largestMicroBatch(data.train, args)),
-    bfloat16Instructions: loadAddon().bfloat16Instructions,
-    retainedTokens: retainedTokens(args),
-    measuresForgetting: args.evalForgetting === true,
+  const known = {
+    base: held,
     available: await availableMemory(decoder),
+    ...(await largestMicroBatch(data.train, args)),
   };
-  const memory = plannedMemory(memoryInput, held);
-  const run = planRun(data.train, args);
-  return { decoder, modelDir: baseDir, counts, precision, data, run, memory, memoryInput, held };
-}
-
-async function refuseUsedOutput({ outputDir, trainingConfig }: ParsedConfig): Promise<void> {
-  const { overwriteOutputDir, resumeFromCheckpoint } = trainingConfig;
-  if (!existsSync(outputDir) || overwriteOutputDir || resumeFromCheckpoint) return;
-  const found = await findSource(outputDir, false, async () => {});
-  if (found.inTheWay.length > 0) throw usedOutputDir(outputDir, found);
+  const adapter = isAdapterFolder(source.dir)
+    ? await findAdapter(source.dir, { needsWeights: false })
+    : undefined;
+  const ofRun = { ...config, trainingConfig: { ...args, evalForgetting: isMeasured } };
+  const memoryWith: TrainingPlan['memoryWith'] = async (changed) => {
+    const { trainingConfig, peftConfig } = { ...ofRun, ...changed };
+    const model = await CausalLM.outline(baseDir, {
+      ...{ adapter: peftConfig ?? adapter?.config, isStored: peftConfig === null },
+      ...{ quantization: askedQuantization(trainingConfig), minVocabSize: tokenizer.vocabSize },
+    });
+    try {
+      const frozen = frozenNames(trainingConfig, model.weightNames);
+      if (frozen !== undefined) await model.freezeWeights(frozen);
+      const input = { ...runMemory(model, trainingConfig, precision), args: trainingConfig, ...known };
+      return { input, counts: countParameters(model), quantization: model.quantization };
+    } finally {
+      model.dispose();
+    }
+  };
+  const { input, counts, quantization } = await memoryWith({});
+  return {
+    ...{ decoder, modelDir: baseDir, counts, precision, data, assumptions, run, evaluations, held },
+    ...{ memory: plannedMemory(input, held), memoryInput: input, memoryWith },
+    ...{ adapter: config.peftConfig ?? adapter?.config, quantization, measuresForgetting: isMeasured },
+  };
 }
 
 /** As the engine counts it: what the system has to give, a cgroup's limit included. */
@@ -111,21 +127,4 @@ async function availableMemory(decoder: DecoderConfig): Promise<number> {
   } finally {
     native.dispose();
   }
-}
-
-function fetchOf({ download = false }: PlanOptions): FetchHubDataset {
-  if (download) return (id, location, onWarning) => downloadDataset(id, location, { onWarning });
-  const settings = hubSettings(process.env, { offline: true });
-  return async (id, location, onWarning) => {
-    try {
-      return await downloadDataset(id, location, { settings, onWarning });
-    } catch (cause) {
-      throw new AdaptiveTrainerError(
-        'NOT_AVAILABLE',
-        `Expected datasets on this disk, found ${JSON.stringify(id)} on the Hub and not in its cache. \`adaptive-trainer train ` +
-          '--dry-run` fetches it and tells the rest.',
-        { details: { dataset: id }, cause },
-      );
-    }
-  };
 }

@@ -163,6 +163,11 @@ export class HubSnapshot {
     return readFile(join(this.dir, ...path.split('/')), 'utf8').catch(() => undefined);
   }
 
+  /** Bytes of a file; undefined where the Hub was not asked. */
+  sizeOf(path: string): number | undefined {
+    return this.files?.get(path)?.size;
+  }
+
   /** A reader for parts of a file that is only on the Hub; undefined for one that is in the cache. */
   async remoteFile(path: string): Promise<RemoteFile | undefined> {
     const file = this.files?.get(path);

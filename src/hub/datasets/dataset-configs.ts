@@ -36,9 +36,7 @@ export function readConfigs(
  * @throws Error when the front matter is no YAML or its `configs` are not what they should be
  */
 function datasetConfigs(readme: string): DatasetConfig[] {
-  const front = /^\uFEFF?---\r?\n([^]*?)\r?\n---(\r?\n|$)/.exec(readme)?.[1];
-  const metadata: unknown = front === undefined ? undefined : parse(front);
-  const configs = isPlainObject(metadata) ? metadata['configs'] : undefined;
+  const { configs } = frontMatter(readme);
   if (configs === undefined || configs === null) return [];
   if (!Array.isArray(configs)) throw new Error('"configs" is no list');
   return configs.map((config: unknown): DatasetConfig => {
@@ -51,6 +49,13 @@ function datasetConfigs(readme: string): DatasetConfig[] {
       dataDir: typeof dir === 'string' ? dir : undefined,
     };
   });
+}
+
+/** What stands between the lines of three dashes that a README.md begins with. @throws Error where it is no YAML */
+export function frontMatter(readme: string): Record<string, unknown> {
+  const front = /^\uFEFF?---\r?\n([^]*?)\r?\n---(\r?\n|$)/.exec(readme)?.[1];
+  const metadata: unknown = front === undefined ? undefined : parse(front);
+  return isPlainObject(metadata) ? metadata : {};
 }
 
 /** `data_files` is a pattern, a list of them, a list of `{ split, path }`, or patterns by split. */

@@ -1,6 +1,7 @@
 import { shownJson } from '../../common/shown-json.js';
 import { isPlainObject } from '../../common/is-plain-object.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import type { QuantizationOptions } from './quantization.js';
 
 /** How many bits a checkpoint's projections have. */
 export type StoredBits = 4 | 8;
@@ -34,4 +35,25 @@ export function storedBits(config: Readonly<Record<string, unknown>>, path: stri
         : 'Take the model that it was made of, and let it be quantised here (loadIn4bit).'),
     { details: { path, refused: { quantization_config: stated } } },
   );
+}
+
+/** What quantization_config of a config.json says of all projections; undefined where it has none. @throws as `storedBits` does */
+export function statedQuantization(
+  config: Readonly<Record<string, unknown>>,
+  path: string,
+): QuantizationOptions | undefined {
+  const bits = storedBits(config, path);
+  if (bits === undefined) return undefined;
+  const stated = config['quantization_config'] as Record<string, unknown>;
+  const {
+    bnb_4bit_quant_type: type,
+    bnb_4bit_use_double_quant: doubleQuant,
+    llm_int8_skip_modules: skipped,
+  } = stated;
+  const isList = Array.isArray(skipped) && skipped.every((name) => typeof name === 'string');
+  return {
+    type: bits === 8 ? 'int8' : type === 'fp4' ? 'fp4' : 'nf4',
+    doubleQuant: doubleQuant === true,
+    skipModules: isList ? skipped : [],
+  };
 }

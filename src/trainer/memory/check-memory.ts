@@ -56,6 +56,8 @@ export function memoryAdvice(
   return advice.sort((a, b) => Number(b.total <= free) - Number(a.total <= free) || a.total - b.total);
 }
 
+const longRow = 256; // tokens
+
 /** Settings that need less, as the user would write them, with what they change in the estimate. */
 function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partial<MemoryInput>][] {
   const { args, precision, tokens, labelledTokens } = input;
@@ -82,6 +84,7 @@ function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partia
     list.push(['optimizer: "adamw_8bit"', withArgs({ optimizer: 'adamw_8bit' })]);
   list.push(['optimizer: "adafactor"', withArgs({ optimizer: 'adafactor' })]);
   const longest = args.maxTokensPerBatch === null ? tokens / args.batchSize : tokens;
-  list.push([`maxLengthToken: ${Math.ceil(longest / 2)}`, half]);
+  // Of short rows it would leave out most.
+  if (longest >= longRow) list.push([`maxLengthToken: ${Math.ceil(longest / 2)}`, half]);
   return list;
 }

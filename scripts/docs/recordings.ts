@@ -1,0 +1,18 @@
+// npm run docs:recordings: runs every command and writes what it prints to docs/recordings.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { root } from './comments.js';
+import { folder, indexPage, recordingPage } from './recordings/pages.js';
+import { recordAll } from './recordings/record-all.js';
+import { recordings } from './recordings/recordings.js';
+
+const recorded = await recordAll({ isWhole: true });
+const pages = new Map([['index', await indexPage()]]);
+for (const recording of recordings)
+  pages.set(recording.command, await recordingPage(recording, recorded.get(recording.command)!));
+await mkdir(join(root, folder), { recursive: true });
+for (const [name, text] of pages) {
+  const path = `${folder}/${name}.md`;
+  await writeFile(join(root, path), text);
+  console.log(path);
+}
