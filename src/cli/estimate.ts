@@ -51,7 +51,7 @@ export async function estimate(model: string, input: unknown, { json = false }):
       `about ${seconds(speed.secondsPerStep)} a step, ${format.duration(total)} in all` +
         `${evaluating > 0 ? `, ${seconds(evaluating)} of it to evaluate` : ''}: ${range} on this machine when idle, ` +
         'without loading, saving and what else runs\n' +
-        `(one layer was measured: ${(speed.operationsPerSecond / 1e9).toFixed(0)} thousand million operations a second)`,
+        `(measured: ${(speed.operationsPerSecond / 1e9).toFixed(0)} thousand million operations a second)`,
     ),
     fact(
       fits ? 'less' : 'to fit',

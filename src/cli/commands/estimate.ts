@@ -7,7 +7,7 @@ export function estimateCommand(): Command {
     'estimate',
     'say how much memory and time a run takes, before its weights are downloaded',
     'Reads config.json and the headers of the weights, of a model on the Hub too, counts the tokens of the data on this ' +
-      'disk (a tokenizer on the Hub is fetched for that), and trains one layer of the model for some seconds to see how fast ' +
+      'disk (a tokenizer on the Hub is fetched for that), and trains a model of this shape, or some layers of it, for some seconds to see how fast ' +
       'this machine is. Names settings that take less memory, each computed.',
   ).argument('<model>', 'folder or name on the Hub, in place of the model of the configuration');
   return withConfig(made)

@@ -8,13 +8,23 @@ import { engineTypes } from '../../trainer/step/engine-types.js';
 import { runPrecision } from '../../trainer/step/run-precision.js';
 import type { TrainingPlan } from './training-plan.js';
 
-const smallVocabulary = 2048;
+/** How much of a model is made to be measured. */
+export interface TrialSize {
+  layers: number;
+  /** Of a micro-batch. */
+  tokens: number;
+  vocabSize: number;
+}
 
-/** One layer of the model with new weights, behind a small vocabulary: trained as the whole would be. The caller disposes of it. */
-export async function openTrial(config: ParsedConfig, plan: TrainingPlan): Promise<CausalLM> {
+/** Some layers of the model with new weights: trained as the whole would be. The caller disposes of it. */
+export async function openTrial(
+  config: ParsedConfig,
+  plan: TrainingPlan,
+  size: TrialSize,
+): Promise<CausalLM> {
   const dir = await mkdtemp(join(tmpdir(), 'adaptive-trainer-estimate-'));
   try {
-    await writeFile(join(dir, 'config.json'), JSON.stringify(await oneLayer(plan)));
+    await writeFile(join(dir, 'config.json'), JSON.stringify(await shortened(plan, size)));
     const precision = runPrecision(config.trainingConfig);
     const { adapter, quantization } = plan;
     const isFrozen = adapter !== undefined;
@@ -27,7 +37,7 @@ export async function openTrial(config: ParsedConfig, plan: TrainingPlan): Promi
       model.dispose();
       model = await CausalLM.fromPretrained(dir, { ...options, quantization });
     }
-    // Wherever the adapter's own modules are: its one layer may have none of them.
+    // Wherever the adapter's own modules are: these layers may have none of them.
     const { r, useDora } = adapter ?? {};
     if (isFrozen) await model.addAdapter({ r, useDora, targetModules: 'all-linear' });
     return model;
@@ -36,20 +46,25 @@ export async function openTrial(config: ParsedConfig, plan: TrainingPlan): Promi
   }
 }
 
-/** config.json with one layer of the kind that most are of. */
-async function oneLayer({ modelDir }: TrainingPlan): Promise<Record<string, unknown>> {
+/** config.json with fewer layers, of the kind that most are of where they are few. */
+async function shortened(
+  { modelDir }: TrainingPlan,
+  { layers: count, vocabSize }: TrialSize,
+): Promise<Record<string, unknown>> {
   const { config: stored, decoder } = await readModelConfig(modelDir, { ignoreDropout: true });
   const { layers } = decoder;
   const isRouted = layers.filter(({ routed = false }) => routed).length > layers.length / 2;
-  const shortened = Object.entries(stored).map(([key, value]) => {
-    if (/^(num_hidden_layers|n_layer)$/.test(key)) return [key, 1];
-    if (key === 'vocab_size') return [key, Math.min(smallVocabulary, decoder.vocabSize)];
+  const isWhole = count === layers.length;
+  const entries = Object.entries(stored).map(([key, value]) => {
+    if (/^(num_hidden_layers|n_layer)$/.test(key)) return [key, count];
+    if (key === 'vocab_size') return [key, vocabSize];
     if (/^(pad|bos|eos)_token_id$/.test(key)) return [key, null];
-    // Which layers are experts.
-    if (key === 'mlp_only_layers') return [key, isRouted ? [] : [0]];
-    if (key === 'decoder_sparse_step') return [key, 1];
     if (key === 'quantization_config') return [key, undefined];
-    return [key, Array.isArray(value) && value.length === layers.length ? value.slice(0, 1) : value];
+    if (isWhole) return [key, value];
+    // Which layers are experts.
+    if (key === 'mlp_only_layers') return [key, isRouted ? [] : Array.from({ length: count }, (_, at) => at)];
+    if (key === 'decoder_sparse_step') return [key, 1];
+    return [key, Array.isArray(value) && value.length === layers.length ? value.slice(0, count) : value];
   });
-  return Object.fromEntries(shortened) as Record<string, unknown>;
+  return Object.fromEntries(entries) as Record<string, unknown>;
 }

@@ -12,7 +12,7 @@ import type { TrainingRow } from '../../events/training-row.js';
 import { datasetSize, type DatasetSize } from '../../hub/datasets/dataset-size.js';
 import { downloadDataset } from '../../hub/datasets/download-dataset.js';
 import type { Tokenizer } from '../../tokenizer/tokenizer.js';
-import type { PlanOptions } from './training-plan.js';
+import type { PlanOptions } from './plan-options.js';
 
 const bytesPerToken = 4;
 const leastTokens = 16;

@@ -4,7 +4,6 @@ import type { ParsedConfig, PeftConfig, Precision } from '../../config/schema/pa
 import type { MixedDatasets } from '../../data/mix/mixed-datasets.js';
 import type { DecoderConfig } from '../../engine/addon.js';
 import { engineCall } from '../../engine/engine-call.js';
-import type { MixProgress } from '../../events/dataset-report.js';
 import { findAdapter } from '../../model/adapter/find-adapter.js';
 import { CausalLM } from '../../model/causal-lm.js';
 import { checkModelFiles } from '../../model/check-model-files.js';
@@ -25,6 +24,7 @@ import { planRun, type RunPlan } from '../../trainer/step/run-plan.js';
 import { runPrecision } from '../../trainer/step/run-precision.js';
 import { countParameters, type ParameterCounts } from './count-parameters.js';
 import { planData } from './plan-data.js';
+import type { PlanOptions } from './plan-options.js';
 
 /** What a run would do, known without its weights. */
 export interface TrainingPlan {
@@ -56,14 +56,6 @@ export interface TrainingPlan {
 }
 
 type PlannedMemory = MemoryInput & { args: ParsedConfig['trainingConfig'] };
-
-export interface PlanOptions {
-  onWarning: (message: string) => void;
-  onProgress?: (progress: MixProgress) => void;
-  signal?: AbortSignal;
-  /** Brings datasets of the Hub here. Default: those in its cache are taken, the size of others is asked for. */
-  download?: boolean;
-}
 
 /**
  * Everything that a run does before it opens the weights: the model's configuration and the headers of its weights, the

@@ -1,0 +1,10 @@
+import type { MixProgress } from '../../events/dataset-report.js';
+
+/** How a run is planned. */
+export interface PlanOptions {
+  onWarning: (message: string) => void;
+  onProgress?: (progress: MixProgress) => void;
+  signal?: AbortSignal;
+  /** Brings datasets of the Hub here. Default: those in its cache are taken, the size of others is asked for. */
+  download?: boolean;
+}
