@@ -206,7 +206,8 @@ function goOn(run: RunReport): string {
   const save = run.saves.findLast(({ path }) => /checkpoint-\d+$/.test(path));
   const checkpoint = run.outcome?.type === 'aborted' ? (run.outcome.checkpoint ?? save?.path) : save?.path;
   if (checkpoint === undefined) return 'No checkpoint was written, so it can only begin anew.';
-  return `The last checkpoint is ${checkpoint}; \`adaptive-trainer train <config> --resume\` goes on from there.`;
+  const mended = run.outcome?.type === 'error' ? ' once that is mended' : '';
+  return `The last checkpoint is ${checkpoint}; \`adaptive-trainer train <config> --resume\` goes on from there${mended}.`;
 }
 
 function left(run: RunReport): string {

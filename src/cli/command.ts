@@ -49,6 +49,7 @@ function settingOf(text: string): Setting {
 export function withHouseStyle(made: Command): Command {
   return made
     .helpOption('-h, --help', 'this text')
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => console.log(text.trimEnd()),
       outputError: () => {},

@@ -1,3 +1,4 @@
+import { checkWritable } from '../common/check-writable.js';
 import type { TrainAdaptivelyOptions } from '../config/schema/train-adaptively-options.js';
 import { evaluateModel } from '../inspect/evaluate-model.js';
 import { EvalPage } from '../inspect/eval-page.js';
@@ -18,6 +19,7 @@ export async function evaluate(
   { against, rows, page: file, json }: EvalOptions,
 ): Promise<void> {
   const page = file === undefined ? undefined : new EvalPage();
+  if (file !== undefined) await checkWritable(file);
   // No type can promise what a file holds; evaluateModel checks all of it.
   const report = await untilInterrupted((signal) =>
     evaluateModel(model, input as TrainAdaptivelyOptions, {

@@ -39,6 +39,7 @@ training_config:
   batch_size: 4 # rows at a time; less takes less memory
   gradient_accumulation_steps: 4 # a step is batch_size times this many rows
   learning_rate: ${lora ? '2e-4 # an adapter takes about ten times the rate of all weights' : '2e-5 # all weights; an adapter takes about ten times as much'}
+  bf16: true # computes in bfloat16, where the machine has instructions for it
   max_length_token: 2048 # longer rows are left out and counted; longer ones take more memory
   retention: {} # holds the model to what it knew: docs/learning.md
 ${lora ? adapter : ''}`;

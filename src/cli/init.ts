@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 import { isHubName } from '../common/is-hub-name.js';
+import { writeTextDurably } from '../common/write-durably.js';
 import { isPlainObject } from '../common/is-plain-object.js';
 import type { DatasetsConfigInput } from '../config/datasets/datasets-config.js';
 import type { Sample } from '../data/sources/dataset-source.js';
@@ -48,7 +48,7 @@ export async function init(options: InitOptions): Promise<void> {
     );
   const answers = isAsking ? await asked(options) : given(options);
   const format = await lookAt(answers);
-  await writeFile(file, configText(answers, format));
+  await writeTextDurably(file, configText(answers, format));
   console.log(file);
   console.error(
     `Next: adaptive-trainer validate ${file}, preview ${file}, then train ${file}. ${format.note}`.trim(),

@@ -1,3 +1,4 @@
+import { checkWritable } from '../common/check-writable.js';
 import type { TrainAdaptivelyOptions } from '../config/schema/train-adaptively-options.js';
 import { inspectDatasets } from '../inspect/inspect-datasets.js';
 import { InspectPage } from '../inspect/inspect-page.js';
@@ -17,6 +18,7 @@ export async function inspect(
   { rows, page: file, json }: InspectOptions,
 ): Promise<void> {
   const page = file === undefined ? undefined : new InspectPage();
+  if (file !== undefined) await checkWritable(file);
   // No type can promise what a file holds; inspectDatasets checks all of it.
   const report = await untilInterrupted((signal) =>
     inspectDatasets(model, input as TrainAdaptivelyOptions, { rows, signal, whileOpen: page?.whileOpen }),

@@ -118,14 +118,14 @@ async function findOther(
   signal: AbortSignal | undefined,
 ): Promise<ModelToJudge> {
   const { dir } = own.source;
-  let name = against;
-  if (against === 'base')
-    name = isAdapterFolder(dir) ? adapterBase(await findAdapter(dir)) : config.modelName;
-  const other = await findModelToJudge(name, config, view, signal);
+  const isBase = against === 'base';
+  const adapter = isBase && isAdapterFolder(dir) ? await findAdapter(dir) : undefined;
+  const name = adapter !== undefined ? adapterBase(adapter) : isBase ? config.modelName : against;
+  const other = await findModelToJudge(name, config, view, signal, adapter?.revision);
   if (resolve(other.source.dir) === resolve(dir)) {
     throw new AdaptiveTrainerError(
       'INVALID_INPUT',
-      `Expected another model to set ${own.name} against, found the same one${against === 'base' ? `: modelName of the configuration is its base` : ''}. ` +
+      `Expected another model to set ${own.name} against, found the same one${isBase ? `: modelName of the configuration is its base` : ''}. ` +
         'Evaluate the model that was trained (the folder final_model of the run), or name another one.',
       { details: { argument: 'against', found: against } },
     );

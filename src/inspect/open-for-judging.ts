@@ -57,6 +57,7 @@ export class JudgingView {
 
 /**
  * Finds a model and its tokenizer, as a run would; its weights are not read yet.
+ * @param revision branch, tag or commit of a model on the Hub; default: main
  * @throws AdaptiveTrainerError what opening the model throws
  */
 export async function findModelToJudge(
@@ -64,8 +65,9 @@ export async function findModelToJudge(
   config: ParsedConfig,
   { run: view }: JudgingView,
   signal: AbortSignal | undefined,
+  revision?: string,
 ): Promise<ModelToJudge> {
-  const hub = hubOptions(view, signal);
+  const hub = { ...hubOptions(view, signal), revision };
   const source = await locateModel(name, hub);
   const { decoder } = await checkModelFiles(source, { ...hub, ignoreDropout: true });
   await source.fetch('without weights');

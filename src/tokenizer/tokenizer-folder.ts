@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DownloadModelOptions } from '../hub/models/download-model.js';
 import { downloadSnapshot } from '../hub/cache/download-snapshot.js';
+import { neitherFolder } from '../hub/client/neither-folder.js';
 import { hubSettings } from '../common/hub-settings.js';
 import { isHubName } from '../common/is-hub-name.js';
 import { tokenizerFileNames } from '../hub/models/tokenizer-file-names.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
+import { refuseRunFolder } from '../common/run-folder.js';
 import { readJsonFile } from '../common/read-json-file.js';
 
 /** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights.
@@ -20,8 +22,8 @@ export async function tokenizerFolder(
   const config = await readJsonFile(join(dir, 'adapter_config.json'), 'MODEL_CONFIG_INVALID');
   const name = config['base_model_name_or_path'];
   const base = typeof name === 'string' ? name : undefined;
-  const { revision: _ofAdapter, ...others } = options;
-  return ownFolder(adapterBase({ dir, base }), { settings, ...others });
+  const revision = typeof config['revision'] === 'string' ? config['revision'] : undefined;
+  return ownFolder(adapterBase({ dir, base }), { ...options, settings, revision });
 }
 
 async function ownFolder(
@@ -29,7 +31,14 @@ async function ownFolder(
   { settings = hubSettings(), ...options }: DownloadModelOptions,
 ): Promise<string> {
   const dir = resolve(dirOrHubId);
-  if (existsSync(dir) || !isHubName(dirOrHubId)) return dir;
+  if (existsSync(dir) || !isHubName(dirOrHubId)) {
+    if (!existsSync(join(dir, 'tokenizer.json'))) refuseRunFolder(dir);
+    return dir;
+  }
   const repo = { type: 'model', name: dirOrHubId } as const;
-  return downloadSnapshot({ ...options, settings, repo, allowPatterns: tokenizerFileNames });
+  return downloadSnapshot({ ...options, settings, repo, allowPatterns: tokenizerFileNames }).catch(
+    (error: unknown) => {
+      throw neitherFolder(error, dir);
+    },
+  );
 }

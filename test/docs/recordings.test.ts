@@ -26,6 +26,10 @@ describe('the recordings', () => {
     expect(steps.some(({ line }) => line.includes(`adaptive-trainer ${command}`))).toBe(true);
   });
 
+  it.each(commands)('of %s have no colours and nothing that is drawn over, as in any pipe', (command) => {
+    expect(read(command)).not.toMatch(/[\u001b\r]/);
+  });
+
   it.each([...commands, 'index'])('of %s name nothing of the machine that made them', (command) => {
     expect(read(command)).not.toMatch(/\/(tmp|root|opt|work|Users|private|home\/(?!you\b))\/?\b|hf_\w{8}/);
   });

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { expectInput } from '../../common/expect-input.js';
 import { isHubName } from '../../common/is-hub-name.js';
+import { refuseRunFolder } from '../../common/run-folder.js';
 import type { RemoteFile } from '../../hub/cache/hub-snapshot.js';
 import {
   fetchConfig,
@@ -11,6 +12,7 @@ import {
   type DownloadModelOptions,
   type HubModel,
 } from '../../hub/models/download-model.js';
+import { neitherFolder } from '../../hub/client/neither-folder.js';
 import { filesIn, type ModelFiles } from './find-weights.js';
 import { readHeaderFrom } from './safetensors-header.js';
 
@@ -34,7 +36,10 @@ export async function locateModel(
 ): Promise<LocatedModel> {
   expectInput(typeof dirOrHubId === 'string', 'the model', 'the path of a folder', dirOrHubId);
   const dir = resolve(dirOrHubId);
-  if (existsSync(dir) && statSync(dir).isDirectory()) return modelIn(dir);
+  if (existsSync(dir) && statSync(dir).isDirectory()) {
+    refuseRunFolder(dir);
+    return modelIn(dir);
+  }
   if (!isHubName(dirOrHubId)) {
     throw new AdaptiveTrainerError(
       'MODEL_NOT_FOUND',
@@ -45,11 +50,7 @@ export async function locateModel(
   try {
     return await modelOnHub(await findModel(dirOrHubId, options), options);
   } catch (error) {
-    // A path that was mistyped looks like a name: both readings are told.
-    if (!AdaptiveTrainerError.isInstance(error, 'HUB_FAILED')) throw error;
-    throw new AdaptiveTrainerError('HUB_FAILED', `${error.message} (There is no folder ${dir} either.)`, {
-      details: { ...error.details, folder: dir },
-    });
+    throw neitherFolder(error, dir);
   }
 }
 
