@@ -1,4 +1,5 @@
-// npm run docs:recordings: runs every command and writes what it prints to docs/recordings.
+// npm run docs:recordings: runs every command and writes what it prints to docs/recordings. With names of commands only these,
+// where they need nothing that an earlier one leaves.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from './comments.js';
@@ -6,9 +7,9 @@ import { folder, indexPage, recordingPage } from './recordings/pages.js';
 import { recordAll } from './recordings/record-all.js';
 import { recordings } from './recordings/recordings.js';
 
-const recorded = await recordAll({ isWhole: true });
+const recorded = await recordAll(true, process.argv.slice(2));
 const pages = new Map([['index', await indexPage()]]);
-for (const recording of recordings)
+for (const recording of recordings.filter(({ command }) => recorded.has(command)))
   pages.set(recording.command, await recordingPage(recording, recorded.get(recording.command)!));
 await mkdir(join(root, folder), { recursive: true });
 for (const [name, text] of pages) {

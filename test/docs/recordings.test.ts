@@ -38,7 +38,7 @@ describe('the recordings', () => {
 describe('what commands print today', () => {
   let today: Map<string, Recorded[]>;
   beforeAll(async () => {
-    today = await recordAll({ isWhole: false });
+    today = await recordAll(false);
   }, 900_000);
 
   it.each(recordings)('$command: what its recording says', ({ command, steps }) => {
