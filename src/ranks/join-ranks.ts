@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { engineCall } from '../engine/engine-call.js';
 import { loadAddon, loadRanksLibrary } from '../engine/load/load-addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
+import { compareRanks } from './compare-ranks.js';
 import { readLaunch, type Launch } from './launch.js';
 import { RankGroup } from './rank-group.js';
 import { oneRank, type Ranks } from './ranks.js';
@@ -15,7 +16,8 @@ let joined: Promise<Ranks> | undefined;
 /**
  * The ranks that this process was started as one of, connected on the first call.
  * @param seconds until all have come, and until each work of all is done. Default: 600
- * @throws AdaptiveTrainerError LAUNCH_INVALID; RANKS_FAILED where some do not come
+ * @throws AdaptiveTrainerError LAUNCH_INVALID; RANKS_FAILED where some do not come; RANKS_DIFFER for another version of this
+ * library or of libtorch
  */
 export function joinRanks(seconds = defaultTimeout): Promise<Ranks> {
   return (joined ??= connect(seconds));
@@ -41,9 +43,12 @@ async function connect(seconds: number): Promise<Ranks> {
     const native = await engineCall(() => library.joinGroup(request));
     const ranks = new RankGroup(addon, native, launch);
     process.on('exit', () => addon.leaveRanks({ ranks: native }));
+    // Before anything that another version might do in another order.
+    await compareRanks(ranks, { libtorch: addon.libtorch });
     return ranks;
   } catch (error) {
-    if (!AdaptiveTrainerError.isInstance(error, 'RANKS_FAILED')) throw error;
+    if (!AdaptiveTrainerError.isInstance(error, 'RANKS_FAILED') || error.details.rank !== undefined)
+      throw error;
     throw new AdaptiveTrainerError(
       'RANKS_FAILED',
       `Rank ${rank} of ${size} (${launch.launcher}, on ${hostname()}): ${error.message} ` +

@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { parseTrainerConfig } from '../config/read/parse-trainer-config.js';
 import type { AdaptiveLossConfig, Precision, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { AdaptiveState, OptimizerReport } from '../engine/addon.js';
-import { loadAddon } from '../engine/load/load-addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import type { EndEvent, EvaluateEvent, TextsEvent, TrainingEvent } from '../events/training-event.js';
 import type { TrainingRow } from '../events/training-row.js';
 import type { CausalLM } from '../model/causal-lm.js';
 import type { SaveOptions } from '../model/files/save-pretrained.js';
 import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
+import { compareRanks } from '../ranks/compare-ranks.js';
 import { inTurns } from '../ranks/in-turns.js';
 import { joinRanks } from '../ranks/join-ranks.js';
 import { oneRank, type Ranks } from '../ranks/ranks.js';
@@ -29,7 +29,6 @@ import { Checkpoints } from './checkpoint/checkpoints.js';
 import { fingerprint } from './checkpoint/fingerprint.js';
 import { hashRows } from './checkpoint/hash-rows.js';
 import type { Fingerprint, RunState } from './checkpoint/run-state.js';
-import { compareRanks } from './compare-ranks.js';
 import { evaluateRows, type EvaluationReport } from './evaluation/evaluate-rows.js';
 import { isEvaluationDue, plannedEvaluations } from './evaluation/evaluation-due.js';
 import { finalDtype } from './final-dtype.js';
@@ -484,7 +483,6 @@ export class AdaptiveTrainer extends TrainerEvents {
     const named = (group: string, values: object) =>
       Object.fromEntries(Object.entries(values).map(([key, value]) => [`${group}.${key}`, value as unknown]));
     await compareRanks(ranks, {
-      libtorch: loadAddon().libtorch,
       ...named('trainingConfig', settings),
       ...named('adaptiveLossConfig', this.adaptiveLoss),
       ...(await this.fingerprint()),

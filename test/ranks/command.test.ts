@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -55,15 +55,11 @@ describe('adaptive-trainer train as several ranks', () => {
     const types = events.map((line) => (JSON.parse(line) as { type: string }).type);
     expect(types.filter((type) => type === 'start' || type === 'end')).toEqual(['start', 'end']);
     expect(events.join()).toContain('"ranks":2');
-    // Tokenized once, for both.
-    expect(
-      readdirSync(join(folder, 'cache', 'tokens')).filter((name) => name.endsWith('.tokens')),
-    ).toHaveLength(1);
   });
 
   test.each([
     ['a fault of the configuration', { batch_size: 0 }, 'CONFIG_INVALID'],
-    ['a dataset that is not there', { chat_template: '{{' }, 'CHAT_TEMPLATE_FAILED'],
+    ['a chat template with a fault', { chat_template: '{{' }, 'CHAT_TEMPLATE_FAILED'],
   ])('%s is told by one rank', { timeout }, async (_, training, code) => {
     const { folder, config } = project(training);
     const results = await command(folder, 3, ['train', config]);

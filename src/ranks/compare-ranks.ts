@@ -1,6 +1,6 @@
 import { packageVersion } from '../common/package-version.js';
 import { AdaptiveTrainerError } from '../errors.js';
-import type { Ranks } from '../ranks/ranks.js';
+import type { Ranks } from './ranks.js';
 
 /** What is compared, by its name; values of any kind that JSON holds. */
 export type RankFacts = Record<string, unknown>;
