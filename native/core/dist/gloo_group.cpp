@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 /// How long a question to the store may take: it holds little and answers at once.
 constexpr milliseconds kStoreTimeout{20'000};
 constexpr milliseconds kPoll{50};
+/// How long the rank that holds the store stays when not all have come, for the others to find that, too.
+constexpr milliseconds kGrace{2'000};
 
 /// The first line of libtorch's words, without the place in its sources.
 std::string firstLine(const std::exception& error) {
@@ -155,6 +157,7 @@ void meet(c10d::Store& store, const GlooOptions& options) {
     for (int64_t rank = next; rank < options.size; rank++) {
       if (!store.check({arrivalOf(rank)})) missing += (missing.empty() ? "" : ", ") + std::to_string(rank);
     }
+    if (options.servesStore) std::this_thread::sleep_for(kGrace);
     fail("RANKS_FAILED", "Expected ", options.size, " ranks at ", options.host, ":", options.port, " within ",
          std::chrono::duration_cast<std::chrono::seconds>(options.meetTimeout).count(),
          " s, but these did not come: ", missing, ".");
