@@ -45,8 +45,13 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
         await dryRun(await readConfig(file, options), options);
         return;
       }
-      const input = readConfig(file, options);
-      const [{ train }, { tellOnce }] = await Promise.all([import('../train.js'), import('../tell-once.js')]);
-      await tellOnce(input, async () => train(file, await input, options, load));
+      const { tellOnce } = await import('../tell-once.js');
+      await tellOnce(
+        () => readConfig(file, options),
+        async (input) => {
+          const { train } = await import('../train.js');
+          await train(file, input, options, load);
+        },
+      );
     });
 }
