@@ -17,6 +17,8 @@ export interface Contender {
   ready: PeerReady;
   steps: StepRecord[];
   peakBytes: number;
+  /** The longest of its blocks' 99th percentiles, in milliseconds. */
+  eventLoopDelay?: number | undefined;
 }
 export type Entrant = Pick<Contender, 'peer' | 'loss' | 'checkpointing'>;
 

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
@@ -26,11 +27,14 @@ function peakBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
+const eventLoopResolution = 2; // milliseconds
+
 /** Lets a step begin only while steps are ordered; the time spent waiting belongs to no step. */
 class Gate {
   private readonly orders = createInterface(process.stdin)[Symbol.asyncIterator]();
   private ordered = 0;
   private since = 0;
+  private readonly delay = monitorEventLoopDelay({ resolution: eventLoopResolution });
 
   /** The trainer waits for its trackers, so holding an event back holds the next step back. */
   async onEvent(event: TrainingEvent): Promise<void> {
@@ -41,7 +45,10 @@ class Gate {
     say({ step, seconds: (now - this.since) / 1000, loss, gradNorm });
     this.since = now;
     if (--this.ordered > 0) return;
-    say({ block: true, peakBytes: peakBytes() });
+    this.delay.disable();
+    // Between two looks there is always the resolution.
+    const eventLoopDelay = Math.max(0, this.delay.percentile(99) / 1e6 - eventLoopResolution);
+    say({ block: true, peakBytes: peakBytes(), eventLoopDelay });
     await this.wait();
   }
 
@@ -53,6 +60,8 @@ class Gate {
     // The model is of no use to anyone; leave without the trainer's closing work.
     if (order.run === undefined) process.exit(0);
     this.ordered = order.run;
+    this.delay.reset();
+    this.delay.enable();
     this.since = performance.now();
   }
 }

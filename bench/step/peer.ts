@@ -22,12 +22,15 @@ export interface BlockRecord {
   steps: StepRecord[];
   /** The most memory the whole process ever held. */
   peakBytes: number;
+  /** 99 of 100 waits for the event loop were shorter, in milliseconds; undefined: not told. */
+  eventLoopDelay?: number | undefined;
 }
 
 interface Message extends Partial<PeerReady & StepRecord> {
   ready?: boolean;
   block?: boolean;
   peakBytes?: number;
+  eventLoopDelay?: number;
 }
 
 const mark = '@bench ';
@@ -87,8 +90,8 @@ export class Peer {
       } = await this.next(({ step }) => step !== undefined);
       steps.push({ step, seconds, loss, gradNorm });
     }
-    const { peakBytes = 0 } = await this.next((message) => message.block === true);
-    return { steps, peakBytes };
+    const { peakBytes = 0, eventLoopDelay } = await this.next((message) => message.block === true);
+    return { steps, peakBytes, eventLoopDelay };
   }
 
   async stop(): Promise<void> {

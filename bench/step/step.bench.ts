@@ -34,9 +34,13 @@ async function race(contenders: Contender[], options: BenchOptions): Promise<voi
     // Block 0 warms up. Afterwards each goes first as often as the others.
     const order = block % 2 === 0 ? contenders : contenders.toReversed();
     for (const contender of order) {
-      const { steps, peakBytes } = await contender.peer.run(block === 0 ? options.warmup : options.steps);
+      const { steps, peakBytes, eventLoopDelay } = await contender.peer.run(
+        block === 0 ? options.warmup : options.steps,
+      );
       contender.peakBytes = Math.max(contender.peakBytes, peakBytes);
       if (block > 0) contender.steps.push(...steps);
+      if (block > 0 && eventLoopDelay !== undefined)
+        contender.eventLoopDelay = Math.max(contender.eventLoopDelay ?? 0, eventLoopDelay);
       const median = quantile(
         steps.map(({ seconds }) => seconds),
         0.5,
@@ -104,6 +108,8 @@ function print(contenders: Contender[]): void {
     );
   }
   const [ours, ...others] = contenders.filter(({ checkpointing }) => checkpointing !== '');
+  if (ours?.eventLoopDelay !== undefined)
+    console.log(`event loop of ${nameOf(ours)}: p99 of its delay ${ours.eventLoopDelay.toFixed(1)} ms`);
   for (const other of others) {
     const speed = medianOf(other) / medianOf(ours!);
     const memory = ours!.peakBytes / other.peakBytes;
