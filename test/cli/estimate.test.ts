@@ -37,19 +37,23 @@ beforeAll(() => {
   );
 });
 
+interface Planned {
+  steps: number;
+  memory: { total: number; keptBlocks?: { kept: number; all: number } };
+}
 const run = (...args: string[]) => runCommand('src/cli/main.ts', args);
 
 describe('what is told before a run', () => {
   it('train --dry-run and estimate agree with the run, and write nothing', { timeout: 240_000 }, async () => {
     const dry = await run('train', file, '--dry-run', '--json');
     expect(dry).toMatchObject({ status: 0 });
-    const planned = JSON.parse(dry.stdout) as { steps: number; memory: { total: number } };
+    const planned = JSON.parse(dry.stdout) as Planned;
     const estimated = await run('estimate', seedDir, file, '--json');
     expect(estimated).toMatchObject({ status: 0 });
     const told = JSON.parse(estimated.stdout) as {
       steps: number;
       fits: boolean;
-      memory: { total: number; weights: number };
+      memory: Planned['memory'] & { weights: number };
       counts: { all: number };
       time: { secondsPerStep: number; evaluating: number; least: number; seconds: number; most: number };
       advice: { name: string; total: number }[];
@@ -67,6 +71,10 @@ describe('what is told before a run', () => {
     const total = start.memory!.total;
     for (const { memory } of [planned, told]) expect(Math.abs(memory.total / total - 1)).toBeLessThan(0.15);
     expect(told.memory.weights).toBe(start.memory!.weights);
+    // gradientCheckpointing is 'auto'.
+    for (const { memory } of [planned, told, start as { memory: Planned['memory'] }])
+      expect(memory.keptBlocks).toEqual({ kept: 4, all: 4 });
+    expect(told.advice.map(({ name }) => name)).toContain('gradientCheckpointing: true');
     expect(told.fits).toBe(true);
     expect(told.time.secondsPerStep).toBeGreaterThan(0);
     expect(told.time.least).toBeLessThan(told.time.seconds);

@@ -140,3 +140,14 @@ describe('elsewhere', () => {
     );
   });
 });
+
+it.each([
+  [30, 'activations of all 30 blocks are kept: they fit'],
+  [12, 'activations of 12 of 30 blocks are kept, as many as fit; the others are recomputed'],
+  [0, 'all 30 blocks are recomputed in backward: their activations do not fit'],
+])('says at the start what gradientCheckpointing: auto chose: %i of 30 blocks', (kept, text) => {
+  const { stream, bar } = show(false);
+  const parts = { weights: 1, gradients: 1, optimizer: 1, activations: 1, lossChunk: 1, base: 1, total: 6 };
+  bar.onEvent({ ...events.start, memory: { ...parts, available: 9, keptBlocks: { kept, all: 30 } } });
+  expect(stream.text.trim().endsWith(text)).toBe(true);
+});
