@@ -29,6 +29,8 @@ export class BlockKeeper {
   constructor(
     private readonly model: CausalLM,
     private readonly run: RunMemory,
+    /** Ranks of this machine, which share what is free. */
+    private readonly ranks: number,
     /** What was said of the largest micro-batch before the run; undefined: nothing was. */
     private planned?: { kept: number; tokens: number },
   ) {}
@@ -64,7 +66,8 @@ export class BlockKeeper {
 
   /** @param isFirst nothing was written yet into the gradients and the optimizer's state */
   private async choose(size: MicroBatchSize, isFirst: boolean): Promise<KeptBlocks> {
-    const { available, reusable } = await this.model.call((native) => native.memory());
+    const { available: ofMachine, reusable } = await this.model.call((native) => native.memory());
+    const available = ofMachine / this.ranks;
     const input = { ...this.run, ...size, base: 0, available };
     const { gradients, optimizer, base } = memoryEstimate(input);
     const room = Math.max(0, available + reusable - (isFirst ? gradients + optimizer + base : 0));
