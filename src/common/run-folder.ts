@@ -2,20 +2,21 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 
-/**
- * A folder that holds the models of a run is taken for one of them easily.
- * @throws AdaptiveTrainerError MODEL_NOT_FOUND naming the model that is meant
- */
+/** @throws AdaptiveTrainerError MODEL_NOT_FOUND for a folder that holds the models of a run, naming the one that is meant */
 export function refuseRunFolder(dir: string): void {
-  if (existsSync(join(dir, 'config.json')) || existsSync(join(dir, 'adapter_config.json'))) return;
+  const found = runFolder(dir);
+  if (found === undefined) return;
+  throw new AdaptiveTrainerError('MODEL_NOT_FOUND', `Expected the folder of a model, found ${found}`, {
+    details: { path: dir },
+  });
+}
+
+/** Says of a folder that holds the models of a run, which is easily taken for one of them, which is meant; undefined for any other. */
+export function runFolder(dir: string): string | undefined {
+  if (existsSync(join(dir, 'config.json')) || existsSync(join(dir, 'adapter_config.json'))) return undefined;
   const [model] = existsSync(dir) ? modelsIn(dir) : [];
-  if (model === undefined) return;
-  const named = relative('.', join(dir, model));
-  throw new AdaptiveTrainerError(
-    'MODEL_NOT_FOUND',
-    `Expected the folder of a model, found ${dir}, the output folder of a run. Its model is in ${named}: name that.`,
-    { details: { path: dir } },
-  );
+  if (model === undefined) return undefined;
+  return `${dir}, the output folder of a run. Its model is in ${relative('.', join(dir, model))}: name that.`;
 }
 
 /** The finished model first, then checkpoints, the newest first. */

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { checkAccess } from '../hub/client/check-access.js';
+import { runFolder } from '../common/run-folder.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { findModel, type HubModel } from '../hub/models/download-model.js';
 import type { HubSettings } from '../common/hub-settings.js';
@@ -36,6 +37,8 @@ export async function checkModel(
   if (kind === 'file')
     return { fault: `expected the folder of a model, received ${received}, which is a file` };
   if (kind === 'folder') {
+    const run = runFolder(folder);
+    if (run !== undefined) return { fault: `expected the folder of a model, received ${run}` };
     const fault = faultOfFiles(await readdir(folder), folder, options.needsWeights);
     return fault === undefined ? checkFiles(async () => modelIn(folder), options, onNote) : { fault };
   }
