@@ -29,6 +29,8 @@ export async function mergeChunks(dir, metafile, entry) {
   for (const file of [core, ...outputs.keys()].filter((file) => file.endsWith('.js') && !named.has(file))) {
     const { code } = await transform(readFileSync(file, 'utf8'), {
       minifyWhitespace: true,
+      // Names stay, for the stacks of errors.
+      minifySyntax: true,
       legalComments: 'inline',
     });
     writeFileSync(file, code);
