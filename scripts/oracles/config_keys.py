@@ -6,7 +6,7 @@ Writes two things:
   logits that transformers (eager attention, float32) then computes, or why it refuses. A model that lacks a weight, or
   whose weights have another shape, counts as refused: transformers fills it with random numbers.
 
-Run:  python scripts/oracles/config_keys.py [--all] [--only llama] [--out test/fixtures/config-keys]
+Run:  python scripts/oracles/config_keys.py [--all] [--only /llama] [--out test/fixtures/config-keys]
 --all writes every value of every key, in place of the chosen part that is committed.
 """
 
@@ -364,7 +364,7 @@ def write_cases(base, out, everything):
     tensors = load_file(source / "expected.safetensors")
     lengths = json.loads((source / "expected.json").read_text())["lengths"]
     row = max(tensors["inputIds"].split(lengths), key=len)
-    picks = [(t, v) for t in (len(row) - 1, len(row) // 2) for v in (0, 17, 60)]
+    picks = [(t, v) for t in (len(row) - 1, len(row) // 2) for v in (0, 17, min(60, config["vocab_size"] - 1))]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for file in source.glob("model*.safetensors*"):
@@ -375,6 +375,8 @@ def write_cases(base, out, everything):
             return apart(lambda: computed(folder, row, picks))
 
         unchanged = result({})
+        if isinstance(unchanged, str):
+            raise SystemExit(f"{base} itself is refused: {unchanged}")
         cases = [(edits, result(edits)) for edits in cases_of(config, base.startswith("extra"))]
     write(out / f"{source.name}.json", {"model": base, "row": row.tolist(), "picks": picks}, unchanged, cases if everything else list(chosen(cases)))
     refused = sum(isinstance(known, str) for _, known in cases)
@@ -408,7 +410,7 @@ def chosen(cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=REPO / "test/fixtures/config-keys")
-    parser.add_argument("--only", help="models whose names contain this")
+    parser.add_argument("--only", nargs="+", help="models whose names end with one of these")
     parser.add_argument("--all", action="store_true", help="every value of every key")
     parser.add_argument("--table", action="store_true", help="write the table alone")
     options = parser.parse_args()
@@ -418,7 +420,7 @@ def main():
         return
     options.out.mkdir(parents=True, exist_ok=True)
     for base in BASES:
-        if not options.only or options.only in base:
+        if not options.only or base.endswith(tuple(options.only)):
             write_cases(base, options.out, options.all)
 
 

@@ -73,6 +73,9 @@ CASES = {
     "gpt2-pissa": ("gpt2", {"r": 4, "target_modules": ["c_attn"], "init_lora_weights": "pissa", "use_rslora": True, "fan_in_fan_out": True}),
     "llama-olora": ("llama", {"r": 4, "lora_alpha": 6, "target_modules": ["q_proj", "k_proj"], "init_lora_weights": "olora"}),
     "llama-decay": ("llama", {"r": 4, "target_modules": ["q_proj", "embed_tokens"]}),
+    "mixtral-experts": ("../extra/models/mixtral", {"r": 3, "lora_alpha": 5, "target_modules": ["q_proj"], "target_parameters": ["experts.gate_up_proj", "0.mlp.experts.down_proj", "1.mlp.experts.down_proj"], "rank_pattern": {"1.mlp.experts.down_proj": 2}}),
+    "qwen3moe-linear": ("../extra/models/qwen3moe", {"r": 2, "target_modules": "all-linear"}),
+    "gptoss-experts": ("../extra/models/gptoss", {"r": 2, "target_modules": ["v_proj"], "target_parameters": ["gate_up_proj", "down_proj", "router.weight"], "bias": "all", "use_rslora": True}),
 }
 # Weight decay and LoRA+ of some, as the Hugging Face Trainer and peft.optimizers.create_loraplus_optimizer group them.
 TRAINING = {
@@ -108,8 +111,9 @@ def adapted(base, options, seed):
 
 def own_name(name):
     """A parameter's name as it stands in adapter_model.safetensors, without the prefix."""
+    name = name.replace(".experts.lora_", ".experts.down_proj.lora_").replace(".experts.base_layer.lora_", ".experts.gate_up_proj.lora_")
     name = name.replace(".modules_to_save.default", "").replace("lora_magnitude_vector.default.weight", "lora_magnitude_vector")
-    return name.replace(".default", "").removeprefix("base_model.model.").replace(".base_layer.", ".").replace("model.language_model.", "model.")
+    return name.replace(".default", "").removeprefix("base_model.model.").replace(".base_layer.base_layer.", ".").replace(".base_layer.", ".").replace("model.language_model.", "model.")
 
 
 def optimizer_of(model, options):

@@ -302,7 +302,7 @@ export interface AdapterRequest {
   /**
    * module: Hugging Face's name, without .weight; scale: what B·A·x is multiplied with; magnitude: DoRA; form: which of
    * PEFT's tensors A and B are: `embedding` lora_embedding_B and _A, `stored` lora_B and lora_A of a weight that is stored
-   * [inputs, outputs].
+   * [inputs, outputs], `experts` those of all experts of a layer, whose module is the weight itself.
    */
   targets: {
     module: string;
@@ -310,7 +310,7 @@ export interface AdapterRequest {
     scale: number;
     dropout: number;
     magnitude: boolean;
-    form: 'linear' | 'embedding' | 'stored';
+    form: 'linear' | 'embedding' | 'stored' | 'experts';
   }[];
   /** Trained whole. */
   modulesToSave: string[];

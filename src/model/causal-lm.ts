@@ -7,11 +7,13 @@ import { expectInput } from '../common/expect-input.js';
 import type { ComputeType, DecoderConfig, FlatBatch, NamedWeight, NativeModel } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
+import { withExpertTargets } from './adapter/expert-targets.js';
 import { adapterModules } from './adapter/adapter-modules.js';
 import {
   adapterVocabulary,
   checkAdapterWeights,
   readAdapterWeights,
+  withExperts,
   withTiedHead,
 } from './adapter/adapter-weights.js';
 import { startOf } from './adapter/start-of.js';
@@ -471,8 +473,13 @@ export class CausalLM {
     this.frozen = new Set();
   }
 
-  private async placeAdapter(config: PeftConfig, seed: number, isStored = false): Promise<void> {
+  private async placeAdapter(given: PeftConfig, seed: number, isStored = false): Promise<void> {
     const modelType = this.config['model_type'];
+    const config = withExpertTargets(
+      given,
+      modelType,
+      this.parameters.map(({ name }) => name),
+    );
     const { tiedHead, names } = this.decoder;
     const { parameters, isPart } = this;
     const model = { parameters, modelType, tiedHead, transposed: names === 'gpt2', isPart };
@@ -508,7 +515,8 @@ export class CausalLM {
   }
 
   private async readAdapter(file: WeightFile): Promise<void> {
-    const stored = this.decoder.tiedHead ? withTiedHead(file, this.parameters[0]!.name) : file;
+    const named = withExperts(file, this.adapter!.targets);
+    const stored = this.decoder.tiedHead ? withTiedHead(named, this.parameters[0]!.name) : named;
     checkAdapterWeights(this.adapter!.trainable, this.parameters, stored);
     await this.call((native) => native.load({ files: [stored], adapter: true }));
   }

@@ -43,5 +43,5 @@ describe.each(adapters)('the PEFT adapter $name', ({ dir }) => {
     expectGradients(dir, checkpointing),
   );
 
-  it('follows the losses and gradient norms of five AdamW steps', () => expectTraining(dir));
+  it('follows the losses and gradient norms of five AdamW steps', () => expectTraining(dir, 2e-5));
 });

@@ -10,6 +10,7 @@ import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from '../../src/trainer/adaptive-trainer-options.js';
 import { validateConfig } from '../../src/validate/validate-config.js';
 import { errorOf } from '../helpers/error-of.js';
+import { readSafetensors } from '../helpers/read-safetensors.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { writeTinyModel } from '../helpers/tiny-model.js';
 import { losses, plainArgs } from '../helpers/train-run.js';
@@ -20,6 +21,7 @@ const base = 'test/fixtures/models/llama';
 const everything = { r: 4, loraDropout: 0.3, targetModules: 'all-linear', useDora: true };
 
 interface Setup {
+  dir?: string;
   adapter?: PeftConfigInput;
   quantization?: QuantizationOptions;
   args?: AdaptiveTrainerOptions['args'];
@@ -27,8 +29,9 @@ interface Setup {
   resume?: boolean;
 }
 
-async function train({ adapter = everything, quantization = {}, args, options, resume }: Setup) {
-  const model = await CausalLM.fromPretrained(base, { adapter, adapterSeed: 3, quantization });
+async function train(setup: Setup) {
+  const { dir = base, adapter = everything, quantization = {}, args, options, resume } = setup;
+  const model = await CausalLM.fromPretrained(dir, { adapter, adapterSeed: 3, quantization });
   const steps: StepEvent[] = [];
   const trainer = new AdaptiveTrainer({
     model,
@@ -121,6 +124,53 @@ describe('training an adapter on a base in fewer bits', () => {
         loss,
       ).toBe(true);
     }
+  });
+
+  it('leaves what is frozen of the adapter at its start', async () => {
+    const outputDir = tempDir();
+    const args = { freeze: ['model.layers.0.*'], maxSteps: 4, loraplusLrRatio: 4 };
+    const adapter = { r: 4, targetModules: 'all-linear' };
+    const { steps } = await train({ adapter, args, options: { outputDir } });
+    expect(steps.every(({ gradNorm }) => gradNorm > 0)).toBe(true);
+    const saved = readSafetensors(join(outputDir, 'final_model', 'adapter_model.safetensors'));
+    for (const [name, { data }] of Object.entries(saved)) {
+      if (!name.includes('lora_B')) continue;
+      expect(
+        data.some((value) => value !== 0),
+        name,
+      ).toBe(!name.includes('.layers.0.'));
+    }
+    const frozen = await errorOf(() => train({ adapter, args: { freeze: ['*'] } }));
+    expect(frozen.message).toContain('freeze');
+  });
+
+  it.each(['mixtral', 'qwen2moe', 'qwen3moe', 'gptoss'])(
+    'trains on experts beside projections in 4 bits: %s',
+    async (name) => {
+      const dir = join('test/fixtures/extra/models', name);
+      const adapter = {
+        r: 4,
+        targetModules: ['q_proj', 'o_proj'],
+        targetParameters: ['experts.gate_up_proj', 'experts.down_proj'],
+      };
+      const outputDir = tempDir();
+      const args = { numEpochs: 3, gradientAccumulationSteps: 2 };
+      const kept = await train({ dir, adapter, args, options: { outputDir } });
+      const recomputed = await train({ dir, adapter, args: { ...args, gradientCheckpointing: true } });
+      expect(losses(recomputed.steps)).toEqual(losses(kept.steps));
+      const epoch = kept.steps.length / 3;
+      expect(mean(kept.steps.slice(-epoch))).toBeLessThan(mean(kept.steps.slice(0, epoch)));
+      expect(kept.quantization.weights.some((weight) => weight.includes('experts'))).toBe(false);
+      const reopened = await CausalLM.fromPretrained(join(outputDir, 'final_model'), { quantization: {} });
+      expect(reopened.adapter!.targets).toContain('model.layers.1.mlp.experts.down_proj');
+      reopened.dispose();
+    },
+  );
+
+  it.each(['pissa', 'olora'] as const)('refuses %s, which is taken out of whole weights', async (init) => {
+    const error = await errorOf(() => train({ adapter: { initLoraWeights: init } }));
+    expect(error.code).toBe('INVALID_INPUT');
+    expect(error.message).toMatch(/initLoraWeights.*true/);
   });
 
   it('needs an adapter', async () => {

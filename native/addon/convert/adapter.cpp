@@ -11,7 +11,8 @@ LoraForm formFrom(const Napi::Object& from) {
   if (form == "linear") return LoraForm::Linear;
   if (form == "embedding") return LoraForm::Embedding;
   if (form == "stored") return LoraForm::Stored;
-  failType(from.Get("form"), "linear, embedding or stored", "form");
+  if (form == "experts") return LoraForm::Experts;
+  failType(from.Get("form"), "linear, embedding, stored or experts", "form");
 }
 
 LoraTarget targetFrom(const Napi::Object& from) {

@@ -34,14 +34,24 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 std::vector<std::unique_ptr<LoraAdapter>> adaptersOf(const Projection& projection,
                                                      const std::vector<LoraTarget>& targets) {
   std::vector<std::unique_ptr<LoraAdapter>> adapters;
-  const int64_t inputs = projection.weight->master().size(-1);
+  const at::Tensor& weight = projection.weight->master();
+  const bool ofExperts = weight.dim() == 3;
+  const int64_t inputs = weight.size(-1), experts = ofExperts ? weight.size(0) : 1;
   for (const ParameterPart& part : projection.weight->parts()) {
+    const int64_t outputs = ofExperts ? weight.size(1) : part.rows();
     for (size_t i = 0; i < targets.size(); i++) {
-      if (targets[i].module != moduleOf(part)) continue;
-      expectMemory("an adapter of rank " + std::to_string(targets[i].rank),
-                   4.0 * static_cast<double>(targets[i].rank) * static_cast<double>(inputs + part.rows()));
-      adapters.push_back(std::make_unique<LoraAdapter>(targets[i], part.firstRow, part.rows(), inputs,
-                                                       static_cast<int64_t>(i)));
+      const LoraTarget& target = targets[i];
+      if (target.module != (ofExperts ? part.name : moduleOf(part))) continue;
+      if (ofExperts != (target.form == LoraForm::Experts) || (ofExperts && target.dropout > 0) ||
+          (ofExperts && target.magnitude))
+        fail("INVALID_INPUT",
+             "Expected the form experts, without dropout or magnitude, for weights of experts alone, found ",
+             target.module, ".");
+      expectMemory("an adapter of rank " + std::to_string(target.rank),
+                   4.0 * static_cast<double>(target.rank) * static_cast<double>(experts) *
+                       static_cast<double>(inputs + outputs));
+      adapters.push_back(std::make_unique<LoraAdapter>(target, ofExperts ? 0 : part.firstRow, outputs, inputs,
+                                                       static_cast<int64_t>(i), experts));
     }
   }
   return adapters;
@@ -53,7 +63,7 @@ void draw(const LoraAdapter& adapter, bool gaussian, at::Generator& generator) {
   if (part.name.ends_with(".lora_embedding_B")) {
     drawn.normal_(0, 1, generator);
   } else if (gaussian) {
-    drawn.normal_(0, 1 / static_cast<double>(part.shape[0]), generator);
+    drawn.normal_(0, 1 / static_cast<double>(adapter.rank()), generator);
   } else {
     // torch.nn.init.kaiming_uniform_ with a = √5.
     const double bound = 1 / std::sqrt(static_cast<double>(part.shape[1]));

@@ -22,10 +22,38 @@ void forGroups(const std::vector<int64_t>& firstRow, const F& f) {
   }
 }
 
+/// Adds an adapter's part to y, scale·x·Aᵀ·Bᵀ of each expert.
+void addTo(const Tensor& y, const LoraAdapter& adapter, const Tensor& x,
+           const std::vector<int64_t>& firstRow) {
+  forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
+    const Tensor low = ops::product(x.narrow(0, first, count), adapter.aOf(adapter.a().compute(), e).t());
+    ops::addProduct(y.narrow(0, first, count), low, adapter.bOf(adapter.b().compute(), e).t().contiguous(),
+                    adapter.scale());
+  });
+}
+
+/// Gathers an adapter's gradients and adds its part to dx.
+void goBack(const LoraAdapter& adapter, const Tensor& x, const Tensor& dy,
+            const std::vector<int64_t>& firstRow, const Tensor& dx) {
+  const Tensor a = adapter.a().compute(), b = adapter.b().compute();
+  const std::optional<Tensor> gradA = adapter.a().gradientTarget(), gradB = adapter.b().gradientTarget();
+  forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
+    const Tensor rows = x.narrow(0, first, count), dRows = dy.narrow(0, first, count),
+                 ownA = adapter.aOf(a, e);
+    if (gradB) {
+      const Tensor low = ops::product(rows, ownA.t()).mul_(adapter.scale());
+      adapter.bOf(*gradB, e).add_(ops::product(dRows.t(), low));
+    }
+    const Tensor dLow = ops::product(dRows, adapter.bOf(b, e).contiguous()).mul_(adapter.scale());
+    if (gradA) adapter.aOf(*gradA, e).add_(ops::product(dLow.t(), rows));
+    ops::addProduct(dx.narrow(0, first, count), dLow, ownA);
+  });
+}
+
 struct GroupedProjected : torch::autograd::Function<GroupedProjected> {
   // The projection outlives every graph that mentions it (the decoder owns it).
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Projection* experts,
-                        const std::vector<int64_t>& firstRow) {
+                        const std::vector<int64_t>& firstRow, bool adapts) {
     const Tensor& weight = experts->weight->compute();
     Tensor y = at::empty({x.size(0), weight.size(1)}, x.options());
     forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
@@ -37,8 +65,10 @@ struct GroupedProjected : torch::autograd::Function<GroupedProjected> {
         ops::productInto(rows, x.narrow(0, first, count), weight[e].t());
       }
     });
+    if (adapts)
+      for (const auto& adapter : experts->adapters) addTo(y, *adapter, x, firstRow);
     // A frozen weight needs no input in backward.
-    if (experts->weight->trainable()) ctx->save_for_backward({x});
+    if (experts->weight->trainable() || !experts->adapters.empty()) ctx->save_for_backward({x});
     ctx->saved_data["experts"] = reinterpret_cast<int64_t>(experts);
     ctx->saved_data["firstRow"] = firstRow;
     return y;
@@ -60,14 +90,17 @@ struct GroupedProjected : torch::autograd::Function<GroupedProjected> {
     forGroups(firstRow, [&](int64_t e, int64_t first, int64_t count) {
       ops::productInto(dx.narrow(0, first, count), dy.narrow(0, first, count), weight[e]);
     });
-    return {dx, Tensor(), Tensor()};
+    for (const auto& adapter : experts->adapters)
+      goBack(*adapter, ctx->get_saved_variables()[0], dy, firstRow, dx);
+    return {dx, Tensor(), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
-Tensor groupedProjected(const Tensor& x, const Projection& experts, const std::vector<int64_t>& firstRow) {
-  return GroupedProjected::apply(x, &experts, firstRow);
+Tensor groupedProjected(const Tensor& x, const Projection& experts, const std::vector<int64_t>& firstRow,
+                        bool adapts) {
+  return GroupedProjected::apply(x, &experts, firstRow, adapts);
 }
 
 }  // namespace adaptive

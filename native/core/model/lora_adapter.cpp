@@ -22,25 +22,25 @@ std::unique_ptr<Parameter> makeParameter(const std::string& name, std::vector<in
   return parameter;
 }
 
-std::unique_ptr<Parameter> makeA(const LoraTarget& target, int64_t inputs) {
+std::unique_ptr<Parameter> makeA(const LoraTarget& target, int64_t inputs, int64_t experts) {
   switch (target.form) {
     case LoraForm::Embedding:
       return makeParameter(target.module + ".lora_embedding_B", {inputs, target.rank}, true);
     case LoraForm::Stored:
       return makeParameter(target.module + ".lora_B.weight", {inputs, target.rank}, true);
     default:
-      return makeParameter(target.module + ".lora_A.weight", {target.rank, inputs});
+      return makeParameter(target.module + ".lora_A.weight", {target.rank * experts, inputs});
   }
 }
 
-std::unique_ptr<Parameter> makeB(const LoraTarget& target, int64_t outputs) {
+std::unique_ptr<Parameter> makeB(const LoraTarget& target, int64_t outputs, int64_t experts) {
   switch (target.form) {
     case LoraForm::Embedding:
       return makeParameter(target.module + ".lora_embedding_A", {target.rank, outputs}, true);
     case LoraForm::Stored:
       return makeParameter(target.module + ".lora_A.weight", {target.rank, outputs}, true);
     default:
-      return makeParameter(target.module + ".lora_B.weight", {outputs, target.rank});
+      return makeParameter(target.module + ".lora_B.weight", {outputs, target.rank * experts});
   }
 }
 
@@ -74,22 +74,35 @@ void forSlabs(const Parameter& weight, const WeightRows& rows, const at::Tensor&
 }  // namespace
 
 LoraAdapter::LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs,
-                         int64_t number)
-    : a_(makeA(target, inputs)),
-      b_(makeB(target, outputs)),
+                         int64_t number, int64_t experts)
+    : a_(makeA(target, inputs, experts)),
+      b_(makeB(target, outputs, experts)),
       magnitude_(target.magnitude ? makeParameter(target.module + ".lora_magnitude_vector", {outputs})
                                   : nullptr),
       form_(target.form),
       scale_(target.scale),
       dropout_(target.dropout),
+      rank_(target.rank),
       firstRow_(firstRow),
       outputs_(outputs),
-      number_(number) {}
+      number_(number),
+      experts_(experts) {}
+
+at::Tensor LoraAdapter::aOf(const at::Tensor& all, int64_t expert) const {
+  return all.narrow(0, expert * rank_, rank_);
+}
+
+at::Tensor LoraAdapter::bOf(const at::Tensor& all, int64_t expert) const {
+  return all.view({outputs_, rank_, experts_}).select(2, expert);
+}
 
 void LoraAdapter::takeOut(const Parameter& weight, const Decomposition& how, at::Generator& generator) {
   if (weight.isQuantized())
     fail("INVALID_INPUT", "Expected a plain weight to take an adapter out of, found ", weight.parts()[0].name,
          ", which is quantised. Let initLoraWeights be true, or open the base without quantisation.");
+  if (form_ == LoraForm::Experts)
+    fail("INVALID_INPUT", "Expected one matrix to take an adapter out of, found the experts' ",
+         weight.parts()[0].name, ".");
   const at::Tensor target = rowsOf(weight.master()), w = target.to(at::kFloat);
   const int64_t rank = a_->master().size(0), largest = std::min(w.size(0), w.size(1));
   if (rank > largest)
@@ -142,6 +155,14 @@ at::Tensor LoraAdapter::rowNorms(const Parameter& weight) const {
 
 void LoraAdapter::mergeInto(const Parameter& weight) const {
   const at::Tensor a = a_->master().to(at::kFloat);
+  if (form_ == LoraForm::Experts) {
+    const at::Tensor b = b_->master().to(at::kFloat);
+    for (int64_t e = 0; e < experts_; e++) {
+      const at::Tensor w = weight.master()[e];
+      w.copy_(at::addmm(w.to(at::kFloat), bOf(b, e), aOf(a, e), 1, scale_));
+    }
+    return;
+  }
   const at::Tensor target = rowsOf(weight.master());
   forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
     at::Tensor sum = at::addmm(w, b, a, 1, scale_);

@@ -16,11 +16,12 @@ enum class LoraForm {
   Linear,     ///< lora_A [rank, inputs] and lora_B [outputs, rank]
   Embedding,  ///< lora_embedding_B [inputs, rank] and lora_embedding_A [rank, outputs], the rows looked up
   Stored,     ///< lora_B [inputs, rank] and lora_A [rank, outputs]: a weight that is stored [inputs, outputs]
+  Experts,    ///< those of all experts: lora_A [experts·rank, inputs], lora_B [outputs, rank·experts]
 };
 
 /// What to add to a module, as PEFT's LoraConfig says it.
 struct LoraTarget {
-  std::string module;  ///< Hugging Face name, without .weight
+  std::string module;  ///< Hugging Face name, without .weight; of experts, the weight's own
   int64_t rank = 8;
   double scale = 1;    ///< alpha / rank, or alpha / √rank
   double dropout = 0;  ///< of the input of A, while training
@@ -44,11 +45,17 @@ struct Decomposition {
 class LoraAdapter {
  public:
   /// For rows [firstRow, firstRow + outputs) of a projection from `inputs`. A is drawn by the caller, B is
-  /// zero, the magnitude that of the weight once refresh() was called the first time.
-  LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs, int64_t number);
+  /// zero, the magnitude that of the weight once refresh() was called the first time. `experts`: how many
+  /// weights there are, of LoraForm::Experts.
+  LoraAdapter(const LoraTarget& target, int64_t firstRow, int64_t outputs, int64_t inputs, int64_t number,
+              int64_t experts = 1);
 
-  Parameter& a() const { return *a_; }  ///< [rank, inputs]
-  Parameter& b() const { return *b_; }  ///< [outputs, rank]
+  Parameter& a() const { return *a_; }  ///< [rank, inputs], below each other for experts
+  Parameter& b() const { return *b_; }  ///< [outputs, rank]; of experts [outputs, rank·experts], see bOf()
+  int64_t rank() const { return rank_; }
+  /// A [rank, inputs] and B [outputs, rank] of one expert as views of a tensor of all of them.
+  at::Tensor aOf(const at::Tensor& all, int64_t expert) const;
+  at::Tensor bOf(const at::Tensor& all, int64_t expert) const;
   /// The one of the two that is 0 in a new adapter, and the one that is drawn.
   Parameter& zero() const { return form_ == LoraForm::Stored ? *a_ : *b_; }
   Parameter& drawn() const { return form_ == LoraForm::Stored ? *b_ : *a_; }
@@ -97,7 +104,7 @@ class LoraAdapter {
   const LoraAdapter* shared_ = nullptr;
   LoraForm form_;
   double scale_, dropout_;
-  int64_t firstRow_, outputs_, number_;
+  int64_t rank_, firstRow_, outputs_, number_, experts_;
 };
 
 }  // namespace adaptive

@@ -28,9 +28,9 @@ Tensor routedExperts(const Tensor& x, const DecoderLayer& layer, const DecoderCo
   auto [weights, chosen] = probabilities.topk(routing.active, 1);
   if (routing.normalised) weights = weights / weights.sum(1, /*keepdim=*/true);
   const ExpertGroups groups = groupsOf(chosen, routing.experts);
-  const Tensor gateUp = groupedProjected(grouped(x, groups), layer.gateUp, groups.firstRow);
+  const Tensor gateUp = groupedProjected(grouped(x, groups), layer.gateUp, groups.firstRow, adapts);
   const Tensor inner = gatedActivation(gateUp, config.activation);
-  const Tensor out = combined(groupedProjected(inner, layer.down, groups.firstRow), weights, groups);
+  const Tensor out = combined(groupedProjected(inner, layer.down, groups.firstRow, adapts), weights, groups);
   return layer.sharedDown.weight ? out + sharedExpert(x, layer, config.activation, key, adapts) : out;
 }
 

@@ -7,6 +7,7 @@ import { engineCall } from '../../engine/engine-call.js';
 import { findAdapter } from '../../model/adapter/find-adapter.js';
 import { CausalLM } from '../../model/causal-lm.js';
 import { checkModelFiles } from '../../model/check-model-files.js';
+import { valuesTakenOut } from '../../model/adapter/plain-adapter.js';
 import { createModel } from '../../model/create-model.js';
 import { locateModel } from '../../model/files/located-model.js';
 import { longestRow } from '../../model/longest-row.js';
@@ -97,7 +98,13 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
     try {
       const frozen = frozenNames(trainingConfig, model.weightNames);
       if (frozen !== undefined) await model.freezeWeights(frozen);
-      const input = { ...runMemory(model, trainingConfig, precision), args: trainingConfig, ...known };
+      const takenOut = model.adapter === undefined ? 0 : valuesTakenOut(model.adapter);
+      const input = {
+        ...runMemory(model, trainingConfig, precision),
+        args: trainingConfig,
+        takenOut,
+        ...known,
+      };
       return { input, counts: countParameters(model), quantization: model.quantization };
     } finally {
       model.dispose();

@@ -20,6 +20,8 @@ export interface AdapterConfigFile {
 export function readAdapterConfig(json: Record<string, unknown>, path: string): AdapterConfigFile {
   // Without it PEFT does not know the method either.
   const stated = { peft_type: null, ...json };
+  const { peft_type: method } = stated as { peft_type: unknown };
+  if (method !== null && method !== 'LORA') throw otherMethod(method, path);
   const refused = Object.entries(stated).filter(([key, value]) => !isHarmless(key, value));
   if (refused.length > 0) {
     const found = refused.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(', ');
@@ -43,6 +45,14 @@ export function readAdapterConfig(json: Record<string, unknown>, path: string): 
     base: typeof base === 'string' && base !== '' ? base : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
   };
+}
+
+function otherMethod(method: unknown, path: string): AdaptiveTrainerError {
+  return new AdaptiveTrainerError(
+    'MODEL_UNSUPPORTED',
+    `Expected plain LoRA or DoRA in ${path}, found peft_type: ${JSON.stringify(method)}. Where PEFT can merge it, merge it in Python: model.merge_and_unload().save_pretrained("merged"), and open "merged".`,
+    { details: { path, refused: { peft_type: method } } },
+  );
 }
 
 // How the matrices were drawn does not matter any more where the base stayed as it was.

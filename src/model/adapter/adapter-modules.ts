@@ -94,8 +94,15 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
 
   const lists = Array.isArray(config.targetModules) && !isStored ? config.targetModules : [];
   for (const name of lists) {
-    if (![...all, ...modules].some(moduleRule([name], 'targetModules')))
-      faults.push(faultOf('targetModules', `there is no module ${JSON.stringify(name)}`));
+    const isNamed = moduleRule([name], 'targetModules');
+    if (all.some(isNamed)) continue;
+    const other = modules.find(isNamed);
+    faults.push(
+      faultOf(
+        'targetModules',
+        other === undefined ? `there is no module ${JSON.stringify(name)}` : otherThan(other),
+      ),
+    );
   }
   for (const module of targets.filter((one) => routers.test(one)))
     faults.push(faultOf('targetModules', `low-rank additions to ${module} are not available`));
@@ -113,6 +120,14 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   throwFaults(faults, projections, tiedHead);
   const trained = low.filter(({ form }) => form !== 'embedding').map(({ module }) => `${module}.bias`);
   return { targets: low, modulesToSave, biases: biasesOf(config, parameters, trained), tokenRows, keepsTied };
+}
+
+/** What is said of a name that no projection has. */
+function otherThan(module: string): string {
+  const parts = module.split('.');
+  return parts.at(-2) === 'experts'
+    ? `${module} is no module but the weights of experts; name it in targetParameters: ["${parts.slice(-2).join('.')}"]`
+    : `low-rank additions to ${module} are not available`;
 }
 
 /** PEFT compares ends of names here, without a dot before them: "norm" is every norm. */
@@ -172,13 +187,18 @@ function parameterTargets(
   for (const one of wanted)
     if (!parameters.some(({ name }) => endsWithModule(name, one)))
       fault(`there is no weight ${JSON.stringify(one)}`);
-  const matrices = found.filter(isMatrix);
-  for (const { name } of found.filter((one) => !matrices.includes(one)))
-    fault(`low-rank additions to ${name}, which is no matrix of one module, are not available`);
+  const isOfExperts = ({ shape }: Named) => shape.length === 3;
+  const available = found.filter((one) => isMatrix(one) || isOfExperts(one));
+  for (const { name } of found.filter((one) => !available.includes(one)))
+    fault(`low-rank additions to ${name}, which is no matrix of a projection, are not available`);
   if (found.length === 0) return [];
   if (config.loraDropout > 0) fault('it goes with loraDropout 0 alone');
   if (config.useDora) fault('it does not go with useDora');
-  return matrices.map(({ name }) => {
+  if (isTakenOut(config) && found.some(isOfExperts))
+    fault(`its weights of experts go with initLoraWeights true or "gaussian" alone`);
+  return available.map((weight) => {
+    const { name } = weight;
+    if (isOfExperts(weight)) return { ...targetOf(name, config), form: 'experts' } as const;
     const module = name.replace(/\.weight$/, '');
     if (targets.includes(module))
       fault(`${module} is in targetModules too; leave one out, or give targetModules: []`);
@@ -207,6 +227,7 @@ function refuseOnTables(config: PeftConfig, targets: AdapterRequest['targets'], 
 
 function biasesOf(config: PeftConfig, parameters: readonly Named[], ofTargets: readonly string[]): string[] {
   if (config.bias === 'none') return [];
+  // PEFT does not count those of experts, gate_up_proj_bias.
   const biases = parameters.map(({ name }) => name).filter((name) => name.endsWith('.bias'));
   return config.bias === 'all' ? biases : biases.filter((name) => ofTargets.includes(name));
 }

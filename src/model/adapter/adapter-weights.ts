@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+import { AdaptiveTrainerError } from '../../errors.js';
 import type { StoredTensor } from '../../engine/addon.js';
 import { checkWeights } from '../files/check-weights.js';
 import type { WeightFile } from '../files/find-weights.js';
@@ -11,13 +13,20 @@ const adapterPrefix = 'base_model.model.';
 /** The weights of an adapter's file under the names of the engine, without PEFT's prefix. */
 export async function readAdapterWeights(path: string): Promise<WeightFile> {
   const { tensors } = await readSafetensorsHeader(path);
+  const old = tensors.find(({ name }) => /\.experts\.\d+\./.test(name));
+  if (old !== undefined)
+    throw new AdaptiveTrainerError(
+      'MODEL_UNSUPPORTED',
+      `Expected what is added to the experts of a layer in one tensor, found ${old.name} in ${path}. Convert it in Python with transformers 5: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), ${JSON.stringify(dirname(path))}).save_pretrained("converted"), and open "converted".`,
+      { details: { path, found: old.name } },
+    );
   return { path, tensors: tensors.map((tensor) => ({ ...tensor, name: ownName(tensor.name) })) };
 }
 
 /** PEFT's name without what it wraps modules in. */
 function ownName(name: string): string {
   const bare = name.startsWith(adapterPrefix) ? name.slice(adapterPrefix.length) : name;
-  return textName(bare.replace(/(\.token_adapter)?\.base_layer\./, '.'));
+  return textName(bare.replace(/(\.token_adapter)?\.base_layer\.(?!lora_)/, '.'));
 }
 
 /** What an adapter's file holds, under the names that PEFT gives it. */
@@ -30,8 +39,8 @@ export function storedAdapter(
   const fileName = (name: string) => {
     const module = name.replace(/\.(weight|bias)$/, '');
     const kind = name.slice(module.length);
-    if (!own.has(name)) return name;
     if (tokenTables.includes(module)) return `${module}.token_adapter.base_layer${kind}`;
+    if (!own.has(name)) return nameOfExperts(name, targets);
     return targets.includes(module) ? `${module}.base_layer${kind}` : name;
   };
   const embedding = parameters[0]!.name;
@@ -45,6 +54,31 @@ export function storedAdapter(
       fileName: adapterPrefix + (isPart ? wholeName(name) : name),
     }))
     .sort((a, b) => (a.fileName < b.fileName ? -1 : 1));
+}
+
+/** PEFT wraps the module of experts once for each weight of it: what lies inside carries the name of the wrapping. */
+function nameOfExperts(name: string, targets: readonly string[]): string {
+  const [, module, weight, added] = /^(.*\.experts)\.(gate_up_proj|down_proj)(\.lora_.*)$/.exec(name) ?? [];
+  if (module === undefined) return name;
+  const isInside = weight === 'gate_up_proj' && targets.includes(`${module}.down_proj`);
+  return `${module}${isInside ? '.base_layer' : ''}${added}`;
+}
+
+/** The same file with what is added to the weights of experts under their own names. */
+export function withExperts(file: WeightFile, targets: readonly string[]): WeightFile {
+  const ownNames = new Map(
+    targets.flatMap((target) =>
+      ['lora_A', 'lora_B'].map((kind) => {
+        const name = `${target}.${kind}.weight`;
+        return [nameOfExperts(name, targets), name] as const;
+      }),
+    ),
+  );
+  const tensors = file.tensors.map((tensor) => ({
+    ...tensor,
+    name: ownNames.get(tensor.name) ?? tensor.name,
+  }));
+  return { ...file, tensors };
 }
 
 /** The same file for a model whose head is its embedding: the head in it, if any, is the embedding. */

@@ -1,4 +1,5 @@
 import type { PeftConfig } from '../../config/schema/parsed-config.js';
+import type { ModelAdapter } from './model-adapter.js';
 
 type Weight = { name: string; shape: number[] };
 
@@ -33,4 +34,12 @@ export function plainAdapter(
 /** Whether an adapter's first value was taken out of the weights. */
 export function isTakenOut({ initLoraWeights }: Pick<PeftConfig, 'initLoraWeights'>): boolean {
   return /^(pissa|olora)/.test(String(initLoraWeights));
+}
+
+/** How many values stand beside such an adapter to give back what was taken out: those that it began as. */
+export function valuesTakenOut({ config, trainable }: Pick<ModelAdapter, 'config' | 'trainable'>): number {
+  if (!isTakenOut(config)) return 0;
+  return trainable
+    .filter(({ name }) => /\.lora_[AB]\.weight$/.test(name))
+    .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }

@@ -10,6 +10,8 @@ export interface MemoryInput {
   trainable?: number;
   /** What of the frozen ones is kept in 4 or 8 bits. Default: nothing. */
   quantized?: Pick<Quantization, 'parameters' | 'bytes'> | undefined;
+  /** Values that an adapter began as and that are kept beside it, in float32 (PiSSA, OLoRA). Default: none. */
+  takenOut?: number;
   /** What else follows from what is frozen. Default: nothing is, or all below an adapter. */
   freezing?: {
     /** Values that are trained and looked up alone: embeddings that are no head. */
@@ -47,6 +49,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     parameters,
     trainable = parameters,
     quantized = { parameters: 0, bytes: 0 },
+    takenOut = 0,
     args,
     precision,
     bfloat16Instructions,
@@ -73,6 +76,7 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
     (frozen - quantized.parameters) * size +
     quantized.bytes +
+    4 * takenOut +
     // The head of the base is kept where the head is trained.
     ((retainedTokens > 0 || measuresForgetting) && isHeadTrained
       ? decoder.vocabSize * decoder.hiddenSize * size
