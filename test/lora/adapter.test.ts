@@ -76,7 +76,7 @@ describe('peftConfig', () => {
     [{ modulesToSave: ['embed_tokens'], trainableTokenIndices: [1] }, 'name it in one of the two'],
     [{ trainableTokenIndices: { wte: [1] } }, 'there is no table "wte"'],
     [{ trainableTokenIndices: [1_000_000] }, 'token 1000000 is beyond the'],
-    [{ targetParameters: ['input_layernorm.weight'] }, 'which is no matrix of one module'],
+    [{ targetParameters: ['input_layernorm.weight'] }, 'which is no matrix of a projection'],
     [{ targetParameters: ['experts.gate_up_proj'] }, 'there is no weight "experts.gate_up_proj"'],
     [{ targetParameters: ['q_proj.weight'] }, 'in targetModules too'],
     [{ targetParameters: ['k_proj.weight'], loraDropout: 0.1 }, 'it goes with loraDropout 0 alone'],
@@ -147,7 +147,7 @@ describe('an adapter', () => {
 
   it.each([
     [{ bias: 'some' }, 'CONFIG_INVALID', 'bias'],
-    [{ peft_type: 'IA3' }, 'CONFIG_INVALID', 'this kind of adapter'],
+    [{ peft_type: 'IA3' }, 'MODEL_UNSUPPORTED', 'peft_type: "IA3"'],
     [{ lora_bias: true, layer_replication: [[0, 2]] }, 'MODEL_UNSUPPORTED', 'layer_replication'],
     [{ base_model_name_or_path: null }, 'MODEL_NOT_FOUND', 'base_model_name_or_path'],
     [{ base_model_name_or_path: '/nowhere/at all' }, 'MODEL_NOT_FOUND', '/nowhere/at all'],

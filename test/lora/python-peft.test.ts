@@ -24,6 +24,16 @@ describe.skipIf(!python)(`a trained adapter in Python peft${why}`, () => {
     ['qwen2', { r: 2, targetModules: ['q_proj'], modulesToSave: ['lm_head', 'embed_tokens', 'norm'] }],
     ['phi3', { r: 4, targetModules: ['qkv_proj', 'gate_up_proj'], loraDropout: 0.2 }],
     ['gemma3', { r: 4, targetModules: ['o_proj', 'down_proj'], layersToTransform: [1] }],
+    ['../extra/models/gemma3-whole', { r: 4, targetModules: ['o_proj', 'up_proj'], layersToTransform: [1] }],
+    [
+      '../extra/models/mixtral',
+      { r: 2, targetModules: ['q_proj'], targetParameters: ['experts.gate_up_proj', 'down_proj'] },
+    ],
+    ['../extra/models/olmoe', { r: 2, targetModules: 'all-linear' }],
+    [
+      '../extra/models/gptoss',
+      { r: 2, targetModules: [], targetParameters: ['gate_up_proj', 'router.weight'] },
+    ],
     ['gpt2', { r: 4, targetModules: ['c_attn', 'c_proj'] }],
     ['gpt2', { r: 4, useDora: true }],
     ['qwen3', { r: 4, useDora: true, targetModules: '.*_proj', excludeModules: ['k_proj'] }],

@@ -3,26 +3,11 @@ import type { ConfigFault } from '../../common/config-fault.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { AdapterRequest } from '../../engine/addon.js';
 import { textName, wholeName } from '../files/text-names.js';
-import { compiledPattern, endsWithModule, faultOf, moduleRule } from './module-patterns.js';
+import { embeddings, head, isMatrix, targetOf, type AdaptedModel, type Named } from './low-rank-target.js';
+import { compiledPattern, faultOf, moduleRule } from './module-patterns.js';
+import { parameterTargets } from './parameter-targets.js';
 import { isTakenOut } from './plain-adapter.js';
 import { tokenRowsOf } from './token-rows.js';
-
-interface Named {
-  name: string;
-  shape: readonly number[];
-}
-
-/** The model that an adapter is put on. */
-export interface AdaptedModel {
-  parameters: readonly Named[];
-  /** model_type of config.json. */
-  modelType: unknown;
-  tiedHead: boolean;
-  /** Whether weights are stored [inputs, outputs], as GPT-2's. */
-  transposed: boolean;
-  /** Whether it was opened out of a model that takes more than text, as which an adapter names its modules. */
-  isPart: boolean;
-}
 
 export type AdapterModules = Pick<
   AdapterRequest,
@@ -41,16 +26,8 @@ const usualTargets: Readonly<Record<string, readonly string[]>> = {
   gpt2: ['c_attn'],
 };
 
-const head = 'lm_head';
-/** Modules that are looked up. */
-const embeddings = /(^|\.)(embed_tokens|wte|wpe|embed_in|embed_positions)$/;
 /** What chooses experts: no linear layer to PEFT. */
 const routers = /\.mlp\.(gate|router)$/;
-
-/** A norm of heads may have a row for each. */
-function isMatrix({ name, shape }: Named): boolean {
-  return /(?<!norm)\.weight$/.test(name) && shape.length === 2;
-}
 
 /** The linear layers of the blocks. */
 export function projectionModules(parameters: readonly Named[]): string[] {
@@ -81,7 +58,7 @@ export function adapterModules(config: PeftConfig, model: AdaptedModel, isStored
 
 function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): AdapterModules {
   const { parameters, tiedHead } = model;
-  const modules = [...new Set(parameters.map(({ name }) => name.replace(/\.(weight|bias)$/, '')))];
+  const modules = [...new Set(parameters.map(({ name }) => name.slice(0, name.lastIndexOf('.'))))];
   const matrices = parameters.filter(isMatrix);
   const all = [...new Set([...matrices.map(({ name }) => name.replace(/\.weight$/, '')), head])];
   const projections = projectionModules(parameters);
@@ -96,7 +73,7 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   for (const name of lists) {
     const isNamed = moduleRule([name], 'targetModules');
     if (all.some(isNamed)) continue;
-    const other = modules.find(isNamed);
+    const other = [...modules, ...parameters.map((weight) => weight.name)].find(isNamed);
     faults.push(
       faultOf(
         'targetModules',
@@ -106,7 +83,7 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   }
   for (const module of targets.filter((one) => routers.test(one)))
     faults.push(faultOf('targetModules', `low-rank additions to ${module} are not available`));
-  const byParameter = parameterTargets(config, model, targets, faults);
+  const byParameter = parameterTargets(config, model, targets, isStored, faults);
   const low = [...targets.map((module) => targetOf(module, config)), ...byParameter];
   refuseOnTables(config, low, faults);
   const tokenRows = tokenRowsOf(
@@ -116,6 +93,8 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   );
   if ((config.layersPattern ?? '').length > 0 && (config.layersToTransform ?? []).length === 0)
     faults.push(faultOf('layersPattern', 'it goes with layersToTransform alone'));
+  if (typeof config.targetModules === 'string' && (config.layersToTransform ?? []).length > 0)
+    faults.push(faultOf('layersToTransform', 'it goes with a list as targetModules alone'));
   if (low.length === 0) faults.push(faultOf('targetModules', 'no module of this model fits'));
   throwFaults(faults, projections, tiedHead);
   const trained = low.filter(({ form }) => form !== 'embedding').map(({ module }) => `${module}.bias`);
@@ -139,12 +118,18 @@ function savedModules(
 ): string[] {
   const saved = (config.modulesToSave ?? []).map((name) => ({
     name,
-    found: modules.filter((module) => module.endsWith(name)),
+    found: modules.filter((module) => containersOf(module).some((one) => one.endsWith(name))),
   }));
   for (const { name, found } of saved)
     if (found.length === 0 && !isStored)
       faults.push(faultOf('modulesToSave', `there is no module ${JSON.stringify(name)}`));
   return [...new Set(saved.flatMap(({ found }) => found))];
+}
+
+/** A module and those that it is in, the model itself left out. */
+function containersOf(module: string): string[] {
+  const parts = module.split('.');
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
 }
 
 /** What is trained whole, with all that is in it, gets no addition. */
@@ -171,41 +156,7 @@ function tied(
     return { targets: others(targets), modulesToSave: [...others(modulesToSave), embedding], keepsTied };
   if (targets.some(isTable))
     return { targets: [embedding, ...others(targets), head], modulesToSave, keepsTied };
-  return { targets, modulesToSave, keepsTied };
-}
-
-/** The weights of `targetParameters`. */
-function parameterTargets(
-  config: PeftConfig,
-  { parameters, transposed }: AdaptedModel,
-  targets: readonly string[],
-  faults: ConfigFault[],
-): AdapterRequest['targets'] {
-  const wanted = config.targetParameters ?? [];
-  const fault = (message: string) => void faults.push(faultOf('targetParameters', message));
-  const found = parameters.filter(({ name }) => wanted.some((one) => endsWithModule(name, one)));
-  for (const one of wanted)
-    if (!parameters.some(({ name }) => endsWithModule(name, one)))
-      fault(`there is no weight ${JSON.stringify(one)}`);
-  const isOfExperts = ({ shape }: Named) => shape.length === 3;
-  const available = found.filter((one) => isMatrix(one) || isOfExperts(one));
-  for (const { name } of found.filter((one) => !available.includes(one)))
-    fault(`low-rank additions to ${name}, which is no matrix of a projection, are not available`);
-  if (found.length === 0) return [];
-  if (config.loraDropout > 0) fault('it goes with loraDropout 0 alone');
-  if (config.useDora) fault('it does not go with useDora');
-  if (isTakenOut(config) && found.some(isOfExperts))
-    fault(`its weights of experts go with initLoraWeights true or "gaussian" alone`);
-  return available.map((weight) => {
-    const { name } = weight;
-    if (isOfExperts(weight)) return { ...targetOf(name, config), form: 'experts' } as const;
-    const module = name.replace(/\.weight$/, '');
-    if (targets.includes(module))
-      fault(`${module} is in targetModules too; leave one out, or give targetModules: []`);
-    // PEFT compares its patterns with the name of the weight.
-    const form = transposed && !embeddings.test(module) && module !== head ? 'stored' : 'linear';
-    return { ...targetOf(name, config), module, form } as const;
-  });
+  return { targets, modulesToSave, keepsTied: false };
 }
 
 /** What is not available of embeddings and head. */
@@ -285,27 +236,4 @@ function noUsualTargets(modelType: unknown, projections: readonly string[]): Ada
   return new AdaptiveTrainerError('CONFIG_INVALID', message, {
     details: { faults: [fault], projections: names },
   });
-}
-
-/** `key`: what PEFT compares its patterns with, a module or a weight. */
-function targetOf(key: string, config: PeftConfig): AdapterRequest['targets'][number] {
-  const rank = patterned(config.rankPattern, key, 'rankPattern') ?? config.r;
-  const alpha = patterned(config.alphaPattern, key, 'alphaPattern') ?? config.loraAlpha;
-  const scale = alpha / (config.useRslora ? Math.sqrt(rank) : rank);
-  const isEmbedding = embeddings.test(key);
-  return {
-    module: key,
-    rank,
-    scale,
-    // PEFT drops nothing of what is looked up.
-    dropout: isEmbedding ? 0 : config.loraDropout,
-    magnitude: config.useDora,
-    form: isEmbedding ? 'embedding' : 'linear',
-  };
-}
-
-function patterned(patterns: Record<string, number>, module: string, key: string): number | undefined {
-  return Object.entries(patterns).find(([pattern]) =>
-    compiledPattern(`^(.*\\.)?(${pattern})$`, pattern, key).test(module),
-  )?.[1];
 }

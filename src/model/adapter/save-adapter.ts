@@ -35,7 +35,7 @@ export async function saveAdapter(
   const stored = storedAdapter(model, [...shaped, ...tables]);
   const transposed = model.decoder.names === 'gpt2';
   const own = saved?.config ?? config;
-  const text = adapterConfigJson(model.isPart ? ofTextModel(own, model.parameters) : own, {
+  const text = adapterConfigJson(model.isPart ? ofTextModel(own, model) : own, {
     base,
     revision,
     transposed,
@@ -52,8 +52,8 @@ export async function saveAdapter(
 }
 
 /** Names of modules alone would be found in what sees, too. */
-function ofTextModel(config: PeftConfig, parameters: readonly { name: string }[]): PeftConfig {
-  const { targetModules, targetParameters } = config;
+function ofTextModel(config: PeftConfig, { parameters, adapter }: SavableModel): PeftConfig {
+  const { targetModules, targetParameters, layersToTransform } = config;
   const whole = parameters.map(({ name }) => wholeName(name));
   const named = {
     ...config,
@@ -61,6 +61,12 @@ function ofTextModel(config: PeftConfig, parameters: readonly { name: string }[]
       targetParameters && whole.filter((name) => targetParameters.some((one) => endsWithModule(name, one))),
   };
   if (!Array.isArray(targetModules) || targetModules.length === 0) return named;
+  // PEFT takes no expression beside layers to transform.
+  if ((layersToTransform ?? []).length > 0) {
+    const isNamed = (module: string) => targetModules.some((name) => endsWithModule(module, name));
+    const modules = adapter!.targets.filter(isNamed).map(wholeName);
+    return { ...named, targetModules: modules, layersToTransform: null, layersPattern: null };
+  }
   const names = targetModules.map((name) => name.replaceAll('.', '\\.'));
   return {
     ...named,
