@@ -1,6 +1,6 @@
 /**
  * Seconds of the fused loss alone, with its gradients: 2,048 labelled tokens, hidden states of 576, a vocabulary of 49,152, in float32
- * and bfloat16, whole and in chunks.
+ * and bfloat16, whole and in chunks. Arrays are checked and copied on the way in and out, as adaptiveLoss() does.
  *
  *   npm run bench:loss [-- --tokens 2048] [--rounds 5] [--note TEXT]
  */
