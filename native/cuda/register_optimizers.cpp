@@ -9,6 +9,23 @@ namespace {
 
 using at::Tensor;
 
+void adamw_(at::TensorList weights, at::TensorList gradients, at::TensorList moments1,
+            at::TensorList moments2, double beta1, double beta2, double epsilon, double learningRate,
+            double weightDecay, double gradientScale, int64_t step, at::IntArrayRef noises) {
+  if (weights.empty()) return;
+  const OnDevice on(weights[0]);
+  const AdamStep given = {beta1, beta2, epsilon, learningRate, weightDecay, gradientScale, step};
+  std::vector<AdamSlot> slots, roundedSlots;
+  for (size_t i = 0; i < weights.size(); i++) {
+    const bool isFloat = weights[i].scalar_type() == at::kFloat;
+    (isFloat ? slots : roundedSlots)
+        .push_back({weights[i].data_ptr(), read<float>(gradients[i]), write<float>(moments1[i]),
+                    write<float>(moments2[i]), weights[i].numel(), static_cast<uint32_t>(noises[i])});
+  }
+  adamw(slots.data(), static_cast<int64_t>(slots.size()), false, given.rates(), on.stream);
+  adamw(roundedSlots.data(), static_cast<int64_t>(roundedSlots.size()), true, given.rates(), on.stream);
+}
+
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, double beta1, double beta2, double stepSize, double epsilon, double decay,
                 double gradientScale, int64_t noise) {
@@ -59,6 +76,7 @@ void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t fi
 namespace adaptive::cuda {
 
 void registerOptimizerKernels(torch::Library& m) {
+  m.impl("adamw_", &operators::adamw_);
   m.impl("adamw_8bit_", &operators::adamw8bit_);
   m.impl("decode_moments", &operators::decodeMoments);
   m.impl("encode_moments_", &operators::encodeMoments_);

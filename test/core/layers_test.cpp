@@ -242,7 +242,7 @@ TEST("rope: forward, backward and back again") {
                                                        {3, 12, true},
                                                        {2, 64, true}}) {
     const int64_t tokens = 37;
-    const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}});
+    const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}}, at::kCPU);
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
       // One head more than is rotated: it must stay as it is (the values of a fused projection).
@@ -269,7 +269,7 @@ TEST("rope: forward, backward and back again") {
 }
 
 TEST("rope: a part of each head") {
-  const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}});
+  const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}}, at::kCPU);
   const Tensor x = normal({5, 2 * 20}, 8).to(at::kFloat);
   Tensor y = x.clone();
   ops::rotate_(y, rotation.cos, rotation.sin, 2, 20, false, false);
@@ -318,7 +318,7 @@ TEST("rope: frequencies of each type") {
 
 TEST("rope: positions of several rows, and the factor on cos and sin") {
   const RopeConfig rope = {.theta = 100, .dims = 4, .attentionFactor = 1.5};
-  const Rotation rotation = rotationOf(rope, {{0, 3}, {7, 2}});
+  const Rotation rotation = rotationOf(rope, {{0, 3}, {7, 2}}, at::kCPU);
   const Tensor positions = at::tensor({0., 1., 2., 7., 8.}), frequencies = at::tensor({1., 0.1});
   const Tensor angles = at::outer(positions, frequencies);
   checkClose(rotation.cos, 1.5 * angles.cos(), 1e-6, "cos");

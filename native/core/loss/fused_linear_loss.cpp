@@ -8,6 +8,7 @@
 #include "core/expect.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
+#include "core/upload.h"
 
 namespace adaptive {
 namespace {
@@ -61,7 +62,7 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
                                  MoreStatistics more, LowRankTerm addition)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
-      labels_(at::tensor(labels, at::kInt)),
+      labels_(uploaded(labels, hidden_)),
       wanted_(wanted),
       isWeightFrozen_(wanted == LossGradients::Hidden),
       options_(logits),
@@ -205,7 +206,7 @@ at::Tensor FusedLinearLoss::backward(
     if (statistics_.argmax[i] < 0)
       fail("LOSS_NOT_FINITE", "Expected finite logits, found NaN among those of labelled token ", i, ".");
   }
-  const at::Tensor table = at::tensor(weights, at::kFloat).view({tokens, 2}).to(hidden_.device());
+  const at::Tensor table = uploaded(weights, hidden_).view({tokens, 2});
   if (std::exchange(wanted_, LossGradients::None) == LossGradients::Hidden) return hiddenGradient(table);
   at::Tensor gradHidden = at::empty_like(hidden_);
   for (int64_t first = 0; first < tokens; first += chunk_) {

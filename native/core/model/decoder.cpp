@@ -11,6 +11,7 @@
 #include "core/model/routed_experts.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
+#include "core/upload.h"
 #include "core/random.h"
 
 namespace adaptive {
@@ -128,6 +129,10 @@ void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
   if (filled_) refreshCompute();
 }
 
+void Decoder::moveTo(at::Device device) {
+  for (Parameter* parameter : allParameters()) parameter->moveTo(device);
+}
+
 void Decoder::placeMasters() {
   for (Parameter* parameter : parameters()) {
     // What an adapter lies on is not saved with it; a frozen weight of the model itself must not be rounded.
@@ -239,12 +244,12 @@ Tensor Decoder::embeddingNoise(const FlatBatch& batch, const Tensor& hidden, uin
                         std::sqrt(static_cast<double>(length) * static_cast<double>(config_.hiddenSize));
     sizes.insert(sizes.end(), length, static_cast<float>(size));
   }
-  return ops::uniform(hidden, key).mul_(2).sub_(1).mul_(at::tensor(sizes, at::kFloat).unsqueeze(1));
+  return ops::uniform(hidden, key).mul_(2).sub_(1).mul_(uploaded(sizes, hidden).unsqueeze(1));
 }
 
 Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
                          const DropoutKey& key) {
-  Tensor hidden = embed(*embedding_, at::tensor(batch.ids, at::kLong), config_.embeddingScale,
+  Tensor hidden = embed(*embedding_, uploaded(batch.ids, embedding_->master()), config_.embeddingScale,
                         config_.paddingId, adapts_ ? &embeddingAdapter_ : nullptr);
   if (key && embeddingNoise_ > 0)
     hidden = hidden + embeddingNoise(batch, hidden, *keyAt(key, DropoutSite::Noise));
@@ -259,14 +264,14 @@ Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange
     }
     for (int64_t position = rows[r].first; position < end; position++) positions.push_back(position);
   }
-  return dropped(hidden + embed(*positions_, at::tensor(positions, at::kLong), 1, -1,
+  return dropped(hidden + embed(*positions_, uploaded(positions, positions_->master()), 1, -1,
                                 adapts_ ? &positionsAdapter_ : nullptr),
                  config_.embeddingDropout, dropoutKey);
 }
 
 std::vector<Rotation> Decoder::rotations(const std::vector<PositionRange>& rows) const {
   std::vector<Rotation> all;
-  for (const RopeConfig& rope : config_.ropes) all.push_back(rotationOf(rope, rows));
+  for (const RopeConfig& rope : config_.ropes) all.push_back(rotationOf(rope, rows, device()));
   return all;
 }
 
@@ -338,7 +343,7 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, cons
   expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   const std::vector<Rotation> rotation = rotations(positionsOf(batch));
-  const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);
+  const Tensor cuSeqlens = uploaded(batch.cuSeqlens, embedding_->master());
   std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/ops/product.h"
+#include "core/upload.h"
 
 namespace adaptive {
 namespace {
@@ -75,7 +76,7 @@ void Generation::runPass(Decoder& decoder, const Pass& pass, std::vector<int64_t
     last.push_back(pass.batch.cuSeqlens[i + 1] - 1);
   }
   const at::Tensor hidden = decoder.hiddenStates(pass.batch, caches);
-  const at::Tensor logits = decoder.logits(hidden.index_select(0, at::tensor(last, at::kLong))).cpu();
+  const at::Tensor logits = decoder.logits(hidden.index_select(0, uploaded(last, hidden))).cpu();
   for (size_t i = 0; i < pass.rows.size(); i++) {
     Row& row = rows_[pass.rows[i]];
     const int64_t token = row.sampler.next(logits[static_cast<int64_t>(i)]);

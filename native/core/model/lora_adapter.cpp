@@ -131,7 +131,7 @@ void LoraAdapter::share(const LoraAdapter& other) {
 
 void LoraAdapter::refresh(const Parameter& weight, at::ScalarType computeType) {
   if (!magnitude_) return;
-  if (!norm_.defined()) norm_ = at::empty({outputs_}, at::kFloat);
+  if (!norm_.defined()) norm_ = at::empty({outputs_}, a_->master().options().dtype(at::kFloat));
   const at::Tensor a = a_->master().to(at::kFloat);
   forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor& b) {
     norm_.narrow(0, row, w.size(0)).copy_(at::linalg_vector_norm(at::addmm(w, b, a, 1, scale_), 2, 1));
@@ -146,7 +146,7 @@ void LoraAdapter::takeMagnitude(const Parameter& weight) {
 }
 
 at::Tensor LoraAdapter::rowNorms(const Parameter& weight) const {
-  at::Tensor norms = at::empty({outputs_}, at::kFloat);
+  at::Tensor norms = at::empty({outputs_}, a_->master().options().dtype(at::kFloat));
   forSlabs(weight, weightRows(), b_->master(), [&](int64_t row, const at::Tensor& w, const at::Tensor&) {
     norms.narrow(0, row, w.size(0)).copy_(at::linalg_vector_norm(w, 2, 1));
   });

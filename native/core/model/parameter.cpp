@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "core/ops/product.h"
 
 namespace adaptive {
@@ -268,6 +269,16 @@ bool Parameter::fits(at::ScalarType dtype) const {
     if (!rows.to(dtype).to(rows.scalar_type()).equal(rows)) return false;
   }
   return true;
+}
+
+void Parameter::moveTo(at::Device device) {
+  if (isQuantized())
+    fail("NOT_AVAILABLE", "Expected weights in floats to move to another device, found ", parts_[0].name,
+         ", which is quantised.");
+  const bool shares = compute_.is_same(master_);
+  master_ = master_.to(device);
+  compute_ = shares ? master_ : compute_.to(device);
+  dropGradient();
 }
 
 void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {

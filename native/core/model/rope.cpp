@@ -80,7 +80,7 @@ std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t length) {
   return frequencies;
 }
 
-Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows) {
+Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows, at::Device device) {
   const bool byLength = rope.type == "dynamic" || rope.type == "longrope";
   int64_t tokens = 0;
   for (const PositionRange& row : rows) tokens += row.count;
@@ -93,6 +93,7 @@ Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& ro
       for (const float frequency : frequencies) *out++ = static_cast<float>(position) * frequency;
     }
   }
+  angles = angles.to(device);
   at::Tensor cos = angles.cos(), sin = angles.sin_();
   if (rope.attentionFactor != 1) cos.mul_(rope.attentionFactor), sin.mul_(rope.attentionFactor);
   return {cos, sin, rope.interleaved};

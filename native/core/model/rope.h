@@ -17,7 +17,7 @@ struct PositionRange {
   int64_t first, count;
 };
 
-/// cos and sin [tokens, dims/2] of the rows' tokens, one row after the other.
-Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows);
+/// cos and sin [tokens, dims/2] of the rows' tokens, one row after the other, on `device`.
+Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows, at::Device device);
 
 }  // namespace adaptive

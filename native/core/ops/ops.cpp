@@ -134,6 +134,14 @@ Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap)
   static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("divergence_");
   return call(op, logits, base, weight, cap);
 }
+void adamw_(at::TensorList weights, at::TensorList gradients, at::TensorList moments1,
+            at::TensorList moments2, const AdamStep& step, at::IntArrayRef noises) {
+  static const auto op =
+      find<void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double, double,
+                double, double, double, int64_t, at::IntArrayRef)>("adamw_");
+  call(op, weights, gradients, moments1, moments2, step.beta1, step.beta2, step.epsilon, step.learningRate,
+       step.weightDecay, step.gradientScale, step.step, noises);
+}
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, const AdamRates& rates, uint32_t noise) {
   static const auto op = find<void(Tensor, const Tensor&, Tensor, Tensor, Tensor, Tensor, double, double,

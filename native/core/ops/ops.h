@@ -93,6 +93,10 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
 /// z₀. With cap > 0, both were capped by softCap_ and the gradient is that of the logits before.
 Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap);
 
+/// One step of AdamW on each of a list of weights, float32 or bfloat16 (rounded stochastically with the
+/// noise of the same place); gradients and moments float32; all contiguous and of as many entries.
+void adamw_(at::TensorList weights, at::TensorList gradients, at::TensorList moments1,
+            at::TensorList moments2, const AdamStep& step, at::IntArrayRef noises);
 /// One step of AdamW with both moments in codes of the dynamic data type (core/optim/dynamic_code.h), one
 /// scale float32 [blocks] for each kMomentBlock of them. weight float32 or bfloat16, rounded stochastically
 /// with `noise`; gradient float32; codes uint8; all contiguous and of as many entries.

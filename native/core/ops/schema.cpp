@@ -46,6 +46,10 @@ ADAPTIVE_LIBRARY(m) {
       "-> ()");
   m.def("divergence_(Tensor(a!) logits, Tensor base, float weight, float cap) -> Tensor");
   m.def(
+      "adamw_(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] moments1, Tensor(c!)[] moments2, float "
+      "beta1, float beta2, float epsilon, float learning_rate, float weight_decay, float gradient_scale, int "
+      "step, int[] noises) -> ()");
+  m.def(
       "adamw_8bit_(Tensor(a!) weight, Tensor gradient, Tensor(b!) codes1, Tensor(c!) scales1, Tensor(d!) "
       "codes2, "
       "Tensor(e!) scales2, float beta1, float beta2, float step_size, float epsilon, float decay, float "

@@ -2,26 +2,32 @@
 
 #include <ATen/ATen.h>
 
-#include "core/optim/float_slabs.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 
 AdamW::AdamW(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options), moment1_(zerosForSlots()), moment2_(zerosForSlots()) {}
 
-void AdamW::update(const Update& u) {
-  // The kernel divides by this scale.
-  const at::Tensor inverseScale = at::scalar_tensor(1.0 / u.gradientScale, at::kFloat);
-  const at::Tensor step = at::scalar_tensor(static_cast<double>(steps()), at::kFloat);
-  const auto slab = [](const at::Tensor& t, int64_t first, int64_t count) {
-    return t.view(-1).narrow(0, first, count);
-  };
-  forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& weight, int64_t first, int64_t count) {
-    at::_fused_adamw_({weight}, {slab(u.gradient, first, count)}, {slab(moment1_[u.slot], first, count)},
-                      {slab(moment2_[u.slot], first, count)}, /*max_exp_avg_sqs=*/{}, {step}, u.learningRate,
-                      options().beta1, options().beta2, u.weightDecay, options().eps, /*amsgrad=*/false,
-                      /*maximize=*/false, inverseScale, /*found_inf=*/{});
-  });
+void AdamW::updateAll(const std::vector<Update>& updates) {
+  // One call for all that share a rate and a decay: a device gets few launches.
+  for (size_t first = 0; first < updates.size();) {
+    const Update& shared = updates[first];
+    std::vector<at::Tensor> weights, gradients, moments1, moments2;
+    std::vector<int64_t> noises;
+    for (; first < updates.size(); first++) {
+      const Update& u = updates[first];
+      if (u.learningRate != shared.learningRate || u.weightDecay != shared.weightDecay ||
+          u.weight.scalar_type() != shared.weight.scalar_type())
+        break;
+      weights.push_back(u.weight);
+      gradients.push_back(u.gradient);
+      moments1.push_back(moment1_[u.slot]);
+      moments2.push_back(moment2_[u.slot]);
+      noises.push_back(u.noise);
+    }
+    ops::adamw_(weights, gradients, moments1, moments2, stepOf(shared), noises);
+  }
 }
 
 std::vector<std::pair<std::string, at::Tensor>> AdamW::state() {

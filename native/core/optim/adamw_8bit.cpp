@@ -2,7 +2,6 @@
 
 #include "core/ops/ops.h"
 #include "core/optim/dynamic_code.h"
-#include "core/optim/float_slabs.h"
 
 namespace adaptive {
 namespace {
@@ -35,26 +34,12 @@ void AdamW8bit::update(const Update& u) {
 }
 
 void AdamW8bit::updateFloat(const Update& u) {
-  const at::Tensor inverseScale = at::scalar_tensor(1.0 / u.gradientScale, at::kFloat);
-  const at::Tensor step = at::scalar_tensor(static_cast<double>(steps()), at::kFloat);
-  forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& weight, int64_t, int64_t) {
-    at::_fused_adamw_({weight}, {u.gradient.view(-1)}, {moment1_[u.slot].view(-1)},
-                      {moment2_[u.slot].view(-1)}, {}, {step}, u.learningRate, options().beta1,
-                      options().beta2, u.weightDecay, options().eps, false, false, inverseScale, {});
-  });
+  ops::adamw_({u.weight}, {u.gradient}, {moment1_[u.slot]}, {moment2_[u.slot]}, stepOf(u), {u.noise});
 }
 
 void AdamW8bit::updateBlocks(const Update& u) {
-  const double correction1 = 1 - std::pow(options().beta1, steps());
-  const double correction2 = std::sqrt(1 - std::pow(options().beta2, steps()));
-  const AdamRates rates = {static_cast<float>(options().beta1),
-                           static_cast<float>(options().beta2),
-                           static_cast<float>(u.learningRate * correction2 / correction1),
-                           static_cast<float>(options().eps * correction2),
-                           static_cast<float>(1 - u.learningRate * u.weightDecay),
-                           static_cast<float>(u.gradientScale)};
   ops::adamw8bit_(u.weight, u.gradient, moment1_[u.slot], scale1_[u.slot], moment2_[u.slot], scale2_[u.slot],
-                  rates, u.noise);
+                  stepOf(u).rates(), u.noise);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> AdamW8bit::state() {

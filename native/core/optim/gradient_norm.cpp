@@ -8,13 +8,17 @@
 namespace adaptive {
 
 double gradientNorm(const std::vector<Parameter*>& parameters) {
-  double squares = 0;
+  std::vector<at::Tensor> gradients;
   for (const Parameter* parameter : parameters) {
     const at::Tensor gradient = parameter->gradient();
-    if (!gradient.defined()) continue;
-    const double norm = at::linalg_vector_norm(gradient).item<double>();
-    squares += norm * norm;
+    if (gradient.defined()) gradients.push_back(gradient);
   }
+  if (gradients.empty()) return 0;
+  // All norms come to the host at once: each way to it waits for the device.
+  const at::Tensor norms = at::stack(at::_foreach_norm(gradients)).cpu();
+  double squares = 0;
+  for (const float norm : at::ArrayRef<float>(norms.const_data_ptr<float>(), norms.numel()))
+    squares += static_cast<double>(norm) * norm;
   return std::sqrt(squares);
 }
 

@@ -74,20 +74,31 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
   expectFinite("learningRate times weightDecay", learningRate * options_.weightDecay);
   at::NoGradGuard noGrad;
   steps_++;
+  std::vector<Update> updates;
   for (size_t i = 0; i < slots_.size(); i++) {
     const auto& [parameter, part, rate] = slots_[i];
     const at::Tensor gradient = parameter->gradientOf(*part);
     if (!gradient.defined()) continue;
-    update({i, Parameter::rowsOf(parameter->master(), *part), gradient, learningRate * rate, gradientScale,
-            parameter->decays() ? options_.weightDecay : 0,
-            noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
+    updates.push_back({i, Parameter::rowsOf(parameter->master(), *part), gradient, learningRate * rate,
+                       gradientScale, parameter->decays() ? options_.weightDecay : 0,
+                       noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
   }
+  updateAll(updates);
   if (pull <= 0) return;
   for (size_t i = 0; i < slots_.size(); i++) {
     const auto& [parameter, part, rate] = slots_[i];
     base_->pull(*parameter, *part, std::min(1.0, pull * rate),
                 noiseKey(options_.seed, static_cast<uint64_t>(steps_), slots_.size() + i));
   }
+}
+
+void Optimizer::updateAll(const std::vector<Update>& updates) {
+  for (const Update& own : updates) update(own);
+}
+
+AdamStep Optimizer::stepOf(const Update& update) const {
+  return {options_.beta1,     options_.beta2,       options_.eps, update.learningRate,
+          update.weightDecay, update.gradientScale, steps_};
 }
 
 void Optimizer::setSteps(int64_t steps) {

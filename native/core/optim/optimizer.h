@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/model/parameter.h"
+#include "core/ops/optimizer_rates.h"
 #include "core/optim/base_weights.h"
 #include "core/optim/stored_moment.h"
 
@@ -65,7 +66,11 @@ class Optimizer {
     double weightDecay;  ///< 0 for a spared parameter
     uint32_t noise;      ///< key of the stochastic rounding of this slot in this step
   };
+  /// Moves the slots of a step: each by update(), unless an optimizer takes them together.
+  virtual void updateAll(const std::vector<Update>& updates);
   virtual void update(const Update& update) = 0;
+  /// What AdamW does with a slot in this step.
+  AdamStep stepOf(const Update& update) const;
 
   const std::vector<Slot>& slots() const { return slots_; }
   const OptimizerOptions& options() const { return options_; }

@@ -12,7 +12,7 @@ Sgd::Sgd(std::vector<Parameter*> parameters, OptimizerOptions options)
 }
 
 void Sgd::update(const Update& u) {
-  const at::Tensor inverseScale = at::scalar_tensor(1.0 / u.gradientScale, at::kFloat);
+  const at::Tensor inverseScale = at::scalar_tensor(1.0 / u.gradientScale, u.gradient.options());
   forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& weight, int64_t first, int64_t count) {
     std::vector<at::Tensor> momentum;
     if (!momentum_.empty()) momentum = {momentum_[u.slot].view(-1).narrow(0, first, count)};

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/expect.h"
+#include "core/upload.h"
 
 namespace adaptive {
 namespace {
@@ -71,7 +72,7 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
     retained_ = hidden.narrow(0, hidden.size(0) - count, count);
     if (low.defined()) retainedLow_ = low.narrow(0, hidden.size(0) - count, count);
   }
-  const at::Tensor positions = at::tensor(tokens_.positions, at::kLong);
+  const at::Tensor positions = uploaded(tokens_.positions, hidden);
   selected_ = hidden.index_select(0, positions);
   if (low.defined()) selectedLow_ = low.index_select(0, positions);
   const bool trainsHead = decoder.trainsHead() || decoder.headAdapter();

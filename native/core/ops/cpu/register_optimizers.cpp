@@ -1,4 +1,5 @@
 // The CPU implementations of the optimizers' operators: the split over threads; the arithmetic is in isa/.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include "core/ops/cpu/kernels.h"
@@ -11,6 +12,45 @@ using at::Tensor;
 
 /// Enough entries per task that a task is worth a thread's while.
 constexpr int64_t kGrain = 32768;
+
+/// Weights in bfloat16 are widened this many entries at a time.
+constexpr int64_t kSlab = int64_t{1} << 20;
+
+void roundInto(const Tensor& to, const Tensor& from, uint32_t key, int64_t firstIndex) {
+  const float* source = from.const_data_ptr<float>();
+  auto* target = to.data_ptr<c10::BFloat16>();
+  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    optimizerKernels().roundStochastically(source + begin, target + begin, end - begin, key,
+                                           firstIndex + begin);
+  });
+}
+
+void adamw_(at::TensorList weights, at::TensorList gradients, at::TensorList moments1,
+            at::TensorList moments2, double beta1, double beta2, double epsilon, double learningRate,
+            double weightDecay, double gradientScale, int64_t step, at::IntArrayRef noises) {
+  // libtorch's kernel divides by this scale.
+  const Tensor inverseScale = at::scalar_tensor(1.0 / gradientScale, at::kFloat);
+  const Tensor steps = at::scalar_tensor(static_cast<double>(step), at::kFloat);
+  const auto move = [&](const Tensor& weight, size_t i, int64_t first) {
+    const auto part = [&](const Tensor& t) { return t.view(-1).narrow(0, first, weight.numel()); };
+    at::_fused_adamw_({weight}, {part(gradients[i])}, {part(moments1[i])}, {part(moments2[i])},
+                      /*max_exp_avg_sqs=*/{}, {steps}, learningRate, beta1, beta2, weightDecay, epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false, inverseScale, /*found_inf=*/{});
+  };
+  for (size_t i = 0; i < weights.size(); i++) {
+    const Tensor flat = weights[i].view(-1);
+    if (flat.scalar_type() == at::kFloat) {
+      move(flat, i, 0);
+      continue;
+    }
+    for (int64_t first = 0; first < flat.numel(); first += kSlab) {
+      const Tensor target = flat.narrow(0, first, std::min(kSlab, flat.numel() - first));
+      const Tensor slab = target.to(at::kFloat);
+      move(slab, i, first);
+      roundInto(target, slab, static_cast<uint32_t>(noises[i]), first);
+    }
+  }
+}
 
 void adamw8bit_(Tensor weight, const Tensor& gradient, Tensor codes1, Tensor scales1, Tensor codes2,
                 Tensor scales2, double beta1, double beta2, double stepSize, double epsilon, double decay,
@@ -82,17 +122,13 @@ void lion_(Tensor weight, const Tensor& gradient, Tensor moment, double beta1, d
 }
 
 void roundStochastically_(Tensor to, const Tensor& from, int64_t key, int64_t firstIndex) {
-  const float* source = from.const_data_ptr<float>();
-  auto* target = to.data_ptr<c10::BFloat16>();
-  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
-    optimizerKernels().roundStochastically(source + begin, target + begin, end - begin,
-                                           static_cast<uint32_t>(key), firstIndex + begin);
-  });
+  roundInto(to, from, static_cast<uint32_t>(key), firstIndex);
 }
 
 }  // namespace
 
 ADAPTIVE_LIBRARY_IMPL(CPU, m) {
+  m.impl("adamw_", &adamw_);
   m.impl("adamw_8bit_", &adamw8bit_);
   m.impl("decode_moments", &decodeMoments);
   m.impl("encode_moments_", &encodeMoments_);
