@@ -201,6 +201,26 @@ TEST("CUDA's 8-bit AdamW and Lion beside the CPU's") {
   }
 }
 
+TEST("CUDA's AdamW on a list of weights beside the CPU's") {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    compare("adamw_", dtype == at::kFloat ? 2e-6 : 8e-3, [&] {
+      std::vector<Tensor> weights, gradients, moments1, moments2;
+      std::vector<int64_t> noises;
+      for (const int64_t count : {1, 7, 5000}) {
+        weights.push_back(normal({count}, 22).to(dtype));
+        gradients.push_back(normal({count}, 23).to(at::kFloat));
+        moments1.push_back(normal({count}, 24).to(at::kFloat));
+        moments2.push_back(normal({count}, 25).square().to(at::kFloat));
+        noises.push_back(count);
+      }
+      ops::adamw_(weights, gradients, moments1, moments2, {0.9, 0.999, 1e-8, 0.01, 0.1, 0.5, 3}, noises);
+      std::vector<Tensor> all = weights;
+      for (const auto* list : {&moments1, &moments2}) all.insert(all.end(), list->begin(), list->end());
+      return all;
+    });
+  }
+}
+
 TEST("CUDA reads quantised weights as the CPU does") {
   forTypes([](at::ScalarType dtype) {
     const Tensor packed = (at::arange(5 * 13, at::kLong) * 97 % 256).to(at::kByte);

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "check.h"
+#include "core/optim/optimizer.h"
 #include "core/session/training_pass.h"
 
 using namespace adaptive;
@@ -242,4 +243,20 @@ TEST("training pass: a batch without labels has no statistics and no gradient") 
   check(pass.tokens().size() == 0 && pass.statistics().size() == 0, "no tokens");
   pass.backward({});
   for (const Parameter* p : decoder->parameters()) check(!p->gradient().defined(), "no gradients");
+}
+
+TEST("decoder: weights that moved to another device take gradients and optimizer states along") {
+  const auto decoder = randomDecoder();
+  // The one other device that every machine has: shapes without memory.
+  decoder->moveTo(at::kMeta);
+  check(decoder->device() == at::kMeta, "a decoder on the other device");
+  for (Parameter* parameter : decoder->allParameters()) {
+    check(parameter->master().device() == at::kMeta && parameter->compute().device() == at::kMeta,
+          "every weight on the other device");
+    check(parameter->gradientToAddTo().device() == at::kMeta, "its gradient too");
+  }
+  for (const char* name : {"adamw", "adamw_8bit", "lion", "adafactor"}) {
+    for (const auto& [entry, tensor] : makeOptimizer(name, decoder->trainableParameters(), {})->state())
+      check(tensor.device() == at::kMeta, entry + " of " + name + " on the other device");
+  }
 }
