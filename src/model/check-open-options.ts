@@ -1,4 +1,5 @@
 import { AdaptiveTrainerError } from '../errors.js';
+import { describeGraphics, seenGraphics } from '../engine/platform/graphics.js';
 import { expectInput } from '../common/expect-input.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { checkQuantization } from './quantization/quantization.js';
@@ -15,7 +16,8 @@ export function checkOpenOptions({
   if (/^cuda(:\d+)?$/.test(device)) {
     throw new AdaptiveTrainerError(
       'NOT_AVAILABLE',
-      'Computing on a GPU is not available yet. Pass device "cpu" or "auto".',
+      `Computing on a GPU is not available yet (docs/cuda.md says what is there); this machine has ${describeGraphics(seenGraphics())}. Pass ` +
+        'device "cpu" or "auto".',
     );
   }
   expectInput(device === 'auto' || device === 'cpu', 'device', '"auto" or "cpu"', device);

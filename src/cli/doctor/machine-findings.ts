@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -6,6 +6,7 @@ import { cacheDir } from '../../common/cache-dir.js';
 import { format } from '../../common/format.js';
 import { hubSettings } from '../../common/hub-settings.js';
 import { packageVersion } from '../../common/package-version.js';
+import { describeGraphics, seenGraphics } from '../../engine/platform/graphics.js';
 import { unsupported } from '../../engine/platform/explain-missing.js';
 import { thisMachine } from '../../engine/platform/machine.js';
 import { failed, info, ok, problem, warning, type Finding } from './finding.js';
@@ -124,16 +125,10 @@ function existingParent(folder: string): string {
 }
 
 function graphics(): Finding {
-  const driver = /NVRM version:\s*(.*)/.exec(textOf('/proc/driver/nvidia/version') ?? '')?.[1]?.trim();
-  let devices: string[] = [];
-  try {
-    devices = readdirSync('/dev').filter((name) => /^(nvidia\d+|kfd)$/.test(name));
-  } catch {
-    // No /dev, no devices in it.
-  }
-  if (driver === undefined && devices.length === 0) return info('graphics', 'none seen');
-  const seen = [driver, devices.join(' ')].filter((text) => text !== undefined && text !== '').join('; ');
-  return info('graphics', `${seen}; not used: this release computes on the CPU`);
+  const seen = seenGraphics();
+  const found = describeGraphics(seen);
+  if (seen.driver === undefined && seen.devices.length === 0 && !seen.amd) return info('graphics', found);
+  return info('graphics', `${found}; not used: this release computes on the CPU`);
 }
 
 function osName(): string {
