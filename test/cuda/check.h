@@ -1,4 +1,5 @@
-// The harness of cuda_tests: kernels run in the emulation and are compared with float64. No dependency.
+// The harness of cuda_tests: kernels run in the emulation, or compiled with nvcc on a GPU, and are compared
+// with float64. No dependency.
 #pragma once
 #include <cstdio>
 #include <functional>
@@ -44,17 +45,51 @@ inline constexpr double kRounding<bfloat16> = 3.91e-3;
 template <>
 inline constexpr double kRounding<float16> = 4.89e-4;
 
+#ifdef ADAPTIVE_EMULATED_CUDA
+template <class T>
+T* allocate(int64_t count) {
+  return new T[count];
+}
+template <class T>
+void release(T* memory) {
+  delete[] memory;
+}
+inline void settle() {}
+#else
+/// Waits for what was launched. Throws what went wrong with it.
+inline void settle() {
+  const cudaError_t error = cudaDeviceSynchronize();
+  if (error != cudaSuccess) throw std::runtime_error(std::string("CUDA: ") + cudaGetErrorString(error));
+}
+/// Memory that the host and the device both see.
+template <class T>
+T* allocate(int64_t count) {
+  void* memory = nullptr;
+  const cudaError_t error = cudaMallocManaged(&memory, count * sizeof(T));
+  if (error != cudaSuccess) throw std::runtime_error(std::string("CUDA: ") + cudaGetErrorString(error));
+  return static_cast<T*>(memory);
+}
+template <class T>
+void release(T* memory) {
+  cudaFree(memory);
+}
+#endif
+
 /// Device memory of a test: not aligned to 16 bytes, and with entries before and after that nobody may touch.
 template <class T>
 class Device {
  public:
-  explicit Device(int64_t count, float value = -7.f) : count_(count), all_(count + 2 * kMargin, guard()) {
+  explicit Device(int64_t count, float value = -7.f) : count_(count), all_(allocate<T>(count + 2 * kMargin)) {
+    for (int64_t i = 0; i < count + 2 * kMargin; i++) all_[i] = guard();
     for (int64_t i = 0; i < count; i++) data()[i] = number<T>(value);
   }
   explicit Device(const std::vector<double>& values) : Device(static_cast<int64_t>(values.size())) {
     for (int64_t i = 0; i < count_; i++) data()[i] = number<T>(values[i]);
   }
   ~Device() {
+#ifndef ADAPTIVE_EMULATED_CUDA
+    cudaDeviceSynchronize();  // a failure was told where a result was read
+#endif
     for (int64_t i = 0; i < kMargin; i++) {
       if (value(all_[i]) != value(guard()) || value(all_[kMargin + count_ + i]) != value(guard())) {
         std::fprintf(stderr, "a kernel wrote beyond the %lld entries it was given\n",
@@ -62,10 +97,15 @@ class Device {
         std::abort();
       }
     }
+    release(all_);
   }
   Device(const Device&) = delete;
-  T* data() { return all_.data() + kMargin; }
-  double operator[](int64_t i) { return value(data()[i]); }
+  /// To launch with, or to write through before a launch.
+  T* data() { return all_ + kMargin; }
+  double operator[](int64_t i) {
+    settle();
+    return value(data()[i]);
+  }
   int64_t size() const { return count_; }
   std::vector<double> values() {
     std::vector<double> out(count_);
@@ -93,7 +133,7 @@ class Device {
   static T guard() { return number<T>(99); }
 
   int64_t count_;
-  std::vector<T> all_;
+  T* all_;
 };
 
 /// Normal numbers of this deviation; the same for the same seed.
@@ -124,7 +164,11 @@ void checkClose(Device<T>& actual, const std::vector<double>& expected, double r
 /// f() with the threads of each block in their order, and in two others.
 inline void inEveryOrder(const std::function<void()>& f) {
   for (const unsigned seed : {0u, 1u, 2u}) {
+#ifdef ADAPTIVE_EMULATED_CUDA
     emulated::seed = seed;
+#else
+    if (seed > 0) break;  // a device orders them itself
+#endif
     f();
   }
 }

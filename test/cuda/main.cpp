@@ -2,6 +2,12 @@
 // contains it.
 #include "check.h"
 
+#ifdef ADAPTIVE_EMULATED_CUDA
+constexpr const char* kWhere = "emulated on the CPU";
+#else
+constexpr const char* kWhere = "on the GPU";
+#endif
+
 int main(int argc, char** argv) {
   int failed = 0, run = 0;
   for (const auto& test : adaptive::test::tests()) {
@@ -15,6 +21,6 @@ int main(int argc, char** argv) {
     }
     std::fflush(stdout);
   }
-  std::printf("%d of %d tests of the CUDA kernels passed (emulated on the CPU)\n", run - failed, run);
+  std::printf("%d of %d tests of the CUDA kernels passed (%s)\n", run - failed, run, kWhere);
   return failed > 0 || run == 0 ? 1 : 0;
 }

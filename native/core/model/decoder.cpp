@@ -11,8 +11,8 @@
 #include "core/model/routed_experts.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
-#include "core/upload.h"
 #include "core/random.h"
+#include "core/upload.h"
 
 namespace adaptive {
 namespace {

@@ -72,7 +72,8 @@ class Decoder {
   friend class TablesOfAdapter;
   friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
   friend std::vector<std::pair<std::string, at::Tensor>> plainWeights(const Decoder& decoder);
-  /// Moves every weight to another device, where everything is computed from then on. Errors: Parameter::moveTo's.
+  /// Moves every weight to another device, where everything is computed from then on. Errors:
+  /// Parameter::moveTo's.
   void moveTo(at::Device device);
   at::Device device() const { return embedding_->master().device(); }
   at::ScalarType computeType() const { return computeType_; }

@@ -246,8 +246,8 @@ struct Dropped : torch::autograd::Function<Dropped> {
 
 Tensor embed(Parameter& weight, const Tensor& ids, double scale, int64_t paddingId,
              const TableAdapter* adapter) {
-  const Tensor anchor =
-      at::empty({0}, weight.master().options().dtype(at::kFloat)).set_requires_grad(at::GradMode::is_enabled());
+  const Tensor anchor = at::empty({0}, weight.master().options().dtype(at::kFloat))
+                            .set_requires_grad(at::GradMode::is_enabled());
   return Embed::apply(anchor, ids, &weight, scale, paddingId, adapter && *adapter ? adapter : nullptr);
 }
 

@@ -131,8 +131,8 @@ class Parameter {
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
 
-  /// Moves the weight to another device; gradients that were gathered are dropped. Errors: NOT_AVAILABLE for a
-  /// quantised one.
+  /// Moves the weight to another device; gradients that were gathered are dropped. Errors: NOT_AVAILABLE for
+  /// a quantised one.
   void moveTo(at::Device device);
   /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
   /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into
