@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <map>
+
 #include "core/ops/ops.h"
 
 namespace adaptive {
@@ -10,24 +12,24 @@ AdamW::AdamW(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options), moment1_(zerosForSlots()), moment2_(zerosForSlots()) {}
 
 void AdamW::updateAll(const std::vector<Update>& updates) {
-  // One call for all that share a rate and a decay: a device gets few launches.
-  for (size_t first = 0; first < updates.size();) {
-    const Update& shared = updates[first];
+  struct Group {
+    AdamStep step;
     std::vector<at::Tensor> weights, gradients, moments1, moments2;
     std::vector<int64_t> noises;
-    for (; first < updates.size(); first++) {
-      const Update& u = updates[first];
-      if (u.learningRate != shared.learningRate || u.weightDecay != shared.weightDecay ||
-          u.weight.scalar_type() != shared.weight.scalar_type())
-        break;
-      weights.push_back(u.weight);
-      gradients.push_back(u.gradient);
-      moments1.push_back(moment1_[u.slot]);
-      moments2.push_back(moment2_[u.slot]);
-      noises.push_back(u.noise);
-    }
-    ops::adamw_(weights, gradients, moments1, moments2, stepOf(shared), noises);
+  };
+  // One call for all that share a rate and a decay: a device gets few launches.
+  std::map<std::pair<double, double>, Group> groups;
+  for (const Update& u : updates) {
+    Group& group = groups[{u.learningRate, u.weightDecay}];
+    group.step = stepOf(u);
+    group.weights.push_back(u.weight);
+    group.gradients.push_back(u.gradient);
+    group.moments1.push_back(moment1_[u.slot]);
+    group.moments2.push_back(moment2_[u.slot]);
+    group.noises.push_back(u.noise);
   }
+  for (const auto& [key, group] : groups)
+    ops::adamw_(group.weights, group.gradients, group.moments1, group.moments2, group.step, group.noises);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> AdamW::state() {
