@@ -89,13 +89,16 @@ async function compileKernels() {
     ]),
   );
   const kernels = readPtxas(outputs.join('\n'), demangle);
-  console.log('registers  shared bytes  spilled bytes  architecture  kernel');
-  for (const kernel of kernels) {
-    const numbers = [kernel.registers, kernel.sharedBytes, kernel.spilledBytes];
-    const [registers, shared, spilled] = numbers.map(String);
-    console.log(
-      `${registers?.padStart(9)}  ${shared?.padStart(12)}  ${spilled?.padStart(13)}  ${kernel.architecture.padEnd(12)}  ${kernel.name}`,
-    );
+  console.log('registers  shared bytes  stack bytes  spilled bytes  architecture  kernel');
+  for (const { registers, sharedBytes, stackBytes, spilledBytes, architecture, name } of kernels) {
+    const numbers = [
+      [registers, 9],
+      [sharedBytes, 12],
+      [stackBytes, 11],
+      [spilledBytes, 13],
+    ];
+    const columns = numbers.map(([value, width]) => String(value).padStart(width ?? 0));
+    console.log(`${columns.join('  ')}  ${architecture.padEnd(12)}  ${name}`);
   }
   if (kernels.length === 0) fail('Expected ptxas to report on the kernels, but it said nothing.');
   const spilling = kernels.filter(({ spilledBytes }) => spilledBytes > 0);

@@ -8,8 +8,8 @@ namespace {
 /// Widths up to this are a warp's work, wider ones a block's.
 constexpr int64_t kNarrow = 512;
 constexpr int kBlock = 256, kWarp = 32;
-/// Rows whose terms of the weight's gradient one thread adds up; their sums are added in a fixed order.
-constexpr int64_t kSliceRows = 64;
+/// The weight's gradient is added up in slices of pieces, and their sums in a fixed order.
+constexpr int64_t kSmallestSlice = 64, kSlices = 1024;
 
 /// Where a piece starts and where its rstd stands.
 struct Piece {
@@ -60,11 +60,11 @@ __global__ void __launch_bounds__(kThreads)
 template <class G, class X>
 __global__ void __launch_bounds__(kBlock)
     weightGradientKernel(const G* __restrict__ dy, const X* __restrict__ x, const float* __restrict__ rstd,
-                         float* __restrict__ sums, NormShape shape) {
+                         float* __restrict__ sums, NormShape shape, int64_t slice) {
   const int64_t column = int64_t{blockIdx.x} * kBlock + threadIdx.x, pieces = shape.rows * shape.groups;
   if (column >= shape.width) return;
-  const int64_t first = int64_t{blockIdx.y} * kSliceRows;
-  const int64_t end = first + kSliceRows < pieces ? first + kSliceRows : pieces;
+  const int64_t first = int64_t{blockIdx.y} * slice;
+  const int64_t end = first + slice < pieces ? first + slice : pieces;
   float sum = 0.f;
   for (int64_t i = first; i < end; i++) {
     const Piece piece = pieceOf(i, shape);
@@ -83,7 +83,14 @@ __global__ void __launch_bounds__(kBlock)
   dWeight[column] += total;
 }
 
-int64_t slicesOf(const NormShape& shape) { return blocksOf(shape.rows * shape.groups, kSliceRows); }
+struct Slices {
+  int64_t size, count;
+};
+Slices slicesOf(const NormShape& shape) {
+  const int64_t pieces = shape.rows * shape.groups, even = blocksOf(pieces, kSlices);
+  const int64_t size = even > kSmallestSlice ? even : kSmallestSlice;
+  return {size, blocksOf(pieces, size)};
+}
 
 }  // namespace
 
@@ -99,7 +106,7 @@ void rmsNorm(const X* x, const float* weight, Y* y, float* rstd, const NormShape
   }
 }
 
-int64_t normScratch(const NormShape& shape) { return slicesOf(shape) * shape.width; }
+int64_t normScratch(const NormShape& shape) { return slicesOf(shape).count * shape.width; }
 
 template <class G, class X, class D>
 void rmsNormBackward(const G* dy, const X* x, const float* weight, const float* rstd, D* dx, float* dWeight,
@@ -108,10 +115,10 @@ void rmsNormBackward(const G* dy, const X* x, const float* weight, const float* 
   if (pieces == 0) return;
   if (dWeight != nullptr) {  // before dx, which may take the place of dy
     const unsigned columns = blocksOf(shape.width, kBlock);
-    const int64_t slices = slicesOf(shape);
-    LAUNCH((weightGradientKernel<G, X>), dim3(columns, slices), dim3(kBlock), stream, dy, x, rstd, scratch,
-           shape);
-    LAUNCH(addSlicesKernel, dim3(columns), dim3(kBlock), stream, scratch, dWeight, slices, shape.width);
+    const Slices slices = slicesOf(shape);
+    LAUNCH((weightGradientKernel<G, X>), dim3(columns, slices.count), dim3(kBlock), stream, dy, x, rstd,
+           scratch, shape, slices.size);
+    LAUNCH(addSlicesKernel, dim3(columns), dim3(kBlock), stream, scratch, dWeight, slices.count, shape.width);
   }
   if (shape.width <= kNarrow) {
     LAUNCH((rmsNormBackwardKernel<kWarp, G, X, D>), dim3(pieces), dim3(kWarp), stream, dy, x, weight, rstd,

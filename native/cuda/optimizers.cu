@@ -18,7 +18,8 @@ struct AdamSlots {
 };
 
 template <class W>
-__global__ void __launch_bounds__(kThreads) adamwKernel(AdamSlots all, AdamRates rates) {
+__global__ void __launch_bounds__(kThreads)
+    adamwKernel(const __grid_constant__ AdamSlots all, AdamRates rates) {
   int index = 0;
   while (static_cast<int>(blockIdx.x) >= all.firstBlock[index + 1]) index++;
   const AdamSlot& slot = all.slots[index];

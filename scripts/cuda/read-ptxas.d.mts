@@ -4,6 +4,8 @@ export interface KernelResources {
   readonly architecture: string;
   readonly registers: number;
   readonly sharedBytes: number;
+  /** Of arrays that did not fit into registers. */
+  readonly stackBytes: number;
   readonly spilledBytes: number;
 }
 export function readPtxas(output: string, demangle: (names: string[]) => string[]): KernelResources[];

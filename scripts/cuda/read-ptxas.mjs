@@ -4,15 +4,18 @@
  * @param {(names: string[]) => string[]} demangle
  */
 export function readPtxas(output, demangle) {
-  /** @type {{ mangled: string, architecture: string, registers: number, sharedBytes: number, spilledBytes: number }[]} */
+  /** @type {{ mangled: string, architecture: string, registers: number, sharedBytes: number, stackBytes: number, spilledBytes: number }[]} */
   const kernels = [];
-  /** @type {{ mangled: string, architecture: string, spilledBytes: number } | undefined} */
+  /** @type {{ mangled: string, architecture: string, stackBytes: number, spilledBytes: number } | undefined} */
   let current;
   for (const line of output.split('\n')) {
     const entry = /Compiling entry function '([^']+)' for '([^']+)'/.exec(line);
-    if (entry) current = { mangled: entry[1] ?? '', architecture: entry[2] ?? '', spilledBytes: 0 };
+    if (entry)
+      current = { mangled: entry[1] ?? '', architecture: entry[2] ?? '', stackBytes: 0, spilledBytes: 0 };
     if (current === undefined) continue;
     const spills = /(\d+) bytes spill stores, (\d+) bytes spill loads/.exec(line);
+    const stack = /(\d+) bytes stack frame/.exec(line)?.[1];
+    if (stack !== undefined) current.stackBytes = Number(stack);
     if (spills) current.spilledBytes = Number(spills[1]) + Number(spills[2]);
     const used = /Used (\d+) registers/.exec(line);
     if (!used) continue;

@@ -68,8 +68,16 @@ test("what a kernel takes is read from ptxas's report", () => {
       architecture: 'sm_90',
       registers: 32,
       sharedBytes: 448,
+      stackBytes: 0,
       spilledBytes: 0,
     },
-    { name: 'lionKernel', architecture: 'sm_80', registers: 255, sharedBytes: 0, spilledBytes: 36 },
+    {
+      name: 'lionKernel',
+      architecture: 'sm_80',
+      registers: 255,
+      sharedBytes: 0,
+      stackBytes: 40,
+      spilledBytes: 36,
+    },
   ]);
 });

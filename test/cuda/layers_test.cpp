@@ -119,6 +119,10 @@ TEST("RMSNorm and its gradients, rows of 1 to 3,000") {
   });
 }
 
+TEST("the gradient of a norm's weight over more rows than its slices have at first") {
+  checkNorm<float, float>({66000, 1, 1, 1, 1, 0.f}, false);
+}
+
 TEST("the norm of queries' heads and its gradients in place") {
   inEveryOrder([] {
     forTypes([](auto zero) {
