@@ -3,6 +3,7 @@
 #include "cuda/register_kernels.h"
 
 ADAPTIVE_LIBRARY_IMPL(CUDA, m) {
+  adaptive::cuda::registerAttentionKernels(m);
   adaptive::cuda::registerLayerKernels(m);
   adaptive::cuda::registerLossKernels(m);
   adaptive::cuda::registerOptimizerKernels(m);

@@ -4,6 +4,7 @@
 namespace adaptive::cuda {
 
 /// Adds the implementations of the operators (core/ops/schema.cpp) to a library of registrations.
+void registerAttentionKernels(torch::Library& m);
 void registerLayerKernels(torch::Library& m);
 void registerLossKernels(torch::Library& m);
 void registerOptimizerKernels(torch::Library& m);

@@ -83,6 +83,32 @@ TEST("CUDA's norms of heads beside the CPU's") {
   });
 }
 
+TEST("CUDA's attention beside the CPU's") {
+  const int64_t heads = 4, kvHeads = 2, headDim = 12;
+  const Tensor cuSeqlens = at::tensor({0, 1, 70, 79}, at::kLong);
+  forTypes([&](at::ScalarType dtype) {
+    const Tensor qkv = normal({79, (heads + 2 * kvHeads) * headDim}, 26).to(dtype);
+    const Tensor dOut = normal({79, heads * headDim}, 27).to(dtype);
+    struct Kind {
+      int64_t window;
+      double softCap, dropout;
+    };
+    for (const auto& [window, softCap, dropout] : {Kind{0, 0, 0}, Kind{9, 0, 0.3}, Kind{0, 5, 0.3}}) {
+      compare("attention", 2 * roundingOf(dtype), [&, w = window, c = softCap, d = dropout] {
+        const auto [out, lse] = ops::attention(qkv, cuSeqlens, heads, kvHeads, 0.3, w, c, d, 17);
+        return std::vector<Tensor>{
+            out, lse,
+            ops::attentionBackward(dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, 0.3, w, c, d, 17)};
+      });
+    }
+    const Tensor cache = normal({2, 60, kvHeads, headDim}, 28).to(dtype);
+    const Tensor q = qkv.narrow(0, 0, 7).narrow(1, 0, heads * headDim).view({7, heads, headDim});
+    compare("attention_cached", 2 * roundingOf(dtype), [&] {
+      return both(ops::attentionCached(q, cache[0].narrow(0, 0, 50), cache[1].narrow(0, 0, 50), 0.3, 20, 0));
+    });
+  });
+}
+
 TEST("CUDA's rotation and gated activations beside the CPU's") {
   forTypes([](at::ScalarType dtype) {
     const Tensor x = normal({9, 40}, 8).to(dtype), angles = normal({9, 3}, 9).to(at::kFloat);

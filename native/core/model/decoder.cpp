@@ -343,7 +343,7 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, cons
   expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   const std::vector<Rotation> rotation = rotations(positionsOf(batch));
-  const Tensor cuSeqlens = uploaded(batch.cuSeqlens, embedding_->master());
+  const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);  // on the CPU: see ops::attention
   std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;

@@ -1,0 +1,134 @@
+// The operators of attention on CUDA.
+#include "core/ops/dropout_rate.h"
+#include "cuda/kernels.h"
+#include "cuda/on_device.h"
+#include "cuda/register_kernels.h"
+
+// Names of operators hide those of the kernels, which are then called with cuda::.
+namespace adaptive::cuda::operators {
+namespace {
+
+using at::Tensor;
+
+/// Heads from `first` on of x [tokens, all heads·headDim], rows contiguous.
+template <class T>
+Heads<T> headsOf(const Tensor& x, int64_t first, int64_t headDim) {
+  return {static_cast<T*>(x.data_ptr()) + first * headDim, x.size(1), headDim};
+}
+
+AttentionShape shapeOf(int64_t queries, int64_t heads, int64_t kvHeads, int64_t headDim, double scale,
+                       int64_t window, double softCap) {
+  TORCH_CHECK_NOT_IMPLEMENTED(headDim <= kLargestHeadDim, "expected attention heads of at most ",
+                              kLargestHeadDim, " entries on CUDA, found ", headDim);
+  AttentionShape shape = {};
+  shape.rows = 1, shape.longest = shape.queries = queries;
+  shape.heads = static_cast<int>(heads), shape.kvHeads = static_cast<int>(kvHeads);
+  shape.headDim = static_cast<int>(headDim);
+  shape.scale = static_cast<float>(scale), shape.softCap = static_cast<float>(softCap);
+  shape.window = window, shape.keptScale = 1;
+  return shape;
+}
+
+/// What attention within rows is given beside its tensors.
+struct Scoring {
+  int64_t heads, kvHeads;
+  double scale;
+  int64_t window;
+  double softCap, dropout;
+  int64_t key;
+};
+
+/// The rows of a batch: its shape, and the offsets that it points to.
+struct RowsOnDevice {
+  AttentionShape shape;
+  Tensor cuSeqlens;
+
+  /// cuSeqlens int64 on the CPU: the longest row is known without waiting for the device.
+  RowsOnDevice(const Tensor& qkv, const Tensor& cuSeqlens, const Scoring& how)
+      : shape(shapeOf(qkv.size(0), how.heads, how.kvHeads, qkv.size(1) / (how.heads + 2 * how.kvHeads),
+                      how.scale, how.window, how.softCap)),
+        cuSeqlens(cuSeqlens.to(at::kInt).to(qkv.device())) {
+    const int64_t* starts = cuSeqlens.const_data_ptr<int64_t>();
+    shape.cuSeqlens = read<int32_t>(this->cuSeqlens);
+    shape.rows = cuSeqlens.numel() - 1, shape.longest = 0;
+    for (int64_t row = 0; row < shape.rows; row++)
+      shape.longest = std::max(shape.longest, starts[row + 1] - starts[row]);
+    if (how.dropout > 0) {
+      const DropoutRate rate(how.dropout);
+      shape.dropped = rate.threshold, shape.keptScale = rate.scale;
+    }
+    shape.key = static_cast<uint64_t>(how.key);
+  }
+};
+
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
+                                     int64_t kvHeads, double scale, int64_t window, double softCap,
+                                     double dropout, int64_t key) {
+  const OnDevice on(qkv);
+  const RowsOnDevice rows(qkv, cuSeqlens, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const int64_t headDim = rows.shape.headDim;
+  Tensor out = at::empty({qkv.size(0), heads * headDim}, qkv.options());
+  Tensor lse = at::empty({heads, qkv.size(0)}, qkv.options().dtype(at::kFloat));
+  forType(qkv.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto part = [&](int64_t first) { return headsOf<const T>(qkv, first, headDim); };
+    cuda::attention<T>(part(0), part(heads), part(heads + kvHeads), headsOf<T>(out, 0, headDim),
+                       write<float>(lse), rows.shape, on.stream);
+  });
+  return {out, lse};
+}
+
+Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
+                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
+                         int64_t window, double softCap, double dropout, int64_t key) {
+  const OnDevice on(qkv);
+  const RowsOnDevice rows(qkv, cuSeqlens, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const int64_t headDim = rows.shape.headDim;
+  const Tensor grad = dOut.contiguous();
+  Tensor dQkv = at::empty_like(qkv), delta = at::empty_like(lse);
+  forType(qkv.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto part = [&](int64_t first) { return headsOf<const T>(qkv, first, headDim); };
+    const auto target = [&](int64_t first) { return headsOf<T>(dQkv, first, headDim); };
+    cuda::attentionBackward<T>(headsOf<const T>(grad, 0, headDim), part(0), part(heads),
+                               part(heads + kvHeads), headsOf<const T>(out, 0, headDim), read<float>(lse),
+                               write<float>(delta), target(0), target(heads), target(heads + kvHeads),
+                               rows.shape, on.stream);
+  });
+  return dQkv;
+}
+
+/// x [tokens, heads, headDim] with entries of a head side by side.
+template <class T>
+Heads<const T> headsOfCache(const Tensor& x) {
+  return {read<T>(x), x.stride(0), x.stride(1)};
+}
+
+std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,
+                                           int64_t window, double softCap) {
+  const OnDevice on(q);
+  const int64_t queries = q.size(0), heads = q.size(1), headDim = q.size(2);
+  AttentionShape shape = shapeOf(queries, heads, k.size(1), headDim, scale, window, softCap);
+  shape.offset = k.size(0) - queries;
+  Tensor out = at::empty({queries, heads * headDim}, q.options());
+  Tensor lse = at::empty({heads, queries}, q.options().dtype(at::kFloat));
+  forType(q.scalar_type(), [&](auto zero) {
+    using T = decltype(zero);
+    cuda::attention<T>(headsOfCache<T>(q), headsOfCache<T>(k), headsOfCache<T>(v),
+                       headsOf<T>(out, 0, headDim), write<float>(lse), shape, on.stream);
+  });
+  return {out, lse};
+}
+
+}  // namespace
+}  // namespace adaptive::cuda::operators
+
+namespace adaptive::cuda {
+
+void registerAttentionKernels(torch::Library& m) {
+  m.impl("attention", &operators::attention);
+  m.impl("attention_backward", &operators::attentionBackward);
+  m.impl("attention_cached", &operators::attentionCached);
+}
+
+}  // namespace adaptive::cuda
