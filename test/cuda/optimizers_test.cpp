@@ -1,3 +1,5 @@
+#include <memory>
+
 #include "check.h"
 #include "core/optim/dynamic_code.h"
 
