@@ -60,10 +60,13 @@ std::tuple<Tensor, Tensor> naiveRows(const Tensor& qkv, const Shape& s, double s
   return {at::cat(outs), at::cat(lses, 1)};
 }
 
+/// Tokens of the longest row.
+int64_t longestOf(const Tensor& cuSeqlens) { return cuSeqlens.diff().max().item<int64_t>(); }
+
 Tensor cuSeqlensOf(const Shape& s) {
   std::vector<int64_t> cu = {0};
   for (const int64_t length : s.lengths) cu.push_back(cu.back() + length);
-  return at::tensor(cu, at::kLong);
+  return at::tensor(cu, at::kInt);
 }
 
 void compare(const Shape& s, at::ScalarType type, double tolerance) {
@@ -76,11 +79,12 @@ void compare(const Shape& s, at::ScalarType type, double tolerance) {
   const auto [expected, expectedLse] = naiveRows(exact, s, scale);
   const Tensor dExpected = torch::autograd::grad({expected}, {exact}, {dOut.to(at::kDouble)})[0];
 
-  const auto [out, lse] = ops::attention(given, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
+  const auto [out, lse] =
+      ops::attention(given, cu, longestOf(cu), s.heads, s.kvHeads, scale, s.window, s.softCap);
   checkClose(out, expected, tolerance, "output, " + name(s));
   checkClose(lse, expectedLse, tolerance, "lse, " + name(s));
-  const Tensor dQkv =
-      ops::attentionBackward(dOut, given, out, lse, cu, s.heads, s.kvHeads, scale, s.window, s.softCap);
+  const Tensor dQkv = ops::attentionBackward(dOut, given, out, lse, cu, longestOf(cu), s.heads, s.kvHeads,
+                                             scale, s.window, s.softCap);
   check(dQkv.scalar_type() == type, "gradients in the type of the activations");
   // Each of dq, dk and dv on its own: a large one must not hide a wrong small one.
   const int64_t q = s.heads * s.headDim, kv = s.kvHeads * s.headDim;
@@ -168,10 +172,10 @@ TEST("attention: the same to the bit on any number of threads") {
       const auto run = [&](int threads) {
         at::set_num_threads(threads);
         const auto [out, lse] =
-            ops::attention(qkv, cu, s.heads, s.kvHeads, 0.2, s.window, s.softCap, dropout, 17);
+            ops::attention(qkv, cu, longestOf(cu), s.heads, s.kvHeads, 0.2, s.window, s.softCap, dropout, 17);
         return std::tuple{out, lse,
-                          ops::attentionBackward(dOut, qkv, out, lse, cu, s.heads, s.kvHeads, 0.2, s.window,
-                                                 s.softCap, dropout, 17)};
+                          ops::attentionBackward(dOut, qkv, out, lse, cu, longestOf(cu), s.heads, s.kvHeads,
+                                                 0.2, s.window, s.softCap, dropout, 17)};
       };
       const auto [out, lse, dQkv] = run(1);
       for (const int threads : {2, 3, 5}) {
@@ -198,8 +202,8 @@ TEST("attention: few rows and heads are work for many threads") {
                                    {{{600, 500, 700, 400}, 9, 3, 64, 0}, {{16, 0.9}, {64, 0.6}}}};
   for (const auto& [shape, atLeast] : cases) {
     const Tensor cu = cuSeqlensOf(shape);
-    const std::vector<int64_t> cuSeqlens(cu.const_data_ptr<int64_t>(),
-                                         cu.const_data_ptr<int64_t>() + cu.numel());
+    const std::vector<int64_t> cuSeqlens(cu.const_data_ptr<int32_t>(),
+                                         cu.const_data_ptr<int32_t>() + cu.numel());
     const auto forward = cpu::forwardTiles(cuSeqlens, shape.heads, 0, shape.window);
     const auto backward = cpu::backwardPlan(cuSeqlens, shape.heads, shape.kvHeads, shape.window);
     cpu::SharedSums apart(2 * static_cast<int64_t>(forward.size()));
@@ -225,10 +229,10 @@ TEST("attention: an error in one of several tasks ends them all") {
 
 TEST("attention: a row of one token is its own value") {
   const Tensor qkv = normal({1, 3 * 8}, 4).to(at::kFloat);
-  const auto [out, lse] = ops::attention(qkv, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0, 0);
+  const auto [out, lse] = ops::attention(qkv, at::tensor({0, 1}, at::kInt), 1, 1, 1, 0.5, 0, 0);
   checkClose(out, qkv.narrow(1, 16, 8), 1e-6, "output");
-  const Tensor dQkv =
-      ops::attentionBackward(at::ones({1, 8}), qkv, out, lse, at::tensor({0, 1}, at::kLong), 1, 1, 0.5, 0, 0);
+  const Tensor dQkv = ops::attentionBackward(at::ones({1, 8}), qkv, out, lse, at::tensor({0, 1}, at::kInt), 1,
+                                             1, 1, 0.5, 0, 0);
   checkNear(dQkv.narrow(1, 0, 16).abs().max().item<double>(), 0, 1e-6, "gradient of q and k");
 }
 
@@ -239,29 +243,29 @@ TEST("attention: forward and backward in bfloat16") {
 TEST("attention: no row sees another") {
   const Shape s{{50, 140, 9}, 4, 2, 16, 0};
   const Tensor cu = cuSeqlensOf(s), qkv = normal({199, 8 * 16}, 21).to(at::kFloat);
-  const auto [packed, lse] = ops::attention(qkv, cu, 4, 2, 0.25, 0, 0);
+  const auto [packed, lse] = ops::attention(qkv, cu, longestOf(cu), 4, 2, 0.25, 0, 0);
   Tensor changed = qkv.clone();
   changed.narrow(0, 50, 140).mul_(-3);
-  const auto [other, otherLse] = ops::attention(changed, cu, 4, 2, 0.25, 0, 0);
+  const auto [other, otherLse] = ops::attention(changed, cu, longestOf(cu), 4, 2, 0.25, 0, 0);
   checkSame(other.narrow(0, 0, 50), packed.narrow(0, 0, 50), "first row");
   checkSame(other.narrow(0, 190, 9), packed.narrow(0, 190, 9), "last row");
   check(!other.narrow(0, 50, 140).equal(packed.narrow(0, 50, 140)), "the changed row to change");
 }
 
 TEST("attention: no token sees a later one") {
-  const Tensor cu = at::tensor({0, 260}, at::kLong), qkv = normal({260, 4 * 16}, 22).to(at::kFloat);
-  const auto [before, lse] = ops::attention(qkv, cu, 2, 1, 0.25, 0, 0);
+  const Tensor cu = at::tensor({0, 260}, at::kInt), qkv = normal({260, 4 * 16}, 22).to(at::kFloat);
+  const auto [before, lse] = ops::attention(qkv, cu, longestOf(cu), 2, 1, 0.25, 0, 0);
   for (const int64_t position : {1, 127, 128, 200}) {
     Tensor changed = qkv.clone();
     changed.narrow(0, position, 260 - position).mul_(-3);
-    const auto [after, otherLse] = ops::attention(changed, cu, 2, 1, 0.25, 0, 0);
+    const auto [after, otherLse] = ops::attention(changed, cu, longestOf(cu), 2, 1, 0.25, 0, 0);
     checkClose(after.narrow(0, 0, position), before.narrow(0, 0, position), 1e-6, "output before the change");
   }
 }
 
 TEST("attention: scores far from zero stay finite") {
-  const Tensor cu = at::tensor({0, 20}, at::kLong), qkv = normal({20, 3 * 16}, 23).to(at::kFloat) * 60;
-  const auto [out, lse] = ops::attention(qkv, cu, 1, 1, 1, 0, 0);
+  const Tensor cu = at::tensor({0, 20}, at::kInt), qkv = normal({20, 3 * 16}, 23).to(at::kFloat) * 60;
+  const auto [out, lse] = ops::attention(qkv, cu, longestOf(cu), 1, 1, 1, 0, 0);
   const auto [expected, expectedLse] = naiveRows(qkv.to(at::kDouble), {{20}, 1, 1, 16, 0, 0}, 1);
   checkClose(out, expected, 1e-4, "output");
   checkClose(lse, expectedLse, 1e-5, "lse");

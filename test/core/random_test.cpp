@@ -87,13 +87,13 @@ TEST("attention dropout: the weights of a mask that is read off, and its gradien
   constexpr double kRate = 0.3, kScale = 0.25;
   for (const double cap : {0.0, 5.0}) {
     for (const int64_t window : {0, 7}) {
-      const Tensor cu = at::tensor({0, 10, 24}, at::kLong);
+      const Tensor cu = at::tensor({0, 10, 24}, at::kInt);
       const Tensor qk = normal({kTokens, 2 * kHeads * kDim}, 6).to(at::kFloat);
       Tensor eye = at::zeros({kTokens, kHeads, kDim}, at::kFloat);
       for (int64_t t = 0; t < kTokens; t++) eye.select(0, t).select(1, t < 10 ? t : t - 10).fill_(1);
       const Tensor qkv = at::cat({qk, eye.view({kTokens, -1})}, 1);
       const auto attend = [&](const Tensor& x, double rate) {
-        return std::get<0>(ops::attention(x, cu, kHeads, kHeads, kScale, window, cap, rate, 99))
+        return std::get<0>(ops::attention(x, cu, 14, kHeads, kHeads, kScale, window, cap, rate, 99))
             .view({kTokens, kHeads, kDim});
       };
       const Tensor plain = attend(qkv, 0), withMask = attend(qkv, kRate);
@@ -120,7 +120,7 @@ TEST("attention dropout: the weights of a mask that is read off, and its gradien
       }
       const Tensor expected = at::cat(rows), dy = normal({kTokens, kHeads * kDim}, 9);
       const Tensor leaf = input.clone().requires_grad_(true);
-      const Tensor actual = rotaryAttention(leaf, {}, cu, {kHeads, kHeads, kDim, kScale, window, cap},
+      const Tensor actual = rotaryAttention(leaf, {}, {cu, 14}, {kHeads, kHeads, kDim, kScale, window, cap},
                                             nullptr, kRate, DropoutKey(99));
       checkClose(actual, expected.detach(), 2e-6, "output");
       checkClose(torch::autograd::grad({actual}, {leaf}, {dy.to(at::kFloat)})[0],

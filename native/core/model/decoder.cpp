@@ -29,6 +29,13 @@ std::vector<PositionRange> positionsOf(const FlatBatch& batch, const std::vector
   return rows;
 }
 
+RowOffsets offsetsOf(const FlatBatch& batch, const Tensor& like) {
+  const auto& cu = batch.cuSeqlens;
+  int64_t longest = 0;
+  for (size_t row = 0; row + 1 < cu.size(); row++) longest = std::max(longest, cu[row + 1] - cu[row]);
+  return {uploaded(std::vector<int32_t>(cu.begin(), cu.end()), like), longest};
+}
+
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
@@ -343,14 +350,14 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, cons
   expectWeights();
   checkFlatBatch(batch, config_.vocabSize);
   const std::vector<Rotation> rotation = rotations(positionsOf(batch));
-  const Tensor cuSeqlens = at::tensor(batch.cuSeqlens, at::kLong);  // on the CPU: see ops::attention
+  const RowOffsets rows = offsetsOf(batch, embedding_->master());
   std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
-    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], cuSeqlens, shape = attentionOf(layer.index),
+    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], rows, shape = attentionOf(layer.index),
                    sinks = layer.sinks.get(), dropout = config_.attentionDropout,
                    ownKey = keyAt(key, DropoutSite::Attention, layer.index)](const Tensor& qkv) {
-      return rotaryAttention(qkv, own, cuSeqlens, shape, sinks, dropout, ownKey);
+      return rotaryAttention(qkv, own, rows, shape, sinks, dropout, ownKey);
     });
   }
   return all;

@@ -187,17 +187,19 @@ struct HeadAffine : torch::autograd::Function<HeadAffine> {
 
 struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
   static Tensor forward(AutogradContext* ctx, const Tensor& qkv, const Rotation& rotation,
-                        const Tensor& cuSeqlens, const AttentionShape& shape, Parameter* sinks,
-                        double dropout, int64_t key) {
+                        const RowOffsets& rows, const AttentionShape& shape, Parameter* sinks, double dropout,
+                        int64_t key) {
     const auto& [cos, sin, interleaved] = rotation;
     if (cos.defined())
       ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, interleaved, /*back=*/false);
-    auto [out, lse] = ops::attention(qkv, cuSeqlens, shape.heads, shape.kvHeads, shape.scale, shape.window,
-                                     shape.softCap, dropout, static_cast<uint64_t>(key));
+    auto [out, lse] =
+        ops::attention(qkv, rows.cuSeqlens, rows.longest, shape.heads, shape.kvHeads, shape.scale,
+                       shape.window, shape.softCap, dropout, static_cast<uint64_t>(key));
     // A mask on the weights and the share that the sinks take multiply: their order changes nothing.
     if (sinks) lse = withSinks(out, lse, sinks->master().to(at::kFloat));
     keep(ctx, "sinks", sinks);
-    ctx->save_for_backward({qkv, out, lse, cos, sin, cuSeqlens});
+    ctx->save_for_backward({qkv, out, lse, cos, sin, rows.cuSeqlens});
+    ctx->saved_data["longest"] = rows.longest;
     ctx->saved_data["interleaved"] = interleaved;
     ctx->saved_data["heads"] = shape.heads;
     ctx->saved_data["kvHeads"] = shape.kvHeads;
@@ -219,9 +221,10 @@ struct RotaryAttention : torch::autograd::Function<RotaryAttention> {
       sinks->accumulate(-(share * delta.t()).sum(1));
     }
     Tensor dQkv = ops::attentionBackward(
-        grads[0], saved[0], saved[1], saved[2], saved[5], heads, kvHeads, ctx->saved_data["scale"].toDouble(),
-        ctx->saved_data["window"].toInt(), ctx->saved_data["softCap"].toDouble(),
-        ctx->saved_data["dropout"].toDouble(), static_cast<uint64_t>(ctx->saved_data["key"].toInt()));
+        grads[0], saved[0], saved[1], saved[2], saved[5], ctx->saved_data["longest"].toInt(), heads, kvHeads,
+        ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
+        ctx->saved_data["softCap"].toDouble(), ctx->saved_data["dropout"].toDouble(),
+        static_cast<uint64_t>(ctx->saved_data["key"].toInt()));
     if (saved[3].defined()) {
       ops::rotate_(dQkv, saved[3], saved[4], heads + kvHeads, ctx->saved_data["headDim"].toInt(),
                    ctx->saved_data["interleaved"].toBool(), /*back=*/true);
@@ -288,9 +291,9 @@ Tensor headLayerNorm(const Tensor& x, int64_t headDim, Parameter& weight, Parame
   return HeadAffine::apply(normed, &weight, bias).flatten(1).to(x.scalar_type());
 }
 
-Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const Tensor& cuSeqlens,
+Tensor rotaryAttention(const Tensor& qkv, const Rotation& rotation, const RowOffsets& rows,
                        const AttentionShape& shape, Parameter* sinks, double dropout, const DropoutKey& key) {
-  return RotaryAttention::apply(qkv, rotation, cuSeqlens, shape, sinks, key ? dropout : 0.0,
+  return RotaryAttention::apply(qkv, rotation, rows, shape, sinks, key ? dropout : 0.0,
                                 static_cast<int64_t>(key.value_or(0)));
 }
 

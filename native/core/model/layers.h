@@ -56,10 +56,16 @@ struct Rotation {
   bool interleaved = false;  ///< neighbouring entries turn together, not those half of the rotary apart
 };
 
+/// Where the rows of a flat batch begin.
+struct RowOffsets {
+  at::Tensor cuSeqlens;  ///< int32 [rows + 1], on the device that computes
+  int64_t longest;       ///< tokens of the longest row
+};
+
 /// Rotary embedding, then causal attention within each row. Takes over qkv (it is rotated in place). `sinks`
 /// [heads]: what a key of no value scores, which every query of a head sees; null: none. With a `key`, the
 /// share `dropout` of the attention's weights is dropped.
-at::Tensor rotaryAttention(const at::Tensor& qkv, const Rotation& rotation, const at::Tensor& cuSeqlens,
+at::Tensor rotaryAttention(const at::Tensor& qkv, const Rotation& rotation, const RowOffsets& rows,
                            const AttentionShape& shape, Parameter* sinks = nullptr, double dropout = 0,
                            const DropoutKey& key = {});
 

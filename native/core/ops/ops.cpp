@@ -66,20 +66,22 @@ Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activatio
   static const auto op = find<Tensor(const Tensor&, const Tensor&, int64_t)>("gated_activation_backward");
   return call(op, dy, gateUp, static_cast<int64_t>(activation));
 }
-std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap,
-                                     double dropout, uint64_t key) {
-  static const auto op = find<std::tuple<Tensor, Tensor>(
-      const Tensor&, const Tensor&, int64_t, int64_t, double, int64_t, double, double, int64_t)>("attention");
-  return call(op, qkv, cuSeqlens, heads, kvHeads, scale, window, softCap, dropout, static_cast<int64_t>(key));
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t longest,
+                                     int64_t heads, int64_t kvHeads, double scale, int64_t window,
+                                     double softCap, double dropout, uint64_t key) {
+  static const auto op =
+      find<std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, int64_t, int64_t, int64_t, double,
+                                      int64_t, double, double, int64_t)>("attention");
+  return call(op, qkv, cuSeqlens, longest, heads, kvHeads, scale, window, softCap, dropout,
+              static_cast<int64_t>(key));
 }
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap, double dropout, uint64_t key) {
+                         const Tensor& cuSeqlens, int64_t longest, int64_t heads, int64_t kvHeads,
+                         double scale, int64_t window, double softCap, double dropout, uint64_t key) {
   static const auto op =
       find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&, int64_t, int64_t,
-                  double, int64_t, double, double, int64_t)>("attention_backward");
-  return call(op, dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, scale, window, softCap, dropout,
+                  int64_t, double, int64_t, double, double, int64_t)>("attention_backward");
+  return call(op, dOut, qkv, out, lse, cuSeqlens, longest, heads, kvHeads, scale, window, softCap, dropout,
               static_cast<int64_t>(key));
 }
 std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,

@@ -42,16 +42,17 @@ Tensor gatedActivation(const Tensor& gateUp, Activation activation);
 Tensor gatedActivationBackward(const Tensor& dy, const Tensor& gateUp, Activation activation);
 
 /// Causal attention of each row of a flat batch with itself.
-/// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int64 [rows + 1] on the CPU; a query
-/// sees itself and the window − 1 keys before it (0: all); scores are scale·q·k, or c·tanh(scale·q·k/c) with
-/// softCap c > 0; the share `dropout` of the weights is dropped, by key, head, query and place of the key in
-/// its row. → (out [tokens, heads·headDim], lse [heads, tokens] float32).
-std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap,
-                                     double dropout = 0, uint64_t key = 0);
+/// qkv [tokens, (heads + 2·kvHeads)·headDim], already rotated; cuSeqlens int32 [rows + 1], where qkv is, the
+/// longest row having `longest` tokens; a query sees itself and the window − 1 keys before it (0: all);
+/// scores are scale·q·k, or c·tanh(scale·q·k/c) with softCap c > 0; the share `dropout` of the weights is
+/// dropped, by key, head, query and place of the key in its row. → (out [tokens, heads·headDim], lse [heads,
+/// tokens] float32).
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t longest,
+                                     int64_t heads, int64_t kvHeads, double scale, int64_t window,
+                                     double softCap, double dropout = 0, uint64_t key = 0);
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap, double dropout = 0, uint64_t key = 0);
+                         const Tensor& cuSeqlens, int64_t longest, int64_t heads, int64_t kvHeads,
+                         double scale, int64_t window, double softCap, double dropout = 0, uint64_t key = 0);
 /// Attention of the last q.size(0) positions of a cache of k.size(0): q [n, heads, headDim], k and v [keys,
 /// kvHeads, headDim]; → as attention.
 std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, const Tensor& v, double scale,

@@ -21,10 +21,12 @@ ADAPTIVE_LIBRARY(m) {
   m.def("gated_activation(Tensor gate_up, int activation) -> Tensor");
   m.def("gated_activation_backward(Tensor dy, Tensor gate_up, int activation) -> Tensor");
   m.def(
-      "attention(Tensor qkv, Tensor cu_seqlens, int heads, int kv_heads, float scale, int window, "
+      "attention(Tensor qkv, Tensor cu_seqlens, int longest, int heads, int kv_heads, float scale, int "
+      "window, "
       "float soft_cap, float dropout, int key) -> (Tensor, Tensor)");
   m.def(
-      "attention_backward(Tensor d_out, Tensor qkv, Tensor out, Tensor lse, Tensor cu_seqlens, int heads, "
+      "attention_backward(Tensor d_out, Tensor qkv, Tensor out, Tensor lse, Tensor cu_seqlens, int longest, "
+      "int heads, "
       "int kv_heads, "
       "float scale, int window, float soft_cap, float dropout, int key) -> Tensor");
   m.def(

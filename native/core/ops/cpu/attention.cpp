@@ -215,24 +215,24 @@ void put(const Tensor& sums, const Tensor& target) {
 
 }  // namespace
 
-std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap,
-                                     double dropout, int64_t key) {
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t /*longest*/,
+                                     int64_t heads, int64_t kvHeads, double scale, int64_t window,
+                                     double softCap, double dropout, int64_t key) {
   const Heads x = splitHeads(qkv.to(at::kFloat), heads, kvHeads);
   const int64_t tokens = qkv.size(0), headDim = x.q.size(2);
   Tensor out = at::empty({tokens, heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, tokens}, qkv.options().dtype(at::kFloat));
-  const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
+  const int32_t* cu = cuSeqlens.const_data_ptr<int32_t>();
   attendAll(x, {cu, cu + cuSeqlens.numel()}, 0, {scale, window, softCap, Dropout(dropout, key)},
             out.view({tokens, heads, headDim}), lse);
   return {out, lse};
 }
 
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap, double dropout, int64_t key) {
+                         const Tensor& cuSeqlens, int64_t /*longest*/, int64_t heads, int64_t kvHeads,
+                         double scale, int64_t window, double softCap, double dropout, int64_t key) {
   const int64_t tokens = qkv.size(0), headDim = qkv.size(1) / (heads + 2 * kvHeads);
-  const int64_t* cu = cuSeqlens.const_data_ptr<int64_t>();
+  const int32_t* cu = cuSeqlens.const_data_ptr<int32_t>();
   const BackwardPlan plan = backwardPlan({cu, cu + cuSeqlens.numel()}, heads, kvHeads, window);
   const Tensor g = dOut.to(at::kFloat).contiguous().view({tokens, heads, headDim});
   const ForwardPass pass = {splitHeads(qkv.to(at::kFloat), heads, kvHeads), g, lse,
