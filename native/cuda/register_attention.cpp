@@ -38,52 +38,45 @@ struct Scoring {
   int64_t key;
 };
 
-/// The rows of a batch: its shape, and the offsets that it points to.
-struct RowsOnDevice {
-  AttentionShape shape;
-  Tensor cuSeqlens;
-
-  /// cuSeqlens int64 on the CPU: the longest row is known without waiting for the device.
-  RowsOnDevice(const Tensor& qkv, const Tensor& cuSeqlens, const Scoring& how)
-      : shape(shapeOf(qkv.size(0), how.heads, how.kvHeads, qkv.size(1) / (how.heads + 2 * how.kvHeads),
-                      how.scale, how.window, how.softCap)),
-        cuSeqlens(cuSeqlens.to(at::kInt).to(qkv.device())) {
-    const int64_t* starts = cuSeqlens.const_data_ptr<int64_t>();
-    shape.cuSeqlens = read<int32_t>(this->cuSeqlens);
-    shape.rows = cuSeqlens.numel() - 1, shape.longest = 0;
-    for (int64_t row = 0; row < shape.rows; row++)
-      shape.longest = std::max(shape.longest, starts[row + 1] - starts[row]);
-    if (how.dropout > 0) {
-      const DropoutRate rate(how.dropout);
-      shape.dropped = rate.threshold, shape.keptScale = rate.scale;
-    }
-    shape.key = static_cast<uint64_t>(how.key);
+AttentionShape shapeOfRows(const Tensor& qkv, const Tensor& cuSeqlens, int64_t longest, const Scoring& how) {
+  AttentionShape shape =
+      shapeOf(qkv.size(0), how.heads, how.kvHeads, qkv.size(1) / (how.heads + 2 * how.kvHeads), how.scale,
+              how.window, how.softCap);
+  shape.cuSeqlens = read<int32_t>(cuSeqlens);
+  shape.rows = cuSeqlens.numel() - 1, shape.longest = longest;
+  if (how.dropout > 0) {
+    const DropoutRate rate(how.dropout);
+    shape.dropped = rate.threshold, shape.keptScale = rate.scale;
   }
-};
+  shape.key = static_cast<uint64_t>(how.key);
+  return shape;
+}
 
-std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t heads,
-                                     int64_t kvHeads, double scale, int64_t window, double softCap,
-                                     double dropout, int64_t key) {
+std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens, int64_t longest,
+                                     int64_t heads, int64_t kvHeads, double scale, int64_t window,
+                                     double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
-  const RowsOnDevice rows(qkv, cuSeqlens, {heads, kvHeads, scale, window, softCap, dropout, key});
-  const int64_t headDim = rows.shape.headDim;
+  const AttentionShape shape =
+      shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const int64_t headDim = shape.headDim;
   Tensor out = at::empty({qkv.size(0), heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, qkv.size(0)}, qkv.options().dtype(at::kFloat));
   forType(qkv.scalar_type(), [&](auto zero) {
     using T = decltype(zero);
     const auto part = [&](int64_t first) { return headsOf<const T>(qkv, first, headDim); };
     cuda::attention<T>(part(0), part(heads), part(heads + kvHeads), headsOf<T>(out, 0, headDim),
-                       write<float>(lse), rows.shape, on.stream);
+                       write<float>(lse), shape, on.stream);
   });
   return {out, lse};
 }
 
 Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& out, const Tensor& lse,
-                         const Tensor& cuSeqlens, int64_t heads, int64_t kvHeads, double scale,
-                         int64_t window, double softCap, double dropout, int64_t key) {
+                         const Tensor& cuSeqlens, int64_t longest, int64_t heads, int64_t kvHeads,
+                         double scale, int64_t window, double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
-  const RowsOnDevice rows(qkv, cuSeqlens, {heads, kvHeads, scale, window, softCap, dropout, key});
-  const int64_t headDim = rows.shape.headDim;
+  const AttentionShape shape =
+      shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const int64_t headDim = shape.headDim;
   const Tensor grad = dOut.contiguous();
   Tensor dQkv = at::empty_like(qkv), delta = at::empty_like(lse);
   forType(qkv.scalar_type(), [&](auto zero) {
@@ -92,8 +85,8 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
     const auto target = [&](int64_t first) { return headsOf<T>(dQkv, first, headDim); };
     cuda::attentionBackward<T>(headsOf<const T>(grad, 0, headDim), part(0), part(heads),
                                part(heads + kvHeads), headsOf<const T>(out, 0, headDim), read<float>(lse),
-                               write<float>(delta), target(0), target(heads), target(heads + kvHeads),
-                               rows.shape, on.stream);
+                               write<float>(delta), target(0), target(heads), target(heads + kvHeads), shape,
+                               on.stream);
   });
   return dQkv;
 }

@@ -85,7 +85,7 @@ TEST("CUDA's norms of heads beside the CPU's") {
 
 TEST("CUDA's attention beside the CPU's") {
   const int64_t heads = 4, kvHeads = 2, headDim = 12;
-  const Tensor cuSeqlens = at::tensor({0, 1, 70, 79}, at::kLong);
+  const Tensor cuSeqlens = at::tensor({0, 1, 70, 79}, at::kInt);
   forTypes([&](at::ScalarType dtype) {
     const Tensor qkv = normal({79, (heads + 2 * kvHeads) * headDim}, 26).to(dtype);
     const Tensor dOut = normal({79, heads * headDim}, 27).to(dtype);
@@ -95,10 +95,10 @@ TEST("CUDA's attention beside the CPU's") {
     };
     for (const auto& [window, softCap, dropout] : {Kind{0, 0, 0}, Kind{9, 0, 0.3}, Kind{0, 5, 0.3}}) {
       compare("attention", 2 * roundingOf(dtype), [&, w = window, c = softCap, d = dropout] {
-        const auto [out, lse] = ops::attention(qkv, cuSeqlens, heads, kvHeads, 0.3, w, c, d, 17);
+        const auto [out, lse] = ops::attention(qkv, cuSeqlens, 69, heads, kvHeads, 0.3, w, c, d, 17);
         return std::vector<Tensor>{
             out, lse,
-            ops::attentionBackward(dOut, qkv, out, lse, cuSeqlens, heads, kvHeads, 0.3, w, c, d, 17)};
+            ops::attentionBackward(dOut, qkv, out, lse, cuSeqlens, 69, heads, kvHeads, 0.3, w, c, d, 17)};
       });
     }
     const Tensor cache = normal({2, 60, kvHeads, headDim}, 28).to(dtype);
