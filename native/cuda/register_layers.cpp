@@ -119,6 +119,15 @@ void rotate_(Tensor x, const Tensor& cos, const Tensor& sin, int64_t heads, int6
   });
 }
 
+/// Sorted by id, without a way to the host: the rows of one id stay in their order.
+void addRows_(Tensor table, const Tensor& ids, const Tensor& rows, double scale) {
+  const OnDevice on(table);
+  const auto [sorted, order] = at::sort(ids, /*stable=*/std::optional<bool>(true));
+  const Tensor from = rows.contiguous();
+  addRows(write<float>(table), read<int64_t>(sorted), read<int64_t>(order), read<float>(from), nullptr, 0,
+          static_cast<float>(scale), /*skipped=*/-1, from.size(0), from.size(1), on.stream);
+}
+
 Tensor gatedActivation(const Tensor& gateUp, int64_t activation) {
   const OnDevice on(gateUp);
   Tensor y = at::empty({gateUp.size(0), gateUp.size(1) / 2}, gateUp.options());
@@ -184,6 +193,7 @@ void registerLayerKernels(torch::Library& m) {
   m.impl("head_norm", &operators::headNorm);
   m.impl("head_norm_backward_", &operators::headNormBackward_);
   m.impl("rotate_", &operators::rotate_);
+  m.impl("add_rows_", &operators::addRows_);
   m.impl("gated_activation", &operators::gatedActivation);
   m.impl("gated_activation_backward", &operators::gatedActivationBackward);
   m.impl("dropout", &operators::dropout);

@@ -184,6 +184,15 @@ TEST("CUDA's statistics of rows that are not finite are the CPU's") {
   });
 }
 
+TEST("CUDA adds rows to a table beside the CPU") {
+  const Tensor ids = at::arange(90, at::kLong) * 31 % 13, rows = normal({90, 300}, 29).to(at::kFloat);
+  compare("add_rows_", 1e-6, [&] {
+    Tensor table = at::ones({13, 300});
+    ops::addRows_(table, ids, rows, 1.5);
+    return std::vector<Tensor>{table};
+  });
+}
+
 TEST("CUDA draws the numbers that the CPU draws") {
   const uint64_t key = 0xfedcba9876543210u;
   compare("uniform", 0, [&] { return std::vector<Tensor>{ops::uniform(at::empty({3, 777}), key)}; });

@@ -1,5 +1,6 @@
 // check_registration <libtorch_cuda.so> <plugin.so>: declares the operators of core, loads both libraries in
-// this order, and exits with 1 where an operator has no kernel for CUDA. Needs no GPU.
+// this order, and exits with 1 where an operator has neither a kernel for CUDA nor one for any device. Needs
+// no GPU.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <dlfcn.h>
 
@@ -21,13 +22,13 @@ int main(int argc, char** argv) {
     if (!found) {
       missing++;
       std::printf("the plugin implements %s, which core does not declare\n", name.name.c_str());
-    } else if (found->hasKernelForDispatchKey(c10::DispatchKey::CUDA)) {
+    } else if (found->hasComputedKernelForDispatchKey(c10::DispatchKey::CUDA)) {
       registered++;
     } else {
       missing++;
-      std::printf("no CUDA kernel is registered for %s\n", name.name.c_str());
+      std::printf("no kernel serves CUDA tensors for %s\n", name.name.c_str());
     }
   }
-  std::printf("%d of %d operators are registered for CUDA\n", registered, registered + missing);
+  std::printf("%d of %d operators have a kernel for CUDA\n", registered, registered + missing);
   return missing > 0 || registered == 0 ? 1 : 0;
 }
