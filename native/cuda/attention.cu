@@ -27,9 +27,21 @@ __device__ __forceinline__ float warpMax(float value) {
   for (int lanes = 16; lanes > 0; lanes /= 2) value = fmaxf(value, __shfl_xor_sync(~0u, value, lanes));
   return value;
 }
-template <class V>
-__device__ __forceinline__ V ofLane(V value, int lane) {
-  return __shfl_sync(~0u, value, lane);
+/// sums += Σ factor[j]·tile[j] over the tile's rows, of which each lane has the factor of one; `shared` has
+/// room for those of the warp.
+template <int kDim>
+__device__ __forceinline__ void addTile(float (&sums)[kDim / 32], const float* tile, float factor,
+                                        float* shared, int headDim) {
+  const int lane = threadIdx.x % 32;
+  __syncwarp();  // those of the last call have been read
+  shared[lane] = factor;
+  __syncwarp();
+  for (int j = 0; j < kTile; j++) {
+    const float of = shared[j];
+#pragma unroll
+    for (int c = 0; c < kDim / 32; c++)
+      if (c * 32 + lane < headDim) sums[c] += of * tile[j * (kDim + 1) + c * 32 + lane];
+  }
 }
 
 /// A row of the batch: where its tokens are among the queries, and how many keys come before its first query.
@@ -108,6 +120,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     attentionKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<T> out, float* lse,
                     AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
+  SHARED(float, factors, kWarps* kTile);
   SHARED(float, queries, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
   const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
@@ -147,12 +160,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     loadTile<kDim>(tile, v, kvHead, row.start + key, count, shape.headDim);
 #pragma unroll
     for (int n = 0; n < kPerWarp; n++) {
-      for (int j = 0; j < kTile; j++) {
-        const float weight = ofLane(weights[n], j);
-#pragma unroll
-        for (int c = 0; c < kDim / 32; c++)
-          if (c * 32 + lane < shape.headDim) sums[n][c] += weight * tile[j * (kDim + 1) + c * 32 + lane];
-      }
+      addTile<kDim>(sums[n], tile, weights[n], factors + warp * kTile, shape.headDim);
     }
   }
 #pragma unroll
@@ -200,6 +208,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     dQueriesKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<const T> dOut,
                    const float* lse, const float* delta, Heads<T> dQ, AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
+  SHARED(float, factors, kWarps* kTile);
   SHARED(float, queries, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
   const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
@@ -231,12 +240,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
         const float kept = keptShare(shape, head, row.start + i, other);
         d = weightGradient(shape, product, dWeights[n], lse[at], delta[at], kept).product;
       }
-      for (int j = 0; j < kTile; j++) {
-        const float of = ofLane(d, j);
-#pragma unroll
-        for (int c = 0; c < kDim / 32; c++)
-          if (c * 32 + lane < shape.headDim) gradient[n][c] += of * tile[j * (kDim + 1) + c * 32 + lane];
-      }
+      addTile<kDim>(gradient[n], tile, d, factors + warp * kTile, shape.headDim);
     }
   }
 #pragma unroll
@@ -255,6 +259,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     dKeysKernel(Heads<const T> q, Heads<const T> k, Heads<const T> v, Heads<const T> dOut, const float* lse,
                 const float* delta, Heads<T> dK, Heads<T> dV, AttentionShape shape) {
   SHARED(float, tile, kTile*(kDim + 1));
+  SHARED(float, factors, kWarps* kTile);
   SHARED(float, keys, kPerBlock* kDim);
   const RowOfBatch row(shape, blockIdx.z);
   const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
@@ -265,14 +270,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
   const int64_t first = blockFirst + warp * kPerWarp;
   float* own = keys + warp * kPerWarp * kDim;
   float ofKeys[kPerWarp][kDim / 32] = {}, ofValues[kPerWarp][kDim / 32] = {};
-  const auto addTile = [&](float(&sums)[kPerWarp][kDim / 32], int n, float factor) {
-    for (int j = 0; j < kTile; j++) {
-      const float of = ofLane(factor, j);
-#pragma unroll
-      for (int c = 0; c < kDim / 32; c++)
-        if (c * 32 + lane < shape.headDim) sums[n][c] += of * tile[j * (kDim + 1) + c * 32 + lane];
-    }
-  };
+  float* mine = factors + warp * kTile;
   int64_t end = row.queries;  // of the queries that see the block's keys
   if (shape.window > 0 && blockFirst + kPerBlock - 1 + shape.window < end)
     end = blockFirst + kPerBlock - 1 + shape.window;
@@ -296,12 +294,12 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
           const float kept = keptShare(shape, head, row.start + i, key);
           g = weightGradient(shape, products[n], dWeight, lse[at], delta[at], kept);
         }
-        addTile(ofValues, n, g.counted);
+        addTile<kDim>(ofValues[n], tile, g.counted, mine, shape.headDim);
         products[n] = g.product;
       }
       loadTile<kDim>(tile, q, head, row.start + query, count, shape.headDim);
 #pragma unroll
-      for (int n = 0; n < kPerWarp; n++) addTile(ofKeys, n, products[n]);
+      for (int n = 0; n < kPerWarp; n++) addTile<kDim>(ofKeys[n], tile, products[n], mine, shape.headDim);
     }
   }
 #pragma unroll

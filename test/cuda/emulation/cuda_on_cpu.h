@@ -192,10 +192,6 @@ T __shfl_xor_sync(unsigned mask, T value, int lanes) {
   return emulated::exchange(mask, value, emulated::current % 32 ^ lanes);
 }
 template <class T>
-T __shfl_sync(unsigned mask, T value, int lane) {
-  return emulated::exchange(mask, value, lane);
-}
-template <class T>
 T atomicAdd(T* sum, T value) {
   return std::exchange(*sum, *sum + value);
 }
