@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '../common/error-text.js';
 import { engineCall } from '../engine/engine-call.js';
@@ -19,6 +20,8 @@ const failed = 2;
 
 /** How long the ranks that are left wait for one another's word, to tell which one is gone. */
 const rollCallMs = 3000;
+/** How long the store may take to answer a connection before it counts as out of reach. */
+const reachMs = 3000;
 /** Longer texts are cut for the store. */
 const pieceLength = 200_000;
 
@@ -115,12 +118,13 @@ export class RankGroup implements Ranks {
 
   async explain(error: unknown): Promise<unknown> {
     if (!AdaptiveTrainerError.isInstance(error, 'RANKS_FAILED') || explained.has(error)) return error;
-    const ofAnother = await this.failureOfAnother().catch(() => undefined);
+    const reachesStore = await this.reachesStore();
+    const ofAnother = reachesStore ? await this.failureOfAnother().catch(() => undefined) : undefined;
     if (ofAnother !== undefined) return ofAnother;
-    const gone = await this.rollCall().catch(() => undefined);
+    const gone = reachesStore ? await this.rollCall().catch(() => undefined) : undefined;
     const which =
       gone === undefined
-        ? "rank 0's store does not answer either, so rank 0 or its machine is gone"
+        ? "the ranks' store does not answer either, so rank 0, its machine or the way to it is gone"
         : gone.length === 0
           ? 'all ranks still answer: is the network slow, or one of them much slower than the others?'
           : `rank ${gone.join(', ')} ${gone.length === 1 ? 'is gone or hangs' : 'are gone or hang'}`;
@@ -136,6 +140,7 @@ export class RankGroup implements Ranks {
   async mayTell(error: unknown): Promise<boolean> {
     const code = AdaptiveTrainerError.isInstance(error) ? error.code : undefined;
     if (code === 'ABORTED') return this.isFirst;
+    if (!(await this.reachesStore())) return true;
     try {
       const request = { ranks: this.native, key: 'told', amount: 1 };
       return (await engineCall(() => this.addon.addForRanks(request))) === 1;
@@ -145,7 +150,7 @@ export class RankGroup implements Ranks {
   }
 
   private async tell(error: unknown): Promise<void> {
-    if (AdaptiveTrainerError.isInstance(error, 'RANKS_FAILED')) return;
+    if (AdaptiveTrainerError.isInstance(error, 'RANKS_FAILED') || !(await this.reachesStore())) return;
     const code = AdaptiveTrainerError.isInstance(error) ? error.code : 'NATIVE_FAILED';
     const failure: Failure = { rank: this.rank, code, message: errorText(error).slice(0, 4000) };
     await this.write('failed', JSON.stringify(failure));
@@ -181,6 +186,21 @@ export class RankGroup implements Ranks {
       missing = missing.filter((_, i) => answers[i] === undefined);
     }
     return missing;
+  }
+
+  /** A question to a store that is cut off would wait for as long as TCP tries, and the engine with it. */
+  private reachesStore(): Promise<boolean> {
+    const { host, port } = this.launch;
+    return new Promise((resolve) => {
+      const socket = connect({ host, port, timeout: reachMs });
+      const end = (reaches: boolean) => {
+        socket.destroy();
+        resolve(reaches);
+      };
+      socket.once('connect', () => end(true));
+      socket.once('timeout', () => end(false));
+      socket.once('error', () => end(false));
+    });
   }
 
   private write(key: string, value: string): Promise<void> {

@@ -64,9 +64,10 @@ describe.runIf(hasIp)('two hosts', () => {
     const ranks = await start({ ...run, args: { ...args, ddpTimeout: 5 } });
     await ranks[1]!.has('step 3\n');
     ip('-n', hosts[1], 'link', 'set', cables[1], 'down');
-    const found = await ends(ranks);
-    ip('-n', hosts[1], 'link', 'set', cables[1], 'up');
+    const found = await ends(ranks).finally(() => ip('-n', hosts[1], 'link', 'set', cables[1], 'up'));
     for (const { code } of found) expect(code).toBe('RANKS_FAILED');
+    expect(found[0]!.message).toContain('rank 1 is gone or hangs');
+    expect(found[1]!.message).toContain('the way to it is gone');
   });
 
   test('a link of 20 Mbit/s makes it slower, and changes nothing', { timeout }, async () => {
