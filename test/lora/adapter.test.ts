@@ -77,6 +77,7 @@ describe('peftConfig', () => {
     [{ trainableTokenIndices: { wte: [1] } }, 'there is no table "wte"'],
     [{ trainableTokenIndices: [1_000_000] }, 'token 1000000 is beyond the'],
     [{ targetParameters: ['input_layernorm.weight'] }, 'which is no matrix of a projection'],
+    [{ targetModules: ['q_proj', 'input_layernorm'] }, 'input_layernorm are not available'],
     [{ targetParameters: ['experts.gate_up_proj'] }, 'there is no weight "experts.gate_up_proj"'],
     [{ targetParameters: ['q_proj.weight'] }, 'in targetModules too'],
     [{ targetParameters: ['k_proj.weight'], loraDropout: 0.1 }, 'it goes with loraDropout 0 alone'],

@@ -68,6 +68,12 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   const isExcluded = moduleRule(config.excludeModules ?? [], 'excludeModules');
   const named = all.filter((module) => isTarget(module) && !isExcluded(module) && !isSaved(config, module));
   const { targets, modulesToSave, keepsTied } = tied(config, model, named, saved);
+  const table = parameters[0]!.name.replace(/\.weight$/, '');
+  // What PEFT saves of it, it opens as something else.
+  if (config.ensureWeightTying && tiedHead && !keepsTied && [...targets, ...modulesToSave].includes(table))
+    faults.push(
+      faultOf('ensureWeightTying', `PEFT does not tie a head to ${table}, whatever it says; leave it out`),
+    );
 
   const lists = Array.isArray(config.targetModules) && !isStored ? config.targetModules : [];
   for (const name of lists) {
@@ -93,8 +99,6 @@ function modulesIn(config: PeftConfig, model: AdaptedModel, isStored: boolean): 
   );
   if ((config.layersPattern ?? '').length > 0 && (config.layersToTransform ?? []).length === 0)
     faults.push(faultOf('layersPattern', 'it goes with layersToTransform alone'));
-  if (typeof config.targetModules === 'string' && (config.layersToTransform ?? []).length > 0)
-    faults.push(faultOf('layersToTransform', 'it goes with a list as targetModules alone'));
   if (low.length === 0) faults.push(faultOf('targetModules', 'no module of this model fits'));
   throwFaults(faults, projections, tiedHead);
   const trained = low.filter(({ form }) => form !== 'embedding').map(({ module }) => `${module}.bias`);
