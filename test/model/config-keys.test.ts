@@ -37,7 +37,7 @@ const refusedHere = [
   /(num_hidden_layers|n_layer|num_experts_per_tok): expected a whole number from 1/,
   /: expected a number above 0, found (0|-)/,
   /(short|long)_factor: expected a list of \d+ numbers/,
-  /partial_rotary_factor: expected a number above 0, at most 1, found true/,
+  /partial_rotary_factor: expected a number above 0, at most 1, found (true|0)/,
   /head_dim: expected a whole number from 1 to \d+, found 0/,
   /(dropout|pdrop): expected a number from 0 to 1, found/,
   // One of GPT-2's aliases, which Python takes for 1.
@@ -53,6 +53,8 @@ const openedHere = [
   /^{"layer_types":(null|\["(full_)?attention")/,
   // A window that no layer has.
   /"sliding_window":null,"use_sliding_window":true,"max_window_layers":0/,
+  // As if it were left out.
+  /^{"rotary_pct":null}$/,
   // JSON's 1.0 is 1 in JavaScript; transformers wants a float.
   /^{"(rms_norm_eps|layer_norm_epsilon|(final|attn)_logit_softcapping)":-?\d+}$/,
   // The first Phi-3 of 128k, which earlier versions of transformers open.

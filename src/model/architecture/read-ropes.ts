@@ -184,6 +184,9 @@ function rotatedDims(
   }
   const dims = isRead && typeof part === 'number' ? Math.floor(headDim * part) : headDim;
   if (dims % 2 !== 0 || dims < 2) values.fault('an even number of rotated entries', 'head_dim', dims);
+  // Its stretch is a power of dims / (dims − 2).
+  if (type === 'dynamic' && dims === 2)
+    own.fault('another type than dynamic for 2 rotated entries', `${at}.rope_type`, type);
   return dims;
 }
 
