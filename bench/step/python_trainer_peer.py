@@ -12,18 +12,21 @@ import sys
 import tempfile
 import types
 
-if importlib.util.find_spec("wandb") is None:
-    sys.modules["wandb"] = types.ModuleType("wandb")
-    sys.modules["wandb"].init = lambda **_: None
-
 import torch
 import transformers
-from adaptive_trainer import AdaptiveTrainer, CustomDataCollator
 from datasets import Dataset
 from torch.utils.data import SequentialSampler
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainingArguments
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
 from trl_peer import Gate, peak_bytes, say
+
+assert Trainer  # it looks for wandb as it is imported, so before there is a stand-in
+if importlib.util.find_spec("wandb") is None:
+    sys.modules["wandb"] = types.ModuleType("wandb")
+from adaptive_trainer import AdaptiveTrainer, CustomDataCollator
+
+if getattr(sys.modules["wandb"], "__spec__", None) is None:
+    del sys.modules["wandb"]
 
 STYLES = ("ideas", "attention", "both", "misc")
 
