@@ -18,6 +18,8 @@ inline float pairwiseSum(const Vec& v) {
 }
 
 /// y[r][c] = x[r]·w[c] for R rows of x and C of w. Each is added up in an order of its own, whatever R and C.
+/// Lanes behind the end are loaded as 0; the loop must stay small enough to be inlined twice, or the sums
+/// leave the registers.
 template <int R, int C, class X, class W, class Y>
 inline void dotBlock(const X* x, int64_t xStride, const W* w, int64_t wStride, Y* y, int64_t yStride,
                      int64_t inner) {
@@ -26,9 +28,9 @@ inline void dotBlock(const X* x, int64_t xStride, const W* w, int64_t wStride, Y
     for (int c = 0; c < C; c++) sums[r][c] = Vec(0.f);
   forVectors(0, inner, [&](int64_t i, int64_t n) {
     Vec columns[C];
-    for (int c = 0; c < C; c++) columns[c] = firstLanes(loadPart(w + c * wStride + i, n), n, 0.f);
+    for (int c = 0; c < C; c++) columns[c] = loadPart(w + c * wStride + i, n);
     for (int r = 0; r < R; r++) {
-      const Vec row = firstLanes(loadPart(x + r * xStride + i, n), n, 0.f);
+      const Vec row = loadPart(x + r * xStride + i, n);
       for (int c = 0; c < C; c++) sums[r][c] = at::vec::fmadd(row, columns[c], sums[r][c]);
     }
   });
