@@ -44,6 +44,10 @@ char* old_dlerror();
 void* __wrap_dlopen(const char* path, int flags) { return old_dlopen(path, flags); }
 char* __wrap_dlerror() { return old_dlerror(); }
 
+OLD(old_dlsym, "dlsym", OLDEST_GLIBC);
+void* old_dlsym(void* library, const char* symbol);
+void* __wrap_dlsym(void* library, const char* symbol) { return old_dlsym(library, symbol); }
+
 OLD(old_fxstat, "__fxstat", OLDEST_GLIBC);
 int old_fxstat(int version, int file, struct stat* info);
 int __wrap_fstat(int file, struct stat* info) { return old_fxstat(kStatVersion, file, info); }

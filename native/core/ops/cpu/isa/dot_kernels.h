@@ -18,11 +18,10 @@ inline float pairwiseSum(const Vec& v) {
 }
 
 /// y[r][c] = x[r]·w[c] for R rows of x and C of w. Each is added up in an order of its own, whatever R and C.
-/// Lanes behind the end are loaded as 0; the loop must stay small enough to be inlined twice, or the sums
-/// leave the registers.
+/// Lanes behind the end are loaded as 0.
 template <int R, int C, class X, class W, class Y>
-inline void dotBlock(const X* x, int64_t xStride, const W* w, int64_t wStride, Y* y, int64_t yStride,
-                     int64_t inner) {
+ADAPTIVE_FLATTEN inline void dotBlock(const X* x, int64_t xStride, const W* w, int64_t wStride, Y* y,
+                                      int64_t yStride, int64_t inner) {
   Vec sums[R][C];
   for (int r = 0; r < R; r++)
     for (int c = 0; c < C; c++) sums[r][c] = Vec(0.f);

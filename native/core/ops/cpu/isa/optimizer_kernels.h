@@ -102,8 +102,9 @@ inline float largestLane(const Vec& v) {
   return *std::max_element(lanes, lanes + kVec);
 }
 
-inline void adam8bitBlock(float* weight, const float* gradient, uint8_t* codes1, float* scale1,
-                          uint8_t* codes2, float* scale2, int64_t count, const AdamRates& rates) {
+ADAPTIVE_FLATTEN inline void adam8bitBlock(float* weight, const float* gradient, uint8_t* codes1,
+                                           float* scale1, uint8_t* codes2, float* scale2, int64_t count,
+                                           const AdamRates& rates) {
   float moments1[kMomentBlock], moments2[kMomentBlock];
   const Vec beta1(rates.beta1), rest1(1 - rates.beta1), beta2(rates.beta2), rest2(1 - rates.beta2);
   const Vec oldScale1(*scale1), oldScale2(*scale2), gradientScale(rates.gradientScale);
@@ -128,7 +129,8 @@ inline void adam8bitBlock(float* weight, const float* gradient, uint8_t* codes1,
   });
 }
 
-inline void decodeBlock(const uint8_t* codes, float scale, float* values, int64_t count, bool isSigned) {
+ADAPTIVE_FLATTEN inline void decodeBlock(const uint8_t* codes, float scale, float* values, int64_t count,
+                                         bool isSigned) {
   const Vec factor(scale);
   forVectors(0, count, [&](int64_t i, int64_t n) {
     const Vec code = loadCodes(codes + i, n);
@@ -136,7 +138,8 @@ inline void decodeBlock(const uint8_t* codes, float scale, float* values, int64_
   });
 }
 
-inline void encodeBlock(const float* values, uint8_t* codes, float* scale, int64_t count, bool isSigned) {
+ADAPTIVE_FLATTEN inline void encodeBlock(const float* values, uint8_t* codes, float* scale, int64_t count,
+                                         bool isSigned) {
   Vec largest(0.f);
   forVectors(0, count, [&](int64_t i, int64_t n) {
     largest = at::vec::maximum(largest, firstLanes(loadPart(values + i, n).abs(), n, 0.f));
@@ -149,7 +152,8 @@ inline void encodeBlock(const float* values, uint8_t* codes, float* scale, int64
   });
 }
 
-inline void lion(float* weight, const float* gradient, float* moment, int64_t count, const LionRates& rates) {
+ADAPTIVE_FLATTEN inline void lion(float* weight, const float* gradient, float* moment, int64_t count,
+                                  const LionRates& rates) {
   const Vec beta1(rates.beta1), rest1(1 - rates.beta1), beta2(rates.beta2), rest2(1 - rates.beta2);
   const Vec rate(rates.learningRate), decay(rates.decay), scale(rates.gradientScale), zero(0.f);
   forVectors(0, count, [&](int64_t i, int64_t n) {
@@ -168,8 +172,8 @@ inline uint32_t mixed(uint32_t x) {
   return x >> 16;
 }
 
-inline void roundStochastically(const float* from, c10::BFloat16* to, int64_t count, uint32_t key,
-                                int64_t firstIndex) {
+ADAPTIVE_FLATTEN inline void roundStochastically(const float* from, c10::BFloat16* to, int64_t count,
+                                                 uint32_t key, int64_t firstIndex) {
   for (int64_t i = 0; i < count; i++) {
     uint32_t bits;
     std::memcpy(&bits, from + i, sizeof bits);

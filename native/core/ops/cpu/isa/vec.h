@@ -10,6 +10,14 @@
 namespace adaptive::cpu {
 namespace CPU_CAPABILITY {
 
+// Of a loop whose vectors must stay in registers: all that it calls becomes part of it, however large the
+// file that it stands in has grown.
+#if defined(__GNUC__)
+#define ADAPTIVE_FLATTEN __attribute__((flatten))
+#else
+#define ADAPTIVE_FLATTEN
+#endif
+
 using Vec = at::vec::Vectorized<float>;
 constexpr int64_t kVec = Vec::size();
 
@@ -22,17 +30,17 @@ inline float toFloat(float v) { return v; }
 inline float toFloat(c10::BFloat16 v) { return static_cast<float>(v); }
 inline float toFloat(c10::Half v) { return static_cast<float>(v); }
 
-// The two loops below have a constant trip count, so they become a handful of vector instructions.
 inline Vec load(const c10::BFloat16* p) {
-  uint32_t bits[kVec];
-  for (int64_t i = 0; i < kVec; i++) bits[i] = static_cast<uint32_t>(p[i].x) << 16;
-  return Vec::loadu(bits);
+  Vec values;
+  at::vec::load_fp32_from_bf16(p, values);
+  return values;
 }
 inline Vec load(const c10::BFloat16* p, int64_t n) {
   c10::BFloat16 padded[kVec] = {};
   std::memcpy(static_cast<void*>(padded), p, n * sizeof(c10::BFloat16));
   return load(padded);
 }
+// The loop has a constant trip count, so it becomes a handful of vector instructions.
 inline void store(c10::BFloat16* p, const Vec& v) {
   uint32_t bits[kVec];
   float values[kVec];
