@@ -29,8 +29,18 @@ interface Expected {
   steps: { loss: number; gradNorm: number; learningRate: number; kl: number | null }[];
 }
 
+// Relative, but for `weights`. Measured with DEFAULT, AVX2 and AVX-512: losses 5e-8, norms 5e-7, divergences 2e-6.
+const exact = { loss: 1e-6, norm: 2e-6, divergence: 2e-5, weights: 2e-4 };
+// Some gradients of this llama's first steps are nothing but rounding, and AdamW moves such weights a whole step by
+// their sign: the divergence of steps 2 and 3 differs by up to 5e-3, and losses by 1e-5.
+const byRounding = { loss: 1e-4, norm: 2e-3, divergence: 2e-2, weights: 2e-3 };
+
 // A plain PyTorch loop in float64 (scripts/oracles/retention.py).
-describe.each(['llama', 'gemma2', 'llama-lora'])('retention against PyTorch: %s', (name) => {
+describe.each([
+  ['llama', byRounding],
+  ['gemma2', exact],
+  ['llama-lora', exact],
+] as const)('retention against PyTorch: %s', (name, most) => {
   const dir = join(fixtures, 'extra/retention', name);
   const expected = JSON.parse(readFileSync(join(dir, 'expected.json'), 'utf8')) as Expected;
   const isAdapter = name.endsWith('lora');
@@ -65,13 +75,15 @@ describe.each(['llama', 'gemma2', 'llama-lora'])('retention against PyTorch: %s'
 
     expect(steps).toHaveLength(expected.steps.length);
     for (const [i, { loss, gradNorm, learningRate: rate, kl }] of expected.steps.entries()) {
-      expect(Math.abs(steps[i]!.loss / loss - 1), `loss of step ${i}`).toBeLessThan(2e-5);
-      expect(Math.abs(steps[i]!.gradNorm / gradNorm - 1), `norm of step ${i}`).toBeLessThan(2e-4);
+      expect(Math.abs(steps[i]!.loss / loss - 1), `loss of step ${i}`).toBeLessThan(most.loss);
+      expect(Math.abs(steps[i]!.gradNorm / gradNorm - 1), `norm of step ${i}`).toBeLessThan(most.norm);
       expect(Math.abs(steps[i]!.learningRate - rate)).toBeLessThan(1e-12);
       if (kl === null) expect(steps[i]!.divergence).toBeUndefined();
       else {
         // Float32 rounds a row otherwise in another batch.
-        expect(Math.abs(steps[i]!.divergence! - kl), `KL of step ${i}`).toBeLessThan(1e-3 * kl + 1e-9);
+        expect(Math.abs(steps[i]!.divergence! - kl), `KL of step ${i}`).toBeLessThan(
+          most.divergence * kl + 1e-9,
+        );
         expect(steps[i]!.retentionWeight).toBe(weight);
       }
     }
@@ -81,7 +93,7 @@ describe.each(['llama', 'gemma2', 'llama-lora'])('retention against PyTorch: %s'
     const final = readSafetensors(join(dir, 'final.safetensors'));
     expect(Object.keys(actual).sort()).toEqual(Object.keys(final).sort());
     for (const [tensor, values] of Object.entries(final)) {
-      expect(largestDifference(numbers(actual[tensor]!), numbers(values)), tensor).toBeLessThan(2e-4);
+      expect(largestDifference(numbers(actual[tensor]!), numbers(values)), tensor).toBeLessThan(most.weights);
     }
     model.dispose();
   });
