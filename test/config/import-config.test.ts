@@ -112,7 +112,9 @@ made_up_key: 3
     const names = notes.map((note) => note.split(':')[0]);
     expect(names.sort()).toEqual([...left, 'deepspeed', 'special_tokens', 'made_up_key'].sort());
     for (const note of notes) expect(printed).toContain(`#   ${note}\n`);
-    expect(printed).toContain('#   deepspeed: "deepspeed_configs/zero2.json": each process holds the whole model');
+    expect(printed).toContain(
+      '#   deepspeed: "deepspeed_configs/zero2.json": each process holds the whole model',
+    );
   });
 });
 

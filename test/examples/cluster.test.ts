@@ -17,10 +17,14 @@ function dryRun(name: string, args: string[], env: NodeJS.ProcessEnv, ...command
   const standIns = commands
     .map((command) => `${command}() { echo "${command} $*"; }; exec() { "$@"; };`)
     .join(' ');
-  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-c', `${standIns} . "$0"`, path(name), ...args], {
-    encoding: 'utf8',
-    env: { PATH: process.env['PATH'], ...env },
-  });
+  const { stdout, stderr, status } = spawnSync(
+    'bash',
+    ['--norc', '-c', `${standIns} . "$0"`, path(name), ...args],
+    {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], ...env },
+    },
+  );
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout.trim();
