@@ -30,10 +30,10 @@ interface Expected {
 }
 
 // Relative, but for `weights`. Measured with DEFAULT, AVX2 and AVX-512: losses 5e-8, norms 5e-7, divergences 2e-6.
-const exact = { loss: 1e-6, norm: 2e-6, divergence: 2e-5, weights: 2e-4 };
+const exact = { loss: 1e-6, norm: 2e-6, divergence: 2e-5, weights: 2e-5 };
 // Some gradients of this llama's first steps are nothing but rounding, and AdamW moves such weights a whole step by
-// their sign: the divergence of steps 2 and 3 differs by up to 5e-3, and losses by 1e-5.
-const byRounding = { loss: 1e-4, norm: 2e-3, divergence: 2e-2, weights: 2e-3 };
+// their sign: the divergence of steps 2 and 3 differs by up to 5e-3, losses by 1e-5, and an entry of the embeddings at the end by 3.2e-4.
+const byRounding = { loss: 1e-4, norm: 2e-3, divergence: 2e-2, weights: 1e-3 };
 
 // A plain PyTorch loop in float64 (scripts/oracles/retention.py).
 describe.each([
