@@ -8,7 +8,7 @@ import { isRowArray } from '../batches/is-row-array.js';
 import { guardedRows } from './guarded-rows.js';
 import { Inspection } from './inspection.js';
 
-interface Facts {
+export interface InspectionFacts {
   options: AdaptiveTrainerOptions;
   args: TrainingConfig;
   adaptiveLoss: AdaptiveLossConfig;
@@ -23,7 +23,7 @@ interface Facts {
  * Judges rows before the run, where it writes to a folder, has a tokenizer, and has rows that are held out or to be kept. To be called
  * while the model is the base, once it computes in the type of the run. Failing ends no run.
  */
-export async function beginInspection(facts: Facts): Promise<Inspection | undefined> {
+export async function beginInspection(facts: InspectionFacts): Promise<Inspection | undefined> {
   const { options, args, adaptiveLoss, isResumed, emit } = facts;
   const { model, tokenizer, outputDir, evalDataset, retentionDataset = [], signal } = options;
   const evalRows = evalDataset !== undefined && isRowArray(evalDataset) ? evalDataset : [];
@@ -61,7 +61,7 @@ function fits(ids: ArrayLike<number>, vocabSize: number): boolean {
   return ids.length > 1 && Array.from(ids).every((id) => id < vocabSize);
 }
 
-function tokensOf({ options: { trainDataset }, epochs }: Facts): number {
+function tokensOf({ options: { trainDataset }, epochs }: InspectionFacts): number {
   if (!isRowArray(trainDataset)) return Infinity;
   let tokens = 0;
   for (let row = 0; row < trainDataset.length; row++) tokens += rowLength(trainDataset, row);
