@@ -27,6 +27,20 @@ describe('adaptive-trainer generate', () => {
     expect((await run(...args)).stdout).toBe(first.stdout);
   });
 
+  it('writes prompts of standard input on, a line of JSON for each, as each would be alone', async () => {
+    const prompts = ['It is a truth', 'Once', 'The capital of France is'];
+    const args = ['generate', 'examples/seed-lm', '-', '--max-new-tokens', '8'];
+    const { status, stdout } = await runWith(`${prompts.join('\n')}\n\n`, ...args);
+    expect(status).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { prompt: string; text: string });
+    expect(lines.map(({ prompt }) => prompt)).toEqual(prompts);
+    const alone = await run('generate', 'examples/seed-lm', prompts[2]!, '--max-new-tokens', '8');
+    expect(`${lines[2]!.text}\n`).toBe(alone.stdout);
+  });
+
   it.each([
     [['generate', 'examples/seed-lm'], 'Expected <model> <prompt> but received examples/seed-lm.'],
     [['generate', 'm', 'p', '--top-k', 'many'], 'Expected a number for --top-k but received "many".'],

@@ -44,6 +44,21 @@ describe('generateBatch', () => {
     model.dispose();
   });
 
+  it.each(['float32', 'bfloat16'] as const)(
+    'gives the tokens of each row alone in %s, of more rows and tokens than go through the model together',
+    async (dtype) => {
+      const model = await CausalLM.fromPretrained(join(fixtures, 'models/mistral'), { dtype });
+      const many = Array.from({ length: 40 }, (_, row) =>
+        Array.from({ length: 1 + ((row * 7) % 45) }, (_, i) => 3 + ((row * 31 + i * 17) % 50)),
+      );
+      const options = { maxNewTokens: 16, stopTokenIds: [] };
+      const together = await model.generateBatch(many, options).collect();
+      for (const [row, prompt] of many.entries())
+        expect(together[row]).toEqual(await model.generate(prompt, options).collect());
+      model.dispose();
+    },
+  );
+
   it('ends each row at its own stop token and goes on with the others', async () => {
     const model = await open();
     const free = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [] }).collect();
