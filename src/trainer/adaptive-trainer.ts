@@ -12,7 +12,7 @@ import { joinRanks } from '../ranks/join-ranks.js';
 import { oneRank, type Ranks } from '../ranks/ranks.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import type { AdaptiveTrainerOptions } from './adaptive-trainer-options.js';
-import { chunked } from './batches/chunked.js';
+import { chunked } from '../common/chunked.js';
 import { isRowArray } from './batches/is-row-array.js';
 import { onePass } from './batches/one-pass.js';
 import { settingsOfAll } from './batches/rank-part.js';

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { CausalLM } from '../../model/causal-lm.js';
 import type { GenerateOptions } from '../../model/generation/generate-options.js';
-import { chunked } from '../../trainer/batches/chunked.js';
+import { chunked } from '../../common/chunked.js';
 import { command } from '../command.js';
 import { openForGeneration, withGenerationOptions, type GenerationOptions } from '../generation-options.js';
 import { streamAnswer } from '../stream-answer.js';

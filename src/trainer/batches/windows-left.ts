@@ -1,7 +1,7 @@
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import type { RunProgress } from '../run-progress.js';
-import { chunked, skipped } from './chunked.js';
+import { chunked, skipped } from '../../common/chunked.js';
 import { isRowArray } from './is-row-array.js';
 import { microBatchCounts, trainBatches } from './train-batches.js';
 import type { TrainingRows } from './training-rows.js';

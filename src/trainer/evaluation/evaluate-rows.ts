@@ -3,7 +3,7 @@ import type { CausalLM } from '../../model/causal-lm.js';
 import type { TrainingRow } from '../../events/training-row.js';
 import type { EvaluateEvent } from '../../events/training-event.js';
 import { checkRow } from '../batches/check-row.js';
-import { chunked } from '../batches/chunked.js';
+import { chunked } from '../../common/chunked.js';
 import { isRowArray } from '../batches/is-row-array.js';
 import { noRows, onePass } from '../batches/one-pass.js';
 import { Evaluation } from './evaluation.js';
