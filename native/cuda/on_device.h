@@ -44,6 +44,14 @@ void forType(at::ScalarType dtype, const F& f) {
   f(float{});
 }
 
+/// f(T{}) for a type of 16 bits.
+template <class F>
+void forHalfType(at::ScalarType dtype, const F& f) {
+  if (dtype == at::kBFloat16) return f(bfloat16{});
+  TORCH_CHECK(dtype == at::kHalf, "expected bfloat16 or float16, found ", dtype);
+  f(float16{});
+}
+
 template <class T>
 const T* read(const at::Tensor& tensor) {
   return static_cast<const T*>(tensor.const_data_ptr());

@@ -7,4 +7,5 @@ ADAPTIVE_LIBRARY_IMPL(CUDA, m) {
   adaptive::cuda::registerLayerKernels(m);
   adaptive::cuda::registerLossKernels(m);
   adaptive::cuda::registerOptimizerKernels(m);
+  adaptive::cuda::registerProducts(m);
 }

@@ -8,5 +8,6 @@ void registerAttentionKernels(torch::Library& m);
 void registerLayerKernels(torch::Library& m);
 void registerLossKernels(torch::Library& m);
 void registerOptimizerKernels(torch::Library& m);
+void registerProducts(torch::Library& m);
 
 }  // namespace adaptive::cuda

@@ -17,6 +17,7 @@ class EmulatedCuda {
     cuda::registerLayerKernels(library_);
     cuda::registerLossKernels(library_);
     cuda::registerOptimizerKernels(library_);
+    cuda::registerProducts(library_);
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "core/ops/ops.h"
+#include "outer.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -41,10 +42,10 @@ Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitO
                      base = {p.base.hidden.to(type),
                              p.base.weight.to(baseHead == at::ScalarType::Undefined ? type : baseHead),
                              logits.bias};
-  const Divergence found =
-      fusedDivergence(model, base, weight, options, logits, [&](const Tensor& dLogits, const Tensor& chunk) {
-        result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
-      });
+  const auto gather = [&](const ops::LogitGradient& dLogits, const Tensor& chunk) {
+    addOuter(result.gradWeight, dLogits, chunk);
+  };
+  const Divergence found = fusedDivergence(model, base, weight, options, logits, gather);
   check(found.tokens == p.model.hidden.size(0), "every token counted");
   result.sum = found.sum, result.gradHidden = found.gradHidden;
   return result;
@@ -168,7 +169,7 @@ TEST("fused divergence: without a weight there is no gradient, and the value is 
 TEST("fused divergence: operands and numbers that do not fit") {
   const Problem p = problem(4, 13, 6, 0.1);
   const auto run = [&](const HeadOperands& model, const HeadOperands& base, double weight = 1) {
-    fusedDivergence(model, base, weight, {}, {}, [](const Tensor&, const Tensor&) {});
+    fusedDivergence(model, base, weight, {}, {}, [](const auto&, const auto&) {});
   };
   checkFails("INVALID_INPUT", "alike for model and base", [&] {
     run(p.model, {p.base.hidden.narrow(0, 0, 3), p.base.weight});

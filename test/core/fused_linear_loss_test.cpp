@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "core/ops/ops.h"
+#include "outer.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -46,8 +47,8 @@ Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitO
   const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
   FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both, options, logits);
   Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
-  result.gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& chunk) {
-    result.gradWeight += at::mm(dLogits.t().to(at::kDouble), chunk.to(at::kDouble));
+  result.gradHidden = loss.backward(p.weights, [&](const ops::LogitGradient& dLogits, const Tensor& chunk) {
+    addOuter(result.gradWeight, dLogits, chunk);
   });
   return result;
 }
@@ -153,10 +154,11 @@ TEST("fused linear loss: label smoothing, in two passes and in one, with and wit
                                {.tokens = chunk}, logits, {.smoothing = kShare});
           checkClose(floats(loss.statistics().smoothed), smoothed.detach(), 2e-6, "smoothed nll" + at);
           Tensor gradWeight = at::zeros(weight.sizes(), at::kDouble);
-          const Tensor gradHidden = loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& rows) {
+          const auto gather = [&](const ops::LogitGradient& dLogits, const Tensor& rows) {
             check(wanted == LossGradients::Both, "no gradient of a frozen weight");
-            gradWeight += at::mm(dLogits.t().to(at::kDouble), rows.to(at::kDouble));
-          });
+            addOuter(gradWeight, dLogits, rows);
+          };
+          const Tensor gradHidden = loss.backward(p.weights, gather);
           checkClose(gradHidden, grads[0], 5e-6, "gradHidden" + at);
           if (wanted == LossGradients::Both) checkClose(gradWeight, grads[1], 5e-6, "gradWeight" + at);
         }
@@ -208,7 +210,7 @@ TEST("fused linear loss: one pass with a frozen weight gives the same gradient o
         FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
                              LossGradients::Hidden, {.tokens = chunk}, logits);
         const Tensor gradHidden = loss.backward(
-            p.weights, [](const Tensor&, const Tensor&) { check(false, "no gradient of the weight"); });
+            p.weights, [](const auto&, const auto&) { check(false, "no gradient of the weight"); });
         checkClose(floats(loss.statistics().nll), e.nll, 2e-6, "nll" + at);
         checkClose(gradHidden, e.gradHidden, 5e-6, "gradHidden" + at);
       }
@@ -248,9 +250,9 @@ TEST("fused linear loss: a sure token keeps its digits") {
   checkNear(loss.statistics().nll[0], expected, 1e-5 * expected, "nll of the sure token");
   checkNear(loss.statistics().topNll[1], expected, 1e-5 * expected, "topNll beside the sure token");
   checkNear(loss.statistics().nll[1], 30, 1e-5, "nll of another token");
-  Tensor gradWeight = at::zeros({257, 1});
-  loss.backward({1, 0, 0, 0}, [&](const Tensor& dLogits, const Tensor& chunk) {
-    gradWeight += at::mm(dLogits.t(), chunk);
+  Tensor gradWeight = at::zeros({257, 1}, at::kDouble);
+  loss.backward({1, 0, 0, 0}, [&](const ops::LogitGradient& dLogits, const Tensor& chunk) {
+    addOuter(gradWeight, dLogits, chunk);
   });
   checkNear(gradWeight[5].item<double>(), std::expm1(-expected), 1e-5 * expected, "its gradient");
 }
@@ -338,8 +340,8 @@ TEST("fused linear loss: chunks fill the budget, and are even") {
     std::vector<int64_t> sizes;
     FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, LossGradients::Both,
                          options);
-    loss.backward(p.weights, [&](const Tensor& dLogits, const Tensor& hidden) {
-      check(dLogits.size(0) == hidden.size(0), "rows of both");
+    loss.backward(p.weights, [&](const ops::LogitGradient& dLogits, const Tensor& hidden) {
+      check(dLogits.values().size(0) == hidden.size(0), "rows of both");
       sizes.push_back(hidden.size(0));
     });
     return sizes;
@@ -413,5 +415,5 @@ TEST("fused linear loss: of equally likely choices the lower id comes first, and
 TEST("fused linear loss: no tokens at all") {
   FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, LossGradients::Both);
   check(loss.statistics().size() == 0, "no statistics");
-  check(loss.backward({}, [](const Tensor&, const Tensor&) {}).size(0) == 0, "no gradient");
+  check(loss.backward({}, [](const auto&, const auto&) {}).size(0) == 0, "no gradient");
 }

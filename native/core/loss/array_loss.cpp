@@ -100,12 +100,8 @@ ArrayLoss arrayLoss(const ArrayLossRequest& r) {
   }
   out.gradHidden = at::zeros_like(hidden);
   out.gradWeight = at::zeros({r.vocabSize, r.hiddenSize}, at::kFloat);
-  const auto add = [&](const at::Tensor& dLogits, const at::Tensor& chunk) {
-    if (type == at::kFloat) {
-      out.gradWeight.addmm_(dLogits.t(), chunk);
-    } else {
-      out.gradWeight.add_(ops::product(dLogits.t(), chunk));
-    }
+  const auto add = [&](const ops::LogitGradient& dLogits, const at::Tensor& chunk) {
+    ops::addOuter(out.gradWeight, dLogits.values(), chunk, /*first=*/false);
   };
   out.gradHidden.index_copy_(0, positions, loss.backward(weights, add).to(at::kFloat));
   expectFiniteGradient("the gradient of hidden", out.gradHidden);

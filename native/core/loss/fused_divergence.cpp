@@ -50,7 +50,7 @@ void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& hea
 
 Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, double weight,
                            ChunkOptions options, const LogitOptions& logits,
-                           const std::function<void(const Tensor&, const Tensor&)>& addWeightGradient) {
+                           const AddOuter& addWeightGradient) {
   at::NoGradGuard noGrad;
   checkOperands(model, base);
   checkHeadBias(model.bias, model.weight);
@@ -65,11 +65,11 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
   LowRankTerm addition = model.addition;
   if (addition) addition.low = scaled(addition.low);
   const int64_t tokens = hidden.size(0), vocab = model.weight.size(0);
-  const int64_t bytes = 2 * vocab * static_cast<int64_t>(hidden.element_size());
-  const int64_t chunk = chunkTokens(tokens, bytes, options);
+  const LogitForm form(hidden);
+  const int64_t chunk = chunkTokens(tokens, 2 * vocab * form.bytes, options, form.memory);
   const bool widens = base.weight.scalar_type() != hidden.scalar_type();
   const int64_t slab = widens ? kSlab : vocab;
-  const Tensor buffer = at::empty({std::min(chunk, tokens), vocab}, hidden.options()),
+  const Tensor buffer = at::empty({std::min(chunk, tokens), vocab}, hidden.options().dtype(form.type)),
                baseBuffer = at::empty_like(buffer);
   Divergence out{0, tokens, weight > 0 ? at::empty_like(hidden) : Tensor(), {}};
   for (int64_t first = 0; first < tokens; first += chunk) {
@@ -86,9 +86,10 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
       out.sum += value;
     }
     if (weight <= 0) continue;
-    ops::productInto(out.gradHidden.narrow(0, first, count), z, model.weight);
-    if (addition) addition.goBack(z, first, logits.scale);
-    addWeightGradient(z, hidden.narrow(0, first, count));
+    const ops::LogitGradient dLogits(z.to(hidden.scalar_type()));
+    dLogits.timesInto(out.gradHidden.narrow(0, first, count), model.weight);
+    if (addition) addition.goBack(dLogits, first, logits.scale);
+    addWeightGradient(dLogits, hidden.narrow(0, first, count));
   }
   out.gradLow = addition.gradLow;
   if (weight > 0 && logits.scale != 1) out.gradHidden.mul_(logits.scale);

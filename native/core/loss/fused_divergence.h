@@ -30,9 +30,8 @@ struct Divergence {
 /// [c, vocab], hidden [c, width], times the scale) is called for each chunk. Errors: INVALID_INPUT for
 /// shapes, types or options that do not fit; LOSS_NOT_FINITE naming a token whose divergence is not finite:
 /// chunks before it have been gathered.
-Divergence fusedDivergence(
-    const HeadOperands& model, const HeadOperands& base, double weight, ChunkOptions options,
-    const LogitOptions& logits,
-    const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
+Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, double weight,
+                           ChunkOptions options, const LogitOptions& logits,
+                           const AddOuter& addWeightGradient);
 
 }  // namespace adaptive

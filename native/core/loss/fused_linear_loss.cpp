@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/expect.h"
@@ -19,6 +20,22 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
   const T* data = table.const_data_ptr<T>();
   for (size_t i = 0; i < out.size(); i++) out[i] = data[i * table.size(1) + index];
   return out;
+}
+
+/// The entries of tensors, one after the other.
+template <class T>
+std::vector<T> onHost(const std::vector<at::Tensor>& tensors) {
+  if (tensors.empty()) return {};
+  const at::Tensor all = at::cat(tensors).cpu();
+  return {all.const_data_ptr<T>(), all.const_data_ptr<T>() + all.numel()};
+}
+
+/// At most half of x to at most x; 1 where that is 0 or no number.
+double powerOfTwoNear(double x) {
+  if (!(x > 0) || !std::isfinite(x)) return 1;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return std::ldexp(1, exponent - 1);
 }
 
 void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const std::vector<int32_t>& labels) {
@@ -49,12 +66,13 @@ void LowRankTerm::addTo(const at::Tensor& products, int64_t first) const {
   ops::addProduct(products, low.narrow(0, first, products.size(0)), raise.t());
 }
 
-void LowRankTerm::goBack(const at::Tensor& dLogits, int64_t first, double scale) {
+void LowRankTerm::goBack(const ops::LogitGradient& dLogits, int64_t first, double scale) {
   if (!gradLow.defined()) gradLow = at::empty_like(low);
-  at::Tensor target = gradLow.narrow(0, first, dLogits.size(0));
-  ops::productInto(target, dLogits, raise);
+  const int64_t count = dLogits.values().size(0);
+  at::Tensor target = gradLow.narrow(0, first, count);
+  dLogits.timesInto(target, raise);
   if (scale != 1) target.mul_(scale);
-  addGradient(dLogits, low.narrow(0, first, dLogits.size(0)));
+  addGradient(dLogits, low.narrow(0, first, count));
 }
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
@@ -70,14 +88,16 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
       addition_(std::move(addition)) {
   at::NoGradGuard noGrad;
   checkShapes(hidden_, weight_, labels);
-  // The smoothed part of the gradient goes through the slope of the cap at every logit of each token, which
-  // one pass has no room for.
-  if (isWeightFrozen_ && smoothing_ > 0 && logits.cap > 0) wanted_ = LossGradients::Both;
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
   expectInteger("the k of top-k entropies", more.entropyOfTop, 0, kLargestSize);
   expectInteger("the number of first choices", more.firstChoices, 0, kLargestSize);
   checkHeadBias(logits.bias, weight_);
+  const LogitForm form(hidden_);
+  isWide_ = form.isWide;
+  // The smoothed part of the gradient goes through the slope of the cap at every logit of each token, which
+  // one pass has no room for. Numerators know nothing of it.
+  if (isWeightFrozen_ && smoothing_ > 0 && (logits.cap > 0 || isWide_)) wanted_ = LossGradients::Both;
   // A scale costs one pass over the hidden states instead of one over the logits.
   if (options_.scale != 1) {
     hidden_ = hidden_ * options_.scale;
@@ -85,29 +105,64 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   }
   const int64_t tokens = hidden_.size(0), vocab = weight_.size(0);
   statistics_.choices = std::min(more.firstChoices, vocab);
-  chunk_ = chunkTokens(tokens, vocab * static_cast<int64_t>(hidden_.element_size()), options);
-  buffer_ = at::empty({std::min(chunk_, tokens), vocab}, hidden_.options());
+  chunk_ = chunkTokens(tokens, vocab * form.bytes, options, form.memory);
+  const int64_t largest = std::min(chunk_, tokens), numerators = tokensToKeep(options, form.memory.free);
+  buffer_ = at::empty({largest, vocab}, hidden_.options().dtype(form.type));
+  if (numerators > 0) numerators_ = at::empty({numerators, vocab}, hidden_.options());
+  if (isWide_ && (wanted_ == LossGradients::Hidden || numerators < tokens))
+    scratch_ = at::empty({largest, vocab}, hidden_.options());
+  if (wanted_ == LossGradients::Hidden)
+    onTop_ = at::empty(hidden_.sizes(), hidden_.options().dtype(form.type));
   floats_ = at::empty({tokens, 5}, hidden_.options().dtype(at::kFloat));
   ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
-  at::Tensor weightsOnTop;  // (0, 1) for each token of a chunk
-  if (wanted_ == LossGradients::Hidden) {
-    onTop_ = at::empty_like(hidden_);
-    weightsOnTop = at::tensor({0.f, 1.f}, floats_.options()).expand({chunk_, 2}).contiguous();
-  }
+  Gathered gathered;
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = logitsOf(first, count);
     const auto [floats, ints] = ops::tokenStatistics(logits, labels_.narrow(0, first, count));
-    gather(logits, floats, more);
+    gather(logits, floats, more, gathered);
     floats_.narrow(0, first, count).copy_(floats);
     ints_.narrow(0, first, count).copy_(ints);
-    if (wanted_ != LossGradients::Hidden) continue;
-    toGradient(logits, first, count, weightsOnTop.narrow(0, 0, count));
-    at::Tensor target = onTop_.narrow(0, first, count);
-    ops::productInto(target, logits, weight_);
+    keep(logits, first, count);
   }
-  kept_ = wanted_ == LossGradients::Both && chunk_ >= tokens;
-  if (wanted_ != LossGradients::Both) buffer_ = at::Tensor();
+  kept_ = wanted_ == LossGradients::Both && !isWide_ && chunk_ >= tokens;
+  if (wanted_ != LossGradients::Both || (isWide_ && numerators >= tokens)) buffer_ = at::Tensor();
+  if (wanted_ != LossGradients::Both) scratch_ = at::Tensor();
+  readStatistics(gathered);
+}
+
+int64_t FusedLinearLoss::tokensToKeep(const ChunkOptions& options, int64_t freeBytes) const {
+  // Label smoothing adds to every logit of a token.
+  if (!isWide_ || wanted_ != LossGradients::Both || smoothing_ > 0) return 0;
+  const int64_t tokens = hidden_.size(0);
+  const int64_t bytes = weight_.size(0) * static_cast<int64_t>(hidden_.element_size());
+  const int64_t most = options.kept < 0 ? freeBytes / 2 / bytes : options.kept;
+  return most >= tokens ? tokens : most / chunk_ * chunk_;
+}
+
+void FusedLinearLoss::keep(const at::Tensor& logits, int64_t first, int64_t count) {
+  const auto& [labels, floats, ints] = rowsOf(first, count);
+  if (wanted_ == LossGradients::Hidden) {
+    at::Tensor values = logits;
+    if (isWide_) {
+      values = scratch_.narrow(0, 0, count);
+      ops::keepNumerators_(values, logits, labels, floats, ints, options_.cap);
+    } else {
+      const at::Tensor onTop = at::tensor({0.f, 1.f}, floats.options()).expand({count, 2}).contiguous();
+      ops::lossGradient_(logits, labels, floats, ints, onTop, options_.cap, smoothing_);
+    }
+    at::Tensor target = onTop_.narrow(0, first, count);
+    ops::productInto(target, values, weight_);
+  } else if (numerators_.defined() && first + count <= numerators_.size(0)) {
+    ops::keepNumerators_(numerators_.narrow(0, first, count), logits, labels, floats, ints, options_.cap);
+  }
+}
+
+FusedLinearLoss::Rows FusedLinearLoss::rowsOf(int64_t first, int64_t count) const {
+  return {labels_.narrow(0, first, count), floats_.narrow(0, first, count), ints_.narrow(0, first, count)};
+}
+
+void FusedLinearLoss::readStatistics(const Gathered& gathered) {
   const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
   statistics_.nll = column<float>(floats, 0);
   statistics_.topNll = column<float>(floats, 1);
@@ -115,31 +170,27 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
   if (smoothing_ > 0) {
     const auto share = static_cast<float>(smoothing_);
     statistics_.smoothed = column<float>(floats, 4);
-    for (int64_t i = 0; i < tokens; i++) {
+    for (size_t i = 0; i < statistics_.smoothed.size(); i++) {
       float& smoothed = statistics_.smoothed[i];
       smoothed = (1 - share) * statistics_.nll[i] + share * smoothed;
     }
   }
   statistics_.rank = column<int32_t>(ints, 0);
   statistics_.argmax = column<int32_t>(ints, 1);
+  statistics_.topKEntropy = onHost<float>(gathered.entropies);
+  statistics_.choiceNll = onHost<float>(gathered.choiceNll);
+  statistics_.choiceIds = onHost<int32_t>(gathered.choiceIds);
 }
 
-void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more) {
-  if (more.entropyOfTop > 0) {
-    const at::Tensor entropies = ops::topKEntropy(logits, more.entropyOfTop).cpu();
-    const float* values = entropies.const_data_ptr<float>();
-    statistics_.topKEntropy.insert(statistics_.topKEntropy.end(), values, values + logits.size(0));
-  }
+void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more,
+                             Gathered& into) {
+  if (more.entropyOfTop > 0) into.entropies.push_back(ops::topKEntropy(logits, more.entropyOfTop));
   const int64_t choices = statistics_.choices;
   if (choices == 0) return;
   const auto [largest, ids] = ops::firstChoices(logits, choices);
   // nll = topNll + (max − z), as that of a label.
-  const at::Tensor nll = (floats.narrow(1, 2, 1) - largest).add_(floats.narrow(1, 1, 1)).cpu(),
-                   on = ids.cpu();
-  const float* values = nll.const_data_ptr<float>();
-  const int32_t* chosen = on.const_data_ptr<int32_t>();
-  statistics_.choiceNll.insert(statistics_.choiceNll.end(), values, values + nll.numel());
-  statistics_.choiceIds.insert(statistics_.choiceIds.end(), chosen, chosen + on.numel());
+  into.choiceNll.push_back((floats.narrow(1, 2, 1) - largest).add_(floats.narrow(1, 1, 1)));
+  into.choiceIds.push_back(ids);
 }
 
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
@@ -151,13 +202,49 @@ at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
   return logits;
 }
 
-void FusedLinearLoss::toGradient(const at::Tensor& logits, int64_t first, int64_t count,
-                                 const at::Tensor& weights) {
-  ops::lossGradient_(logits, labels_.narrow(0, first, count), floats_.narrow(0, first, count),
-                     ints_.narrow(0, first, count), weights, options_.cap, smoothing_);
+at::Tensor FusedLinearLoss::numeratorsOf(int64_t first, int64_t count) {
+  if (numerators_.defined() && first + count <= numerators_.size(0))
+    return numerators_.narrow(0, first, count);
+  const at::Tensor logits = logitsOf(first, count);
+  const auto& [labels, floats, ints] = rowsOf(first, count);
+  const at::Tensor numerators = scratch_.narrow(0, 0, count);
+  ops::keepNumerators_(numerators, logits, labels, floats, ints, options_.cap);
+  return numerators;
+}
+
+ops::LogitGradient FusedLinearLoss::gradientOf(int64_t first, int64_t count,
+                                               const std::vector<float>& weights, const at::Tensor& table) {
+  const auto& [labels, floats, ints] = rowsOf(first, count);
+  const at::Tensor own = table.narrow(0, first, count);
+  if (!isWide_) {
+    const at::Tensor logits = kept_ ? buffer_ : logitsOf(first, count);
+    ops::lossGradient_(logits, labels, floats, ints, own, options_.cap, smoothing_);
+    return logits;
+  }
+  // The gradients of a large vocabulary are too small for float16, unless they are taken apart from a power
+  // of two.
+  double ofWeights = 0, ofNumerators = 0;
+  for (int64_t i = first; i < first + count; i++) {
+    const double a = weights[2 * i], b = weights[2 * i + 1], topNll = statistics_.topNll[i];
+    ofWeights = std::max({ofWeights, std::abs(a), std::abs(b)});
+    ofNumerators = std::max(ofNumerators, std::abs(a + b) * std::exp(-topNll));
+  }
+  if (smoothing_ == 0) {
+    const at::Tensor scales = ops::numeratorScales(labels, floats, ints, own, options_.cap);
+    return {numeratorsOf(first, count), scales, labels, ints, powerOfTwoNear(ofNumerators) / 16};
+  }
+  const double unit = powerOfTwoNear(ofWeights) / 4096;
+  const at::Tensor logits = logitsOf(first, count), gradient = scratch_.narrow(0, 0, count);
+  ops::lossGradientInto_(gradient, logits, labels, floats, ints, own / unit, options_.cap, smoothing_);
+  return {gradient, unit};
 }
 
 at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
+  if (isWide_) {
+    const at::Tensor scales = ops::numeratorScales(labels_, floats_, ints_, weights, options_.cap);
+    const at::Tensor gradient = ops::fromNumerators(onTop_, weight_, scales, labels_, ints_);
+    return options_.scale == 1 ? gradient : gradient * options_.scale;
+  }
   // (a + b)·∂topNll/∂h + a·(slope·w of the first choice − slope·w of the label): where the label is the first
   // choice the difference is zero to the last bit, so that a sure token keeps its digits.
   const auto rowsOf = [&](const at::Tensor& ids, const at::Tensor& logit) {
@@ -187,9 +274,7 @@ at::Tensor FusedLinearLoss::meanOfWeight() const {
   return sum.div_(weight_.size(0)).to(at::kFloat);
 }
 
-at::Tensor FusedLinearLoss::backward(
-    const std::vector<float>& weights,
-    const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient) {
+at::Tensor FusedLinearLoss::backward(const std::vector<float>& weights, const AddOuter& addWeightGradient) {
   at::NoGradGuard noGrad;
   if (wanted_ == LossGradients::None) {
     fail("INVALID_INPUT",
@@ -211,15 +296,12 @@ at::Tensor FusedLinearLoss::backward(
   at::Tensor gradHidden = at::empty_like(hidden_);
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
-    const at::Tensor logits = kept_ ? buffer_ : logitsOf(first, count),
-                     chunk = hidden_.narrow(0, first, count);
-    toGradient(logits, first, count, table.narrow(0, first, count));
-    at::Tensor target = gradHidden.narrow(0, first, count);
-    ops::productInto(target, logits, weight_);
-    if (addition_) addition_.goBack(logits, first, options_.scale);
-    if (!isWeightFrozen_) addWeightGradient(logits, chunk);
+    const ops::LogitGradient dLogits = gradientOf(first, count, weights, table);
+    dLogits.timesInto(gradHidden.narrow(0, first, count), weight_);
+    if (addition_) addition_.goBack(dLogits, first, options_.scale);
+    if (!isWeightFrozen_) addWeightGradient(dLogits, hidden_.narrow(0, first, count));
   }
-  buffer_ = at::Tensor();
+  buffer_ = scratch_ = numerators_ = at::Tensor();
   if (options_.scale != 1) gradHidden.mul_(options_.scale);
   return gradHidden;
 }

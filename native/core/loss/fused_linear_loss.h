@@ -8,6 +8,7 @@
 
 #include "core/loss/chunk_tokens.h"
 #include "core/loss/token_statistics.h"
+#include "core/ops/logit_gradient.h"
 
 namespace adaptive {
 
@@ -31,23 +32,25 @@ enum class LossGradients {
   Hidden,
 };
 
+/// Gathers dLogitsᵀ·inputs, for dLogits [c, vocab] and inputs [c, width].
+using AddOuter = std::function<void(const ops::LogitGradient& dLogits, const at::Tensor& inputs)>;
+
 /// What a low-rank adapter of the head adds to the products: low·raiseᵀ.
 struct LowRankTerm {
-  at::Tensor low;    ///< [n, rank]
-  at::Tensor raise;  ///< [vocab, rank]
-  /// Gathers dLogitsᵀ·low: dLogits [c, vocab], low [c, rank] times the scale.
-  std::function<void(const at::Tensor& dLogits, const at::Tensor& low)> addGradient;
+  at::Tensor low;           ///< [n, rank]
+  at::Tensor raise;         ///< [vocab, rank]
+  AddOuter addGradient;     ///< of low times the scale
   at::Tensor gradLow = {};  ///< [n, rank], made by backward()
 
   explicit operator bool() const { return low.defined(); }
   void addTo(const at::Tensor& products, int64_t first) const;
   /// The part of a chunk's rows, whose gradient is taken times `scale`.
-  void goBack(const at::Tensor& dLogits, int64_t first, double scale);
+  void goBack(const ops::LogitGradient& dLogits, int64_t first, double scale);
 };
 
 class FusedLinearLoss {
  public:
-  /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both float32 or both bfloat16;
+  /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both of one type of floats;
   /// labels [n]. Runs pass 1. `addition` needs LossGradients::Both, or None. Errors: INVALID_INPUT for
   /// shapes, types, labels or options that do not fit.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
@@ -57,35 +60,54 @@ class FusedLinearLoss {
   const TokenStatistics& statistics() const { return statistics_; }
 
   /// weights: (∂loss/∂nll, with smoothing ∂loss/∂smoothed, ∂loss/∂topNll) interleaved [n][2]. Returns
-  /// gradHidden [n, hidden]; calls addWeightGradient(dLogits [c, vocab], hidden [c, hidden], times the scale)
-  /// for each chunk, to gather dLogitsᵀ·hidden, and the sum of dLogits for a bias. With LossGradients::Hidden
-  /// it is never called. Call once. Errors: INVALID_INPUT where no gradients were wanted, when called twice,
-  /// or for another number of weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
-  at::Tensor backward(const std::vector<float>& weights,
-                      const std::function<void(const at::Tensor&, const at::Tensor&)>& addWeightGradient);
+  /// gradHidden [n, hidden]; calls addWeightGradient for each chunk with its hidden states times the scale.
+  /// The sum of dLogits is the gradient of a bias. With LossGradients::Hidden it is never called. Call once.
+  /// Errors: INVALID_INPUT where no gradients were wanted, when called twice, or for another number of
+  /// weights; LOSS_NOT_FINITE naming a token with a NaN among its logits.
+  at::Tensor backward(const std::vector<float>& weights, const AddOuter& addWeightGradient);
 
   /// ∂loss/∂low of the addition, after backward().
   const at::Tensor& gradLow() const { return addition_.gradLow; }
 
  private:
-  /// Adds to the statistics what `more` asks for, of the next tokens.
-  void gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more);
+  /// What `more` asks for of all tokens, a tensor for each chunk; one way to the host for all of them.
+  struct Gathered {
+    std::vector<at::Tensor> entropies, choiceNll, choiceIds;
+  };
+  void gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more, Gathered& into);
+  void readStatistics(const Gathered& gathered);
   at::Tensor logitsOf(int64_t first, int64_t count);
-  /// Turns logits into the gradient with respect to them, in place, for rows [first, first + count) of the
-  /// batch.
-  void toGradient(const at::Tensor& logits, int64_t first, int64_t count, const at::Tensor& weights);
+  /// Gathers from the logits of a chunk what backward() will have no other way to.
+  void keep(const at::Tensor& logits, int64_t first, int64_t count);
+  /// Tokens whose numerators are kept, in whole chunks.
+  int64_t tokensToKeep(const ChunkOptions& options, int64_t freeBytes) const;
+  /// What the tokens of a chunk are worked out from, beside their weights.
+  struct Rows {
+    at::Tensor labels, floats, ints;
+  };
+  Rows rowsOf(int64_t first, int64_t count) const;
+  /// Those of a chunk, kept or made again.
+  at::Tensor numeratorsOf(int64_t first, int64_t count);
+  /// The gradient of the logits of a chunk; weights [n, 2] on the host, and as a tensor.
+  ops::LogitGradient gradientOf(int64_t first, int64_t count, const std::vector<float>& weights,
+                                const at::Tensor& table);
   at::Tensor hiddenGradient(const at::Tensor& weights);
   at::Tensor meanOfWeight() const;
 
-  at::Tensor hidden_, weight_, labels_, floats_, ints_, buffer_;
-  at::Tensor onTop_;  ///< ∂topNll/∂hidden [n, hidden], with LossGradients::Hidden
+  at::Tensor hidden_, weight_, labels_, floats_, ints_;
+  at::Tensor buffer_;   ///< logits of a chunk
+  at::Tensor scratch_;  ///< with float32 logits: of a chunk, the type of hidden
+  /// With LossGradients::Hidden, for each token [n, hidden]: ∂topNll/∂hidden, or its numerators times the
+  /// weight in float32.
+  at::Tensor onTop_;
+  at::Tensor numerators_;  ///< of the first tokens, the type of hidden
   LossGradients wanted_;
-  bool isWeightFrozen_;
+  bool isWeightFrozen_, isWide_;
   int64_t chunk_;
   LogitOptions options_;
   double smoothing_;
   LowRankTerm addition_;
-  bool kept_ = false;
+  bool kept_ = false;  ///< buffer_ holds the logits of all tokens
   TokenStatistics statistics_;
 };
 

@@ -113,10 +113,10 @@ void Decoder::watch(const Tensor& hidden, int64_t layer) const {
     hidden.register_hook([see = seesBackward_, layer](const Tensor&) { see(layer); });
 }
 
-void Decoder::addHeadGradient(const Tensor& dLogits, const Tensor& hidden) {
+void Decoder::addHeadGradient(const ops::LogitGradient& dLogits, const Tensor& hidden) {
   head().accumulateOuter(dLogits, hidden);
   if (const TokenRows* rows = headRows()) rows->accumulateOuter(dLogits, hidden);
-  if (headBias_ && headBias_->trainable()) headBias_->accumulate(dLogits.sum(0, false, at::kFloat));
+  if (headBias_ && headBias_->trainable()) headBias_->accumulate(dLogits.sum());
 }
 
 void Decoder::expectWeights() const {

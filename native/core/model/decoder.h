@@ -50,7 +50,7 @@ class Decoder {
   bool trainsHead() { return head().trainable() || headRows() || (headBias_ && headBias_->trainable()); }
   /// Gathers the gradient of what trainsHead() tells of, for logits hidden·headᵀ + bias: dLogits [n, vocab],
   /// hidden [n, hidden].
-  void addHeadGradient(const at::Tensor& dLogits, const at::Tensor& hidden);
+  void addHeadGradient(const ops::LogitGradient& dLogits, const at::Tensor& hidden);
 
   /// Computes in `dtype` (float32 or bfloat16) from now on, from masters of type `masters`: float32, or the
   /// same as `dtype` to keep no second copy. Narrowing the masters rounds them to nearest. Frozen weights are

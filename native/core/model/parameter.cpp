@@ -5,34 +5,14 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/ops/ops.h"
 #include "core/ops/product.h"
 
 namespace adaptive {
 namespace {
 
-/// Large bfloat16 weight gradients are formed a slab of rows at a time, so that the low-precision temporary
-/// stays small.
-constexpr int64_t kSlabRows = 4096;
 /// Entries that are looked at in another type at once.
 constexpr int64_t kSlabEntries = int64_t{1} << 20;
-
-/// gradient += dyᵀ·x; `first`: gradient = dyᵀ·x, with no pass to clear and none to add.
-void addOuter(at::Tensor gradient, const at::Tensor& dy, const at::Tensor& x, bool first) {
-  if (dy.scalar_type() == at::kFloat) {
-    gradient.addmm_(dy.t(), x, /*beta=*/first ? 0 : 1);
-    return;
-  }
-  for (int64_t row = 0; row < gradient.size(0); row += kSlabRows) {
-    const int64_t count = std::min(kSlabRows, gradient.size(0) - row);
-    const at::Tensor product = ops::product(dy.narrow(1, row, count).t(), x);
-    at::Tensor target = gradient.narrow(0, row, count);
-    if (first) {
-      target.copy_(product);
-    } else {
-      target.add_(product);
-    }
-  }
-}
 
 }  // namespace
 
@@ -201,14 +181,27 @@ void Parameter::freeze(const std::function<bool(const std::string& name)>& isFro
   dropGradient();
 }
 
-void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x) {
+void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x, double scale) {
   if (!trainable()) return;
   reserveGradient();
   for (const Run& run : runs_) {
-    addOuter(gradient_.narrow(0, run.gradientRow, run.rows), dy.narrow(1, run.firstRow, run.rows), x,
-             !hasGradient_);
+    ops::addOuter(gradient_.narrow(0, run.gradientRow, run.rows), dy.narrow(1, run.firstRow, run.rows), x,
+                  !hasGradient_, scale);
   }
   hasGradient_ = true;
+}
+
+void Parameter::accumulateOuter(const ops::LogitGradient& dy, const at::Tensor& x) {
+  if (!trainable()) return;
+  accumulateOuter(dy.values(), dy.scaled(x), dy.unit());
+  for (const auto& [ids, rows] : dy.points(x)) {
+    for (const Run& run : runs_) {
+      // Rows of others are added as zeros.
+      const at::Tensor own = ids - run.firstRow, isOwn = own.ge(0).logical_and_(own.lt(run.rows));
+      ops::addRows_(gradient_.narrow(0, run.gradientRow, run.rows), own.clamp(0, run.rows - 1),
+                    rows * isOwn.unsqueeze(1), 1);
+    }
+  }
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x,
@@ -219,7 +212,7 @@ void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x,
     at::Tensor own = gradient_.select(0, static_cast<int64_t>(e));
     const int64_t first = firstRow[e], count = firstRow[e + 1] - first;
     if (count > 0) {
-      addOuter(own, dy.narrow(0, first, count), x.narrow(0, first, count), !hasGradient_);
+      ops::addOuter(own, dy.narrow(0, first, count), x.narrow(0, first, count), !hasGradient_);
     } else if (!hasGradient_) {
       own.zero_();
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/quantized_matrix.h"
+#include "core/ops/logit_gradient.h"
 
 namespace adaptive {
 
@@ -110,8 +111,11 @@ class Parameter {
     for (int64_t i = 0; i < count; i++) f(part.stored[i], pieces.select(0, i));
   }
 
-  /// gradient += dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in]. Nothing where it is frozen.
-  void accumulateOuter(const at::Tensor& dy, const at::Tensor& x);
+  /// gradient += scale·dyᵀ·x, for a product y = x·weightᵀ; dy [n, out], x [n, in]. Nothing where it is
+  /// frozen.
+  void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, double scale = 1);
+  /// The same of logits' gradients, for a head.
+  void accumulateOuter(const ops::LogitGradient& dy, const at::Tensor& x);
   /// The same for the weights of experts: expert e has the rows [firstRow[e], firstRow[e + 1]) of dy and x.
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, const std::vector<int64_t>& firstRow);
   /// gradient += dWeight. Nothing where it is frozen.

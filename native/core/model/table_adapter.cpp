@@ -79,8 +79,8 @@ void TokenRows::accumulateLookedUp(const Tensor& ids, const Tensor& dRows) const
                 dRows.index_select(0, hits.select(1, 0).contiguous()).to(at::kFloat), 1);
 }
 
-void TokenRows::accumulateOuter(const Tensor& dy, const Tensor& x) const {
-  values_->accumulateOuter(dy.index_select(1, ids_), x);
+void TokenRows::accumulateOuter(const ops::LogitGradient& dy, const Tensor& x) const {
+  values_->accumulateOuter(dy.columns(ids_), x);
 }
 
 Tensor lowInput(const Tensor& x, const LoraAdapter& adapter, const DropoutKey& key) {

@@ -28,7 +28,7 @@ class TokenRows {
   /// Gathers the gradients of looked-up rows: dRows [n, width] of ids [n].
   void accumulateLookedUp(const at::Tensor& ids, const at::Tensor& dRows) const;
   /// Gathers those of a product x·tableᵀ: dy [n, rows of the table], x [n, width].
-  void accumulateOuter(const at::Tensor& dy, const at::Tensor& x) const;
+  void accumulateOuter(const ops::LogitGradient& dy, const at::Tensor& x) const;
 
  private:
   void put(Parameter& table, const at::Tensor& rows) const;

@@ -101,6 +101,14 @@ Tensor thinProduct(const Tensor& a, const Tensor& weight) {
   static const auto op = find<Tensor(const Tensor&, const Tensor&)>("thin_product");
   return call(op, a, weight);
 }
+void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale) {
+  static const auto op = find<void(Tensor, const Tensor&, const Tensor&, double, double)>("float_product_");
+  call(op, out, a, b, beta, scale);
+}
+int64_t freeBytes(const Tensor& like) {
+  static const auto op = find<int64_t(const Tensor&)>("free_bytes");
+  return call(op, like);
+}
 Tensor dropout(const Tensor& x, double rate, uint64_t key) {
   static const auto op = find<Tensor(const Tensor&, double, int64_t)>("dropout");
   return call(op, x, rate, static_cast<int64_t>(key));
@@ -131,6 +139,36 @@ void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, co
       find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double, double)>(
           "loss_gradient_");
   call(op, logits, labels, floats, ints, weights, cap, smoothing);
+}
+bool formsFloatLogits(const Tensor& hidden) {
+  static const auto op = find<bool(const Tensor&)>("forms_float_logits");
+  return call(op, hidden);
+}
+void lossGradientInto_(Tensor gradient, const Tensor& logits, const Tensor& labels, const Tensor& floats,
+                       const Tensor& ints, const Tensor& weights, double cap, double smoothing) {
+  static const auto op = find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&,
+                                   const Tensor&, double, double)>("loss_gradient_into_");
+  call(op, gradient, logits, labels, floats, ints, weights, cap, smoothing);
+}
+void keepNumerators_(Tensor kept, const Tensor& logits, const Tensor& labels, const Tensor& floats,
+                     const Tensor& ints, double cap) {
+  static const auto op =
+      find<void(Tensor, const Tensor&, const Tensor&, const Tensor&, const Tensor&, double)>(
+          "keep_numerators_");
+  call(op, kept, logits, labels, floats, ints, cap);
+}
+Tensor numeratorScales(const Tensor& labels, const Tensor& floats, const Tensor& ints, const Tensor& weights,
+                       double cap) {
+  static const auto op =
+      find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, double)>("numerator_scales");
+  return call(op, labels, floats, ints, weights, cap);
+}
+Tensor fromNumerators(const Tensor& product, const Tensor& weight, const Tensor& scales, const Tensor& labels,
+                      const Tensor& ints) {
+  static const auto op =
+      find<Tensor(const Tensor&, const Tensor&, const Tensor&, const Tensor&, const Tensor&)>(
+          "from_numerators");
+  return call(op, product, weight, scales, labels, ints);
 }
 Tensor divergence_(Tensor logits, const Tensor& base, double weight, double cap) {
   static const auto op = find<Tensor(Tensor, const Tensor&, double, double)>("divergence_");

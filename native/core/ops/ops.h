@@ -66,6 +66,12 @@ std::tuple<Tensor, Tensor> attendNext(const Tensor& q, at::TensorList k, at::Ten
 /// out of a row does not depend on the others.
 Tensor thinProduct(const Tensor& a, const Tensor& weight);
 
+/// out float32 [n, m] = beta·out + scale·a·b, a [n, k] and b [k, m] of one type of 16 bits. Where a device
+/// has no such product, a·b is rounded to their type first.
+void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale);
+/// Bytes that tensors can still take where this one is.
+int64_t freeBytes(const Tensor& like);
+
 /// x with the share `rate` of its entries at 0 and the others divided by 1 − rate. What is dropped depends on
 /// `key` and the index of an entry alone: the same call turns the gradient of the result into that of x.
 Tensor dropout(const Tensor& x, double rate, uint64_t key);
@@ -89,6 +95,23 @@ std::tuple<Tensor, Tensor> firstChoices(const Tensor& logits, int64_t k);
 /// is that of the logits before.
 void lossGradient_(Tensor logits, const Tensor& labels, const Tensor& floats, const Tensor& ints,
                    const Tensor& weights, double cap, double smoothing = 0);
+/// Whether logits of hidden states like these are formed in float32 though those have 16 bits: rounded to
+/// them, logits change first choices and ranks. If so, the four that follow make the gradient.
+bool formsFloatLogits(const Tensor& hidden);
+/// lossGradient_ of float32 logits into a tensor of 16 bits.
+void lossGradientInto_(Tensor gradient, const Tensor& logits, const Tensor& labels, const Tensor& floats,
+                       const Tensor& ints, const Tensor& weights, double cap, double smoothing);
+/// kept [n, vocab], of 16 bits, = e^(z − max) of float32 logits, 0 at label and first choice, with cap > 0
+/// times its slope: what the gradient can be made of without another pass over the vocabulary.
+void keepNumerators_(Tensor kept, const Tensor& logits, const Tensor& labels, const Tensor& floats,
+                     const Tensor& ints, double cap);
+/// float32 [n, 3]: what the kept numerators of each token, its label and its first choice count with in the
+/// gradient, without smoothing.
+Tensor numeratorScales(const Tensor& labels, const Tensor& floats, const Tensor& ints, const Tensor& weights,
+                       double cap);
+/// gradient·weight, of the type of weight [vocab, width], for product float32 [n, width] = kept·weight.
+Tensor fromNumerators(const Tensor& product, const Tensor& weight, const Tensor& scales, const Tensor& labels,
+                      const Tensor& ints);
 /// KL(softmax(z₀) ‖ softmax(z)) of each row, in nats, float32 [n]; logits z and base z₀ [n, vocab] of one
 /// type. With weight > 0, z becomes weight·(softmax(z) − softmax(z₀)) in place, which is exactly 0 where z =
 /// z₀. With cap > 0, both were capped by softCap_ and the gradient is that of the logits before.

@@ -75,7 +75,9 @@ Tensor product(const Tensor& a, const Tensor& b) {
 }
 
 void productInto(Tensor out, const Tensor& a, const Tensor& b) {
-  if (goesByFloat32(a)) {
+  if (out.scalar_type() != a.scalar_type()) {
+    floatProduct_(out, a, b, /*beta=*/0, 1);
+  } else if (goesByFloat32(a)) {
     byFloat32(out, a, b, /*adds=*/false, 1);
   } else {
     at::mm_out(out, a, b);
@@ -83,12 +85,23 @@ void productInto(Tensor out, const Tensor& a, const Tensor& b) {
 }
 
 void addProduct(Tensor out, const Tensor& a, const Tensor& b, double scale) {
-  if (isThin(a, b)) {
+  if (out.scalar_type() != a.scalar_type()) {
+    floatProduct_(out, a, b, /*beta=*/1, scale);
+  } else if (isThin(a, b)) {
     out.add_(thinProduct(a, b.t()), scale);
   } else if (goesByFloat32(a)) {
     byFloat32(out, a, b, /*adds=*/true, scale);
   } else {
     out.addmm_(a, b, 1, scale);
+  }
+}
+
+void addOuter(Tensor gradient, const Tensor& dy, const Tensor& x, bool first, double scale) {
+  const double beta = first ? 0 : 1;
+  if (dy.scalar_type() == at::kFloat) {
+    gradient.addmm_(dy.t(), x, beta, scale);
+  } else {
+    floatProduct_(gradient, dy.t(), x, beta, scale);
   }
 }
 

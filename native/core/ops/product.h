@@ -11,9 +11,12 @@ at::ScalarType productType(const at::Tensor& a);
 constexpr int64_t kThinRows = 32;
 /// a·b [n, m] for a [n, k] and b [k, m] of one type. Sums are float32, rounded once.
 at::Tensor product(const at::Tensor& a, const at::Tensor& b);
-/// out [n, m] = a·b.
+/// out [n, m] = a·b; out of their type, or float32.
 void productInto(at::Tensor out, const at::Tensor& a, const at::Tensor& b);
-/// out [n, m] += scale·a·b.
+/// out [n, m] += scale·a·b; out likewise.
 void addProduct(at::Tensor out, const at::Tensor& a, const at::Tensor& b, double scale = 1);
+/// gradient += scale·dyᵀ·x in float32; dy [n, out] and x [n, in] of one type. `first`: gradient =
+/// scale·dyᵀ·x, with no pass to clear and none to add.
+void addOuter(at::Tensor gradient, const at::Tensor& dy, const at::Tensor& x, bool first, double scale = 1);
 
 }  // namespace adaptive::ops

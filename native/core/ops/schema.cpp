@@ -36,6 +36,8 @@ ADAPTIVE_LIBRARY(m) {
       "attend_next(Tensor q, Tensor[] k, Tensor[] v, float scale, int window, float soft_cap) -> (Tensor, "
       "Tensor)");
   m.def("thin_product(Tensor a, Tensor weight) -> Tensor");
+  m.def("float_product_(Tensor(a!) out, Tensor a, Tensor b, float beta, float scale) -> ()");
+  m.def("free_bytes(Tensor like) -> int");
   m.def("dropout(Tensor x, float rate, int key) -> Tensor");
   m.def("uniform(Tensor like, int key) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");
@@ -46,6 +48,17 @@ ADAPTIVE_LIBRARY(m) {
       "loss_gradient_(Tensor(a!) logits, Tensor labels, Tensor floats, Tensor ints, Tensor weights, float "
       "cap, float smoothing) "
       "-> ()");
+  m.def("forms_float_logits(Tensor hidden) -> bool");
+  m.def(
+      "loss_gradient_into_(Tensor(a!) gradient, Tensor logits, Tensor labels, Tensor floats, Tensor ints, "
+      "Tensor weights, float cap, float smoothing) -> ()");
+  m.def(
+      "keep_numerators_(Tensor(a!) kept, Tensor logits, Tensor labels, Tensor floats, Tensor ints, float "
+      "cap) "
+      "-> ()");
+  m.def("numerator_scales(Tensor labels, Tensor floats, Tensor ints, Tensor weights, float cap) -> Tensor");
+  m.def(
+      "from_numerators(Tensor product, Tensor weight, Tensor scales, Tensor labels, Tensor ints) -> Tensor");
   m.def("divergence_(Tensor(a!) logits, Tensor base, float weight, float cap) -> Tensor");
   m.def(
       "adamw_(Tensor(a!)[] weights, Tensor[] gradients, Tensor(b!)[] moments1, Tensor(c!)[] moments2, float "

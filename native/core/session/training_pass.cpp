@@ -38,8 +38,9 @@ LogitOptions logitOptions(Decoder& decoder) {
 LowRankTerm additionOf(const Decoder& decoder, const at::Tensor& low) {
   if (!low.defined()) return {};
   Parameter& b = decoder.headAdapter()->b();
-  return {low.detach(), b.compute(),
-          [&b](const at::Tensor& dLogits, const at::Tensor& rows) { b.accumulateOuter(dLogits, rows); }};
+  return {low.detach(), b.compute(), [&b](const ops::LogitGradient& dLogits, const at::Tensor& rows) {
+            b.accumulateOuter(dLogits, rows);
+          }};
 }
 
 }  // namespace
@@ -87,9 +88,10 @@ Retained TrainingPass::backward(const std::vector<float>& weights, double scale)
   torch::autograd::variable_list outputs, gradients;
   if (tokens_.size() > 0) {
     outputs.push_back(selected_);
-    gradients.push_back(loss_->backward(weights, [this](const at::Tensor& dLogits, const at::Tensor& hidden) {
-      decoder_.addHeadGradient(dLogits, hidden);
-    }));
+    gradients.push_back(
+        loss_->backward(weights, [this](const ops::LogitGradient& dLogits, const at::Tensor& hidden) {
+          decoder_.addHeadGradient(dLogits, hidden);
+        }));
     if (selectedLow_.defined()) {
       outputs.push_back(selectedLow_);
       gradients.push_back(loss_->gradLow());
@@ -132,7 +134,7 @@ Divergence divergenceOf(Decoder& decoder, const BaseModel& base, const FlatBatch
                      before = {base.hiddenStates(decoder, ids, rows), base.head(decoder),
                                base.headBias(decoder)};
   return fusedDivergence(own, before, weight, {}, logitOptions(decoder),
-                         [&decoder](const at::Tensor& dLogits, const at::Tensor& chunk) {
+                         [&decoder](const ops::LogitGradient& dLogits, const at::Tensor& chunk) {
                            decoder.addHeadGradient(dLogits, chunk);
                          });
 }

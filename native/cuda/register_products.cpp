@@ -1,0 +1,49 @@
+// Products of 16 bits into float32, and the memory that is left.
+#include "cuda/on_device.h"
+#include "cuda/register_kernels.h"
+#ifdef ADAPTIVE_EMULATED_CUDA
+#include "core/available_memory.h"
+#else
+#include <c10/cuda/CUDACachingAllocator.h>
+#endif
+
+namespace adaptive::cuda::operators {
+namespace {
+
+using at::Tensor;
+
+/// Emulated by way of float32, as libtorch has it on CUDA alone.
+void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale) {
+#ifdef ADAPTIVE_EMULATED_CUDA
+  out.addmm_(a.to(at::kFloat), b.to(at::kFloat), beta, scale);
+#else
+  at::addmm_out(out, out, a, b, at::kFloat, beta, scale);
+#endif
+}
+
+#ifdef ADAPTIVE_EMULATED_CUDA
+int64_t freeBytes(const Tensor& /*like*/) { return availableMemory(); }
+#else
+/// What the driver has left, and what libtorch has taken of it and would give out again.
+int64_t freeBytes(const Tensor& like) {
+  const OnDevice on(like);
+  size_t free = 0, all = 0;
+  C10_CUDA_CHECK(cudaMemGetInfo(&free, &all));
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(like.device().index());
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return static_cast<int64_t>(free) + stats.reserved_bytes[kAll].current -
+         stats.allocated_bytes[kAll].current;
+}
+#endif
+
+}  // namespace
+}  // namespace adaptive::cuda::operators
+
+namespace adaptive::cuda {
+
+void registerProducts(torch::Library& m) {
+  m.impl("float_product_", &operators::floatProduct_);
+  m.impl("free_bytes", &operators::freeBytes);
+}
+
+}  // namespace adaptive::cuda
