@@ -1,6 +1,8 @@
 // The operators of attention on CUDA.
 #include "core/ops/dropout_rate.h"
+#include "cuda/attention_path.h"
 #include "cuda/kernels.h"
+#include "cuda/libtorch_attention.h"
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
 
@@ -27,6 +29,15 @@ AttentionShape shapeOf(int64_t queries, int64_t heads, int64_t kvHeads, int64_t 
   shape.scale = static_cast<float>(scale), shape.softCap = static_cast<float>(softCap);
   shape.window = window, shape.keptScale = 1;
   return shape;
+}
+
+AttentionPath pathOf(const Tensor& x, int64_t headDim, double softCap, double dropout) {
+#ifdef ADAPTIVE_EMULATED_CUDA
+  (void)x, (void)headDim, (void)softCap, (void)dropout;
+  return AttentionPath::Blocked;  // libtorch's run on a GPU alone
+#else
+  return attentionPath({headDim, x.scalar_type() == at::kFloat, softCap, dropout});
+#endif
 }
 
 /// What attention within rows is given beside its tensors.
@@ -56,6 +67,11 @@ std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens,
                                      int64_t heads, int64_t kvHeads, double scale, int64_t window,
                                      double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
+  const AttentionPath path = pathOf(qkv, qkv.size(1) / (heads + 2 * kvHeads), softCap, dropout);
+  if (path != AttentionPath::Blocked && qkv.size(0) > 0) {
+    const auto attend = path == AttentionPath::Flash ? flashAttention : efficientAttention;
+    return attend(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window});
+  }
   const AttentionShape shape =
       shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
   const int64_t headDim = shape.headDim;
@@ -74,6 +90,11 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
                          const Tensor& cuSeqlens, int64_t longest, int64_t heads, int64_t kvHeads,
                          double scale, int64_t window, double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
+  const AttentionPath path = pathOf(qkv, qkv.size(1) / (heads + 2 * kvHeads), softCap, dropout);
+  if (path != AttentionPath::Blocked && qkv.size(0) > 0) {
+    const auto goBack = path == AttentionPath::Flash ? flashAttentionBackward : efficientAttentionBackward;
+    return goBack(dOut, qkv, out, lse, cuSeqlens, longest, {heads, kvHeads, scale, window});
+  }
   const AttentionShape shape =
       shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
   const int64_t headDim = shape.headDim;
@@ -101,6 +122,11 @@ std::tuple<Tensor, Tensor> attentionCached(const Tensor& q, const Tensor& k, con
                                            int64_t window, double softCap) {
   const OnDevice on(q);
   const int64_t queries = q.size(0), heads = q.size(1), headDim = q.size(2);
+  const AttentionPath path = pathOf(q, headDim, softCap, /*dropout=*/0);
+  if (path != AttentionPath::Blocked && queries > 0) {
+    const auto attend = path == AttentionPath::Flash ? flashAttentionCached : efficientAttentionCached;
+    return attend(q, k, v, scale, window);
+  }
   AttentionShape shape = shapeOf(queries, heads, k.size(1), headDim, scale, window, softCap);
   shape.offset = k.size(0) - queries;
   Tensor out = at::empty({queries, heads * headDim}, q.options());

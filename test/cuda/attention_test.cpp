@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "check.h"
+#include "cuda/attention_path.h"
 
 using namespace adaptive::test;
 namespace cuda = adaptive::cuda;
@@ -201,4 +202,24 @@ TEST("attention over a cache is that of the last queries") {
     check(std::abs(some[i] - all[cached * 40 + i]) < 1e-6, "the same output");
   for (int i = 0; i < 10; i++)
     check(std::abs(lastLse[i] - lse[i / 5 * 50 + cached + i % 5]) < 1e-6, "the same lse");
+}
+
+TEST("which kernels attention runs on") {
+  using enum cuda::AttentionPath;
+  struct Choice {
+    cuda::AttentionNeeds needs;
+    cuda::AttentionPath path;
+  };
+  const Choice choices[] = {
+      {{64, false, 0, 0}, Flash},     {{128, false, 0, 0}, Flash},    {{256, false, 0, 0}, Flash},
+      {{72, false, 0, 0}, Flash},     {{100, false, 0, 0}, Blocked},  {{192, false, 0, 0}, Flash},
+      {{200, false, 0, 0}, Blocked},  {{224, false, 0, 0}, Blocked},  {{232, false, 0, 0}, Flash},
+      {{64, true, 0, 0}, Efficient},  {{100, true, 0, 0}, Efficient}, {{50, true, 0, 0}, Blocked},
+      {{256, true, 0, 0}, Efficient}, {{64, false, 50, 0}, Blocked},  {{64, true, 30, 0}, Blocked},
+      {{64, false, 0, 0.1}, Blocked}, {{64, true, 0, 0.1}, Blocked},  {{264, false, 0, 0}, Blocked},
+  };
+  for (const auto& [needs, path] : choices) {
+    check(cuda::attentionPath(needs) == path,
+          "another path for heads of " + std::to_string(needs.headDim) + (needs.isFloat32 ? " floats" : ""));
+  }
 }
