@@ -2,7 +2,7 @@
 // spills registers. Where a CUDA libtorch is given (ADAPTIVE_TRAINER_LIBTORCH), links the plugin build/cuda/adaptive_trainer_cuda.so
 // as well. Needs no GPU.
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -128,10 +128,23 @@ function includesOf(libtorch) {
   ];
 }
 
+/** @returns {string} */
+function packageVersion() {
+  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
+}
+
 /** The namespace of the operators, as CMakeLists.txt names it. */
 function operatorNamespace() {
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  return `adaptive_trainer_${version}`.replaceAll(/\W/g, '_');
+  return `adaptive_trainer_${packageVersion()}`.replaceAll(/\W/g, '_');
+}
+
+/** @param {string} libtorch */
+function versionOf(libtorch) {
+  const header = readFileSync(path.join(libtorch, 'include/torch/headeronly/version.h'), 'utf8');
+  return (
+    /#define TORCH_VERSION\s*\\?\s*"([^"]+)"/.exec(header)?.[1] ??
+    fail(`Expected TORCH_VERSION in the headers of ${libtorch}.`)
+  );
 }
 
 /** @param {string} libtorch @param {string[]} kernels */
@@ -184,6 +197,8 @@ async function linkPlugin(libtorch, kernels) {
     ],
     ...['-Wl,--exclude-libs,ALL', '-Wl,--allow-shlib-undefined'],
   ]);
+  const description = { version: packageVersion(), libtorchVersion: versionOf(libtorch) };
+  writeFileSync(path.join(folder, 'adaptive_trainer_cuda.build.json'), `${JSON.stringify(description)}\n`);
   console.log(`Linked ${path.relative(root, plugin)} against the libtorch in ${libtorch}.`);
 }
 

@@ -38,6 +38,11 @@ Napi::Function guarded(Napi::Env env) {
   });
 }
 
+/// cudaDevices(): see cudaDeviceCount().
+Napi::Value cudaDevices(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(cudaDeviceCount()));
+}
+
 /// restOrExit(status): see Engine.
 Napi::Value restOrExit(const Napi::CallbackInfo& info) {
   Engine::restOrExit(static_cast<int>(integerFrom(info[0], "status")));
@@ -51,6 +56,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("bfloat16Instructions", ops::hasBfloat16Instructions());
   exports.Set("setThreads", guarded<setThreads>(env));
   exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
+  exports.Set("cudaDevices", guarded<cudaDevices>(env));
   exports.Set("restOrExit", guarded<restOrExit>(env));
   addRankCalls(env, exports);
   exports.Set("createModel", guarded<createModel>(env));

@@ -1,9 +1,12 @@
 // Loads shared libraries by absolute path, so that an addon loaded afterwards finds them wherever they lie:
 // it has no run path of its own, and a dynamic loader takes a library that is already loaded under the wanted
-// name. They stay local, so that their symbols are not taken for those of another package's addon.
+// name. They stay local, so that their symbols are not taken for those of another package's addon. Before
+// anything of libtorch is loaded it also tells what NVIDIA's driver says.
 #include <napi.h>
 
 #include <string>
+
+#include "addon/cuda_driver.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -41,6 +44,7 @@ void Preload(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("preload", Napi::Function::New(env, Preload));
+  exports.Set("cudaDriver", Napi::Function::New(env, adaptive::addon::cudaDriver));
   return exports;
 }
 

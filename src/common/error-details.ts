@@ -18,6 +18,15 @@ export interface ErrorDetails {
   };
   /** Known, but not built yet or not usable on this machine. */
   NOT_AVAILABLE: { path?: string; dataset?: string; errors?: readonly Error[] };
+  /** The GPU that was asked for cannot be computed on; the message lists all that is missing. */
+  DEVICE_NOT_AVAILABLE: {
+    /** `cuda:0`. */
+    device: string;
+    /** `driver`, `driver-version`, `device`, `capability`, `libtorch`, `plugin`, `plugin-version` or `start`. */
+    missing: readonly string[];
+    /** What helps, in the same order. */
+    fixes: readonly string[];
+  };
   /** No libtorch on this machine; npm brings it, and `npx adaptive-trainer setup` fetches it. */
   LIBTORCH_NOT_FOUND: {
     /** Places that were looked at, and what was found there. */

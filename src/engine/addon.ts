@@ -518,7 +518,10 @@ export interface NativeAddon {
   restOrExit(status: number): void;
   /** Threads of each operator; 0 asks without changing. */
   setThreads(options: { threads: number }): Promise<number>;
-  createModel(config: DecoderConfig): Promise<NativeModel>;
+  /** GPUs that libtorch computes on; 0 until its half for CUDA is loaded, and where there are none. */
+  cudaDevices(): number;
+  /** A decoder on a device: `cpu` (default) or `cuda:<index>`. */
+  createModel(config: DecoderConfig, device?: string): Promise<NativeModel>;
   adaptiveLoss(request: {
     /** [rows, seq, hiddenSize] */
     hidden: Float32Array;

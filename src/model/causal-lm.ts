@@ -23,6 +23,7 @@ import type { ModelAdapter } from './adapter/model-adapter.js';
 import { withUntiedHead } from './adapter/with-untied-head.js';
 import { checkOpenOptions } from './check-open-options.js';
 import { createModel } from './create-model.js';
+import { openDevice } from '../engine/device/open-device.js';
 import { checkWeights } from './files/check-weights.js';
 import { embeddingName } from './files/embedding-name.js';
 import { findWeights, type WeightFile } from './files/find-weights.js';
@@ -95,6 +96,8 @@ export class CausalLM {
     private readonly source: { base: string; revision: string | null },
     /** @internal Whether it was opened out of a model that takes more than text, which an adapter is then put on. */
     readonly isPart: boolean,
+    /** What it computes on: `cpu`, `cuda:0`, … */
+    readonly device: string,
   ) {}
 
   /**
@@ -234,16 +237,23 @@ export class CausalLM {
     const { config, decoder, isPart } = await readModelConfig(dir, { ignoreDropout: true });
     const vocabSize = Math.max(decoder.vocabSize, options.minVocabSize ?? 0);
     const source = { base: dir, revision: null, isPart };
-    return CausalLM.open(dir, config, { ...decoder, vocabSize }, {}, source, async (opened) => {
-      const { adapter, isStored = false } = options;
-      const quantization = statedQuantization(config, dir) ?? options.quantization;
-      if (quantization !== undefined) {
-        const weights = weightsToQuantize(opened.parameters, quantization);
-        await opened.call((native) => native.quantize({ weights }));
-        opened.quantization = describeQuantization(weights, opened.parameters);
-      }
-      if (adapter !== undefined) await opened.placeAdapter(adapter, 0, isStored);
-    });
+    return CausalLM.open(
+      dir,
+      config,
+      { ...decoder, vocabSize },
+      { device: 'cpu' },
+      source,
+      async (opened) => {
+        const { adapter, isStored = false } = options;
+        const quantization = statedQuantization(config, dir) ?? options.quantization;
+        if (quantization !== undefined) {
+          const weights = weightsToQuantize(opened.parameters, quantization);
+          await opened.call((native) => native.quantize({ weights }));
+          opened.quantization = describeQuantization(weights, opened.parameters);
+        }
+        if (adapter !== undefined) await opened.placeAdapter(adapter, 0, isStored);
+      },
+    );
   }
 
   private static async open(
@@ -254,11 +264,12 @@ export class CausalLM {
     { isPart, ...source }: { base: string; revision: string | null; isPart: boolean },
     fill: (model: CausalLM) => Promise<void>,
   ): Promise<CausalLM> {
-    const native = await createModel(decoder);
+    const device = openDevice(options.device ?? 'auto');
+    const native = await createModel(decoder, device);
     try {
       const parameters = await engineCall(() => native.parameters());
       const eos = await readEosTokenIds(dir, config);
-      const model = new CausalLM(native, config, dir, decoder, parameters, eos, source, isPart);
+      const model = new CausalLM(native, config, dir, decoder, parameters, eos, source, isPart, device);
       await fill(model);
       await model.configure(options.dtype ?? 'float32', false);
       return model;

@@ -1,10 +1,10 @@
 import { AdaptiveTrainerError } from '../errors.js';
-import { describeGraphics, seenGraphics } from '../engine/platform/graphics.js';
+import { openDevice } from '../engine/device/open-device.js';
 import { expectInput } from '../common/expect-input.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { checkQuantization } from './quantization/quantization.js';
 
-/** @throws AdaptiveTrainerError INVALID_INPUT, or NOT_AVAILABLE for what is known and not built */
+/** @throws AdaptiveTrainerError INVALID_INPUT; DEVICE_NOT_AVAILABLE for a GPU that cannot be computed on; NOT_AVAILABLE for what is known and not built */
 export function checkOpenOptions({
   device = 'auto',
   dtype = 'float32',
@@ -13,14 +13,14 @@ export function checkOpenOptions({
 }: FromPretrainedOptions): void {
   if (quantization !== undefined) checkQuantization(quantization);
   expectInput(dtype === 'float32' || dtype === 'bfloat16', 'dtype', '"float32" or "bfloat16"', dtype);
-  if (/^cuda(:\d+)?$/.test(device)) {
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      `Computing on a GPU is not available yet (docs/cuda.md says what is there); this machine has ${describeGraphics(seenGraphics())}. Pass ` +
-        'device "cpu" or "auto".',
-    );
-  }
-  expectInput(device === 'auto' || device === 'cpu', 'device', '"auto" or "cpu"', device);
+  expectInput(
+    /^(auto|cpu|cuda(:\d{1,3})?)$/.test(device),
+    'device',
+    '"auto", "cpu", "cuda" or "cuda:<index>"',
+    device,
+  );
+  // Before a model is fetched for a GPU that is not there.
+  if (device.startsWith('cuda')) openDevice(device);
   if (attnImpl !== null && attnImpl !== 'sdpa' && attnImpl !== 'eager') {
     throw new AdaptiveTrainerError(
       'NOT_AVAILABLE',

@@ -4,12 +4,12 @@ import { loadAddon } from '../engine/load/load-addon.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
 /**
- * A model of the engine whose weights are not yet read. Its memory is lent by the system, and taken as it is written.
+ * A model of the engine, on a device that openDevice() has opened, whose weights are not yet read. Its memory is lent by the system, and taken as it is written.
  * @throws AdaptiveTrainerError OUT_OF_MEMORY with the sizes, where the system does not even lend it; MODEL_CONFIG_INVALID
  */
-export async function createModel(decoder: DecoderConfig): Promise<NativeModel> {
+export async function createModel(decoder: DecoderConfig, device = 'cpu'): Promise<NativeModel> {
   try {
-    return await engineCall(async () => loadAddon().createModel(decoder));
+    return await engineCall(async () => loadAddon().createModel(decoder, device));
   } catch (cause) {
     if (!AdaptiveTrainerError.isInstance(cause) || cause.code !== 'OUT_OF_MEMORY') throw cause;
     const { vocabSize, hiddenSize, intermediateSize, heads, headDim, layers } = decoder;

@@ -5,7 +5,10 @@ import type { QuantizationOptions } from './quantization/quantization.js';
 
 /** How to open a model. */
 export interface FromPretrainedOptions {
-  /** `auto` (default) or `cpu`; `cuda` is not available yet. */
+  /**
+   * Where to compute: `cpu`, `cuda`, `cuda:1`…, or `auto` (default): the first GPU where this machine has all that it takes
+   * (docs/cuda.md).
+   */
   device?: string;
   /** What to compute in; the weights themselves are float32 in either. Default `float32`. */
   dtype?: ComputeType;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/cli/doctor/finding.js';
+import { hasCompiler, stubDriver } from '../engine/device/stub-library.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { runCommand } from './run-command.js';
 
@@ -79,4 +80,33 @@ describe('adaptive-trainer doctor', () => {
     expect(named(name).found).toMatch(found);
     expect(named(name).mend).toMatch(mend);
   });
+
+  it.runIf(hasCompiler)('tells driver, device, libtorch and plugin of a GPU in a line each', async () => {
+    const folder = tempDir();
+    stubDriver(folder, { version: 12040, devices: [['Tesla V100', 7, 0]] });
+    const { status, named } = await doctor({
+      LD_LIBRARY_PATH: folder,
+      ADAPTIVE_TRAINER_CUDA_PLUGIN: '/none.so',
+    });
+    expect(status).toBe(0);
+    expect(named('GPU driver').found).toContain('CUDA 12.4');
+    expect(named('cuda:0')).toMatchObject({
+      state: 'warning',
+      found: 'Tesla V100 has compute capability 7.0',
+    });
+    expect(named('cuda:0').mend).toContain('8.0 or later');
+    expect(named('CUDA plugin')).toMatchObject({ state: 'warning' });
+    expect(named('CUDA plugin').mend).toContain('npm run build:cuda');
+  });
+
+  it.runIf(hasCompiler)(
+    'says of a machine without a GPU what is missing, and that is no warning',
+    async () => {
+      const folder = tempDir();
+      stubDriver(folder, { start: 100 });
+      const { named } = await doctor({ LD_LIBRARY_PATH: folder });
+      expect(named('GPU driver')).toMatchObject({ state: 'info' });
+      expect(named('GPU driver').found).toContain('no device');
+    },
+  );
 });

@@ -393,8 +393,8 @@ describe('options of fromPretrained', () => {
   it.each<[object, ErrorCode]>([
     [{ dtype: 'float16' }, 'INVALID_INPUT'],
     [{ dtype: 7 }, 'INVALID_INPUT'],
-    [{ device: 'cuda' }, 'NOT_AVAILABLE'],
-    [{ device: 'cuda:1' }, 'NOT_AVAILABLE'],
+    [{ device: 'cuda' }, 'DEVICE_NOT_AVAILABLE'],
+    [{ device: 'cuda:99' }, 'DEVICE_NOT_AVAILABLE'],
     [{ device: 'tpu' }, 'INVALID_INPUT'],
     [{ device: 7 }, 'INVALID_INPUT'],
     [{ attnImpl: 'flash_attention_2' }, 'NOT_AVAILABLE'],

@@ -1,5 +1,7 @@
 #include "addon/calls/model.h"
 
+#include <ATen/detail/CUDAHooksInterface.h>
+
 #include "addon/convert/arguments.h"
 #include "addon/convert/decoder_config.h"
 #include "addon/handle.h"
@@ -7,10 +9,22 @@
 namespace adaptive::addon {
 namespace {
 
+/// "cpu" or "cuda:<index>" of a device that is there; nothing: the CPU.
+at::Device deviceFrom(const Napi::Value& value) {
+  const std::string name = value.IsUndefined() ? "cpu" : stringFrom(value, "device");
+  if (name == "cpu") return at::Device(name);
+  const int64_t count = cudaDeviceCount();
+  for (int64_t i = 0; i < count; i++)
+    if (name == "cuda:" + std::to_string(i)) return at::Device(name);
+  failType(value, "cpu, or the name of a CUDA device that libtorch sees", "device");
+}
+
 // Random numbers: no other addon has them.
 constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
 
 }  // namespace
+
+int64_t cudaDeviceCount() { return at::detail::getCUDAHooks().deviceCount(); }
 
 Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
   // Taken out: the handle lives until it is collected, and dispose() is to free the model at once.
@@ -82,8 +96,9 @@ void Model::reportMemory(Napi::Env env) {
 
 Napi::Value createModel(const Napi::CallbackInfo& info) {
   const DecoderConfig config = decoderConfigFrom(objectArgument(info, 0));
-  return Engine::run(info.Env(), [config]() -> ToJs {
+  return Engine::run(info.Env(), [config, device = deviceFrom(info[1])]() -> ToJs {
     const auto session = std::make_shared<ModelSession>(config);
+    session->decoder.moveTo(device);
     return [session](Napi::Env env) {
       // A class per model: one kept for all would have to be kept per environment.
       return Model::define(env).New({toHandle(env, session, kModelTag)});

@@ -1,4 +1,5 @@
 #pragma once
+#include <ATen/DeviceGuard.h>
 #include <napi.h>
 
 #include <memory>
@@ -21,8 +22,11 @@ class Model : public Napi::ObjectWrap<Model> {
   template <class Work>
   Napi::Value run(Napi::Env env, Work work) {
     if (!session_) throw Napi::Error(env, toJsError(env, {"DISPOSED", "This model has been disposed."}));
-    return Engine::run(env,
-                       [session = session_, work = std::move(work)]() mutable { return work(*session); });
+    return Engine::run(env, [session = session_, work = std::move(work)]() mutable {
+      // The engine thread serves models on any device.
+      const at::DeviceGuard guard(session->decoder.device());
+      return work(*session);
+    });
   }
 
   /// A method in which no exception but those of JavaScript leaves for V8.
@@ -93,7 +97,10 @@ class Model : public Napi::ObjectWrap<Model> {
   int64_t bytes_ = 0, reported_ = 0;
 };
 
-/// createModel(config): a decoder with weights not yet loaded (its types are in src/engine/addon.ts).
+/// GPUs that libtorch computes on; 0 until its half for CUDA is loaded.
+int64_t cudaDeviceCount();
+
+/// createModel(config, device): a decoder with weights not yet loaded (its types are in src/engine/addon.ts).
 Napi::Value createModel(const Napi::CallbackInfo& info);
 
 /// What a call without a result brings back.

@@ -137,7 +137,7 @@ void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
 }
 
 void Decoder::moveTo(at::Device device) {
-  for (Parameter* parameter : allParameters()) parameter->moveTo(device);
+  for (Parameter* parameter : allParameters()) parameter->moveTo(device, filled_);
 }
 
 void Decoder::placeMasters() {

@@ -264,13 +264,17 @@ bool Parameter::fits(at::ScalarType dtype) const {
   return true;
 }
 
-void Parameter::moveTo(at::Device device) {
+void Parameter::moveTo(at::Device device, bool keepsValues) {
+  if (master_.device() == device) return;
   if (isQuantized())
     fail("NOT_AVAILABLE", "Expected weights in floats to move to another device, found ", parts_[0].name,
          ", which is quantised.");
   const bool shares = compute_.is_same(master_);
-  master_ = master_.to(device);
-  compute_ = shares ? master_ : compute_.to(device);
+  const auto moved = [&](const at::Tensor& weight) {
+    return keepsValues ? weight.to(device) : at::empty_like(weight, weight.options().device(device));
+  };
+  master_ = moved(master_);
+  compute_ = shares ? master_ : moved(compute_);
   dropGradient();
 }
 

@@ -135,9 +135,9 @@ class Parameter {
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
 
-  /// Moves the weight to another device; gradients that were gathered are dropped. Errors: NOT_AVAILABLE for
-  /// a quantised one.
-  void moveTo(at::Device device);
+  /// Moves the weight to another device; gradients that were gathered are dropped. Without `keepsValues` what
+  /// is there is memory that was never written. Errors: NOT_AVAILABLE for a quantised one.
+  void moveTo(at::Device device, bool keepsValues);
   /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
   /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into
   /// it with no copy of another type beside it.

@@ -25,7 +25,8 @@ export const rules: readonly { what: string; found: RegExp; written: string }[] 
   { what: 'threads', found: /\b\d+ threads?\b/g, written: '# threads' },
   {
     what: 'the system, the processor and its instructions',
-    found: /^(. (?:system|processor|instruction sets|cores|graphics|Node) +).*$/gm,
+    found:
+      /^(. (?:system|processor|instruction sets|cores|graphics|GPU driver|cuda:\d+|libtorch for CUDA|CUDA plugin|Node) +).*$/gm,
     written: '$1#',
   },
   {

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { cudaFacts } from '../../engine/device/open-device.js';
 import { chooseBinaries } from '../../engine/load/load-addon.js';
 import { planAddonLoad } from '../../engine/load/plan-addon-load.js';
 import { readAddonBuild } from '../../engine/load/read-addon-build.js';
 import type { Libtorch } from '../../engine/libtorch/libtorch.js';
+import { cudaFindings } from './cuda-findings.js';
 import { failed, info, ok, problem, type Finding } from './finding.js';
 import type { TrialOutcome } from './trial-step.js';
 
@@ -31,6 +33,7 @@ export function engineFindings(): Finding[] {
   const found = [
     ok('libtorch', `${libtorch.version} in ${libtorch.root} (${rules[libtorch.source] ?? libtorch.source})`),
     info('addon', `${addon}${made}`),
+    ...cudaFindings(cudaFacts(chosen)),
   ];
   try {
     planAddonLoad(addon, libtorch);

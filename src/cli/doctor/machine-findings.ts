@@ -125,10 +125,7 @@ function existingParent(folder: string): string {
 }
 
 function graphics(): Finding {
-  const seen = seenGraphics();
-  const found = describeGraphics(seen);
-  if (seen.driver === undefined && seen.devices.length === 0 && !seen.amd) return info('graphics', found);
-  return info('graphics', `${found}; not used: this release computes on the CPU`);
+  return info('graphics', describeGraphics(seenGraphics()));
 }
 
 function osName(): string {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { AddonTrialCache } from './addon-trial-cache.js';
+import { dlopen, type LoadHelper } from './dlopen.js';
 import { explainLoadFailure } from './explain-load-failure.js';
 import { addonFileName, findAddon } from './find-addon.js';
 import { findLibtorch, reinstall } from '../libtorch/find-libtorch.js';
@@ -129,16 +129,9 @@ function sameAddonInProcess(addon: string): string | undefined {
 function open({ addon, libDir, preload }: AddonLoad): NativeAddon {
   Object.assign(process.env, windowsPath(libDir));
   if (preload) {
-    const helper = dlopen(preload.helper) as { preload: (libraries: readonly string[]) => void };
-    helper.preload(preload.libraries);
+    (dlopen(preload.helper) as LoadHelper).preload(preload.libraries);
   }
   return dlopen(addon) as NativeAddon;
-}
-
-function dlopen(file: string): unknown {
-  const module = { exports: {} };
-  process.dlopen(module, file, os.constants.dlopen.RTLD_NOW);
-  return module.exports;
 }
 
 function unloadable(

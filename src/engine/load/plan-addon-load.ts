@@ -3,6 +3,7 @@ import path from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { libraryNames } from '../libtorch/library-names.js';
 import { libtorchRelease } from '../platform/prebuilt.js';
+import { helperOf } from './dlopen.js';
 import { readAddonBuild } from './read-addon-build.js';
 import { rebuildCommand } from './rebuild-command.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
@@ -36,7 +37,7 @@ export function planAddonLoad(addon: string, libtorch: Libtorch): AddonLoad {
     );
   }
   const plan = { addon, libDir: libtorch.libDir };
-  const helper = path.join(path.dirname(addon), 'adaptive_trainer_preload.node');
+  const helper = helperOf(addon);
   if (!existsSync(helper)) return plan;
   return {
     ...plan,

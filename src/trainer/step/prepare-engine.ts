@@ -1,6 +1,7 @@
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { engineCall } from '../../engine/engine-call.js';
+import { AdaptiveTrainerError } from '../../errors.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { Ranks } from '../../ranks/ranks.js';
 import type { StartEvent } from '../../events/training-event.js';
@@ -20,7 +21,7 @@ export type EngineReport = Pick<
 
 /**
  * Makes the model ready to be trained: threads, types, a new optimizer; before that, whether it all fits.
- * @throws AdaptiveTrainerError OUT_OF_MEMORY
+ * @throws AdaptiveTrainerError OUT_OF_MEMORY; NOT_AVAILABLE for several ranks on GPUs
  */
 export async function prepareEngine(
   model: CausalLM,
@@ -29,6 +30,11 @@ export async function prepareEngine(
   precision: Precision,
   ranks: Ranks,
 ): Promise<{ report: EngineReport; keeper: BlockKeeper | undefined }> {
+  if (ranks.size > 1 && model.device !== 'cpu')
+    throw new AdaptiveTrainerError(
+      'NOT_AVAILABLE',
+      `Expected several ranks to compute on the CPU, found device ${model.device}. Train in one process, or with device "cpu".`,
+    );
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
   const { memory, largest } = isRowArray(rows) ? await reportMemory(model, rows, args, precision, ranks) : {};
   const { computeType, masterType } = engineTypes(precision);
@@ -42,7 +48,7 @@ export async function prepareEngine(
       ? new BlockKeeper(model, runMemory(model, args, precision), ranks.launch?.localSize ?? 1, planned)
       : undefined;
   const report = {
-    device: 'cpu',
+    device: model.device,
     dtype: computeType,
     threads,
     ...(ranks.size > 1 ? { ranks: ranks.size } : {}),

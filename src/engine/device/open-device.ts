@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { AdaptiveTrainerError } from '../../errors.js';
+import type { Libtorch } from '../libtorch/libtorch.js';
+import { dlopen, helperOf, type LoadHelper } from '../load/dlopen.js';
+import { chooseBinaries, loadAddon } from '../load/load-addon.js';
+import { cudaFaults, type CudaFacts, type CudaFault } from './cuda-faults.js';
+import { cudaOfLibtorch } from './cuda-of-libtorch.js';
+import { findCudaPlugin, pluginPlaces } from './cuda-plugin.js';
+
+/**
+ * The device that is computed on, as the engine names it: `cpu` or `cuda:<index>`. For a GPU, libtorch's half for CUDA and the
+ * kernels are loaded into this process.
+ * @param wish `cpu`; `cuda` or `cuda:<index>`; `auto`: the first GPU where there is all that it needs, and this is the only rank
+ * @throws AdaptiveTrainerError DEVICE_NOT_AVAILABLE with all that is missing, or one of the addon's loading
+ */
+export function openDevice(wish: string, env: NodeJS.ProcessEnv = process.env): string {
+  if (wish === 'cpu') return 'cpu';
+  const isAuto = wish === 'auto';
+  if (isAuto && Number(env['WORLD_SIZE'] ?? 1) > 1) return 'cpu';
+  const index = Number(/^cuda:(\d+)$/.exec(wish)?.[1] ?? 0);
+  const binaries = chooseBinaries();
+  if (isAuto && !binaries.libtorch.cuda) return 'cpu';
+  const facts = cudaFacts(binaries, env);
+  const device = `cuda:${index}`;
+  const faults = cudaFaults(index, facts);
+  if (faults.length === 0) faults.push(...load(index, binaries.addon, facts));
+  if (faults.length === 0) return device;
+  if (isAuto) return 'cpu';
+  throw unavailable(device, faults);
+}
+
+/** What a GPU needs, as far as it is found on this machine. Nothing of libtorch is loaded. */
+export function cudaFacts(
+  { addon, libtorch }: { addon: string; libtorch: Libtorch },
+  env: NodeJS.ProcessEnv = process.env,
+): CudaFacts {
+  const places = pluginPlaces(addon, env);
+  return {
+    driver: driverOf(addon),
+    libtorch,
+    cuda: libtorch.cuda ? cudaOfLibtorch(libtorch) : undefined,
+    plugin: findCudaPlugin(places),
+    pluginPlaces: places,
+    visibleDevices: env['CUDA_VISIBLE_DEVICES'],
+  };
+}
+
+function driverOf(addon: string): CudaFacts['driver'] {
+  const helper = helperOf(addon);
+  if (!existsSync(helper)) return { fault: `there is no ${helper}, which asks it` };
+  return (dlopen(helper) as LoadHelper).cudaDriver();
+}
+
+/** Loads what computes on a GPU. libtorch looks for its half for CUDA once, so that comes before anything is computed. */
+function load(index: number, addon: string, { libtorch, plugin }: CudaFacts): CudaFault[] {
+  const engine = loadAddon();
+  const { preload } = dlopen(helperOf(addon)) as LoadHelper;
+  const library = path.join(libtorch.libDir, 'libtorch_cuda.so');
+  const parts = [
+    ['libtorch', library, 'install libtorch with the nvidia packages that it names, beside it'],
+    ['plugin', plugin!.file, 'build it again: `npm run build:cuda`'],
+  ] as const;
+  for (const [missing, file, fix] of parts) {
+    try {
+      preload([file]);
+    } catch (cause) {
+      return [{ missing, found: `${file} cannot be loaded (${(cause as Error).message})`, fix }];
+    }
+  }
+  if (engine.cudaDevices() > index) return [];
+  return [
+    {
+      missing: 'start',
+      found: 'libtorch does not find the device that the driver shows',
+      fix: 'ask for the GPU before anything is computed on the CPU in this process; see whether `nvidia-smi` works',
+    },
+  ];
+}
+
+function unavailable(device: string, faults: readonly CudaFault[]): AdaptiveTrainerError {
+  const list = faults.map(({ found, fix }) => `  - ${found}. What helps: ${fix}.`);
+  return new AdaptiveTrainerError(
+    'DEVICE_NOT_AVAILABLE',
+    [
+      `Expected to compute on ${device}, but this machine lacks what that takes:`,
+      ...list,
+      'device "cpu" or "auto" computes without a GPU.',
+    ].join('\n'),
+    {
+      details: { device, missing: faults.map(({ missing }) => missing), fixes: faults.map(({ fix }) => fix) },
+    },
+  );
+}
