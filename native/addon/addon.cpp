@@ -10,7 +10,8 @@
 #include "addon/convert/arguments.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
-#include "core/ops/bfloat16_instructions.h"
+#include "core/block_memory.h"
+#include "core/ops/onednn.h"
 
 namespace adaptive::addon {
 namespace {
@@ -50,6 +51,7 @@ Napi::Value restOrExit(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  useBlockMemory();
   Engine::attach(env);
   exports.Set("libtorch", TORCH_VERSION);
   exports.Set("cpuCapability", at::get_cpu_capability());

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <string>
 
+#include "core/block_memory.h"
 #include "core/control_group.h"
 #include "core/error.h"
 #ifdef _WIN32
@@ -66,9 +67,9 @@ int64_t reusableMemory() {
     size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
   };
   static const auto counts = reinterpret_cast<Counts (*)()>(dlsym(RTLD_DEFAULT, "mallinfo2"));
-  return counts == nullptr ? 0 : static_cast<int64_t>(counts().fordblks);
+  return keptBlockBytes() + (counts == nullptr ? 0 : static_cast<int64_t>(counts().fordblks));
 #else
-  return 0;
+  return keptBlockBytes();
 #endif
 }
 
@@ -84,6 +85,8 @@ int64_t memoryLeft() {
 }
 
 void expectMemory(const std::string& what, double bytes) {
+  if (bytes <= static_cast<double>(availableMemory())) return;
+  releaseBlocks();
   const auto free = static_cast<double>(availableMemory());
   if (bytes <= free) return;
   constexpr double mebibyte = 1 << 20;

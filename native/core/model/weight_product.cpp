@@ -70,7 +70,7 @@ Tensor forwardProduct(const Tensor& x, const Parameter& weight, const WeightRows
   if (!weight.isQuantized()) return ops::product(x, weight.compute().narrow(0, rows.first, rows.count).t());
   const Tensor input = x.to(ops::productType(x)), y = at::empty({x.size(0), rows.count}, x.options());
   forRowTiles(weight, rows, input.scalar_type(), [&](int64_t row, const Tensor& tile) {
-    y.narrow(1, row, tile.size(0)).copy_(at::mm(input, tile.t()));
+    y.narrow(1, row, tile.size(0)).copy_(ops::product(input, tile.t()));
   });
   return y;
 }
@@ -80,7 +80,7 @@ Tensor backwardProduct(const Tensor& dy, const Parameter& weight, const WeightRo
   const Tensor grad = dy.to(ops::productType(dy)),
                dx = at::empty({dy.size(0), weight.master().size(1)}, dy.options());
   forColumnTiles(weight, rows, grad.scalar_type(), [&](int64_t column, const Tensor& tile) {
-    dx.narrow(1, column, tile.size(1)).copy_(at::mm(grad, tile));
+    dx.narrow(1, column, tile.size(1)).copy_(ops::product(grad, tile));
   });
   return dx;
 }

@@ -1,11 +1,13 @@
-#include "core/ops/bfloat16_instructions.h"
+#include "core/ops/onednn.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <oneapi/dnnl/dnnl_types.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -84,7 +86,33 @@ bool hasInstructions() {
   return (avx512 && allows(dnnl_cpu_isa_avx512_core_bf16)) || (avx2 && allows(dnnl_cpu_isa_avx2_vnni_2));
 }
 
+/// Leaf 0 of cpuid spells the maker in ebx, edx, ecx.
+bool isIntels() {
+  char name[13] = {};
+#ifdef _MSC_VER
+  int registers[4];
+  __cpuid(registers, 0);
+  const int parts[] = {registers[1], registers[3], registers[2]};
 #else
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx)) return false;
+  const unsigned parts[] = {ebx, edx, ecx};
+#endif
+  std::memcpy(name, parts, 12);
+  return std::strcmp(name, "GenuineIntel") == 0;
+}
+
+/// oneDNN takes AVX-512 with DQ, BW and VL.
+bool beatsMkl() {
+  const unsigned ebx = featuresOf(0).ebx;
+  return at::hasMKL() && !isIntels() && has(ebx, 16) && has(ebx, 17) && has(ebx, 30) && has(ebx, 31) &&
+         (onednnCap() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
+#else
+
+/// No MKL there.
+bool beatsMkl() { return false; }
 
 /// On ARM oneDNN takes bfloat16 where the CPU has the instructions, and nowhere else.
 bool hasInstructions() { return true; }
@@ -95,6 +123,12 @@ bool hasInstructions() { return true; }
 
 bool hasBfloat16Instructions() {
   static const bool found = goesToOneDnn() && hasInstructions();
+  return found;
+}
+
+bool multipliesFloat32Faster() {
+  // goesToOneDnn, for it also asks whether the system saves the registers.
+  static const bool found = goesToOneDnn() && beatsMkl();
   return found;
 }
 
