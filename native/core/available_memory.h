@@ -8,7 +8,8 @@ namespace adaptive {
 /// limits of its control groups and its own (RLIMIT_AS, RLIMIT_DATA).
 int64_t availableMemory();
 
-/// Bytes that the process has and that malloc, where it tells, and kept blocks (block_memory.h) would give out again.
+/// Bytes that the process has and that malloc, where it tells, and kept blocks (block_memory.h) would give
+/// out again.
 int64_t reusableMemory();
 
 /// availableMemory() and reusableMemory(), read again once they are 20 ms old: cheap enough for every block.

@@ -32,8 +32,8 @@ struct Block {
   size_t size;
 };
 
-/// Whole pages that hold `size`. Sizes that differ by less than a sixteenth are one size, so that rows of about
-/// the same length use each other's blocks as they are.
+/// Whole pages that hold `size`. Sizes that differ by less than a sixteenth are one size, so that rows of
+/// about the same length use each other's blocks as they are.
 size_t roundUp(size_t size) {
   size_t grain = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   while (grain * 32 <= size) grain *= 2;
@@ -111,7 +111,8 @@ class BlockMemory final : public c10::Allocator {
   char* takeKept(size_t size) {
     const auto smaller = [](const Block& a, const Block& b) { return a.size < b.size; };
     auto best = kept_.end();
-    for (auto each = kept_.begin(); each != kept_.end() && (best == kept_.end() || best->size != size); ++each)
+    for (auto each = kept_.begin(); each != kept_.end() && (best == kept_.end() || best->size != size);
+         ++each)
       if (each->size >= size && (best == kept_.end() || smaller(*each, *best))) best = each;
     const bool isFull = keptBytes_ + inUse_ + size > mostInUse_;
     if (best != kept_.end() && (best->size == size || isFull)) {

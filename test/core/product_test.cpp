@@ -1,5 +1,6 @@
-// Products against float64 on the same bfloat16 numbers. Whether they go by way of float32 is the machine's
-// affair: run with ONEDNN_MAX_CPU_ISA=AVX2, they do.
+// Products against float64 on the same numbers. Whether those of bfloat16 go by way of float32, and those of
+// float32 to oneDNN, is the machine's affair: run with ONEDNN_MAX_CPU_ISA=AVX2, the former do, the latter do
+// not.
 #include "core/ops/product.h"
 
 #include <ATen/ATen.h>
@@ -38,6 +39,29 @@ TEST("products of bfloat16: one slab, and several along each side") {
   checkProduct(4100, 5, 7);
   checkProduct(3, 4100, 7);
   checkProduct(3, 5, 8200);
+}
+
+TEST("products of float32: rows together or apart on either side, and results in slabs") {
+  // Shapes with more results, or more of what is transposed, than a slab has; and small ones.
+  const int64_t shapes[][3] = {
+      {2100, 65, 2200}, {130, 70, 260}, {2, 3, 4}, {40000, 130, 33}, {33, 9000, 600}};
+  for (const auto& [rows, inner, columns] : shapes) {
+    const Tensor a = normal({rows, inner}, 1).to(at::kFloat), b = normal({inner, columns}, 2).to(at::kFloat);
+    const Tensor exact = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+    for (const bool aApart : {false, true}) {
+      for (const bool bApart : {false, true}) {
+        const Tensor left = aApart ? a.t().contiguous().t() : a, right = bApart ? b.t().contiguous().t() : b;
+        const std::string where = c10::str(rows, "x", inner, "x", columns, aApart, bApart);
+        checkClose(ops::product(left, right), exact, 2e-6, where);
+        const Tensor out = at::full({rows, columns + 3}, 7, at::kFloat);
+        ops::productInto(out.narrow(1, 3, columns), left, right);
+        checkClose(out.narrow(1, 3, columns), exact, 2e-6, where + " into a part");
+        ops::addProduct(out.narrow(1, 3, columns), left, right, -0.5);
+        checkClose(out.narrow(1, 3, columns), 0.5 * exact, 2e-6, where + " added");
+        check(out.narrow(1, 0, 3).eq(7).all().item<bool>(), "the other part stays");
+      }
+    }
+  }
 }
 
 TEST("products of few rows: no row depends on the others, nor on the threads") {

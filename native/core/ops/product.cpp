@@ -67,8 +67,8 @@ void byFloat32(const Tensor& out, const Tensor& a, const Tensor& b, bool adds, d
 
 /// Fewer multiplications are done sooner than oneDNN is asked: 25 µs, twice what it takes to find its code.
 constexpr int64_t kLeastForOneDnn = int64_t{1} << 21;
-/// Entries of the results, and of the copies of what is transposed, that oneDNN's operators make at a time. They
-/// write to no given tensor.
+/// Entries of the results, and of the copies of what is transposed, that oneDNN's operators make at a time.
+/// They write to no given tensor.
 constexpr int64_t kOneDnnEntries = int64_t{1} << 22;
 
 bool goesToOneDnn(const Tensor& a, const Tensor& b) {

@@ -1,6 +1,6 @@
 // Products of matrices as at::mm gives them. Those of bfloat16 go by way of float32 where the CPU has no
-// instructions for bfloat16: libtorch's own are slower there, up to 90 times. Those of float32 go to oneDNN where
-// MKL, which at::mm asks, leaves half of the CPU unused (onednn.h).
+// instructions for bfloat16: libtorch's own are slower there, up to 90 times. Those of float32 go to oneDNN
+// where MKL, which at::mm asks, leaves half of the CPU unused (onednn.h).
 #pragma once
 #include <ATen/core/Tensor.h>
 
