@@ -4,6 +4,7 @@
  *   npm run bench:decode                          28.6 M parameters; float32 and bfloat16, 1 and 8 prompts
  *   npm run bench:decode -- --size 135m           a larger one
  *   npm run bench:decode -- --model FOLDER        another model
+ *   npm run bench:decode -- --prompt 400 --tokens 8   longer prompts (at least 400 tokens each; default 24)
  *   npm run bench:decode -- --python PATH         a Python that has transformers; without, ours alone
  *
  * The two take turns (A B B A …), one thread pool at a time. Medians and their ratio are what to read. Prompts have
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     size: { type: 'string', default: '' },
     python: { type: 'string' },
     tokens: { type: 'string', default: '64' },
+    prompt: { type: 'string', default: '24' },
     rounds: { type: 'string', default: '4' },
     batches: { type: 'string', default: '1,8' },
     threads: { type: 'string', default: '2' },
@@ -46,7 +48,7 @@ process.env['OMP_NUM_THREADS'] ??= values.threads;
 function promptsOf(count: number, vocabSize: number): number[][] {
   const uniform = random(7);
   return Array.from({ length: count }, (_, row) =>
-    Array.from({ length: 24 + ((row * 13) % 40) }, () => 3 + Math.floor(uniform() * (vocabSize - 3))),
+    Array.from({ length: Number(values.prompt) + ((row * 13) % 40) }, () => 3 + Math.floor(uniform() * (vocabSize - 3))),
   );
 }
 

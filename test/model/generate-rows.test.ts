@@ -59,6 +59,38 @@ describe('generateBatch', () => {
     },
   );
 
+  // Prompts on both sides of what products of few rows take (32), windows of 8, a switch of frequencies, experts.
+  it.each([
+    'models/llama',
+    'models/gemma2',
+    'models/gemma3',
+    'extra/models/mistral-window',
+    'extra/models/qwen2-window',
+    'extra/models/smollm3-window',
+    'extra/models/llama-dynamic',
+    'extra/models/phi3-longrope',
+    'extra/models/mixtral-window',
+  ])(
+    'takes prompts of 1 to 1,100 tokens together on %s, and each goes on as it would alone',
+    async (name) => {
+      for (const dtype of ['float32', 'bfloat16'] as const) {
+        const model = await CausalLM.fromPretrained(join(fixtures, name), { dtype });
+        const long = [1, 31, 32, 33, 500, 90, 34, 500, 33, 1100, 40].map((length, row) =>
+          Array.from({ length }, (_, i) => 3 + ((row * 31 + i * 17) % 50)),
+        );
+        for (const sampling of [{}, { temperature: 1, seed: 3 }]) {
+          const options = { maxNewTokens: 6, stopTokenIds: [], ...sampling };
+          const together = await model.generateBatch(long, options).collect();
+          for (const [row, prompt] of long.entries()) {
+            const own = 'seed' in options ? { ...options, seed: 3 + row } : options;
+            expect(together[row], `${dtype} row ${row}`).toEqual(await model.generate(prompt, own).collect());
+          }
+        }
+        model.dispose();
+      }
+    },
+  );
+
   it('ends each row at its own stop token and goes on with the others', async () => {
     const model = await open();
     const free = await model.generateBatch(prompts, { maxNewTokens: 8, stopTokenIds: [] }).collect();

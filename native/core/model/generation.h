@@ -37,6 +37,7 @@ class Generation {
   std::vector<Row> rows_;
   std::vector<int64_t> stopIds_;
   int64_t layers_, vocabSize_;
+  size_t prefillTokens_;   ///< of several long rows that go through the decoder together; 0: each goes alone
   double ropeSwitch_ = 0;  ///< longrope: rows longer than this turn with other frequencies; 0: none do
 };
 
