@@ -74,18 +74,27 @@ class Variables {
 
 const mostRanks = 65_536;
 
+/** What each implementation of MPI begins the names of its variables with. */
+const mpiNames = ['OMPI_COMM_WORLD_', 'PMI_', 'MV2_COMM_WORLD_'] as const;
+
 /**
- * How this process was started: by torchrun (or whatever sets the same variables), Slurm or MPI, in this order.
+ * How this process was started: by torchrun (or whatever sets the same variables), MPI or Slurm.
  * @returns undefined for a process on its own
  * @throws AdaptiveTrainerError LAUNCH_INVALID with all faults
  */
 export function readLaunch(env: NodeJS.ProcessEnv = process.env): Launch | undefined {
   const isSet = (...names: string[]) => names.some((name) => (env[name] ?? '').trim() !== '');
   if (isSet('RANK', 'WORLD_SIZE', 'LOCAL_RANK')) return ofTorch(env);
+  // Set by mpirun alone. Inside a job of Slurm its processes also have the variables of whatever started mpirun, or its
+  // helpers; srun sets PMI_RANK, too, but to what SLURM_PROCID is.
+  if (isSet('OMPI_COMM_WORLD_RANK', 'MPI_LOCALRANKID', 'MV2_COMM_WORLD_RANK')) return ofMpi(env);
+  const isStep = isSet('SLURM_STEP_ID', 'SLURM_STEPID', 'SLURM_STEP_NUM_TASKS');
+  // The script of sbatch is a task of its own, with the SLURM_NTASKS of those that it may start.
+  const isScript = isSet('SLURM_TASK_PID') && !isStep;
   if (isSet('SLURM_PROCID') && isSet('SLURM_STEP_NUM_TASKS', 'SLURM_NTASKS', 'SLURM_NPROCS'))
-    return ofSlurm(env);
-  const isMpi = isSet('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'PMI_RANK', 'PMI_SIZE');
-  return isMpi || isSet('MV2_COMM_WORLD_RANK', 'MV2_COMM_WORLD_SIZE') ? ofMpi(env) : undefined;
+    return isScript ? undefined : ofSlurm(env);
+  const isMpi = mpiNames.some((name) => isSet(`${name}RANK`, `${name}SIZE`));
+  return isMpi ? ofMpi(env) : undefined;
 }
 
 function ofTorch(env: NodeJS.ProcessEnv): Launch | undefined {
@@ -134,51 +143,52 @@ function ofSlurm(env: NodeJS.ProcessEnv): Launch | undefined {
     variables.number(['SLURM_LOCALID'], 0, (size ?? mostRanks) - 1),
     'the rank on this node',
   );
-  const nodes = variables.text('SLURM_STEP_NODELIST', 'SLURM_NODELIST', 'SLURM_JOB_NODELIST');
   const host = variables.needed(
     'SLURM_NODELIST',
-    variables.text('MASTER_ADDR') ?? (nodes === undefined ? undefined : firstHost(nodes)),
+    variables.text('MASTER_ADDR') ?? hostOfSlurm(variables),
     'the nodes, or MASTER_ADDR with the host of rank 0',
   );
-  const job = variables.text('SLURM_JOB_ID', 'SLURM_JOBID');
-  const port = variables.number(['MASTER_PORT'], 1, 65_535) ?? portOf(job ?? 'slurm');
+  const port = variables.number(['MASTER_PORT'], 1, 65_535) ?? portOf(jobOfSlurm(variables) ?? 'slurm');
   const node = variables.number(['SLURM_NODEID'], 0, mostRanks) ?? 0;
-  const counts = variables.text('SLURM_STEP_TASKS_PER_NODE', 'SLURM_TASKS_PER_NODE');
-  const localSize = counts === undefined ? undefined : tasksOf(counts, node);
+  const localSize = tasksOfSlurm(variables, node);
   variables.throwFaults();
   return {
     ...{ launcher: 'Slurm', rank: rank!, size: size!, host: host!, port, hasStore: false },
-    ...{ localRank: localRank!, localSize: localSize ?? 1, attempt: 0 },
+    // The job's numbers are not always the step's.
+    ...{ localRank: localRank!, localSize: Math.max(localSize ?? 1, localRank! + 1), attempt: 0 },
   };
 }
 
 function ofMpi(env: NodeJS.ProcessEnv): Launch | undefined {
   const variables = new Variables(env, 'MPI');
-  const names = (last: string) => [`OMPI_COMM_WORLD_${last}`, `PMI_${last}`, `MV2_COMM_WORLD_${last}`];
+  const name = mpiNames.find((one) => variables.text(`${one}RANK`, `${one}SIZE`) !== undefined) ?? 'PMI_';
   const size = variables.needed(
-    'OMPI_COMM_WORLD_SIZE',
-    variables.number(names('SIZE'), 1, mostRanks),
+    `${name}SIZE`,
+    variables.number([`${name}SIZE`], 1, mostRanks),
     'the number of ranks',
   );
   if (size === 1) return undefined;
   const rank = variables.needed(
-    'OMPI_COMM_WORLD_RANK',
-    variables.number(names('RANK'), 0, (size ?? mostRanks) - 1),
+    `${name}RANK`,
+    variables.number([`${name}RANK`], 0, (size ?? mostRanks) - 1),
     'the number of this rank, from 0',
   );
-  const localSize = variables.number([...names('LOCAL_SIZE'), 'MPI_LOCALNRANKS'], 1, size ?? mostRanks);
+  const localSize = variables.number([`${name}LOCAL_SIZE`, 'MPI_LOCALNRANKS'], 1, size ?? mostRanks);
   const localRank = variables.number(
-    [...names('LOCAL_RANK'), 'MPI_LOCALRANKID'],
+    [`${name}LOCAL_RANK`, 'MPI_LOCALRANKID'],
     0,
     (localSize ?? size ?? mostRanks) - 1,
   );
   const isOneMachine = size !== undefined && localSize === size;
   const host = variables.needed(
     'MASTER_ADDR',
-    variables.text('MASTER_ADDR') ?? (isOneMachine ? '127.0.0.1' : undefined),
+    variables.text('MASTER_ADDR') ?? (isOneMachine ? '127.0.0.1' : hostOfSlurm(variables)),
     'the host of rank 0, which MPI does not tell (mpirun -x MASTER_ADDR=…)',
   );
-  const job = variables.text('PMIX_NAMESPACE', 'OMPI_MCA_ess_base_jobid', 'PMI_JOBID') ?? 'mpi';
+  const job =
+    variables.text('PMIX_NAMESPACE', 'OMPI_MCA_ess_base_jobid', 'PMI_JOBID') ??
+    jobOfSlurm(variables) ??
+    'mpi';
   const port = variables.number(['MASTER_PORT'], 1, 65_535) ?? portOf(job);
   variables.throwFaults();
   return {
@@ -202,19 +212,45 @@ function local(
   };
 }
 
-/** Of Slurm's short form: the first host of `gpu[03-07,9],login` is gpu03. */
-function firstHost(nodes: string): string {
-  const first = /^(?:[^,[]|\[[^\]]*\])+/.exec(nodes)?.[0] ?? nodes;
-  return first.replace(/\[([^\]]*)\]/g, (_, numbers: string) => /^[^,-]+/.exec(numbers)?.[0] ?? '');
+/** The first of the nodes, on which rank 0 is. */
+function hostOfSlurm(variables: Variables): string | undefined {
+  const name = ['SLURM_STEP_NODELIST', 'SLURM_NODELIST', 'SLURM_JOB_NODELIST'].find(
+    (one) => variables.text(one) !== undefined,
+  );
+  // Where srun was called: in a script of sbatch that is the first node.
+  if (name === undefined) return variables.text('SLURM_LAUNCH_NODE_IPADDR');
+  const nodes = variables.text(name)!;
+  const host = /^(?:[\w.-]|\[\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*\])+(?=,|$)/.exec(nodes)?.[0];
+  if (host === undefined)
+    variables.fault(name, 'INVALID', `expected names of nodes such as node[01-03,7], received "${nodes}"`);
+  return (host ?? nodes).replace(/\[(\d+)[^\]]*\]/g, '$1');
 }
 
-/** Of Slurm's short form: `4(x2),3` are 4, 4 and 3 tasks. */
-function tasksOf(counts: string, node: number): number | undefined {
-  const all = counts.split(',').flatMap((part) => {
-    const [, count, times = '1'] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part.trim()) ?? [];
-    return count === undefined ? [] : Array<number>(Math.min(Number(times), mostRanks)).fill(Number(count));
-  });
-  return all[node];
+/** What tells the steps of all jobs apart. */
+function jobOfSlurm(variables: Variables): string | undefined {
+  const job = variables.text('SLURM_JOB_ID', 'SLURM_JOBID');
+  const step = variables.text('SLURM_STEP_ID', 'SLURM_STEPID');
+  return job === undefined || step === undefined ? job : `${job}.${step}`;
+}
+
+/** How many tasks a node has. In Slurm's short form `4(x2),3` are 4, 4 and 3. */
+function tasksOfSlurm(variables: Variables, node: number): number | undefined {
+  const name = ['SLURM_STEP_TASKS_PER_NODE', 'SLURM_TASKS_PER_NODE'].find(
+    (one) => variables.text(one) !== undefined,
+  );
+  if (name === undefined) return undefined;
+  const counts = variables.text(name)!;
+  let [nodes, tasks] = [0, undefined as number | undefined];
+  for (const part of counts.split(',')) {
+    const [, count, times = '1'] = /^([1-9]\d*)(?:\(x([1-9]\d*)\))?$/.exec(part.trim()) ?? [];
+    if (count === undefined) {
+      variables.fault(name, 'INVALID', `expected numbers of tasks such as 2(x3),1, received "${counts}"`);
+      return undefined;
+    }
+    nodes += Number(times);
+    if (node < nodes) tasks ??= Number(count);
+  }
+  return tasks;
 }
 
 /** A port that all ranks of a job work out alike, and two jobs seldom. */

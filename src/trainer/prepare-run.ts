@@ -10,6 +10,7 @@ import { settingsOfAll } from './batches/rank-part.js';
 import { checkAllRows } from './check-options.js';
 import { openCheckpoints, resumeCheckpoint } from './checkpoint/checkpoints-of-ranks.js';
 import { hashRows } from './checkpoint/hash-rows.js';
+import type { Fingerprint } from './checkpoint/run-state.js';
 import { plannedEvaluations } from './evaluation/evaluation-due.js';
 import { RunInspection } from './inspection/run-inspection.js';
 import { RankAgreement } from './rank-agreement.js';
@@ -125,13 +126,21 @@ async function compareRuns(host: RunHost, { retention, unmeasured }: PreparedRet
   await compareRanks(ranks, {
     ...named('trainingConfig', settings),
     ...named('adaptiveLossConfig', host.adaptiveLoss),
-    ...(await host.fingerprint()),
+    ...modelAndData(await host.fingerprint()),
+    // What is really computed in: fp16 and bf16 leave that to the machine.
+    precision: host.precision,
     'model.weights': await model.call((native) => native.weightsDigest()),
     'evalDataset.content':
       evalDataset !== undefined && isRowArray(evalDataset) ? await hashRows(evalDataset) : null,
     'retention.rows': retention?.digest ?? null,
     'retention.unmeasured': unmeasured ?? null,
   });
+}
+
+/** What a fingerprint has beside the settings, of which some may differ. */
+function modelAndData(fingerprint: Fingerprint): Fingerprint {
+  const isSetting = (key: string) => key.startsWith('args.') || key.startsWith('adaptiveLoss.');
+  return Object.fromEntries(Object.entries(fingerprint).filter(([key]) => !isSetting(key)));
 }
 
 interface Prepared {

@@ -1,44 +1,30 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../helpers/temp-dir.js';
 import { writeTinyModel } from '../helpers/tiny-model.js';
 import { startRanks } from './run-ranks.js';
+import { tokenizedBy } from './tokenized-by.js';
 import type { RankRun } from './train.child.js';
+import { TwoHosts } from './two-hosts.js';
 
-// Two hosts are two network namespaces of this machine with a cable (a veth pair) between them.
-const id = process.pid.toString(36);
-const hosts = [`at${id}a`, `at${id}b`] as const;
-const cables = [`at${id}0`, `at${id}1`] as const;
-const addresses = ['10.213.7.1', '10.213.7.2'] as const;
-const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
-const hasIp = spawnSync('ip', ['netns', 'add', hosts[0]], { stdio: 'ignore' }).status === 0;
+const hosts = new TwoHosts(process.pid.toString(36), '10.213.7');
+const missing = hosts.open();
 
 const program = new URL('train.child.ts', import.meta.url);
 const timeout = 300_000;
 
-describe.runIf(hasIp)('two hosts', () => {
-  beforeAll(() => {
-    ip('netns', 'add', hosts[1]);
-    ip('link', 'add', cables[0], 'type', 'veth', 'peer', 'name', cables[1]);
-    hosts.forEach((host, i) => {
-      ip('link', 'set', cables[i]!, 'netns', host);
-      ip('-n', host, 'addr', 'add', `${addresses[i]}/24`, 'dev', cables[i]!);
-      ip('-n', host, 'link', 'set', 'lo', 'up');
-      ip('-n', host, 'link', 'set', cables[i]!, 'up');
-    });
+describe('two hosts', () => {
+  beforeEach(({ skip }) => {
+    if (missing !== undefined) skip(missing);
   });
-  afterAll(() => hosts.forEach((host) => ip('netns', 'del', host)));
+  afterAll(() => hosts.close());
 
   const dir = writeTinyModel(tempDir());
   const args = { batchSize: 2, maxSteps: 12, learningRate: 1e-3, ddpTimeout: 60 };
   const run: RankRun = { dir, args, rows: 40, tells: true, pause: 100 };
 
-  const start = (one: RankRun) =>
-    startRanks(program, 2, () => [JSON.stringify(one)], {
-      prefix: (rank) => ['ip', 'netns', 'exec', hosts[rank]!],
-      env: () => ({ MASTER_ADDR: addresses[0], LOCAL_RANK: '0', LOCAL_WORLD_SIZE: '1' }),
-    });
+  const start = (one: RankRun, size = 2) =>
+    startRanks(program, size, () => [JSON.stringify(one)], hosts.options(size));
   const ends = async (ranks: Awaited<ReturnType<typeof start>>) =>
     (await Promise.all(ranks.map(({ result }) => result))).map(
       ({ stdout }) => JSON.parse(stdout) as { digest?: string; code?: string; message: string },
@@ -54,41 +40,82 @@ describe.runIf(hasIp)('two hosts', () => {
     const [whole] = await ends(await start(run));
     const ranks = await start(run);
     await ranks[1]!.has('step 3\n');
-    ip('-n', hosts[1], 'link', 'set', cables[1], 'down');
+    hosts.plugIn(false);
     await delay(3000);
-    ip('-n', hosts[1], 'link', 'set', cables[1], 'up');
+    hosts.plugIn(true);
     for (const { digest } of await ends(ranks)) expect(digest).toBe(whole!.digest);
   });
 
   test('a host that is cut off for good ends both after ddpTimeout', { timeout }, async () => {
     const ranks = await start({ ...run, args: { ...args, ddpTimeout: 5 } });
     await ranks[1]!.has('step 3\n');
-    ip('-n', hosts[1], 'link', 'set', cables[1], 'down');
-    const found = await ends(ranks).finally(() => ip('-n', hosts[1], 'link', 'set', cables[1], 'up'));
-    for (const { code } of found) expect(code).toBe('RANKS_FAILED');
-    expect(found[0]!.message).toContain('rank 1 is gone or hangs');
-    expect(found[1]!.message).toContain('the way to it is gone');
+    hosts.plugIn(false);
+    expectCutOff(await ends(ranks).finally(() => hosts.plugIn(true)));
   });
 
-  test('a link of 20 Mbit/s makes it slower, and changes nothing', { timeout }, async () => {
-    const shaped = [
-      'qdisc',
-      'add',
-      'dev',
-      cables[0],
-      'root',
-      'tbf',
-      'rate',
-      '20mbit',
-      'burst',
-      '32kb',
-      'latency',
-      '50ms',
-    ];
-    if (spawnSync('tc', ['-n', hosts[0], ...shaped], { stdio: 'ignore' }).status !== 0) return;
-    const slow = await ends(await start(run));
-    execFileSync('tc', ['-n', hosts[0], 'qdisc', 'del', 'dev', cables[0], 'root']);
+  test('a link of 20 Mbit/s makes it slower, and changes nothing', { timeout }, async ({ skip }) => {
     const [whole] = await ends(await start(run));
+    const cannot = hosts.throttle('20mbit');
+    if (cannot !== undefined) skip(cannot);
+    const slow = await ends(await start(run)).finally(() => hosts.throttle(undefined));
     for (const { digest } of slow) expect(digest).toBe(whole!.digest);
   });
+
+  test('a link that loses one packet in twenty changes nothing', { timeout }, async ({ skip }) => {
+    const [whole] = await ends(await start(run));
+    const cannot = hosts.lose(5);
+    if (cannot !== undefined) skip(cannot);
+    const found = await ends(await start(run));
+    const lost = hosts.lost();
+    hosts.lose(0);
+    for (const { digest } of found) expect(digest).toBe(whole!.digest);
+    // It really did: there and back.
+    for (const count of lost) expect(count).toBeGreaterThan(0);
+  });
+
+  test(
+    'a link that loses everything for a while delays the run, and changes nothing',
+    { timeout },
+    async ({ skip }) => {
+      const [whole] = await ends(await start(run));
+      const ranks = await start(run);
+      await ranks[1]!.has('step 3\n');
+      const cannot = hosts.lose(100);
+      if (cannot === undefined) await delay(3000);
+      hosts.lose(0);
+      const found = await ends(ranks);
+      if (cannot !== undefined) skip(cannot);
+      for (const { digest } of found) expect(digest).toBe(whole!.digest);
+    },
+  );
+
+  test(
+    'a link that loses everything from then on ends both after ddpTimeout',
+    { timeout },
+    async ({ skip }) => {
+      const ranks = await start({ ...run, args: { ...args, ddpTimeout: 5 } });
+      await ranks[1]!.has('step 3\n');
+      const cannot = hosts.lose(100);
+      const found = await ends(ranks).finally(() => hosts.lose(0));
+      if (cannot !== undefined) skip(cannot);
+      expectCutOff(found);
+    },
+  );
+
+  test('two ranks on each train as four of one machine do', { timeout }, async () => {
+    const found = await ends(await start(run, 4));
+    const here = await ends(await startRanks(program, 4, () => [JSON.stringify(run)]));
+    expect(new Set([...found, ...here].map(({ digest }) => digest)).size).toBe(1);
+  });
+
+  test('two ranks on each tokenize once on each', { timeout }, async () => {
+    expect(await tokenizedBy(4, hosts.options(4), (rank) => Math.floor(rank / 2))).toEqual([1, 0, 1, 0]);
+  });
 });
+
+/** What two hosts say of each other once nothing comes through any more. */
+function expectCutOff(found: readonly { code?: string; message: string }[]) {
+  for (const { code } of found) expect(code).toBe('RANKS_FAILED');
+  expect(found[0]!.message).toContain('rank 1 is gone or hangs');
+  expect(found[1]!.message).toContain('the way to it is gone');
+}

@@ -22,6 +22,17 @@ const openMpi = {
   ...{ OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '2' },
   ...{ OMPI_COMM_WORLD_LOCAL_RANK: '1', OMPI_COMM_WORLD_LOCAL_SIZE: '2' },
 };
+// As Intel MPI and MPICH set them.
+const hydra = { PMI_RANK: '3', PMI_SIZE: '8', MPI_LOCALRANKID: '1', MPI_LOCALNRANKS: '2', MASTER_ADDR: 'n0' };
+/** What srun sets in the second task of the second of three nodes, in a job of four. */
+const srun = {
+  ...{ SLURM_JOB_ID: '88', SLURM_JOBID: '88', SLURM_JOB_NODELIST: 'node[01-03,7]', SLURM_NNODES: '4' },
+  ...{ SLURM_NODELIST: 'node[01-03,7]', SLURM_NTASKS: '8', SLURM_TASKS_PER_NODE: '2(x4)' },
+  ...{ SLURM_STEP_ID: '0', SLURM_STEPID: '0', SLURM_STEP_NODELIST: 'node[02-03,7]' },
+  ...{ SLURM_STEP_NUM_TASKS: '6', SLURM_STEP_NUM_NODES: '3', SLURM_STEP_TASKS_PER_NODE: '2(x3)' },
+  ...{ SLURM_LAUNCH_NODE_IPADDR: '10.1.0.1', SLURM_SRUN_COMM_HOST: '10.1.0.1', SLURM_TASK_PID: '4242' },
+  ...{ SLURM_PROCID: '3', SLURM_LOCALID: '1', SLURM_NODEID: '1', SLURM_GTIDS: '2,3' },
+};
 
 function faultsOf(env: NodeJS.ProcessEnv): string[] {
   try {
@@ -76,6 +87,81 @@ describe('what started the ranks', () => {
     expect(readLaunch(slurm)?.port).not.toBe(readLaunch({ ...slurm, SLURM_JOB_ID: '4712' })?.port);
   });
 
+  test("a step of Slurm's that is a part of its job", () => {
+    expect(readLaunch(srun)).toMatchObject({
+      ...{ launcher: 'Slurm', rank: 3, size: 6, localRank: 1, localSize: 2, host: 'node02' },
+    });
+    // Two steps of a job may run side by side.
+    expect(readLaunch(srun)?.port).not.toBe(readLaunch({ ...srun, SLURM_STEP_ID: '1' })?.port);
+    // The login node, say: it is used where nothing says which nodes there are.
+    const { SLURM_JOB_NODELIST: _j, SLURM_NODELIST: _n, SLURM_STEP_NODELIST: _s, ...without } = srun;
+    expect(readLaunch(without)?.host).toBe('10.1.0.1');
+    expect(readLaunch({ ...without, SLURM_JOB_NODELIST: srun.SLURM_JOB_NODELIST })?.host).toBe('node01');
+  });
+
+  test('the script of sbatch is no rank, whatever it may start', () => {
+    const script = {
+      ...{ SLURM_JOB_ID: '88', SLURM_JOB_NODELIST: 'node[01-02]', SLURM_NODELIST: 'node[01-02]' },
+      ...{ SLURM_NTASKS: '4', SLURM_TASKS_PER_NODE: '2(x2)', SLURM_PROCID: '0', SLURM_LOCALID: '0' },
+      ...{ SLURM_NODEID: '0', SLURM_GTIDS: '0', SLURM_TASK_PID: '4242', ENVIRONMENT: 'BATCH' },
+    };
+    expect(readLaunch(script)).toBeUndefined();
+    expect(readLaunch({ ...script, SLURM_STEP_ID: '0' })).toMatchObject({ rank: 0, size: 4 });
+  });
+
+  test.each([
+    ['node[01-03,7]', 'node01'],
+    ['node7', 'node7'],
+    ['node[7]', 'node7'],
+    ['node[007-120]', 'node007'],
+    ['a-b[3,5-6],c', 'a-b3'],
+    ['n[0-1]r[2-3]', 'n0r2'],
+    ['gpu-1.cluster.example,gpu-2.cluster.example', 'gpu-1.cluster.example'],
+    ['rack2_node[11,12]-ib', 'rack2_node11-ib'],
+    ['n[1-2],m[3-4]', 'n1'],
+  ])('the first node of %s is %s', (nodes, host) => {
+    for (const name of ['SLURM_STEP_NODELIST', 'SLURM_NODELIST'])
+      expect(readLaunch({ ...slurm, [name]: nodes })?.host).toBe(host);
+  });
+
+  test.each([
+    ['2(x3)', [2, 2, 2]],
+    ['4', [4]],
+    ['1,3', [1, 3]],
+    ['4(x2),3,1(x2)', [4, 4, 3, 1, 1]],
+    ['16(x1000)', [16, 16]],
+  ])('%s are the tasks of the nodes', (counts, expected) => {
+    const of = (node: number) =>
+      readLaunch({
+        ...{ ...slurm, SLURM_NTASKS: '20000', SLURM_LOCALID: '0' },
+        ...{ SLURM_NODEID: String(node), SLURM_STEP_TASKS_PER_NODE: counts },
+      });
+    expect(expected.map((_, node) => of(node)?.localSize)).toEqual(expected);
+  });
+
+  test("mpirun's numbers hold inside a job of Slurm, whose own are those of its helpers", () => {
+    const helper = { ...srun, SLURM_PROCID: '0', SLURM_LOCALID: '0', SLURM_STEP_NUM_TASKS: '2' };
+    const ofOpenMpi = {
+      ...{ OMPI_COMM_WORLD_RANK: '3', OMPI_COMM_WORLD_SIZE: '4', PMIX_NAMESPACE: 'prterun-node02-7@1' },
+      ...{ OMPI_COMM_WORLD_LOCAL_RANK: '1', OMPI_COMM_WORLD_LOCAL_SIZE: '2' },
+    };
+    const { MASTER_ADDR: _, ...ofHydra } = hydra;
+    const ofMvapich = {
+      ...{ MV2_COMM_WORLD_RANK: '3', MV2_COMM_WORLD_SIZE: '4' },
+      ...{ MV2_COMM_WORLD_LOCAL_RANK: '1', MV2_COMM_WORLD_LOCAL_SIZE: '2' },
+    };
+    const script = { SLURM_JOB_ID: '88', SLURM_JOB_NODELIST: 'node[02-03]', SLURM_NTASKS: '4' };
+    for (const job of [helper, { ...script, SLURM_PROCID: '0', SLURM_TASK_PID: '7' }]) {
+      const one = { launcher: 'MPI', rank: 3, localRank: 1, localSize: 2, host: 'node02' };
+      expect(readLaunch({ ...job, ...ofOpenMpi })).toMatchObject({ ...one, size: 4 });
+      expect(readLaunch({ ...job, ...ofHydra })).toMatchObject({ ...one, size: 8 });
+      expect(readLaunch({ ...job, ...ofMvapich })).toMatchObject({ ...one, size: 4 });
+    }
+    // srun --mpi=pmi2 sets PMI's variables to what its own are.
+    const pmi2 = { ...srun, PMI_RANK: '3', PMI_SIZE: '6', PMI_JOBID: '88.0' };
+    expect(readLaunch(pmi2)).toEqual(readLaunch(srun));
+  });
+
   test('MPI', () => {
     expect(readLaunch(openMpi)).toMatchObject({
       launcher: 'MPI',
@@ -84,14 +170,14 @@ describe('what started the ranks', () => {
       localSize: 2,
       host: '127.0.0.1',
     });
-    const hydra = {
-      PMI_RANK: '3',
-      PMI_SIZE: '8',
-      MPI_LOCALRANKID: '1',
-      MPI_LOCALNRANKS: '2',
-      MASTER_ADDR: 'n0',
-    };
     expect(readLaunch(hydra)).toMatchObject({ rank: 3, size: 8, localRank: 1, localSize: 2, host: 'n0' });
+    // One process is one of its own, and all ranks of a job find one port.
+    expect(readLaunch({ ...openMpi, OMPI_COMM_WORLD_SIZE: '1', OMPI_COMM_WORLD_RANK: '0' })).toBeUndefined();
+    const portOf = (env: NodeJS.ProcessEnv) => readLaunch({ ...openMpi, ...env })?.port;
+    expect(portOf({ PMIX_NAMESPACE: 'a@1' })).toBe(
+      portOf({ PMIX_NAMESPACE: 'a@1', OMPI_COMM_WORLD_RANK: '0' }),
+    );
+    expect(portOf({ PMIX_NAMESPACE: 'a@1' })).not.toBe(portOf({ PMIX_NAMESPACE: 'b@1' }));
   });
 
   test.each([
@@ -110,7 +196,20 @@ describe('what started the ranks', () => {
       ['SLURM_PROCID INVALID', 'SLURM_LOCALID MISSING', 'SLURM_NODELIST MISSING'],
     ],
     [{ OMPI_COMM_WORLD_RANK: '0', OMPI_COMM_WORLD_SIZE: '4' }, ['MASTER_ADDR MISSING']],
-    [{ PMI_RANK: '0' }, ['OMPI_COMM_WORLD_SIZE MISSING', 'MASTER_ADDR MISSING']],
+    [{ PMI_RANK: '0' }, ['PMI_SIZE MISSING', 'MASTER_ADDR MISSING']],
+    [{ MV2_COMM_WORLD_SIZE: '3' }, ['MV2_COMM_WORLD_RANK MISSING', 'MASTER_ADDR MISSING']],
+    [{ ...openMpi, OMPI_COMM_WORLD_LOCAL_RANK: '2' }, ['OMPI_COMM_WORLD_LOCAL_RANK INVALID']],
+    [{ ...openMpi, OMPI_COMM_WORLD_SIZE: '0' }, ['OMPI_COMM_WORLD_SIZE INVALID', 'MASTER_ADDR MISSING']],
+    [{ ...hydra, PMI_RANK: '8', MPI_LOCALRANKID: 'x' }, ['PMI_RANK INVALID', 'MPI_LOCALRANKID INVALID']],
+    [{ ...slurm, SLURM_NODELIST: 'gpu[03-07' }, ['SLURM_NODELIST INVALID']],
+    [{ ...slurm, SLURM_STEP_NODELIST: 'gpu[a-b]' }, ['SLURM_STEP_NODELIST INVALID']],
+    [{ ...slurm, SLURM_NODELIST: 'gpu[]' }, ['SLURM_NODELIST INVALID']],
+    [{ ...slurm, SLURM_TASKS_PER_NODE: '2(3)' }, ['SLURM_TASKS_PER_NODE INVALID']],
+    [{ ...slurm, SLURM_STEP_TASKS_PER_NODE: '2(x3),' }, ['SLURM_STEP_TASKS_PER_NODE INVALID']],
+    [
+      { ...slurm, SLURM_STEP_NUM_TASKS: 'all', SLURM_LOCALID: '', SLURM_NODELIST: '[' },
+      ['SLURM_LOCALID MISSING', 'SLURM_NODELIST INVALID', 'SLURM_STEP_NUM_TASKS INVALID'],
+    ],
   ])('%j: all faults at once', (env, expected) => {
     expect(faultsOf(env).sort()).toEqual([...expected].sort());
   });

@@ -29,6 +29,8 @@ export interface StartOptions {
   size?: number;
   /** More variables of a rank. */
   env?: (rank: number) => NodeJS.ProcessEnv;
+  /** Another program at some ranks. */
+  program?: (rank: number) => URL | undefined;
   /** The command that runs it, with its arguments. */
   prefix?: (rank: number) => readonly string[];
 }
@@ -47,7 +49,12 @@ export async function startRanks(
   program: URL,
   started: number,
   args: (rank: number) => readonly string[],
-  { size = started, env = () => ({}), prefix = () => [] }: StartOptions = {},
+  {
+    size = started,
+    env = () => ({}),
+    prefix = () => [],
+    program: ofRank = () => undefined,
+  }: StartOptions = {},
 ): Promise<StartedRank[]> {
   const port = await freePort();
   return Array.from({ length: started }, (_, rank) => {
@@ -56,7 +63,7 @@ export async function startRanks(
       process.execPath,
       '--import',
       'tsx',
-      fileURLToPath(program),
+      fileURLToPath(ofRank(rank) ?? program),
       ...args(rank),
     ];
     const child = spawn(line[0]!, line.slice(1), {
