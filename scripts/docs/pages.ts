@@ -6,6 +6,7 @@ import { errorsPage } from './errors-page.js';
 import { eventsPage } from './events-page.js';
 import { inputTypes } from './input-types.js';
 import { keysPage } from './keys-page.js';
+import { ranksPage } from './ranks-table.js';
 
 /** The content of every generated file, by its path from the root. */
 export async function pages(): Promise<Map<string, string>> {
@@ -16,6 +17,7 @@ export async function pages(): Promise<Map<string, string>> {
     ['docs/events.md', eventsPage()],
     ['docs/errors.md', errorsPage()],
     ['docs/cli.md', cliPage()],
+    ['docs/ranks.md', ranksPage()],
   ];
   const made = texts.map(async ([path, text]) => {
     const options = await resolveConfig(root + path);

@@ -327,6 +327,19 @@ export interface AdapterRequest {
   seed: number;
 }
 
+/** A part of a training step: native/core/session/trace.h. */
+export interface TraceSpan {
+  name: string;
+  category: 'pass' | 'block' | 'sum';
+  /** Microseconds since 1970. */
+  start: number;
+  end: number;
+  /** In backward: a block from 0, their number for the head and final norm, -1 below the blocks; else -2. */
+  layer: number;
+  /** Of a sum. */
+  bytes: number;
+}
+
 /** A weight of a model. */
 export interface NamedWeight {
   /** That of transformers' module. */
@@ -411,6 +424,10 @@ export interface NativeModel {
   }): Promise<OptimizerReport>;
   /** Runs the micro-batch again and names the first module whose output is not finite; '' when all are. */
   findNonFinite(batch: MicroBatch): Promise<{ module: string; rows: Int32Array }>;
+  /** Keeps a trace of what is trained from now on. */
+  beginTrace(): Promise<void>;
+  /** That trace, in order of start, which ends with this. */
+  takeTrace(): Promise<TraceSpan[]>;
   /**
    * Bytes held by the model's tensors, what the system (its control groups and limits included) has left, and what the process
    * has of its own to use again.

@@ -87,18 +87,19 @@ export class RankGroup implements Ranks {
 
   async fromFirst(text: string | undefined): Promise<string> {
     const key = `text/${this.texts++}`;
-    if (this.isFirst) {
-      const whole = text ?? '';
-      const count = Math.ceil(whole.length / pieceLength);
-      for (let i = 0; i < count; i++)
-        await this.write(`${key}/${i}`, whole.slice(i * pieceLength, (i + 1) * pieceLength));
-      await this.write(key, String(count));
-    }
+    if (this.isFirst) await this.writeText(key, text ?? '');
     await this.sum([0]);
-    const count = Number(await this.read(key));
-    const pieces: string[] = [];
-    for (let i = 0; i < count; i++) pieces.push((await this.read(`${key}/${i}`)) ?? '');
-    return pieces.join('');
+    return this.readText(key);
+  }
+
+  async toFirst(text: string): Promise<string[]> {
+    const key = `text/${this.texts++}`;
+    if (!this.isFirst) await this.writeText(`${key}/of/${this.rank}`, text);
+    await this.sum([0]);
+    if (!this.isFirst) return [];
+    const texts = [text];
+    for (let rank = 1; rank < this.size; rank++) texts.push(await this.readText(`${key}/of/${rank}`));
+    return texts;
   }
 
   async recall(): Promise<string | undefined> {
@@ -201,6 +202,20 @@ export class RankGroup implements Ranks {
       socket.once('timeout', () => end(false));
       socket.once('error', () => end(false));
     });
+  }
+
+  private async writeText(key: string, text: string): Promise<void> {
+    const count = Math.ceil(text.length / pieceLength);
+    for (let i = 0; i < count; i++)
+      await this.write(`${key}/${i}`, text.slice(i * pieceLength, (i + 1) * pieceLength));
+    await this.write(key, String(count));
+  }
+
+  private async readText(key: string): Promise<string> {
+    const count = Number(await this.read(key));
+    const pieces: string[] = [];
+    for (let i = 0; i < count; i++) pieces.push((await this.read(`${key}/${i}`)) ?? '');
+    return pieces.join('');
   }
 
   private write(key: string, value: string): Promise<void> {

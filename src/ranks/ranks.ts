@@ -26,6 +26,8 @@ export interface Ranks {
   together<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Rank 0's text. */
   fromFirst(text: string | undefined): Promise<string>;
+  /** The text of each, in order, at rank 0; at the others nothing. */
+  toFirst(text: string): Promise<string[]>;
   /** @internal A text that outlives the ranks where the launcher keeps the store and starts them anew; undefined without one. */
   recall(): Promise<string | undefined>;
   /** @internal */
@@ -49,6 +51,7 @@ export const oneRank: Ranks = {
   sum: async (numbers) => Float64Array.from(numbers),
   together: (work) => work(),
   fromFirst: async (text) => text ?? '',
+  toFirst: async (text) => [text],
   recall: async () => undefined,
   remember: async () => {},
   leave: async () => {},

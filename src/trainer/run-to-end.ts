@@ -6,6 +6,7 @@ import { windowsLeft, windowsOfEpoch, type RowOrder } from './batches/windows-le
 import type { RunHost } from './run-host.js';
 import type { RunParts } from './run-parts.js';
 import { saveHere } from './save-here.js';
+import { StepTrace } from './step/step-trace.js';
 
 /**
  * Takes a prepared run from the step that it is at to its end.
@@ -19,7 +20,9 @@ export async function runToEnd(host: RunHost, parts: RunParts, started: number):
   host.control.begin();
   if (args.evalOnStart && progress.step === 0 && options.evalDataset !== undefined) await host.evaluate();
   if (checkpoints.best.isPatienceOver) host.stop();
+  parts.trace = await StepTrace.begin(host.model, host.ranks);
   while (!progress.isOver) await trainEpoch(host, parts);
+  await parts.trace?.write();
   await throwIfAborted(host, parts);
   run.checkTrained();
   if (isLastSaveDue(host, parts)) await saveHere(host, parts);
@@ -44,6 +47,7 @@ async function trainEpoch(host: RunHost, parts: RunParts): Promise<void> {
     checkWindow(window, progress.step + 1, host.model);
     const rate = host.learningRate(progress.step);
     const events = await run.step(window, rate, () => host.trainStep(window, rate));
+    parts.trace = await parts.trace?.afterStep();
     for (const event of events) await host.emit(event);
     const fewer = await parts.keeper?.warning(progress.step);
     if (fewer !== undefined) await host.emit(fewer);

@@ -68,7 +68,7 @@ describe('two hosts', () => {
     const found = await ends(await start(run));
     const lost = hosts.lost();
     hosts.lose(0);
-    for (const { digest } of found) expect(digest).toBe(whole!.digest);
+    for (const { digest, message } of found) expect(digest, message).toBe(whole!.digest);
     // It really did: there and back.
     for (const count of lost) expect(count).toBeGreaterThan(0);
   });
@@ -85,7 +85,7 @@ describe('two hosts', () => {
       hosts.lose(0);
       const found = await ends(ranks);
       if (cannot !== undefined) skip(cannot);
-      for (const { digest } of found) expect(digest).toBe(whole!.digest);
+      for (const { digest, message } of found) expect(digest, message).toBe(whole!.digest);
     },
   );
 

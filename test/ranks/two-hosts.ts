@@ -79,13 +79,13 @@ export class TwoHosts {
   }
 
   /**
-   * Drops so many of 100 packets that come in at either host, at random; 0: none.
+   * Drops so many of 100 packets that come to either host over the cable, at random; 0: none.
    * @returns why not, where this kernel cannot
    */
   lose(percent: number): string | undefined {
-    for (const host of this.names) {
+    for (const [i, host] of this.names.entries()) {
       const some = percent === 100 ? '' : `numgen random mod 100 < ${percent} `;
-      const chain = `type filter hook input priority 0\n${some}counter drop`;
+      const chain = `type filter hook input priority 0\niifname "${this.cables[i]}" ${some}counter drop`;
       const clear = 'table inet lossy\ndelete table inet lossy\n';
       const rules = percent === 0 ? clear : `${clear}table inet lossy {\nchain in {\n${chain}\n}\n}\n`;
       const { status, stderr } = spawnSync('ip', ['netns', 'exec', host, 'nft', '-f', '-'], { input: rules });

@@ -62,6 +62,8 @@ Napi::Function Model::define(Napi::Env env) {
                       method<&Model::createOptimizer>("createOptimizer"),
                       method<&Model::optimizerStep>("optimizerStep"),
                       method<&Model::findNonFinite>("findNonFinite"),
+                      method<&Model::beginTrace>("beginTrace"),
+                      method<&Model::takeTrace>("takeTrace"),
                       method<&Model::memory>("memory"),
                       method<&Model::optimizerState>("optimizerState"),
                       method<&Model::saveOptimizer>("saveOptimizer"),

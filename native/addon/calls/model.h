@@ -67,6 +67,8 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value backward(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value findNonFinite(const Napi::CallbackInfo& info);
+  Napi::Value beginTrace(const Napi::CallbackInfo& info);
+  Napi::Value takeTrace(const Napi::CallbackInfo& info);
   Napi::Value clearGradients(const Napi::CallbackInfo& info);
 
   // What the model is held to: retention_calls.cpp

@@ -96,6 +96,32 @@ Napi::Value Model::findNonFinite(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value Model::beginTrace(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) {
+    adaptive::beginTrace(session);
+    return nothing();
+  });
+}
+
+Napi::Value Model::takeTrace(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) -> ToJs {
+    return [spans = adaptive::takeTrace(session)](Napi::Env env) {
+      Napi::Array out = Napi::Array::New(env, spans.size());
+      for (size_t i = 0; i < spans.size(); i++) {
+        Napi::Object span = Napi::Object::New(env);
+        span.Set("name", spans[i].name);
+        span.Set("category", spans[i].category);
+        span.Set("start", spans[i].start);
+        span.Set("end", spans[i].end);
+        span.Set("layer", static_cast<double>(spans[i].layer));
+        span.Set("bytes", static_cast<double>(spans[i].bytes));
+        out.Set(static_cast<uint32_t>(i), span);
+      }
+      return out;
+    };
+  });
+}
+
 Napi::Value Model::clearGradients(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) {
     adaptive::clearGradients(session);

@@ -73,6 +73,8 @@ class GlooGroup final : public RankGroup {
     });
   }
 
+  void watch(std::function<std::function<void()>(const at::Tensor&)> see) override { see_ = std::move(see); }
+
   void write(const std::string& key, const std::string& value) override {
     reported("The ranks' store did not answer", [&] { storeOf(key).set(key, bytesOf(value)); });
   }
@@ -126,12 +128,15 @@ class GlooGroup final : public RankGroup {
     }
     if (!group) fail("RANKS_FAILED", "This rank has left the others.");
     std::vector<at::Tensor> list = {tensor};
-    return std::make_unique<GlooWork>(
-        *this, reported("A rank is gone or does not answer", [&] { return begin(*group, list); }));
+    const std::function<void()> ended = see_ ? see_(tensor) : nullptr;
+    auto work = reported("A rank is gone or does not answer", [&] { return begin(*group, list); });
+    if (ended) work->getFuture()->addCallback([ended](c10::ivalue::Future&) { ended(); });
+    return std::make_unique<GlooWork>(*this, std::move(work));
   }
 
   c10d::Store& storeOf(const std::string& key) { return key.starts_with('/') ? *kept_ : *store_; }
 
+  std::function<std::function<void()>(const at::Tensor&)> see_;
   c10::intrusive_ptr<c10d::Store> kept_, store_;
   std::mutex mutex_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;

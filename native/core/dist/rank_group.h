@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ class RankGroup {
   virtual std::unique_ptr<Work> sum(const at::Tensor& tensor) = 0;
   /// Replaces `tensor` by that of rank 0.
   virtual std::unique_ptr<Work> copyFromFirst(const at::Tensor& tensor) = 0;
+
+  /// Calls `see` with the tensor of each sum or copy that begins, and what that returns, from any thread,
+  /// when it has ended; null: no more.
+  virtual void watch(std::function<std::function<void()>(const at::Tensor&)> see) = 0;
 
   // A table of texts that all ranks share, also with ranks that are gone. Keys that begin with / outlive the
   // ranks where they are started anew.

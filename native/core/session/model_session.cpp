@@ -15,17 +15,43 @@ int64_t nextNumber() {
   return ++last;
 }
 
+/// Tells who wants to know how far backward is.
+void watchBackward(ModelSession& session) {
+  if (!session.sums && !session.trace) return session.decoder.watchBackward(nullptr);
+  session.decoder.watchBackward([&session](int64_t layer) {
+    if (session.trace) session.trace->reached(layer);
+    if (session.sums) session.sums->reached(layer);
+  });
+}
+
 }  // namespace
 
 ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
 
 void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks) {
+  takeTrace(session);
   session.sums.reset();
-  session.decoder.watchBackward(nullptr);
   session.ranks = std::move(ranks);
+  if (session.ranks) session.sums.emplace(*session.ranks, session.decoder);
+  watchBackward(session);
+}
+
+void beginTrace(ModelSession& session) {
+  session.trace = std::make_shared<Trace>();
+  watchBackward(session);
   if (!session.ranks) return;
-  session.sums.emplace(*session.ranks, session.decoder);
-  session.decoder.watchBackward([&sums = *session.sums](int64_t layer) { sums.reached(layer); });
+  session.ranks->watch([trace = session.trace](const at::Tensor& tensor) {
+    return [trace, ended = trace->beginSum(static_cast<int64_t>(tensor.nbytes()))] { ended(); };
+  });
+}
+
+std::vector<TraceSpan> takeTrace(ModelSession& session) {
+  if (!session.trace) return {};
+  if (session.ranks) session.ranks->watch(nullptr);
+  auto spans = session.trace->take();
+  session.trace.reset();
+  watchBackward(session);
+  return spans;
 }
 
 void configureSession(ModelSession& session, const SessionTypes& types) {

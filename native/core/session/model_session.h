@@ -7,6 +7,7 @@
 #include "core/model/decoder.h"
 #include "core/optim/grad_scaler.h"
 #include "core/optim/optimizer.h"
+#include "core/session/trace.h"
 #include "core/session/training_pass.h"
 
 namespace adaptive {
@@ -28,7 +29,13 @@ struct ModelSession {
   std::optional<Pending> pending;
   std::shared_ptr<RankGroup> ranks;  ///< null where one process trains alone
   std::optional<GradientSums> sums;  ///< with ranks
+  std::shared_ptr<Trace> trace;      ///< null where none is kept
 };
+
+/// Keeps a trace of what is trained from now on, until takeTrace().
+void beginTrace(ModelSession& session);
+/// The trace since then; nothing without one.
+std::vector<TraceSpan> takeTrace(ModelSession& session);
 
 /// Trains the model together with other ranks from now on; null: alone again.
 void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks);

@@ -19,6 +19,7 @@ using MaybePass = std::optional<TrainingPass>;
 
 MaybePass passOver(ModelSession& session, const MicroBatch& batch, const LossRequest& loss) {
   if (session.ranks && batch.isEmpty()) return std::nullopt;
+  const TracedPass traced(session.trace.get(), "forward");
   return TrainingPass(session.decoder, batch, /*training=*/true, statisticsFor(loss), &session.base);
 }
 
@@ -87,9 +88,25 @@ Retained agreed(ModelSession& session, const Retained& own, const std::exception
   return {numbers[0], static_cast<int64_t>(numbers[1])};
 }
 
+Retained passBackward(ModelSession& session, TrainingPass& pass, const std::vector<float>& weights) {
+  const TracedPass traced(session.trace.get(), "backward");
+  if (session.trace) session.trace->beginBackward(session.decoder.config().layers());
+  const Retained found = pass.backward(weights, lossScale(session));
+  if (session.trace) session.trace->endBackward();
+  return found;
+}
+
+/// Waits for the sums of all gradients.
+void finishSums(ModelSession& session) {
+  const TracedPass traced(session.trace.get(), "wait for sums");
+  if (session.trace) session.trace->setWhole(true);
+  session.sums->finish();
+  if (session.trace) session.trace->setWhole(false);
+}
+
 Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<float>& weights,
                   bool endsWindow) {
-  if (!session.ranks) return pass->backward(weights, lossScale(session));
+  if (!session.ranks) return passBackward(session, *pass, weights);
   if (session.sums->done()) {
     fail("INVALID_INPUT",
          "Expected optimizerStep() or clearGradients() after the last micro-batch of a window, found one "
@@ -99,12 +116,12 @@ Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<floa
   Retained own;
   std::exception_ptr failure;
   try {
-    if (pass) own = pass->backward(weights, lossScale(session));
+    if (pass) own = passBackward(session, *pass, weights);
   } catch (...) {
     failure = std::current_exception();
   }
   // The others wait for this rank's gradients, whatever they are worth.
-  if (endsWindow) session.sums->finish();
+  if (endsWindow) finishSums(session);
   return agreed(session, own, failure);
 }
 
@@ -235,8 +252,9 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
   expectNotNegative("maxGradNorm", maxNorm);
   if (session.sums && !session.sums->done()) {
     session.sums->begin();
-    session.sums->finish();
+    finishSums(session);
   }
+  const TracedPass traced(session.trace.get(), "optimizer");
   const double scale = lossScale(session);
   const double norm = normOfFirst(session, gradientNorm(session.decoder.trainableParameters())) / scale;
   if (session.scaler && !session.scaler->update(norm)) {
