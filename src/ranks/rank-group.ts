@@ -89,7 +89,10 @@ export class RankGroup implements Ranks {
     const key = `text/${this.texts++}`;
     if (this.isFirst) await this.writeText(key, text ?? '');
     await this.sum([0]);
-    return this.readText(key);
+    const whole = await this.readText(key);
+    // Rank 0 may end next, and its store with it.
+    await this.sum([0]);
+    return whole;
   }
 
   async toFirst(text: string): Promise<string[]> {
