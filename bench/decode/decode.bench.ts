@@ -48,7 +48,10 @@ process.env['OMP_NUM_THREADS'] ??= values.threads;
 function promptsOf(count: number, vocabSize: number): number[][] {
   const uniform = random(7);
   return Array.from({ length: count }, (_, row) =>
-    Array.from({ length: Number(values.prompt) + ((row * 13) % 40) }, () => 3 + Math.floor(uniform() * (vocabSize - 3))),
+    Array.from(
+      { length: Number(values.prompt) + ((row * 13) % 40) },
+      () => 3 + Math.floor(uniform() * (vocabSize - 3)),
+    ),
   );
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
+import { mkdirs } from './mkdirs.js';
 
 /**
  * Has `write` make a file under a temporary name beside `path`, syncs it to disk and puts it in place in one step: a reader,
@@ -48,7 +49,7 @@ export async function sync(path: string): Promise<void> {
  * @throws AdaptiveTrainerError IO_FAILED
  */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+  await mkdirs(path).catch((cause: unknown) => {
     throw ioError(path, cause);
   });
 }

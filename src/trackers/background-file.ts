@@ -1,5 +1,6 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { mkdirs } from '../common/mkdirs.js';
 import { errorText } from '../common/error-text.js';
 
 /**
@@ -55,7 +56,7 @@ export class BackgroundFile {
   }
 
   private async open(): Promise<FileHandle> {
-    await mkdir(dirname(this.path), { recursive: true });
+    await mkdirs(dirname(this.path));
     const handle = await open(this.path, 'a+');
     try {
       await this.onOpen(handle);

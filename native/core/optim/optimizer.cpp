@@ -10,6 +10,7 @@
 #include "core/optim/adamw.h"
 #include "core/optim/adamw_8bit.h"
 #include "core/optim/ademamix.h"
+#include "core/optim/float_slabs.h"
 #include "core/optim/lion.h"
 #include "core/optim/rmsprop.h"
 #include "core/optim/sgd.h"
@@ -94,6 +95,20 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
 
 void Optimizer::updateAll(const std::vector<Update>& updates) {
   for (const Update& own : updates) update(own);
+}
+
+void Optimizer::forDecayedPieces(
+    const Update& u,
+    const std::function<void(const at::Tensor&, const at::Tensor&, int64_t, int64_t)>& move) {
+  forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& slab, int64_t slabStart, int64_t whole) {
+    forPieces(whole, [&](int64_t first, int64_t count) {
+      const int64_t at = slabStart + first;
+      const at::Tensor weight = slab.narrow(0, first, count);
+      at::Tensor gradient = u.gradient.view(-1).narrow(0, at, count) * u.gradientScale;
+      if (u.weightDecay > 0) gradient.add_(weight, u.weightDecay);
+      move(weight, gradient, at, count);
+    });
+  });
 }
 
 AdamStep Optimizer::stepOf(const Update& update) const {

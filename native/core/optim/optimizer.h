@@ -3,6 +3,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,11 @@ class Optimizer {
   /// Moves the slots of a step: each by update(), unless an optimizer takes them together.
   virtual void updateAll(const std::vector<Update>& updates);
   virtual void update(const Update& update) = 0;
+  /// Lets `move` change a slot piece by piece: float32 entries [first, first + count) of its weight, and of
+  /// its gradient with weightDecay·weight added.
+  static void forDecayedPieces(const Update& update,
+                               const std::function<void(const at::Tensor& weight, const at::Tensor& gradient,
+                                                        int64_t first, int64_t count)>& move);
   /// What AdamW does with a slot in this step.
   AdamStep stepOf(const Update& update) const;
 

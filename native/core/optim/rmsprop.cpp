@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "core/optim/float_slabs.h"
-
 namespace adaptive {
 namespace {
 
@@ -17,23 +15,17 @@ Rmsprop::Rmsprop(std::vector<Parameter*> parameters, OptimizerOptions options)
 }
 
 void Rmsprop::update(const Update& u) {
-  forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& slab, int64_t slabStart, int64_t whole) {
-    forPieces(whole, [&](int64_t first, int64_t count) {
-      const int64_t at = slabStart + first;
-      const at::Tensor weight = slab.narrow(0, first, count);
-      at::Tensor g = u.gradient.view(-1).narrow(0, at, count) * u.gradientScale;
-      if (u.weightDecay > 0) g.add_(weight, u.weightDecay);
-      const at::Tensor squares = squares_[u.slot].values(at, count);
-      squares.mul_(kAlpha).addcmul_(g, g, 1 - kAlpha);
-      const at::Tensor divisor = squares.sqrt().add_(kEps);
-      if (momentum_.empty()) {
-        weight.addcdiv_(g, divisor, -u.learningRate);
-      } else {
-        const at::Tensor momentum = momentum_[u.slot].values(at, count);
-        momentum.mul_(options().momentum).addcdiv_(g, divisor);
-        weight.sub_(momentum, u.learningRate);
-      }
-    });
+  forDecayedPieces(u, [&](const at::Tensor& weight, const at::Tensor& g, int64_t first, int64_t count) {
+    const at::Tensor squares = squares_[u.slot].values(first, count);
+    squares.mul_(kAlpha).addcmul_(g, g, 1 - kAlpha);
+    const at::Tensor divisor = squares.sqrt().add_(kEps);
+    if (momentum_.empty()) {
+      weight.addcdiv_(g, divisor, -u.learningRate);
+    } else {
+      const at::Tensor momentum = momentum_[u.slot].values(first, count);
+      momentum.mul_(options().momentum).addcdiv_(g, divisor);
+      weight.sub_(momentum, u.learningRate);
+    }
   });
 }
 

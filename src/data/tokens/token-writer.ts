@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { openSync, rmSync } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { GrowingUint32 } from './growing-uint32.js';
 import { bytesOf, tokenFileIndex } from './token-file.js';
@@ -92,7 +93,7 @@ export class TokenWriter {
     const name = `${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
     if (this.cached !== undefined) {
       try {
-        await mkdir(dirname(this.cached), { recursive: true });
+        await mkdirs(dirname(this.cached));
         const path = `${this.cached}.${name}`;
         return { handle: await open(path, 'wx'), path };
       } catch {

@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { isCheckout } from '../../common/is-checkout.js';
 import { packageRoot } from '../../common/package-root.js';
@@ -71,7 +72,7 @@ async function buildHere(sources: AddonSources, libtorch: Libtorch): Promise<str
 
 async function workFolder(target: string): Promise<string> {
   try {
-    await mkdir(path.dirname(target), { recursive: true });
+    await mkdirs(path.dirname(target));
     return await mkdtemp(`${target}.part-`);
   } catch (error) {
     throw explainStorage(error, path.dirname(target));

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
+import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { Entry, ZipFile } from 'yauzl';
 
@@ -43,7 +43,7 @@ export async function extractZip(options: ExtractOptions): Promise<Map<string, E
     const total = chosen.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
     let done = 0;
     const onBytes = (count: number): void => options.onBytes?.((done += count), total);
-    await mkdirs(options.into, chosen);
+    await makeFolders(options.into, chosen);
     const queue = chosen.values();
     const worker = async (): Promise<void> => {
       for (const { entry, target } of queue) {
@@ -93,9 +93,9 @@ function refuse(zip: string, entry: Entry, why: string): never {
   );
 }
 
-async function mkdirs(into: string, chosen: readonly Chosen[]): Promise<void> {
+async function makeFolders(into: string, chosen: readonly Chosen[]): Promise<void> {
   const folders = new Set(chosen.map(({ target }) => path.dirname(path.join(into, target))));
-  for (const folder of folders) await mkdir(folder, { recursive: true });
+  for (const folder of folders) await mkdirs(folder);
 }
 
 async function extractEntry(

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 import type { OnSetupProgress } from '../../common/setup-progress.js';
 
 /** How to fetch a wheel. */
@@ -41,7 +42,7 @@ async function pipDownload(
 ): Promise<{ wheel: string } | string> {
   // pip downloads into its temp folder first; below workDir it can be watched, and is on the cache's own disk.
   const temp = path.join(workDir, 'pip');
-  await mkdir(temp, { recursive: true });
+  await mkdirs(temp);
   const args = [
     '-m',
     'pip',

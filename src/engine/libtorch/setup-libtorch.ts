@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cachedLibtorchDir } from './cached-libtorch-dir.js';
 import { explainStorage } from './explain-storage.js';
@@ -53,7 +54,7 @@ async function fetchOnce(
   onProgress: OnSetupProgress,
 ): Promise<Libtorch> {
   const env = options.env ?? process.env;
-  await mkdir(path.dirname(root), { recursive: true });
+  await mkdirs(path.dirname(root));
   const lock = `${root}.lock`;
   const onWait = () =>
     onProgress({ phase: 'wait', message: `Another process is fetching libtorch; waiting (${lock}).` });

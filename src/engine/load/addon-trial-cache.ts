@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { mkdirsSync } from '../../common/mkdirs.js';
 import { cacheDir } from '../../common/cache-dir.js';
 import { libraryNames } from '../libtorch/library-names.js';
 import type { AddonLoad } from './plan-addon-load.js';
@@ -36,7 +37,7 @@ export class AddonTrialCache {
 
   remember(): void {
     try {
-      mkdirSync(path.dirname(this.#file), { recursive: true });
+      mkdirsSync(path.dirname(this.#file));
       writeFileSync(this.#file, this.#fingerprint);
     } catch {
       // A read-only home costs a trial per start, nothing more.

@@ -1,9 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { mkdirs } from '../../common/mkdirs.js';
 import { withLock } from '../../common/with-lock.js';
 import { repoPage, type HubRepo } from '../client/hub-repo.js';
 import { hubRequest } from '../client/hub-request.js';
@@ -39,7 +40,7 @@ export async function downloadBlob(download: BlobDownload): Promise<string> {
   const { blobs, file } = download;
   const blob = join(blobs, file.hash);
   const partial = `${blob}.incomplete`;
-  await mkdir(blobs, { recursive: true });
+  await mkdirs(blobs);
   if ((await sizeOf(blob)) !== file.size) {
     await withLock(`${partial}.lock`, {}, async () => {
       // Another process may have brought it while this one waited.

@@ -1,6 +1,7 @@
-import { readFile, stat, copyFile, mkdir, rename, symlink } from 'node:fs/promises';
+import { readFile, stat, copyFile, rename, symlink } from 'node:fs/promises';
 import { join, dirname, relative } from 'node:path';
 import pLimit from 'p-limit';
+import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { cacheLayout, type CacheLayout } from './cache-layout.js';
 import { CachedListing } from './cached-listing.js';
@@ -257,7 +258,7 @@ async function eachInParallel<T>(
 
 /** Gives a blob its name in a snapshot: a relative link, or a copy where links are not allowed. */
 async function linkFile(blob: string, name: string): Promise<void> {
-  await mkdir(dirname(name), { recursive: true });
+  await mkdirs(dirname(name));
   const temporary = `${name}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     await symlink(relative(dirname(name), blob), temporary);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, symlink, unlink } from 'node:fs/promises';
+import { symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 
 function stamp(time: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
@@ -19,8 +20,8 @@ export function freeFolder(dir: string, prefix: string, id: string): string {
 
 /** Makes the folder of a run with what the official client has in it, and `latest-run`, which points to it. */
 export async function makeFolders(folder: string): Promise<void> {
-  await mkdir(join(folder, 'files'), { recursive: true });
-  await mkdir(join(folder, 'logs'), { recursive: true });
+  await mkdirs(join(folder, 'files'));
+  await mkdirs(join(folder, 'logs'));
   const latest = join(folder, '..', 'latest-run');
   await unlink(latest).catch(() => {});
   await symlink(basename(folder), latest).catch(() => {});

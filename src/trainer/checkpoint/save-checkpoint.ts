@@ -1,5 +1,6 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { mkdirs } from '../../common/mkdirs.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import type { OptimizerCounts } from '../../engine/addon.js';
 import { safetensorsHeader } from '../../model/files/safetensors-header.js';
@@ -28,7 +29,7 @@ export async function saveCheckpoint(path: string, content: CheckpointContent): 
   const temporary = `${path}.tmp`;
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+    await mkdirs(temporary);
     await content.saveModel(temporary);
     if (!content.onlyModel) await saveState(temporary, content);
     await writeDurably(join(temporary, 'trainer_state.json'), (file) =>

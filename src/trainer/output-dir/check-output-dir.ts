@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { tryMkdirs } from '../../common/mkdirs.js';
+import { ioError } from '../../common/write-durably.js';
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { findSource } from '../checkpoint/find-source.js';
 import { lockOutputDir } from './lock-output-dir.js';
@@ -11,7 +13,10 @@ type Settings = Pick<TrainingConfig, 'runName' | 'resumeFromCheckpoint' | 'overw
  * @throws AdaptiveTrainerError OUTPUT_DIR_BUSY, OUTPUT_DIR_USED, IO_FAILED
  */
 export async function checkOutputDir(outputDir: string, settings: Settings): Promise<void> {
-  if (!existsSync(outputDir)) return;
+  if (!existsSync(outputDir))
+    return tryMkdirs(outputDir).catch((cause: unknown) => {
+      throw ioError(outputDir, cause);
+    });
   const lock = await lockOutputDir(outputDir, settings.runName);
   await lock.release();
   // Whether a checkpoint can be gone on from takes reading all of it.
