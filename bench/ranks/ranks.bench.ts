@@ -1,7 +1,7 @@
 /**
  * How two ranks of one thread each compare with one process of one thread, on the same rows per rank: on this machine, and as two
  * network namespaces over links of several rates, with gradients summed during the backward pass and after it. Beside each
- * stands what docs/ranks.md works out from the run on this machine and the link's rate.
+ * stands what docs/ranks.md works out from what the run computes and the link's rate: how long it waits for sums.
  *
  *     npm run bench:ranks [-- --links 100mbit,1gbit] [--steps 4] [--window 2] [--check 20] [--trace FILE]
  *
@@ -132,10 +132,6 @@ for (const mode of modes) {
     `; efficiency ${percent(efficiencyOf(here[mode])).trim()}`,
   );
 }
-// What a step takes without any waiting, and its last backward pass.
-const computing = median(here.overlapped.seconds) - lastPasses(here.overlapped.trace, 'wait for sums');
-const parts = backwardParts(shape, lastPasses(here.overlapped.trace, 'backward'));
-
 const hosts = new TwoHosts('bench', '10.213.8');
 const missing = links.length > 0 ? hosts.open() : undefined;
 let isOff = false;
@@ -157,9 +153,12 @@ async function measureLinks(): Promise<void> {
       const found = await measure(2, mode, hosts.options());
       if (index === 0 && mode === 'overlapped' && values.trace !== undefined)
         copyFileSync(traceFile, values.trace);
+      // Its own computing, which another run does in other time where the machine is busy, and the waiting worked out.
+      const parts = backwardParts(shape, lastPasses(found.trace, 'backward'));
       const bandwidth = bytesPerSecond(rate) * payloadShare;
       const waiting = (mode === 'overlapped' ? exposedSeconds : afterwardsSeconds)(parts, 2, bandwidth);
-      const [seconds, expected] = [median(found.seconds), computing + waiting];
+      const seconds = median(found.seconds);
+      const expected = seconds - lastPasses(found.trace, 'wait for sums') + waiting;
       const hidden = hiddenOf(found);
       const worked = found.tokens / expected / (2 * single);
       console.log(

@@ -1,5 +1,7 @@
 import type { EndEvent } from '../events/training-event.js';
+import { checkSameWindow } from './batches/check-same-rows.js';
 import { checkWindow } from './batches/check-window.js';
+import { isRowArray } from './batches/is-row-array.js';
 import { noRows } from './batches/one-pass.js';
 import { settingsOfAll } from './batches/rank-part.js';
 import { windowsLeft, windowsOfEpoch, type RowOrder } from './batches/windows-left.js';
@@ -45,6 +47,8 @@ async function trainEpoch(host: RunHost, parts: RunParts): Promise<void> {
   for await (const window of windowsLeft(order, progress)) {
     await throwIfAborted(host, parts);
     checkWindow(window, progress.step + 1, host.model);
+    if (host.ranks.size > 1 && (hasOwnOrder || !isRowArray(rows)))
+      await checkSameWindow(window, progress.step + 1, host.ranks);
     const rate = host.learningRate(progress.step);
     const events = await run.step(window, rate, () => host.trainStep(window, rate));
     parts.trace = await parts.trace?.afterStep();
