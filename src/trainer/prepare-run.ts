@@ -1,3 +1,4 @@
+import { hasDefaultPrecision } from '../config/read/default-precision.js';
 import type { TrainingConfig } from '../config/schema/parsed-config.js';
 import type { TextsEvent, TrainingEvent } from '../events/training-event.js';
 import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
@@ -171,6 +172,7 @@ function* firstEvents(
   yield* runWarnings(args, host.precision, {
     outputDir: ranks.isFirst ? options.outputDir : undefined,
     hasTrackers: trackers.length > 0,
+    hasDefaultPrecision: hasDefaultPrecision(host.args),
     hasOwnSchedule: host.hasOwnSchedule,
     hasEvalDataset: evalDataset !== undefined,
     longRows: longRowsNote(model, trainDataset),

@@ -1,6 +1,7 @@
 import { shownJson } from '../../common/shown-json.js';
 import { checkLrSchedule } from './check-lr-schedule.js';
 import type { z } from 'zod';
+import { noteDefaultPrecision } from './default-precision.js';
 import type { DatasetPlan } from '../datasets/dataset-plan.js';
 import type { Planner } from '../datasets/read-plans.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
@@ -41,6 +42,7 @@ export function readTrainingConfig(
   const { retention, isRefused: refusesRetention, datasets } = readRetention(reader, given, planner);
   const read = reader.read(trainingConfigSchema, given, path);
   const config = read === undefined ? undefined : { ...filledIn(read), retention };
+  if (config !== undefined && !namesPrecision(given)) noteDefaultPrecision(config);
   return { config, retentionDatasets: datasets, refusesRetention };
 }
 
@@ -64,6 +66,10 @@ function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingCon
     adamBeta1: betas?.[0] ?? config.adamBeta1,
     adamBeta2: betas?.[1] ?? config.adamBeta2,
   };
+}
+
+function namesPrecision(given: GivenKeys): boolean {
+  return (['precision', 'fp16', 'bf16'] as const).some((name) => (given.get(name)?.value ?? null) !== null);
 }
 
 /** What a base in 4 bits is computed in, as a precision. */

@@ -1,5 +1,6 @@
 import type { AdaptiveLossConfig, TrainingConfig } from '../schema/parsed-config.js';
 import { configPath } from './config-path.js';
+import { hasDefaultPrecision, noteDefaultPrecision } from './default-precision.js';
 import type { ConfigReader } from './config-reader.js';
 import { automatic } from './read-retention.js';
 
@@ -28,5 +29,6 @@ export function withRetention(
       'expected none with "retention" false, since it bounds forgetting by way of retention, received one; remove one of the two';
     reader.faults.push({ path, code: 'CONTRADICTION', message });
   }
-  return { ...trainingConfig, retention: automatic };
+  const whole = { ...trainingConfig, retention: automatic };
+  return hasDefaultPrecision(trainingConfig) ? noteDefaultPrecision(whole) : whole;
 }

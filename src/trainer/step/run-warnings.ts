@@ -8,6 +8,8 @@ interface Facts {
   outputDir: string | undefined;
   hasEvalDataset: boolean;
   hasTrackers: boolean;
+  /** Whether the precision was left to the library: nothing else was asked for then. */
+  hasDefaultPrecision: boolean;
   /** Whether a subclass has a schedule of its own. */
   hasOwnSchedule: boolean;
   /** What there is to say of rows with more tokens than the model was made for. */
@@ -22,12 +24,13 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
   const warnings: WarningEvent[] = [];
   const warn = (code: string, message: string) => warnings.push({ type: 'warning', code, message });
   const flag = args.fp16 ? 'fp16' : 'bf16';
-  if (args.precision === null && precision === 'fp32') {
+  const isFlagged = args.precision === null && !facts.hasDefaultPrecision;
+  if (isFlagged && precision === 'fp32') {
     warn(
       'COMPUTES_IN_FLOAT32',
       `This CPU has no instructions for bfloat16: ${flag} computes in float32, which is faster here. precision: 'bf16' insists on bfloat16.`,
     );
-  } else if (args.precision === null && args.fp16) {
+  } else if (isFlagged && args.fp16) {
     warn(
       'FP16_COMPUTES_IN_BF16',
       'float16 has no fast path on a CPU: fp16 computes in bfloat16. Set bf16: true to say so yourself.',
