@@ -26,7 +26,7 @@ export interface Ranks {
   together<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Rank 0's text. */
   fromFirst(text: string | undefined): Promise<string>;
-  /** The text of each, in order, at rank 0; at the others nothing. */
+  /** @internal The text of each, in order, at rank 0; at the others nothing. */
   toFirst(text: string): Promise<string[]>;
   /** @internal A text that outlives the ranks where the launcher keeps the store and starts them anew; undefined without one. */
   recall(): Promise<string | undefined>;
