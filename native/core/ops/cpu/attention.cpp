@@ -36,10 +36,34 @@ Tensor headRows(const Tensor& x, int64_t head, int64_t first, int64_t count) {
                       x.storage_offset() + first * x.stride(0) + head * x.stride(1));
 }
 
-/// The same, the other way round.
-Tensor headColumns(const Tensor& x, int64_t head, int64_t first, int64_t count) {
-  return x.as_strided({x.size(2), count}, {1, x.stride(0)},
-                      x.storage_offset() + first * x.stride(0) + head * x.stride(1));
+/// x [tokens, heads, headDim] as [heads, headDim, tokens]: products with the transposes of keys and values
+/// read rows. Rows lie an odd number of cache lines apart, so that those of a tile do not share the same few
+/// places of a cache.
+Tensor columnsFirst(const Tensor& x) {
+  constexpr int64_t line = 16;
+  const int64_t apart = ((x.size(0) + line - 1) / line | 1) * line;
+  const Tensor out = at::empty({x.size(1), x.size(2), apart}, x.options()).narrow(2, 0, x.size(0));
+  return out.copy_(x.permute({1, 2, 0}));
+}
+
+/// Columns [first, first + count) of one head of what columnsFirst() gives.
+Tensor headColumns(const Tensor& columns, int64_t head, int64_t first, int64_t count) {
+  return columns.as_strided({columns.size(1), count}, {columns.stride(1), 1},
+                            head * columns.stride(0) + first);
+}
+
+/// out = a·b, or with `adds` out += a·b; rows of b and out have their entries together. Libtorch's at::mm
+/// packs both sides first, which costs as much as the product of a tile.
+void multiply(const Tensor& a, const Tensor& b, const Tensor& out, bool adds) {
+  attentionKernels().multiplyTile({a.const_data_ptr<float>(), b.const_data_ptr<float>(),
+                                   out.data_ptr<float>(), a.stride(0), a.stride(1), b.stride(0),
+                                   out.stride(0), out.size(0), a.size(1), out.size(1), adds});
+}
+
+Tensor product(const Tensor& a, const Tensor& b) {
+  const Tensor out = at::empty({a.size(0), b.size(1)}, a.options());
+  multiply(a, b, out, /*adds=*/false);
+  return out;
 }
 
 struct Dropout {
@@ -105,8 +129,8 @@ class RunningSoftmax {
 };
 
 /// `offset` keys come before the row's first query.
-void attendTile(const Heads& x, const AttentionTile& tile, int64_t offset, const Scoring& scoring, Tensor out,
-                float* lse) {
+void attendTile(const Heads& x, const Tensor& keyColumns, const AttentionTile& tile, int64_t offset,
+                const Scoring& scoring, const Tensor& out, float* lse) {
   const int64_t kvHead = tile.head / (x.q.size(1) / x.k.size(1)), queries = tile.queries;
   const int64_t firstToken = tile.rowStart + tile.firstQuery;
   const Tensor q = headRows(x.q, tile.head, firstToken, queries);
@@ -114,14 +138,14 @@ void attendTile(const Heads& x, const AttentionTile& tile, int64_t offset, const
   Tensor gathered;
   for (int64_t done = 0; done < tile.keys; done += kKeysAtATime) {
     const int64_t first = tile.firstKey + done, keys = std::min(kKeysAtATime, tile.keys - done);
-    const Tensor weights = at::mm(q, headColumns(x.k, kvHead, tile.rowStart + first, keys));
+    const Tensor weights = product(q, headColumns(keyColumns, kvHead, tile.rowStart + first, keys));
     const Tensor worth = softmax.next(weights, offset + tile.firstQuery + 1 - first, scoring);
     if (scoring.dropout.isOn) drop(weights, scoring.dropout, tile.head, firstToken, first);
     const Tensor values = headRows(x.v, kvHead, tile.rowStart + first, keys);
     if (done == 0) {
-      gathered = at::mm(weights, values);
+      gathered = product(weights, values);
     } else {
-      gathered.mul_(worth).addmm_(weights, values);
+      multiply(weights, values, gathered.mul_(worth), /*adds=*/true);
     }
   }
   Tensor target = headRows(out, tile.head, firstToken, queries);
@@ -133,25 +157,18 @@ void attendTile(const Heads& x, const AttentionTile& tile, int64_t offset, const
 void attendAll(const Heads& x, const std::vector<int64_t>& cuSeqlens, int64_t offset, const Scoring& scoring,
                const Tensor& out, const Tensor& lse) {
   const std::vector<AttentionTile> tiles = forwardTiles(cuSeqlens, x.q.size(1), offset, scoring.window);
+  const Tensor keyColumns = columnsFirst(x.k);
   runTasks(static_cast<int64_t>(tiles.size()), [&](int64_t i) {
     const AttentionTile& tile = tiles[i];
-    attendTile(x, tile, offset, scoring, out,
+    attendTile(x, keyColumns, tile, offset, scoring, out,
                lse.data_ptr<float>() + tile.head * lse.size(1) + tile.rowStart + tile.firstQuery);
   });
-}
-
-/// Adds a·b to a sum, or begins it.
-void addTo(Tensor sum, bool starts, const Tensor& a, const Tensor& b) {
-  if (starts) {
-    at::mm_out(sum, a, b);
-  } else {
-    sum.addmm_(a, b);
-  }
 }
 
 /// What a backward pass reads; delta [heads, tokens] is dOut·out of each query.
 struct ForwardPass {
   Heads x;
+  Tensor keyColumns, valueColumns;
   Tensor dOut, lse, delta;
 };
 
@@ -167,8 +184,8 @@ void goBackThrough(const ForwardPass& pass, const AttentionTile& tile, const Sco
   const Tensor q = headRows(pass.x.q, head, firstToken, tile.queries),
                g = headRows(pass.dOut, head, firstToken, tile.queries),
                k = headRows(pass.x.k, kvHead, firstKey, tile.keys);
-  Tensor p = at::mm(q, headColumns(pass.x.k, kvHead, firstKey, tile.keys)),
-         dS = at::mm(g, headColumns(pass.x.v, kvHead, firstKey, tile.keys));
+  const Tensor p = product(q, headColumns(pass.keyColumns, kvHead, firstKey, tile.keys)),
+               dS = product(g, headColumns(pass.valueColumns, kvHead, firstKey, tile.keys));
   attentionKernels().softmaxFromLse(p.data_ptr<float>(), lse, tile.queries, tile.keys, firstLast,
                                     scoring.window, scoring.scale, scoring.softCap);
   Tensor kept = p;
@@ -177,11 +194,11 @@ void goBackThrough(const ForwardPass& pass, const AttentionTile& tile, const Sco
     drop(kept, scoring.dropout, head, firstToken, tile.firstKey);
     drop(dS, scoring.dropout, head, firstToken, tile.firstKey);
   }
-  addTo(headRows(d.v, gatherer, firstKey, tile.keys), tile.startsKeys, kept.t(), g);
+  multiply(kept.t(), g, headRows(d.v, gatherer, firstKey, tile.keys), !tile.startsKeys);
   attentionKernels().softmaxBackward(p.const_data_ptr<float>(), dS.data_ptr<float>(), delta, lse,
                                      tile.queries, tile.keys, scoring.scale, scoring.softCap);
-  addTo(headRows(d.q, head, firstToken, tile.queries), tile.startsQueries, dS, k);
-  addTo(headRows(d.k, gatherer, firstKey, tile.keys), tile.startsKeys, dS.t(), q);
+  multiply(dS, k, headRows(d.q, head, firstToken, tile.queries), !tile.startsQueries);
+  multiply(dS.t(), q, headRows(d.k, gatherer, firstKey, tile.keys), !tile.startsKeys);
 }
 
 /// Calls f(first, count) for slices of tokens on all threads.
@@ -235,8 +252,8 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
   const int32_t* cu = cuSeqlens.const_data_ptr<int32_t>();
   const BackwardPlan plan = backwardPlan({cu, cu + cuSeqlens.numel()}, heads, kvHeads, window);
   const Tensor g = dOut.to(at::kFloat).contiguous().view({tokens, heads, headDim});
-  const ForwardPass pass = {splitHeads(qkv.to(at::kFloat), heads, kvHeads), g, lse,
-                            deltaOf(g, out.view(g.sizes()))};
+  const Heads x = splitHeads(qkv.to(at::kFloat), heads, kvHeads);
+  const ForwardPass pass = {x, columnsFirst(x.k), columnsFirst(x.v), g, lse, deltaOf(g, out.view(g.sizes()))};
   Tensor dQkv = at::empty_like(qkv);
   const Heads d = splitHeads(dQkv, heads, kvHeads);
   // Sums gather where they belong, unless they need more bits or more room.

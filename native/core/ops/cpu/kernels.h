@@ -96,7 +96,18 @@ struct Kernels {
 };
 
 /// Softmax kernels of attention; scores are always float.
+/// out [rows, columns] = a·b, or with `adds` out += a·b. Rows of a and entries of a row lie aRow and aInner
+/// apart, rows of b [inner, columns] bRow, those of out outRow. Each sum runs from the first entry to the
+/// last.
+struct TileProduct {
+  const float *a, *b;
+  float* out;
+  int64_t aRow, aInner, bRow, outRow, rows, inner, columns;
+  bool adds;
+};
+
 struct AttentionKernels {
+  void (*multiplyTile)(const TileProduct& product);
   /// Row i of scores holds `keys` raw products, of which it sees those below firstLast + i, and with a window
   /// only the last `window` of these (0: no bound), counted as if there were keys beyond `keys` and before 0.
   /// In place: e^(s − max) of s = scale·score (cap > 0: of cap·tanh(s/cap)) of what is seen, 0 elsewhere.

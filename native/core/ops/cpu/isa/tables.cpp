@@ -10,6 +10,7 @@
 #include "core/ops/cpu/isa/norm_kernels.h"
 #include "core/ops/cpu/isa/optimizer_kernels.h"
 #include "core/ops/cpu/isa/random_kernels.h"
+#include "core/ops/cpu/isa/tile_kernels.h"
 
 namespace adaptive::cpu::CPU_CAPABILITY {
 
@@ -29,7 +30,7 @@ template const Kernels<c10::BFloat16>& table<c10::BFloat16>();
 template const Kernels<c10::Half>& table<c10::Half>();
 
 const AttentionKernels& attentionTable() {
-  static const AttentionKernels kernels = {&softmaxPart, &softmaxFromLse, &softmaxBackward};
+  static const AttentionKernels kernels = {&multiplyTile, &softmaxPart, &softmaxFromLse, &softmaxBackward};
   return kernels;
 }
 
