@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import pc from 'picocolors';
 import { parseConfig } from '../config/read/parse-config.js';
 import { previewDatasets, type DatasetPreview } from '../data/preview-datasets.js';
@@ -31,7 +32,7 @@ export async function preview(input: unknown, options: PreviewOptions): Promise<
     .catch(() => undefined);
   const maxLengthToken = longestRow(asked, model?.decoder, onWarning);
   for (const { code, message } of config.warnings) if (code === 'DATASET_ENTRY_UNUSED') onWarning(message);
-  const previews = await previewDatasets({
+  const found = await previewDatasets({
     datasetsConfig: [...config.datasets, ...config.retentionDatasets],
     adaptiveLoss: config.adaptiveLossConfig,
     tokenizer,
@@ -43,8 +44,22 @@ export async function preview(input: unknown, options: PreviewOptions): Promise<
     fetchHubDataset: (id, location, onHubWarning) =>
       downloadDataset(id, location, { onWarning: onHubWarning }),
   });
+  const previews = found.map(asWritten);
   if (options.json) console.log(asJson(previews, maxLengthToken));
   else console.log(asText(previews, maxLengthToken, options.full === true));
+}
+
+/** Names the files of a dataset as its own name in the configuration does. */
+function asWritten(preview: DatasetPreview): DatasetPreview {
+  const { name, rows, badRows, trainFiles, evalFiles } = preview;
+  const short = (text: string) => text.replaceAll(resolve(name), name);
+  return {
+    ...preview,
+    rows: rows.map((row) => ({ ...row, where: short(row.where) })),
+    badRows: badRows.map((row) => ({ ...row, where: short(row.where), reason: short(row.reason) })),
+    trainFiles: trainFiles?.map(short) ?? null,
+    evalFiles: evalFiles?.map(short) ?? null,
+  };
 }
 
 function asText(previews: readonly DatasetPreview[], maxLengthToken: number, isFull: boolean): string {

@@ -70,6 +70,16 @@ describe('adaptive-trainer preview', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
+  it('names files as the configuration does', async () => {
+    const file = path.join(folder, 'relative.json');
+    const written = JSON.parse(await readFile(config, 'utf8')) as object;
+    const pairs = path.relative(process.cwd(), path.join(folder, 'pairs.csv'));
+    await writeFile(file, JSON.stringify({ ...written, datasets_config: { both: [pairs] } }));
+    const { stdout } = await run(file);
+    expect(stdout).toContain(`row 0 (${pairs} `);
+    expect(stdout).not.toContain(`(${path.resolve(pairs)}`);
+  });
+
   it('--json gives the same to machines', async () => {
     const { status, stdout } = await run(config, '--json', '--rows', '1', '--all');
     expect(status).toBe(0);
