@@ -2,10 +2,4 @@
 #include "core/ops/library.h"
 #include "cuda/register_kernels.h"
 
-ADAPTIVE_LIBRARY_IMPL(CUDA, m) {
-  adaptive::cuda::registerAttentionKernels(m);
-  adaptive::cuda::registerLayerKernels(m);
-  adaptive::cuda::registerLossKernels(m);
-  adaptive::cuda::registerOptimizerKernels(m);
-  adaptive::cuda::registerProducts(m);
-}
+ADAPTIVE_LIBRARY_IMPL(CUDA, m) { adaptive::cuda::registerKernels(m); }

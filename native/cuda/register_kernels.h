@@ -10,4 +10,13 @@ void registerLossKernels(torch::Library& m);
 void registerOptimizerKernels(torch::Library& m);
 void registerProducts(torch::Library& m);
 
+/// All of them.
+inline void registerKernels(torch::Library& m) {
+  registerAttentionKernels(m);
+  registerLayerKernels(m);
+  registerLossKernels(m);
+  registerOptimizerKernels(m);
+  registerProducts(m);
+}
+
 }  // namespace adaptive::cuda

@@ -6,23 +6,6 @@
 
 namespace adaptive::test {
 
-std::vector<Test>& tests() {
-  static std::vector<Test> all;
-  return all;
-}
-
-Registration::Registration(std::string name, std::function<void()> run) {
-  tests().push_back({std::move(name), std::move(run)});
-}
-
-void failAt(const Where& where, const std::string& message) {
-  throw std::runtime_error(c10::str(where.file_name(), ":", where.line(), ": ", message));
-}
-
-void check(bool holds, const std::string& what, Where where) {
-  if (!holds) failAt(where, "expected " + what);
-}
-
 void checkNear(double actual, double expected, double tolerance, const std::string& what, Where where) {
   // Written so that a NaN fails.
   if (std::abs(actual - expected) <= tolerance) return;

@@ -1,35 +1,15 @@
-// The harness of core_tests: TEST registers a function, the check… functions throw what main.cpp prints. No
-// dependency.
+// What tests of core compare with: tensors, and errors.
 #pragma once
 #include <ATen/ATen.h>
 
 #include <functional>
-#include <source_location>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "harness.h"
 
 namespace adaptive::test {
-
-using Where = std::source_location;
-
-struct Test {
-  std::string name;
-  std::function<void()> run;
-};
-
-/// All registered tests.
-std::vector<Test>& tests();
-
-struct Registration {
-  Registration(std::string name, std::function<void()> run);
-};
-
-/// Ends the test with a message that names the line.
-[[noreturn]] void failAt(const Where& where, const std::string& message);
-
-void check(bool holds, const std::string& what, Where where = Where::current());
 
 /// |actual − expected| ≤ tolerance.
 void checkNear(double actual, double expected, double tolerance, const std::string& what = "value",
@@ -52,11 +32,3 @@ void checkFails(const std::string& code, const std::string& words, const std::fu
 at::Tensor normal(at::IntArrayRef shape, uint64_t seed);
 
 }  // namespace adaptive::test
-
-#define ADAPTIVE_JOIN_(a, b) a##b
-#define ADAPTIVE_JOIN(a, b) ADAPTIVE_JOIN_(a, b)
-#define TEST(name)                                                                   \
-  static void ADAPTIVE_JOIN(test, __LINE__)();                                       \
-  static const ::adaptive::test::Registration ADAPTIVE_JOIN(registration, __LINE__)( \
-      name, &ADAPTIVE_JOIN(test, __LINE__));                                         \
-  static void ADAPTIVE_JOIN(test, __LINE__)()

@@ -13,11 +13,7 @@ class EmulatedCuda {
  public:
   EmulatedCuda()
       : library_(torch::Library::IMPL, ops::libraryName(), c10::DispatchKey::CPU, __FILE__, __LINE__) {
-    cuda::registerAttentionKernels(library_);
-    cuda::registerLayerKernels(library_);
-    cuda::registerLossKernels(library_);
-    cuda::registerOptimizerKernels(library_);
-    cuda::registerProducts(library_);
+    cuda::registerKernels(library_);
   }
 
  private:

@@ -1,6 +1,6 @@
-// core_tests [--emulated-cuda] [part of a name]: runs the tests of native/core, all or those whose name
-// contains it. With --emulated-cuda the operators are the CUDA kernels, run on the CPU. Exits with 77 when
-// ATEN_CPU_CAPABILITY asks for instructions that this CPU lacks (CTest counts that as skipped).
+// core_tests [--emulated-cuda] [parts of names]: runs the tests of native/core, all or those whose names
+// contain one of them. With --emulated-cuda the operators are the CUDA kernels, run on the CPU. Exits with 77
+// when ATEN_CPU_CAPABILITY asks for instructions that this CPU lacks (CTest counts that as skipped).
 #include <ATen/Version.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "check.h"
 #ifdef ADAPTIVE_EMULATED_CUDA
@@ -53,17 +54,22 @@ int main(int argc, char** argv) {
                 at::get_cpu_capability().c_str());
     return 1;
   }
-  const char* part = argc > 1 ? argv[argc - 1] : "";
+  std::vector<std::string> parts(argv + 1, argv + argc);
 #ifdef ADAPTIVE_EMULATED_CUDA
   std::optional<adaptive::test::EmulatedCuda> cuda;
-  if (argc > 1 && std::string(argv[1]) == "--emulated-cuda") {
+  if (!parts.empty() && parts[0] == "--emulated-cuda") {
     cuda.emplace();
-    if (argc == 2) part = "";
+    parts.erase(parts.begin());
   }
 #endif
+  const auto isWanted = [&](const std::string& name) {
+    return parts.empty() || std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+             return name.find(part) != std::string::npos;
+           });
+  };
   int failed = 0, run = 0;
   for (const auto& test : adaptive::test::tests()) {
-    if (test.name.find(part) == std::string::npos) continue;
+    if (!isWanted(test.name)) continue;
     run++;
     try {
       test.run();

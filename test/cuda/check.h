@@ -1,14 +1,14 @@
-// The harness of cuda_tests: kernels run in the emulation, or compiled with nvcc on a GPU, and are compared
-// with float64. No dependency.
+// What tests of kernels, run in the emulation or compiled with nvcc on a GPU, are compared with float64 by.
+// No dependency.
 #pragma once
 #include <cstdio>
 #include <functional>
 #include <random>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "../core/harness.h"
 #include "cuda/kernels.h"
 
 namespace adaptive::test {
@@ -17,25 +17,6 @@ using cuda::bfloat16;
 using cuda::float16;
 using cuda::fromFloat;
 using cuda::toFloat;
-
-struct Test {
-  std::string name;
-  std::function<void()> run;
-};
-inline std::vector<Test>& tests() {
-  static std::vector<Test> all;
-  return all;
-}
-struct Registration {
-  Registration(std::string name, std::function<void()> run) { tests().push_back({name, run}); }
-};
-
-using Where = std::source_location;
-inline void check(bool holds, const std::string& what, Where where = Where::current()) {
-  if (!holds)
-    throw std::runtime_error(std::string(where.file_name()) + ":" + std::to_string(where.line()) +
-                             ": expected " + what);
-}
 
 /// Half the distance of neighbouring values of a type, relative.
 template <class T>
@@ -180,11 +161,3 @@ void forTypes(const F& f) {
 }
 
 }  // namespace adaptive::test
-
-#define ADAPTIVE_JOIN_(a, b) a##b
-#define ADAPTIVE_JOIN(a, b) ADAPTIVE_JOIN_(a, b)
-#define TEST(name)                                                                   \
-  static void ADAPTIVE_JOIN(test, __LINE__)();                                       \
-  static const ::adaptive::test::Registration ADAPTIVE_JOIN(registration, __LINE__)( \
-      name, &ADAPTIVE_JOIN(test, __LINE__));                                         \
-  static void ADAPTIVE_JOIN(test, __LINE__)()

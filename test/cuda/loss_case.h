@@ -99,7 +99,7 @@ struct LossCase {
 };
 
 inline const std::vector<int64_t>& awkwardVocabularies() {
-  static const std::vector<int64_t> all = {1, 2, 31, 513, 4099, 32003};
+  static const std::vector<int64_t> all = {1, 2, 31, 32, 33, 513, 1000, 4099, 32003};
   return all;
 }
 

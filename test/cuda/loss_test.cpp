@@ -94,15 +94,62 @@ TEST("a row with NaN has no gradient") {
   check(c.logits[50] == c.logits[50], "numbers in the next row");
 }
 
-TEST("the gradient of float32 logits in 16 bits: the recomputing pass") {
+namespace {
+
+/// f(T{}) for each type of 16 bits.
+template <class F>
+void forHalfTypes(const F& f) {
+  f(bfloat16{}), f(float16{});
+}
+
+/// The gradient of every logit by way of kept numerators, in float64 from there on.
+template <class T>
+std::vector<double> gradientByNumerators(LossCase<float>& c, float cap) {
+  Device<T> kept(c.tokens * c.vocab);
+  Device<float> scales(3 * c.tokens);
+  cuda::keepNumerators(kept.data(), c.logits.data(), c.labels.data(), c.floats.data(), c.ints.data(), cap,
+                       c.tokens, c.vocab, nullptr);
+  cuda::numeratorScales(scales.data(), c.gradients(cap), c.tokens, nullptr);
+  std::vector<double> gradient = kept.values();
+  for (int64_t t = 0; t < c.tokens; t++) {
+    double* row = gradient.data() + t * c.vocab;
+    for (int64_t v = 0; v < c.vocab; v++) row[v] *= scales[3 * t];
+    row[static_cast<int64_t>(c.labels[t])] += scales[3 * t + 1];
+    row[static_cast<int64_t>(c.ints[2 * t + 1])] += scales[3 * t + 2];
+  }
+  return gradient;
+}
+
+}  // namespace
+
+TEST("float32 logits over awkward vocabularies: gradients in 16 bits, and by kept numerators") {
   inEveryOrder([] {
-    LossCase<float> c(3, 777, 2, 17);
-    const auto expected = c.expectedGradient();
-    c.gatherStatistics();
-    Device<bfloat16> gradient(3 * 777);
-    cuda::lossGradientInto(gradient.data(), c.logits.data(), c.gradients(), 3, 777, nullptr);
-    checkClose(gradient, expected, kRounding<bfloat16> + 4e-6, 1e-7, "gradient");
+    forHalfTypes([](auto zero) {
+      using T = decltype(zero);
+      for (const int64_t vocab : awkwardVocabularies()) {
+        for (const auto& [cap, smoothing] : {std::pair{0.f, 0.f}, {30.f, 0.1f}}) {
+          LossCase<float> c(3, vocab, 2, 17);
+          const auto expected = c.expectedGradient(cap, smoothing);
+          c.gatherStatistics();
+          Device<T> gradient(3 * vocab);
+          cuda::lossGradientInto(gradient.data(), c.logits.data(), c.gradients(cap, smoothing), 3, vocab,
+                                 nullptr);
+          // 3e-8: half of the smallest float16.
+          checkClose(gradient, expected, kRounding<T> + 4e-6, 2e-7, "gradient");
+          Device<float> byNumerators(gradientByNumerators<T>(c, cap));
+          // Twice as much: a numerator below the smallest float16 counts with up to 3.4.
+          checkClose(byNumerators, c.expectedGradient(cap), kRounding<T> + 4e-6, 4e-7, "by numerators");
+        }
+      }
+    });
   });
+}
+
+TEST("kept numerators of one token of a vocabulary of 262,144") {
+  LossCase<float> c(1, 262144, 3, 5);
+  c.gatherStatistics();
+  Device<float> byNumerators(gradientByNumerators<bfloat16>(c, 0));
+  checkClose(byNumerators, c.expectedGradient(), kRounding<bfloat16> + 4e-6, 1e-9, "by numerators");
 }
 
 namespace {
