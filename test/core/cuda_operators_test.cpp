@@ -64,7 +64,7 @@ TEST("optimizers in libtorch's operators follow their weights to another device"
   // Tensors of the meta device have no numbers: reading one, or mixing them with the CPU's, throws.
   for (const std::string name : {"adagrad", "rmsprop", "ademamix"}) {
     Parameter matrix({{"matrix", {6, 4}}}, /*isNorm=*/false);
-    matrix.moveTo(at::kMeta);
+    matrix.moveTo(at::kMeta, /*keepsValues=*/false);
     const auto optimizer = makeOptimizer(name, {&matrix}, {});
     matrix.accumulate(at::empty({6, 4}, at::TensorOptions().device(at::kMeta)));
     optimizer->step(0.1, 1);
