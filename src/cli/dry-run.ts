@@ -35,8 +35,16 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
     join(outputDir, 'report.html'),
   ];
   if (options.json) {
-    const { counts, precision, run, memory, data: mixed } = plan;
-    const report = { counts, precision, steps: run.totalSteps, memory, datasets: mixed.report, written };
+    const { counts, precision, ranks, run, memory, data: mixed } = plan;
+    const report = {
+      counts,
+      precision,
+      ranks,
+      steps: run.totalSteps,
+      memory,
+      datasets: mixed.report,
+      written,
+    };
     console.log(JSON.stringify(report, null, 2));
     return;
   }

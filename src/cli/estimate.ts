@@ -16,13 +16,17 @@ const timeRange = 1.5;
 const memoryRange = 0.15;
 
 /** Prints the memory and the time of a run, from shapes, the data and a measurement of seconds. */
-export async function estimate(model: string, input: unknown, { json = false }): Promise<void> {
+export async function estimate(
+  model: string,
+  input: unknown,
+  { json = false, ranks: asked }: { json?: boolean; ranks?: number },
+): Promise<void> {
   const named = isPlainObject(input) && 'model_name' in input ? 'model_name' : 'modelName';
   const config = parseConfig(isPlainObject(input) ? { ...input, [named]: model } : input);
   const onWarning = (message: string) => console.error(`warning ${message}`);
   const data = dataPrinter();
   const plan = await untilInterrupted((signal) =>
-    planTraining(config, { onWarning, onProgress: data.onProgress, signal }),
+    planTraining(config, { onWarning, onProgress: data.onProgress, signal, ranks: asked }),
   ).finally(data.clear);
   const advice = await suggestions(config, plan);
   const free = plan.memory.available + plan.held;
@@ -31,11 +35,11 @@ export async function estimate(model: string, input: unknown, { json = false }):
   const { evaluating } = speed;
   const total = speed.secondsPerStep * plan.run.totalSteps + evaluating;
   if (json) {
-    const { counts, precision, memory, run, assumptions } = plan;
+    const { counts, precision, ranks, memory, run, assumptions } = plan;
     const time = { ...speed, seconds: total, least: total / timeRange, most: total * timeRange };
     console.log(
       JSON.stringify(
-        { counts, precision, steps: run.totalSteps, memory, free, fits, advice, time, assumptions },
+        { counts, precision, ranks, steps: run.totalSteps, memory, free, fits, advice, time, assumptions },
         null,
         2,
       ),
@@ -50,7 +54,7 @@ export async function estimate(model: string, input: unknown, { json = false }):
       'time',
       `about ${seconds(speed.secondsPerStep)} a step, ${format.duration(total)} in all` +
         `${evaluating > 0 ? `, ${seconds(evaluating)} of it to evaluate` : ''}: ${range} on this machine when idle, ` +
-        'without loading, saving and what else runs\n' +
+        `without loading, saving${plan.ranks > 1 ? ', what ranks wait for each other' : ''} and what else runs\n` +
         `(measured: ${(speed.operationsPerSecond / 1e9).toFixed(0)} thousand million operations a second)`,
     ),
     fact(

@@ -10,12 +10,12 @@ export function numberOption(flags: string, description: string): Option {
   });
 }
 
-/** An option that takes a whole number, 0 or more. */
-export function countOption(flags: string, description: string): Option {
+/** An option that takes a whole number, `least` or more. */
+export function countOption(flags: string, description: string, least = 0): Option {
   const option = new Option(flags, description);
   return option.argParser((text) => {
-    if (/^\d+$/.test(text)) return Number(text);
-    throw invalid(option, 'a whole number after --', text);
+    if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
+    throw invalid(option, `a whole number${least > 0 ? ` from ${least} on` : ''} after --`, text);
   });
 }
 

@@ -265,6 +265,18 @@ export interface OptimizerRequest {
   rates?: { name: string; multiplier: number }[];
   /** Of the stochastic rounding of bfloat16 weights. */
   seed: number;
+  /** With ranks: 1 shares out its state over them, 2 the gradients as well. Default: 0. */
+  zeroStage?: number;
+}
+
+/** What a rank holds of a run that is shared out, in values. */
+export interface ShardSize {
+  /** Weights that it moves. */
+  trained: number;
+  /** Of these, the ones whose float32 weights it alone holds in mixed precision. */
+  apart: number;
+  /** Most gradients at a time, where these are shared out. */
+  gradients: number;
 }
 
 /** What an optimizer step did. */
@@ -453,6 +465,16 @@ export interface NativeModel {
   joinRanks(request: { ranks?: NativeRanks | undefined }): Promise<void>;
   /** Replaces what is trained, and the optimizer, by those of rank 0. */
   copyFromFirstRank(): Promise<void>;
+  /** What each of so many ranks would hold of a run that is shared out. */
+  shards(request: { ranks: number }): Promise<ShardSize[]>;
+  // All ranks call these; without a zeroStage they do nothing.
+  /** Leaves masters that are not computed with to the ranks that move them. */
+  shareMasters(): Promise<void>;
+  /** Lends rank 0 what the others hold, by way of a file of that path there, which is gone once this resolves. */
+  gatherAtFirst(request: { path: string; masters: boolean; optimizer: boolean }): Promise<void>;
+  returnGathered(): Promise<void>;
+  /** Every rank holds the whole model again, and none an optimizer. */
+  endSharing(): Promise<void>;
   /** plain: A and B that were taken out of the weights have twice the rank, and fit the weights as they were. */
   save(request: {
     path: string;

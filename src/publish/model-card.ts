@@ -16,6 +16,7 @@ const ownAffairs = [
   'overwriteOutputDir',
   'localRank',
   'ddpTimeout',
+  'zeroStage',
 ];
 const alsoOwn = [...ownAffairs, 'loggingSteps', 'saveStrategy', 'saveSteps', 'saveTotalLimit', 'onSaveError'];
 

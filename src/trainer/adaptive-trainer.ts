@@ -33,7 +33,7 @@ import type { RunHost } from './run-host.js';
 import type { RunParts } from './run-parts.js';
 import type { RunProgress } from './run-progress.js';
 import { runToEnd } from './run-to-end.js';
-import { saveHere } from './save-here.js';
+import { saveHere, writeHere } from './save-here.js';
 import { learningRate, scheduleOf } from './step/learning-rate.js';
 import { noPlan } from './step/run-plan.js';
 import { runPrecision } from './step/run-precision.js';
@@ -162,7 +162,7 @@ export class AdaptiveTrainer extends TrainerEvents {
    * @throws AdaptiveTrainerError INVALID_INPUT where no run is under way; what writing it throws, with `onSaveError: stop`
    */
   save(): Promise<string | undefined> {
-    return this.control.betweenSteps(() => saveHere(this.asHost(), this.parts));
+    return this.control.betweenSteps(() => writeHere(this.asHost(), this.parts));
   }
 
   /**

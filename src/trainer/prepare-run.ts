@@ -76,6 +76,7 @@ export async function prepareRun(
   const inspection = await ranks.together(() => beginInspection(host, parts));
   const rowsOfEpoch = host.hasOwnOrder ? undefined : rows?.length;
   const state = await resumeCheckpoint(host, parts.checkpoints, rowsOfEpoch);
+  await model.call((native) => native.shareMasters());
   parts.run = new Run(host, state === undefined ? plan : planRun(rows, argsOfAll, state.since), state);
   if (state?.retention) parts.held = { ...held, retention: held.retention?.resumed(state.retention) };
   parts.inspection = inspection;
@@ -166,6 +167,10 @@ function* firstEvents(
     const reason = held.unmeasured.replace(/\.$/, '');
     const message = `Forgetting is not measured: ${reason}. Mend that, or set evalForgetting: false.`;
     yield { type: 'warning', code: 'FORGETTING_NOT_MEASURED', message };
+  }
+  if (args.zeroStage > 0 && ranks.size === 1) {
+    const message = `zeroStage: ${args.zeroStage} shares out what several ranks hold; this run is one process, so it changes nothing (docs/ranks.md).`;
+    yield { type: 'warning', code: 'ZERO_WITHOUT_RANKS', message };
   }
   const replaced = replacedThreads(ranks, report.threads, host.args.threads);
   if (replaced !== undefined && ranks.isFirst) yield replaced;

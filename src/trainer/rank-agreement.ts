@@ -35,11 +35,17 @@ export class RankAgreement {
     return { isBusy: busy! > 0 };
   }
 
-  /** Does what was asked for between two steps. */
-  async passControl(progress: RunProgress): Promise<void> {
+  /**
+   * Does what was asked for between two steps.
+   * @param around is called at all ranks with what does it
+   */
+  async passControl(
+    progress: RunProgress,
+    around: (work: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
     const { isBusy } = await this.agree(progress);
     if (!isBusy) return;
-    await this.ranks.together(() => this.control.pass(this.signal));
+    await around(() => this.ranks.together(() => this.control.pass(this.signal)));
     await this.agree(progress);
   }
 }

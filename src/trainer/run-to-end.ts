@@ -7,7 +7,7 @@ import { settingsOfAll } from './batches/rank-part.js';
 import { windowsLeft, windowsOfEpoch, type RowOrder } from './batches/windows-left.js';
 import type { RunHost } from './run-host.js';
 import type { RunParts } from './run-parts.js';
-import { saveHere } from './save-here.js';
+import { saveHere, whileGathered, writeHere } from './save-here.js';
 import { StepTrace } from './step/step-trace.js';
 
 /**
@@ -56,7 +56,8 @@ async function trainEpoch(host: RunHost, parts: RunParts): Promise<void> {
     const fewer = await parts.keeper?.warning(progress.step);
     if (fewer !== undefined) await host.emit(fewer);
     await host.afterStep();
-    await agreement.passControl(progress);
+    // Whoever waits there may be asked to save.
+    await agreement.passControl(progress, (work) => whileGathered(host, parts, work));
     if (!progress.isOver) continue;
     isWhole = progress.position.windowsDone === windowsOfEpoch(order, progress);
     break;
@@ -75,10 +76,13 @@ async function trainEpoch(host: RunHost, parts: RunParts): Promise<void> {
 }
 
 async function throwIfAborted(host: RunHost, parts: RunParts): Promise<void> {
-  const { ranks, options } = host;
+  const { ranks, options, model } = host;
   const { run, agreement } = parts;
   if (!agreement.aborted) return;
-  const saved = await ranks.together(async () => (run.progress.step > 0 ? saveHere(host, parts) : undefined));
+  const saved = await whileGathered(host, parts, () =>
+    ranks.together(async () => (run.progress.step > 0 ? writeHere(host, parts) : undefined)),
+  );
+  await model.call((native) => native.endSharing());
   const checkpoint = ranks.size === 1 ? saved : (await ranks.fromFirst(saved)) || undefined;
   throw run.aborted(options.signal?.reason, checkpoint);
 }
@@ -92,9 +96,10 @@ function isLastSaveDue({ args }: RunHost, { checkpoints, savedStep, run }: RunPa
 
 /** What rank 0 writes once the last step is done. */
 async function finish(
-  { ranks, args, saveFinalModel }: RunHost,
+  { ranks, model, args, saveFinalModel }: RunHost,
   { checkpoints, inspection }: RunParts,
 ): Promise<{ best: EndEvent['best']; path: string }> {
+  await model.call((native) => native.endSharing());
   const written = await ranks.together(async () => {
     if (!ranks.isFirst) return undefined;
     const best = args.loadBestModelAtEnd ? await checkpoints.loadBest() : undefined;

@@ -118,6 +118,53 @@ describe('what is told before a run', () => {
     expect(counts.trainable).toBe(start.trainableParameters);
   });
 
+  it('ranks share out what zeroStage says', { timeout: 120_000 }, async () => {
+    const everyBatch = ['--set', 'training_config.gradient_accumulation_steps=1'];
+    const told = async (stage: number, ...args: string[]) => {
+      const set = [
+        '--set',
+        `training_config.zero_stage=${stage}`,
+        '--set',
+        'training_config.optimizer=adamw',
+        '--set',
+        'training_config.precision=bf16',
+        ...everyBatch,
+      ];
+      const { stdout } = await run('estimate', seedDir, file, '--json', ...set, ...args);
+      return JSON.parse(stdout) as Planned & {
+        ranks: number;
+        memory: MemoryReport;
+        advice: { name: string }[];
+      };
+    };
+    const [whole, shared] = [await told(0, '--ranks', '4'), await told(2, '--ranks', '4')];
+    // 38 rows, four of each rank a step.
+    expect([whole.ranks, whole.steps]).toEqual([4, 3]);
+    expect(shared.memory.weights).toBeLessThan(whole.memory.weights);
+    expect(shared.memory.optimizer / whole.memory.optimizer).toBeLessThan(0.4);
+    expect(shared.memory.gradients).toBeLessThan(whole.memory.gradients);
+    expect(whole.advice.map(({ name }) => name)).toContain('zeroStage: 2');
+    expect(shared.advice.map(({ name }) => name)).not.toContain('zeroStage: 2');
+    const launched = await runCommand(
+      'src/cli/main.ts',
+      [
+        'train',
+        file,
+        '--dry-run',
+        '--json',
+        '--overwrite',
+        '--set',
+        'training_config.zero_stage=2',
+        ...everyBatch,
+      ],
+      { RANK: '0', WORLD_SIZE: '4', LOCAL_RANK: '0', MASTER_ADDR: '127.0.0.1', MASTER_PORT: '29500' },
+    );
+    expect(JSON.parse(launched.stdout)).toMatchObject({ ranks: 4, steps: 3 });
+    expect((await run('estimate', seedDir, file, '--ranks', '0')).stderr).toContain(
+      'a whole number from 1 on',
+    );
+  });
+
   it('a token of a mixture of experts goes through the chosen ones alone', async () => {
     const model = await CausalLM.outline(mixtral);
     const { experts, active, intermediateSize } = model.decoder.routing!;

@@ -45,6 +45,7 @@ const seedDefaults = {
 };
 const ownDefaults = {
   ddp_timeout: 600,
+  zero_stage: 0,
   load_in_4bit: false,
   load_in_8bit: false,
   bnb_4bit_quant_type: 'nf4',

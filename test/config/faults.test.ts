@@ -94,6 +94,7 @@ describe('one fault', () => {
       'expected "auto", "cpu", "cuda" or "cuda:<index>", received the string "gpu"',
     ],
     [{ useWandb: 'yes' }, 'useWandb', 'expected "auto", true or false'],
+    [{ zeroStage: 4 }, 'zeroStage', 'expected a whole number from 0 to 2'],
     [{ localRank: -2 }, 'localRank', 'expected a whole number from -1 to 65535'],
     [{ betas: [0.9] }, 'betas', 'expected two numbers from 0 to less than 1, received an array of 1'],
     [{ betas: [0.9, 1] }, 'betas[1]', 'expected a number from 0 to less than 1, received 1'],

@@ -18,6 +18,7 @@ describe('not available yet', () => {
     ['optimizer', 'rmsprop_bnb_8bit'],
     ['lrSchedulerType', 'greedy'],
     ['attnImpl', 'flash_attention_2'],
+    ['zeroStage', 3],
   ])('trainingConfig.%s = %j', (key, value) => {
     expectNotAvailable({ trainingConfig: { [key]: value } }, `trainingConfig.${key}`);
   });
@@ -43,6 +44,7 @@ describe('available', () => {
     ['resumeFromCheckpoint', [null, false, true, 'out/checkpoint-3']],
     ['localRank', [-1, 0]],
     ['ddpTimeout', [600, 1.5]],
+    ['zeroStage', [0, 1, 2]],
     ['evalStrategy', ['no', 'steps', 'epoch']],
     ['saveStrategy', ['no', 'steps', 'epoch', 'best']],
     ['useLigerKernel', [true, false]],

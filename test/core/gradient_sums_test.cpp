@@ -66,7 +66,10 @@ class NotingGroup final : public RankGroup {
     exchange_.came.notify_all();
     return std::make_unique<Pending>(exchange_, both, tensor, count_++);
   }
-  std::unique_ptr<Work> copyFromFirst(const Tensor&) override { fail("INVALID_INPUT", "not asked for here"); }
+  std::unique_ptr<Work> sumTo(int64_t, const Tensor&) override { notAsked(); }
+  std::unique_ptr<Work> copyFrom(int64_t, const Tensor&) override { notAsked(); }
+  void send(int64_t, const Tensor&) override { notAsked(); }
+  void receive(int64_t, const Tensor&) override { notAsked(); }
   void watch(std::function<std::function<void()>(const Tensor&)>) override {}
   void write(const std::string&, const std::string&) override {}
   std::optional<std::string> read(const std::string&) override { return std::nullopt; }
@@ -93,6 +96,8 @@ class NotingGroup final : public RankGroup {
     std::vector<Tensor>& both_;
     Tensor into_;
   };
+  [[noreturn]] static void notAsked() { fail("INVALID_INPUT", "not asked for here"); }
+
   Exchange& exchange_;
   int64_t rank_;
   size_t count_ = 0;
@@ -144,7 +149,7 @@ TEST("gradients are summed in buckets, from the output down, each once its layer
     NotingGroup group(exchange, rank);
     GradientSums sums(group, session->decoder);
     fillGradients(session->decoder, rank);
-    sums.begin();
+    sums.begin(/*endsWindow=*/true);
     check(group.noted.empty(), "nothing is summed before a layer is whole");
     for (int64_t layer = config.layers(); layer >= 0; layer--) {
       const size_t before = group.noted.size();
@@ -190,7 +195,7 @@ TEST("a weight without a gradient counts as zeros at that rank") {
     NotingGroup group(exchange, rank);
     GradientSums sums(group, session->decoder);
     fillGradients(session->decoder, rank, rank == 1 ? 2 : SIZE_MAX);
-    sums.begin();
+    sums.begin(/*endsWindow=*/true);
     sums.finish();
     const Tensor& gradient = session->decoder.trainableParameters()[2]->gradientToAddTo();
     checkSame(gradient, at::full_like(gradient, 3.), "rank 0's alone");
@@ -214,7 +219,7 @@ TEST("frozen weights take no part in sums") {
     int64_t numbers = 0;
     for (Parameter* parameter : session->decoder.trainableParameters())
       numbers += parameter->gradientToAddTo().numel();
-    sums.begin();
+    sums.begin(/*endsWindow=*/true);
     sums.finish();
     for (const auto& one : group.noted) numbers -= one.numbers;
     check(numbers == 0, "what is trained, and nothing else");

@@ -36,6 +36,7 @@ test.each([
   ['configuration', { args: { ...args, learningRate: 2e-3 } }, 'learningRate (0.001 at rank 0, 0.002 here)'],
   ['dataset', { rows: 41 }, 'trainDataset.rows (40 at rank 0, 41 here)'],
   ['model', { dir: writeTinyModel(tempDir(), {}, 2) }, 'model.weights'],
+  ['stage of ZeRO', { args: { ...args, zeroStage: 1 } }, 'trainingConfig.zeroStage (0 at rank 0, 1 here)'],
   ['loss', { adaptiveLoss: { loss: 'ce' } }, 'adaptiveLossConfig.loss ("adaptive" at rank 0, "ce" here)'],
 ] as const)(
   'a rank with another %s is refused before the first step',
@@ -107,11 +108,19 @@ test('stop() at one rank ends the run at all after the same step', { timeout }, 
 });
 
 /** Trains with a checkpoint after every step while ranks are killed, and goes on until it is done. */
-async function killed(times: number, random: () => number) {
+async function killed(times: number, random: () => number, zeroStage: number) {
   const outputDir = join(tempDir(), 'run');
   const saving = {
     ...run,
-    args: { ...args, maxSteps: 20, saveStrategy: 'steps', saveSteps: 1, saveTotalLimit: 3, ddpTimeout: 20 },
+    args: {
+      ...args,
+      maxSteps: 20,
+      saveStrategy: 'steps',
+      saveSteps: 1,
+      saveTotalLimit: 3,
+      ddpTimeout: 20,
+      zeroStage,
+    },
     ...{ outputDir, tells: true, resume: true },
   };
   let kills = 0;
@@ -136,14 +145,14 @@ async function killed(times: number, random: () => number) {
 
 // ADAPTIVE_TRAINER_KILLS=20 for the long version.
 const times = Number(process.env['ADAPTIVE_TRAINER_KILLS'] ?? 3);
-test(
-  `a run whose ranks are killed ${times} times ends as one that nothing disturbed`,
+test.each([0, 2])(
+  `a run whose ranks are killed ${times} times ends as one that nothing disturbed, at stage %i`,
   { timeout: 900_000 },
-  async () => {
+  async (zeroStage) => {
     let seed = 12345;
     const random = () => (seed = (seed * 1103515245 + 12345) % 2 ** 31) / 2 ** 31;
     const undisturbed = await ended({ ...run, args: { ...args, maxSteps: 20 } }, 2);
-    const { kills, digests } = await killed(times, random);
+    const { kills, digests } = await killed(times, random, zeroStage);
     expect(kills).toBeGreaterThan(0);
     for (const digest of digests) expect(digest).toBe(undisturbed[0]!.digest);
   },

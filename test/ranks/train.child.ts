@@ -4,6 +4,7 @@ import type { AdaptiveTrainerError } from '../../src/errors.js';
 import type { RunningTrainer } from '../../src/trainer/trainer-callback.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
+import type { MemoryReport } from '../../src/events/memory-report.js';
 import type { StepEvent } from '../../src/events/training-event.js';
 import type { TokenBatch, TokenStatisticsArrays } from '../../src/trainer/step/token-statistics.js';
 import { tempDir } from '../helpers/temp-dir.js';
@@ -22,6 +23,10 @@ export interface RankRun {
   evaluates?: boolean;
   streamed?: boolean;
   texts?: number;
+  /** Tells what the engine and the process hold. */
+  measures?: boolean;
+  /** Asks the run to save after step 1, at rank 0. */
+  asksToSave?: boolean;
   resume?: boolean;
   /** Writes each step to standard error. */
   tells?: boolean;
@@ -73,6 +78,9 @@ const stream = {
   },
 };
 const steps: StepEvent[] = [];
+const warnings: string[] = [];
+let held: object | undefined;
+let estimate: MemoryReport | undefined;
 const Trainer = run.weighted ? WeightedTrainer : run.atRank1 === 'throws' ? FailingTrainer : AdaptiveTrainer;
 const controller = new AbortController();
 process.on('SIGTERM', () => controller.abort());
@@ -88,8 +96,12 @@ const trainer = new Trainer({
   signal: controller.signal,
   callbacks: [
     {
+      onStart: ({ memory }) => void (estimate = memory),
+      onWarning: ({ code }) => void warnings.push(code),
       async onStepEnd(step, trainer) {
         steps.push(step);
+        if (run.measures) held = await trainer.model.call((native) => native.memory());
+        if (run.asksToSave && step.step === 1 && trainer.ranks.isFirst) void trainer.save();
         if (run.tells) process.stderr.write(`step ${step.step}\n`);
         await setTimeout(run.pause ?? 0);
         await afterStep(step.step, trainer);
@@ -104,7 +116,10 @@ try {
   const found = steps.map(({ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence }) => ({
     ...{ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence },
   }));
-  console.log(JSON.stringify({ rank: trainer.ranks.rank, end, digest, evaluations, steps: found }));
+  const memory = run.measures && { held, estimate, peak: process.resourceUsage().maxRSS * 1024 };
+  console.log(
+    JSON.stringify({ rank: trainer.ranks.rank, end, digest, evaluations, warnings, memory, steps: found }),
+  );
 } catch (error) {
   const { code, message, details } = error as AdaptiveTrainerError;
   console.log(JSON.stringify({ rank: trainer.ranks.rank, code, message, details, steps: steps.length }));

@@ -72,6 +72,11 @@ Napi::Function Model::define(Napi::Env env) {
                       method<&Model::save>("save"),
                       method<&Model::joinRanks>("joinRanks"),
                       method<&Model::copyFromFirstRank>("copyFromFirstRank"),
+                      method<&Model::shards>("shards"),
+                      method<&Model::shareMasters>("shareMasters"),
+                      method<&Model::gatherAtFirst>("gatherAtFirst"),
+                      method<&Model::returnGathered>("returnGathered"),
+                      method<&Model::endSharing>("endSharing"),
                       method<&Model::startGeneration>("startGeneration"),
                       method<&Model::nextTokens>("nextTokens"),
                       method<&Model::dispose>("dispose")});

@@ -89,6 +89,11 @@ class Model : public Napi::ObjectWrap<Model> {
   // Several ranks: rank_calls.cpp
   Napi::Value joinRanks(const Napi::CallbackInfo& info);
   Napi::Value copyFromFirstRank(const Napi::CallbackInfo& info);
+  Napi::Value shards(const Napi::CallbackInfo& info);
+  Napi::Value shareMasters(const Napi::CallbackInfo& info);
+  Napi::Value gatherAtFirst(const Napi::CallbackInfo& info);
+  Napi::Value returnGathered(const Napi::CallbackInfo& info);
+  Napi::Value endSharing(const Napi::CallbackInfo& info);
 
   // Text: generation_calls.cpp
   Napi::Value logits(const Napi::CallbackInfo& info);

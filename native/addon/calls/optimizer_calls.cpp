@@ -29,8 +29,9 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
       return std::pair(stringAt(rate, "name"), numberAt(rate, "multiplier"));
     });
   }
-  return run(info.Env(), [name = stringAt(from, "name"), options, rates](ModelSession& session) {
-    adaptive::createOptimizer(session, name, options);
+  const int64_t zeroStage = from.Get("zeroStage").IsUndefined() ? 0 : integerAt(from, "zeroStage");
+  return run(info.Env(), [name = stringAt(from, "name"), options, rates, zeroStage](ModelSession& session) {
+    adaptive::createOptimizer(session, name, options, zeroStage);
     session.optimizer->setRates(rates);
     return nothing();
   });

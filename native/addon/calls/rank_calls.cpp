@@ -4,7 +4,9 @@
 #include "addon/convert/arguments.h"
 #include "addon/handle.h"
 #include "addon/ranks_tag.h"
+#include "core/expect.h"
 #include "core/session/saved_session.h"
+#include "core/session/sharded_session.h"
 
 namespace adaptive::addon {
 namespace {
@@ -82,6 +84,58 @@ Napi::Value Model::joinRanks(const Napi::CallbackInfo& info) {
 Napi::Value Model::copyFromFirstRank(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) {
     adaptive::copyFromFirstRank(session);
+    return nothing();
+  });
+}
+
+Napi::Value Model::shards(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  const int64_t ranks = integerAt(from, "ranks");
+  expectInteger("ranks", ranks, 1, 1 << 16);
+  return run(info.Env(), [ranks](ModelSession& session) -> ToJs {
+    const Shards shards(session.decoder, ranks);
+    std::vector<Shards::Size> sizes;
+    for (int64_t rank = 0; rank < ranks; rank++) sizes.push_back(shards.sizeOf(session.decoder, rank));
+    return [sizes](Napi::Env env) {
+      Napi::Array list = Napi::Array::New(env, sizes.size());
+      for (uint32_t i = 0; i < sizes.size(); i++) {
+        Napi::Object size = Napi::Object::New(env);
+        size.Set("trained", static_cast<double>(sizes[i].trained));
+        size.Set("apart", static_cast<double>(sizes[i].apart));
+        size.Set("gradients", static_cast<double>(sizes[i].gradients));
+        list.Set(i, size);
+      }
+      return list;
+    };
+  });
+}
+
+Napi::Value Model::shareMasters(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) {
+    adaptive::shareMasters(session);
+    return nothing();
+  });
+}
+
+Napi::Value Model::gatherAtFirst(const Napi::CallbackInfo& info) {
+  const Napi::Object from = objectArgument(info, 0);
+  const Gathered wanted = {.masters = booleanAt(from, "masters"), .optimizer = booleanAt(from, "optimizer")};
+  return run(info.Env(), [path = stringAt(from, "path"), wanted](ModelSession& session) {
+    adaptive::gatherAtFirst(session, path, wanted);
+    return nothing();
+  });
+}
+
+Napi::Value Model::returnGathered(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) {
+    adaptive::returnGathered(session);
+    return nothing();
+  });
+}
+
+Napi::Value Model::endSharing(const Napi::CallbackInfo& info) {
+  return run(info.Env(), [](ModelSession& session) {
+    adaptive::endSharing(session);
     return nothing();
   });
 }

@@ -4,6 +4,7 @@
 #include "addon/convert/arguments.h"
 #include "addon/convert/requests.h"
 #include "addon/convert/retained.h"
+#include "core/session/sharded_session.h"
 #include "core/session/training_step.h"
 #include "core/session/weights_digest.h"
 
@@ -57,6 +58,7 @@ Napi::Value Model::setBaseWeights(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::weightsDigest(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) -> ToJs {
+    expectMasters(session);
     return [digest = adaptive::weightsDigest(session.decoder)](Napi::Env env) {
       return Napi::String::New(env, digest);
     };

@@ -9,6 +9,7 @@
 #include "core/model/load_weights.h"
 #include "core/model/quantize_weights.h"
 #include "core/session/saved_session.h"
+#include "core/session/sharded_session.h"
 
 namespace adaptive::addon {
 namespace {
@@ -118,6 +119,7 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
   const auto scope = isAdapter ? WeightScope::Adapter : WeightScope::Model;
   return run(info.Env(), [files = filesFrom(from), scope](ModelSession& session) {
     session.pending.reset();
+    expectMasters(session);
     loadWeights(session.decoder, files, scope);
     return nothing();
   });

@@ -67,10 +67,29 @@ class GlooGroup final : public RankGroup {
       return group.allreduce(list);
     });
   }
-  std::unique_ptr<Work> copyFromFirst(const at::Tensor& tensor) override {
-    return begun(tensor, [](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
-      return group.broadcast(list);
+  std::unique_ptr<Work> sumTo(int64_t rank, const at::Tensor& tensor) override {
+    return begun(tensor, [rank](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      c10d::ReduceOptions options;
+      options.rootRank = rank;
+      return group.reduce(list, options);
     });
+  }
+  std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) override {
+    return begun(tensor, [rank](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      c10d::BroadcastOptions options;
+      options.rootRank = rank;
+      return group.broadcast(list, options);
+    });
+  }
+  void send(int64_t to, const at::Tensor& tensor) override {
+    begun(tensor, [to](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      return group.send(list, static_cast<int>(to), /*tag=*/0);
+    })->wait();
+  }
+  void receive(int64_t from, const at::Tensor& tensor) override {
+    begun(tensor, [from](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
+      return group.recv(list, static_cast<int>(from), /*tag=*/0);
+    })->wait();
   }
 
   void watch(std::function<std::function<void()>(const at::Tensor&)> see) override { see_ = std::move(see); }

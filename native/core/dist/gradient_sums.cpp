@@ -2,70 +2,100 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 namespace adaptive {
 namespace {
 
 /// From so many bytes on a gradient is summed alone, and small ones are joined up to as many.
 constexpr int64_t kBucketBytes = int64_t{1} << 20;
 
-int64_t bytesOf(Parameter& parameter) {
-  parameter.reserveGradient();
-  return parameter.gradientBytes();
-}
-
 }  // namespace
 
-void GradientSums::begin() {
+void GradientSums::begin(bool endsWindow, bool sharesOut) {
   buckets_.clear();
-  started_ = 0;
+  started_ = settled_ = 0;
+  underWay_ = 0;
   active_ = true;
-  int64_t joined = kBucketBytes;
-  // The same on every rank: the order follows from the model alone.
+  endsWindow_ = endsWindow;
+  sharesOut_ = sharesOut;
+  // The same on every rank: the order follows from the model alone. Buckets of one owner are for all stages,
+  // so that each sums in the same order, to the same last bit.
+  const Shards shards(decoder_, group_.size());
+  std::map<int64_t, size_t> open;  // by owner
   for (const auto& [layer, parameter] : decoder_.trainedFromOutput()) {
-    const int64_t bytes = bytesOf(*parameter);
-    const bool isNew = joined + bytes > kBucketBytes;
-    if (isNew) buckets_.emplace_back();
-    joined = isNew ? bytes : joined + bytes;
-    buckets_.back().parameters.push_back(parameter);
-    buckets_.back().layer = layer;
+    const int64_t owner = shards.ownerOf(parameter),
+                  bytes = parameter->gradientSize() * int64_t{sizeof(float)};
+    const bool keeps = !sharesOut || owner == group_.rank();
+    parameter->setSpare(keeps ? nullptr : spare_);
+    if (keeps) parameter->reserveGradient();
+    const auto last = open.find(owner);
+    const bool isNew = last == open.end() || buckets_[last->second].bytes + bytes > kBucketBytes;
+    if (isNew) {
+      open[owner] = buckets_.size();
+      buckets_.emplace_back().owner = owner;
+    }
+    Bucket& bucket = buckets_[open[owner]];
+    bucket.parameters.push_back(parameter);
+    bucket.layer = layer;
+    bucket.bytes += bytes;
   }
+  std::stable_sort(buckets_.begin(), buckets_.end(),
+                   [](const Bucket& a, const Bucket& b) { return a.layer > b.layer; });
 }
 
 void GradientSums::reached(int64_t layer) {
   if (!active_) return;
-  for (; started_ < buckets_.size() && buckets_[started_].layer >= layer; started_++)
+  for (; started_ < buckets_.size() && buckets_[started_].layer >= layer; started_++) {
     start(buckets_[started_]);
+    if (!sharesOut_) continue;
+    for (; underWay_ > kBytesUnderWay && settled_ < started_; settled_++) settle(buckets_[settled_]);
+  }
 }
 
 void GradientSums::start(Bucket& bucket) {
   at::NoGradGuard noGrad;
   std::vector<at::Tensor> gradients;
-  for (Parameter* parameter : bucket.parameters) gradients.push_back(parameter->gradientToAddTo());
-  if (gradients.size() == 1) {
-    bucket.work = group_.sum(gradients[0]);
-    return;
+  for (Parameter* parameter : bucket.parameters) gradients.push_back(parameter->gradientToAddTo().view(-1));
+  const bool isAlone = gradients.size() == 1;
+  bucket.sum = isAlone ? gradients[0] : at::cat(gradients);
+  if (sharesOut_ && bucket.owner != group_.rank()) {
+    for (Parameter* parameter : bucket.parameters) {
+      if (isAlone) {
+        bucket.lent = parameter->takeGradient();
+      } else {
+        parameter->dropGradient();
+      }
+    }
   }
-  for (at::Tensor& gradient : gradients) gradient = gradient.flatten();
-  bucket.joined = at::cat(gradients);
-  bucket.work = group_.sum(bucket.joined);
+  bucket.work = sharesOut_ ? group_.sumTo(bucket.owner, bucket.sum) : group_.sum(bucket.sum);
+  underWay_ += bucket.bytes;
 }
 
-void GradientSums::finish() {
+void GradientSums::settle(Bucket& bucket) {
   at::NoGradGuard noGrad;
-  reached(std::numeric_limits<int64_t>::min());
-  active_ = false;
-  for (Bucket& bucket : buckets_) {
-    bucket.work->wait();
-    if (!bucket.joined.defined()) continue;
+  bucket.work->wait();
+  underWay_ -= bucket.bytes;
+  if (bucket.parameters.size() > 1 && (!sharesOut_ || bucket.owner == group_.rank())) {
     int64_t first = 0;
     for (Parameter* parameter : bucket.parameters) {
       at::Tensor& gradient = parameter->gradientToAddTo();
-      gradient.copy_(bucket.joined.narrow(0, first, gradient.numel()).view_as(gradient));
+      gradient.copy_(bucket.sum.narrow(0, first, gradient.numel()).view_as(gradient));
       first += gradient.numel();
     }
   }
+  bucket.sum = at::Tensor();
+  if (bucket.lent.defined()) spare_->give(std::exchange(bucket.lent, at::Tensor()));
+}
+
+void GradientSums::finish() {
+  reached(std::numeric_limits<int64_t>::min());
+  active_ = false;
+  for (; settled_ < buckets_.size(); settled_++) settle(buckets_[settled_]);
   buckets_.clear();
-  done_ = true;
+  done_ = endsWindow_;
 }
 
 void GradientSums::reset() {

@@ -28,8 +28,14 @@ class RankGroup {
   // All ranks call these in the same order, with tensors of the same shape and type.
   /// Replaces `tensor`, contiguous, by its sum over all ranks: the same to the last bit on each.
   virtual std::unique_ptr<Work> sum(const at::Tensor& tensor) = 0;
-  /// Replaces `tensor` by that of rank 0.
-  virtual std::unique_ptr<Work> copyFromFirst(const at::Tensor& tensor) = 0;
+  /// The same at rank `rank` alone; at the others `tensor` holds nothing of use afterwards.
+  virtual std::unique_ptr<Work> sumTo(int64_t rank, const at::Tensor& tensor) = 0;
+  /// Replaces `tensor` by that of rank `rank`.
+  virtual std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) = 0;
+
+  // One rank calls the first and another the second, as often and in the same order.
+  virtual void send(int64_t to, const at::Tensor& tensor) = 0;
+  virtual void receive(int64_t from, const at::Tensor& tensor) = 0;
 
   /// Calls `see` with the tensor of each sum or copy that begins, and what that returns, from any thread,
   /// when it has ended; null: no more.

@@ -108,6 +108,15 @@ std::vector<std::pair<int64_t, Parameter*>> Decoder::trainedFromOutput() const {
   return all;
 }
 
+std::vector<Parameter*> Decoder::mastersApart() const {
+  if (!adapterParameters().empty()) return {};
+  std::vector<Parameter*> all = trainableParameters();
+  std::erase_if(all, [this](const Parameter* parameter) {
+    return parameter->master().dim() < 2 || parameter == embedding_.get() || parameter == positions_.get();
+  });
+  return all;
+}
+
 void Decoder::watch(const Tensor& hidden, int64_t layer) const {
   if (seesBackward_ && hidden.requires_grad())
     hidden.register_hook([see = seesBackward_, layer](const Tensor&) { see(layer); });

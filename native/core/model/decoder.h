@@ -41,6 +41,7 @@ class Decoder {
   std::vector<Parameter*> trainableParameters() const;
   /// The output projection [vocab, hidden]; the embedding itself when the head is tied.
   Parameter& head() { return head_ ? *head_ : *embedding_; }
+  const Parameter& head() const { return head_ ? *head_ : *embedding_; }
   Parameter* headBias() { return headBias_.get(); }  ///< [vocab]; null without one
   /// What an adapter adds to the head.
   const LoraAdapter* headAdapter() const { return headAdapter_.low.get(); }
@@ -92,6 +93,9 @@ class Decoder {
   /// The trained weights from the output down, each with the layer after whose backward its gradient is
   /// whole: config().layers() for the final norm and the head, −1 for embeddings.
   std::vector<std::pair<int64_t, Parameter*>> trainedFromOutput() const;
+  /// The trained matrices whose masters nothing but the optimizer reads, where they are not computed with:
+  /// all but those that are looked up in. With an adapter none, whose masters are small.
+  std::vector<Parameter*> mastersApart() const;
   /// Calls `see(layer)` in backward whenever the gradients of all layers from `layer` on are whole; null: no
   /// more.
   void watchBackward(std::function<void(int64_t layer)> see) { seesBackward_ = std::move(see); }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/ops/ops.h"
@@ -47,11 +48,13 @@ void Parameter::findRuns() {
   }
 }
 
-at::Tensor Parameter::emptyGradient() const {
+std::vector<int64_t> Parameter::gradientShape() const {
   std::vector<int64_t> shape = master_.sizes().vec();
   shape[0] = gradientRows_;
-  return at::empty(shape, master_.options().dtype(at::kFloat));
+  return shape;
 }
+
+int64_t Parameter::gradientSize() const { return c10::multiply_integers(gradientShape()); }
 
 at::Tensor Parameter::gradientOf(const ParameterPart& part) const {
   if (!hasGradient_ || !trains(part)) return {};
@@ -68,7 +71,9 @@ at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& pa
 }
 
 void Parameter::reserveGradient() {
-  if (!gradient_.defined()) gradient_ = emptyGradient();
+  if (gradient_.defined()) return;
+  gradient_ = spare_ ? spare_->take(gradientShape(), compute_.options())
+                     : at::empty(gradientShape(), compute_.options().dtype(at::kFloat));
 }
 
 at::Tensor& Parameter::gradientToAddTo() {
@@ -171,6 +176,7 @@ int64_t Parameter::weightBytes() const {
   for (const Piece& piece : pieces_)
     bytes += piece.matrix ? piece.matrix->bytes() : static_cast<int64_t>(piece.plain.nbytes());
   if (isQuantized()) return bytes;
+  if (isMasterReleased()) return static_cast<int64_t>(compute_.nbytes());
   bytes = static_cast<int64_t>(master_.nbytes());
   return compute_.is_same(master_) ? bytes : bytes + static_cast<int64_t>(compute_.nbytes());
 }
@@ -245,10 +251,16 @@ void Parameter::replace(const at::Tensor& rows) {
 }
 
 int64_t Parameter::gradientBytes() const {
-  return gradient_.defined() ? static_cast<int64_t>(gradient_.nbytes()) : 0;
+  return gradient_.defined() && !spare_ ? static_cast<int64_t>(gradient_.nbytes()) : 0;
+}
+
+at::Tensor Parameter::takeGradient() {
+  hasGradient_ = false;
+  return std::exchange(gradient_, at::Tensor());
 }
 
 void Parameter::dropGradient() {
+  if (spare_ && gradient_.defined()) spare_->give(gradient_);
   gradient_ = at::Tensor();
   hasGradient_ = false;
 }
@@ -287,7 +299,12 @@ void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {
   compute_ = master_;
 }
 
+void Parameter::releaseMaster() {
+  if (!compute_.is_same(master_)) master_ = at::empty(master_.sizes(), master_.options().device(at::kMeta));
+}
+
 void Parameter::refreshCompute(at::ScalarType dtype) {
+  if (isMasterReleased()) return;
   if (isNorm_ || isQuantized() || dtype == master_.scalar_type()) {
     compute_ = master_;
   } else if (compute_.is_same(master_) || compute_.scalar_type() != dtype) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/model/quantized_matrix.h"
+#include "core/model/spare_gradients.h"
 #include "core/ops/logit_gradient.h"
 
 namespace adaptive {
@@ -69,6 +70,12 @@ class Parameter {
   /// tensors of the meta device, which have a shape and a type alone.
   void quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how);
   bool isQuantized() const { return !pieces_.empty(); }
+  /// Gives up the master, which another rank holds: compute() is all that is left, and master() a tensor of
+  /// the meta device. Where it is what is computed with, nothing happens.
+  void releaseMaster();
+  bool isMasterReleased() const { return master_.is_meta() && !isQuantized(); }
+  /// Takes `master`, of the same shape and type, in place of one that was released.
+  void takeMaster(const at::Tensor& master) { master_ = master; }
   /// Back to a plain weight of type `dtype`.
   void dequantize(at::ScalarType dtype);
   /// What a part is kept in; null where that is a plain tensor.
@@ -120,8 +127,10 @@ class Parameter {
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, const std::vector<int64_t>& firstRow);
   /// gradient += dWeight. Nothing where it is frozen.
   void accumulate(const at::Tensor& dWeight);
-  /// Bytes of the gradient buffer, which is kept from window to window.
+  /// Bytes of a gradient buffer of its own, which is kept from window to window.
   int64_t gradientBytes() const;
+  /// Values that the gradient has, whether its buffer is there or not.
+  int64_t gradientSize() const;
   /// Makes the gradient buffer before anything is computed. Made one by one in the first backward pass, the
   /// buffers would break up the memory that its temporaries have left.
   void reserveGradient();
@@ -132,6 +141,10 @@ class Parameter {
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
   /// dropped.
   void replace(const at::Tensor& rows);
+  /// Where gradient buffers are taken from from now on; null: they are its own.
+  void setSpare(std::shared_ptr<SpareGradients> spare) { spare_ = std::move(spare); }
+  /// Gives up the gradient with its buffer.
+  at::Tensor takeGradient();
   void clearGradient() { hasGradient_ = false; }
   void dropGradient();
 
@@ -156,13 +169,14 @@ class Parameter {
   };
   std::vector<Piece> pieces_;
   at::Tensor master_, compute_, gradient_;
+  std::shared_ptr<SpareGradients> spare_;
   bool hasGradient_ = false, trainable_ = true, decays_ = false;
   /// Neighbouring rows that are trained, and where they begin in gradient_.
   struct Run {
     int64_t firstRow, rows, gradientRow;
   };
   void findRuns();
-  at::Tensor emptyGradient() const;
+  std::vector<int64_t> gradientShape() const;
   std::vector<Run> runs_;
   int64_t gradientRows_ = 0;
 };

@@ -36,9 +36,9 @@ double squaresOf(const at::Tensor& t) {
 
 Adafactor::Adafactor(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options) {
-  for (const auto& [parameter, part, rate] : slots()) {
-    const auto type = parameter->master().options().dtype(at::kFloat);
-    const at::Tensor weight = Parameter::rowsOf(parameter->master(), *part);
+  for (const Slot& slot : slots()) {
+    const at::TensorOptions type = stateOptions(slot);
+    const at::Tensor weight = Parameter::rowsOf(slot.parameter->master(), *slot.part);
     const bool isMatrix = weight.dim() > 1;
     const auto [rows, columns] = isMatrix ? momentSizes(weight) : std::pair<Sizes, Sizes>();
     rows_.push_back(isMatrix ? at::zeros(rows, type) : at::Tensor());

@@ -7,18 +7,26 @@
 
 namespace adaptive {
 
-double gradientNorm(const std::vector<Parameter*>& parameters) {
+std::vector<double> gradientNorms(const std::vector<Parameter*>& parameters) {
+  std::vector<double> all(parameters.size());
   std::vector<at::Tensor> gradients;
-  for (const Parameter* parameter : parameters) {
-    const at::Tensor gradient = parameter->gradient();
-    if (gradient.defined()) gradients.push_back(gradient);
+  std::vector<size_t> places;
+  for (size_t i = 0; i < parameters.size(); i++) {
+    const at::Tensor gradient = parameters[i]->gradient();
+    if (!gradient.defined()) continue;
+    gradients.push_back(gradient);
+    places.push_back(i);
   }
-  if (gradients.empty()) return 0;
+  if (gradients.empty()) return all;
   // All norms come to the host at once: each way to it waits for the device.
   const at::Tensor norms = at::stack(at::_foreach_norm(gradients)).cpu();
+  for (size_t i = 0; i < places.size(); i++) all[places[i]] = norms.const_data_ptr<float>()[i];
+  return all;
+}
+
+double totalNorm(const std::vector<double>& norms) {
   double squares = 0;
-  for (const float norm : at::ArrayRef<float>(norms.const_data_ptr<float>(), norms.numel()))
-    squares += static_cast<double>(norm) * norm;
+  for (const double norm : norms) squares += norm * norm;
   return std::sqrt(squares);
 }
 

@@ -51,7 +51,8 @@ std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const Optimi
 Optimizer::Optimizer(std::vector<Parameter*> parameters, OptimizerOptions options) : options_(options) {
   for (Parameter* parameter : parameters) {
     for (const ParameterPart& part : parameter->parts())
-      if (parameter->trains(part)) slots_.push_back({parameter, &part});
+      if (parameter->trains(part))
+        slots_.push_back({parameter, &part, 1, !options_.holds || options_.holds(parameter)});
   }
 }
 
@@ -77,8 +78,8 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
   steps_++;
   std::vector<Update> updates;
   for (size_t i = 0; i < slots_.size(); i++) {
-    const auto& [parameter, part, rate] = slots_[i];
-    const at::Tensor gradient = parameter->gradientOf(*part);
+    const auto& [parameter, part, rate, isOwn] = slots_[i];
+    const at::Tensor gradient = isOwn ? parameter->gradientOf(*part) : at::Tensor();
     if (!gradient.defined()) continue;
     updates.push_back({i, Parameter::rowsOf(parameter->master(), *part), gradient, learningRate * rate,
                        gradientScale, parameter->decays() ? options_.weightDecay : 0,
@@ -87,7 +88,8 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
   updateAll(updates);
   if (pull <= 0) return;
   for (size_t i = 0; i < slots_.size(); i++) {
-    const auto& [parameter, part, rate] = slots_[i];
+    const auto& [parameter, part, rate, isOwn] = slots_[i];
+    if (!isOwn) continue;
     base_->pull(*parameter, *part, std::min(1.0, pull * rate),
                 noiseKey(options_.seed, static_cast<uint64_t>(steps_), slots_.size() + i));
   }
@@ -123,10 +125,15 @@ void Optimizer::setSteps(int64_t steps) {
 
 std::vector<at::Tensor> Optimizer::zerosForSlots() const {
   std::vector<at::Tensor> tensors;
-  for (const auto& [parameter, part, rate] : slots_)
-    tensors.push_back(at::zeros_like(Parameter::rowsOf(parameter->master(), *part),
-                                     parameter->master().options().dtype(at::kFloat)));
+  for (const Slot& slot : slots_)
+    tensors.push_back(
+        at::zeros(Parameter::rowsOf(slot.parameter->master(), *slot.part).sizes(), stateOptions(slot)));
   return tensors;
+}
+
+at::TensorOptions Optimizer::stateOptions(const Slot& slot) {
+  const at::TensorOptions options = slot.parameter->master().options().dtype(at::kFloat);
+  return slot.isOwn ? options : options.device(at::kMeta);
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(

@@ -26,6 +26,9 @@ struct OptimizerOptions {
   double mixAlpha = 5;    ///< ademamix: what the slow mean is multiplied with
   int64_t mixWarmup = 0;  ///< ademamix: steps over which beta3 and mixAlpha rise; 0: none
   uint64_t seed = 0;      ///< of the stochastic rounding of bfloat16 masters
+  /// Which parameters are moved here; the others are another rank's, and their state is of the meta device.
+  /// Null: all.
+  std::function<bool(const Parameter*)> holds = {};
 };
 
 class Optimizer {
@@ -56,7 +59,8 @@ class Optimizer {
   struct Slot {
     Parameter* parameter;
     const ParameterPart* part;
-    double rate = 1;  ///< what the learning rate is multiplied with
+    double rate = 1;    ///< what the learning rate is multiplied with
+    bool isOwn = true;  ///< moved here
   };
   /// A slot during a step.
   struct Update {
@@ -80,6 +84,8 @@ class Optimizer {
 
   const std::vector<Slot>& slots() const { return slots_; }
   const OptimizerOptions& options() const { return options_; }
+  /// float32, where the state of a slot is.
+  static at::TensorOptions stateOptions(const Slot& slot);
   /// A float32 tensor of zeros for each slot, of the shape of its rows.
   std::vector<at::Tensor> zerosForSlots() const;
   /// A moment of zeros for each slot.

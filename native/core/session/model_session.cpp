@@ -6,6 +6,7 @@
 
 #include "core/expect.h"
 #include "core/model/resize_vocabulary.h"
+#include "core/session/sharded_session.h"
 
 namespace adaptive {
 namespace {
@@ -29,8 +30,12 @@ void watchBackward(ModelSession& session) {
 ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
 
 void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks) {
+  expectMasters(session);
   takeTrace(session);
   session.sums.reset();
+  session.zero.reset();
+  session.mastersShared.clear();
+  session.ofOthers.reset();
   session.ranks = std::move(ranks);
   if (session.ranks) session.sums.emplace(*session.ranks, session.decoder);
   watchBackward(session);
@@ -55,6 +60,7 @@ std::vector<TraceSpan> takeTrace(ModelSession& session) {
 }
 
 void configureSession(ModelSession& session, const SessionTypes& types) {
+  expectMasters(session);
   session.decoder.setTypes(types.compute, types.masters);
   session.decoder.setCheckpointing(types.gradientCheckpointing);
   expectNotNegative("embeddingNoise", types.embeddingNoise);
@@ -82,21 +88,23 @@ void resizeSession(ModelSession& session, int64_t vocabSize, uint64_t seed) {
 int64_t bytesOfMasters(const ModelSession& session) {
   int64_t total = 0;
   for (const Parameter* parameter : session.decoder.allParameters())
-    total += parameter->isQuantized() ? parameter->weightBytes()
-                                      : static_cast<int64_t>(parameter->master().nbytes());
+    total += parameter->isQuantized() || parameter->isMasterReleased()
+                 ? parameter->weightBytes()
+                 : static_cast<int64_t>(parameter->master().nbytes());
   return total;
 }
 
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
   held.weights = session.base.bytes();
+  if (session.sums) held.gradients = session.sums->spareBytes();
   for (const Parameter* parameter : session.decoder.allParameters()) {
     held.weights += parameter->weightBytes();
     held.gradients += parameter->gradientBytes();
   }
   if (!session.optimizer) return held;
   for (const auto& [name, tensor] : session.optimizer->state())
-    held.optimizer += static_cast<int64_t>(tensor.nbytes());
+    held.optimizer += tensor.is_meta() ? 0 : static_cast<int64_t>(tensor.nbytes());
   return held;
 }
 

@@ -12,6 +12,8 @@
 
 namespace adaptive {
 
+struct StateOfOthers;
+
 struct ModelSession {
   /// Errors: checkDecoderConfig's.
   explicit ModelSession(const DecoderConfig& config);
@@ -27,9 +29,12 @@ struct ModelSession {
     bool endsWindow;
   };
   std::optional<Pending> pending;
-  std::shared_ptr<RankGroup> ranks;  ///< null where one process trains alone
-  std::optional<GradientSums> sums;  ///< with ranks
-  std::shared_ptr<Trace> trace;      ///< null where none is kept
+  std::shared_ptr<RankGroup> ranks;         ///< null where one process trains alone
+  std::optional<GradientSums> sums;         ///< with ranks
+  std::optional<ZeroStage> zero;            ///< where the optimizer's state is shared out over them
+  std::vector<Parameter*> mastersShared;    ///< each held by its owner alone
+  std::shared_ptr<StateOfOthers> ofOthers;  ///< at rank 0, while it loads or saves
+  std::shared_ptr<Trace> trace;             ///< null where none is kept
 };
 
 /// Keeps a trace of what is trained from now on, until takeTrace().

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/io/stored_tensor.h"
 #include "core/model/adapter.h"
+#include "core/session/sharded_session.h"
 
 namespace adaptive {
 namespace {
@@ -39,11 +40,25 @@ void checkRange(const std::vector<std::string>& names, const std::vector<at::Ten
        ". Save them as ", dtype == at::kHalf ? "bfloat16 or float32" : "float32", " (saveDtype, dtype).");
 }
 
+/// Gives every rank its part of the state that rank 0 has read.
+void handOut(ModelSession& session) {
+  RankGroup& group = *session.ranks;
+  for (const auto& [name, tensor] : session.optimizer->state()) {
+    const int64_t owner = ownerOfState(session, name);
+    if (owner == 0) continue;
+    if (group.rank() == owner) group.receive(0, tensor);
+    // Another process may read a mapped page before it is sent; a tensor of its own is sent.
+    if (group.rank() == 0) group.send(owner, session.ofOthers->tensors.at(name).clone());
+  }
+  returnGathered(session);
+}
+
 }  // namespace
 
 void saveWeights(ModelSession& session, const std::string& path, const std::string& header,
                  const std::vector<std::string>& names, at::ScalarType dtype, bool plain) {
   session.decoder.expectWeights();
+  expectMasters(session);
   at::NoGradGuard noGrad;
   // Whole tables are those of the base.
   const Decoder::AdapterOff off(session.decoder);
@@ -65,13 +80,23 @@ void saveWeights(ModelSession& session, const std::string& path, const std::stri
 
 OptimizerState optimizerState(const ModelSession& session) {
   Optimizer& optimizer = optimizerOf(session);
-  return {optimizer.state(), optimizer.steps(),
+  auto tensors = optimizer.state();
+  if (session.ofOthers) {
+    for (auto& [name, tensor] : tensors)
+      if (tensor.is_meta()) tensor = session.ofOthers->tensors.at(name);
+  }
+  return {std::move(tensors), optimizer.steps(),
           session.scaler ? session.scaler->state() : GradScaler::State{1, 0}};
 }
 
 void saveOptimizer(const ModelSession& session, const std::string& path, const std::string& header) {
   std::vector<at::Tensor> tensors;
-  for (auto& [name, tensor] : optimizerOf(session).state()) tensors.push_back(tensor);
+  for (auto& [name, tensor] : optimizerState(session).tensors) {
+    if (tensor.is_meta())
+      fail("INVALID_INPUT", "Expected the optimizer's state at this rank, found that another rank holds ",
+           name, " (zeroStage): it is to be gathered first, as trainer.save() does.");
+    tensors.push_back(tensor);
+  }
   writeSafetensors(path, header, tensors, std::nullopt);
 }
 
@@ -81,7 +106,9 @@ void loadOptimizer(ModelSession& session, const WeightFile& entry, int64_t steps
   Optimizer& optimizer = optimizerOf(session);
   const GradScaler scaler(scalerState);
   optimizer.setSteps(steps);
-  const MappedFile file(entry.path);
+  auto others = std::make_shared<StateOfOthers>();
+  others->file = std::make_unique<MappedFile>(entry.path);
+  const MappedFile& file = *others->file;
   std::unordered_map<std::string, const StoredTensor*> stored;
   for (const StoredTensor& tensor : entry.tensors) stored.emplace(tensor.name, &tensor);
   for (auto& [name, target] : optimizer.state()) {
@@ -96,8 +123,13 @@ void loadOptimizer(ModelSession& session, const WeightFile& entry, int64_t steps
     }
     if (source.is_floating_point() && !at::isfinite(source).all().item<bool>())
       fail("WEIGHTS_NOT_FINITE", "Expected finite numbers in ", name, " of ", entry.path, ", found others.");
-    target.copy_(source);
+    if (target.is_meta()) {
+      others->tensors.emplace(name, source);
+    } else {
+      target.copy_(source);
+    }
   }
+  if (session.zero) session.ofOthers = std::move(others);
   if (session.scaler) session.scaler = scaler;
 }
 
@@ -106,14 +138,18 @@ void copyFromFirstRank(ModelSession& session) {
   at::NoGradGuard noGrad;
   Optimizer& optimizer = optimizerOf(session);
   for (const Parameter* parameter : session.decoder.trainableParameters())
-    session.ranks->copyFromFirst(parameter->master())->wait();
-  for (const auto& [name, tensor] : optimizer.state()) session.ranks->copyFromFirst(tensor)->wait();
+    session.ranks->copyFrom(0, parameter->master())->wait();
   const GradScaler::State scaler = session.scaler ? session.scaler->state() : GradScaler::State();
-  const at::Tensor counts = at::tensor(
-      {static_cast<double>(optimizer.steps()), scaler.scale, static_cast<double>(scaler.goodSteps)},
-      at::kDouble);
-  session.ranks->copyFromFirst(counts)->wait();
+  const at::Tensor counts = at::tensor({static_cast<double>(optimizer.steps()), scaler.scale,
+                                        static_cast<double>(scaler.goodSteps), session.ofOthers ? 1.0 : 0.0},
+                                       at::kDouble);
+  session.ranks->copyFrom(0, counts)->wait();
   const double* values = counts.const_data_ptr<double>();
+  if (!session.zero) {
+    for (const auto& [name, tensor] : optimizer.state()) session.ranks->copyFrom(0, tensor)->wait();
+  } else if (values[3] > 0) {
+    handOut(session);
+  }
   optimizer.setSteps(static_cast<int64_t>(values[0]));
   if (session.scaler) session.scaler.emplace(GradScaler::State{values[1], static_cast<int64_t>(values[2])});
   session.decoder.refreshCompute();

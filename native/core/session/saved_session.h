@@ -19,7 +19,8 @@ struct OptimizerState {
   GradScaler::State scaler;
 };
 
-/// Errors: INVALID_INPUT without an optimizer.
+/// Errors: INVALID_INPUT without an optimizer. What other ranks hold has a shape and a type alone, unless it
+/// was gathered.
 OptimizerState optimizerState(const ModelSession& session);
 
 /// Writes the optimizer's tensors as they are.
@@ -27,6 +28,7 @@ void saveOptimizer(const ModelSession& session, const std::string& path, const s
 
 /// Fills the optimizer from a file written by saveOptimizer. Errors: WEIGHTS_MISMATCH naming a tensor that is
 /// missing or of another shape or type; WEIGHTS_NOT_FINITE; INVALID_INPUT for counts that no optimizer has.
+/// What other ranks hold is kept mapped for copyFromFirstRank().
 void loadOptimizer(ModelSession& session, const WeightFile& file, int64_t steps,
                    const GradScaler::State& scaler);
 

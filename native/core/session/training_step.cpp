@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "core/expect.h"
 #include "core/optim/gradient_norm.h"
 #include "core/session/find_non_finite.h"
+#include "core/session/sharded_session.h"
 
 namespace adaptive {
 namespace {
@@ -66,13 +69,41 @@ bool isNotFinite(const std::exception_ptr& failure) {
   }
 }
 
-/// Rank 0's norm: what follows from it must be the same to the last bit, and another number of threads sums
-/// in another order.
-double normOfFirst(ModelSession& session, double norm) {
-  if (!session.ranks) return norm;
-  std::vector<double> numbers = {session.ranks->rank() == 0 ? norm : 0.0};
-  sumOverRanks(*session.ranks, numbers);
-  return numbers[0];
+bool sharesGradients(const ModelSession& session) { return session.zero && session.zero->sharesGradients; }
+
+/// The norm of all gradients. With ranks each tells that of the gradients it owns, or rank 0 of all: what
+/// follows from it must be the same to the last bit, and another number of threads sums in another order.
+double normOfGradients(ModelSession& session) {
+  const std::vector<Parameter*> all = session.decoder.trainableParameters();
+  if (!session.ranks) return totalNorm(gradientNorms(all));
+  std::vector<Parameter*> own;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < all.size(); i++) {
+    if ((session.zero ? session.zero->shards.ownerOf(all[i]) : 0) != session.ranks->rank()) continue;
+    own.push_back(all[i]);
+    places.push_back(i);
+  }
+  const std::vector<double> found = gradientNorms(own);
+  std::vector<double> norms(all.size());
+  for (size_t i = 0; i < places.size(); i++) norms[places[i]] = found[i];
+  sumOverRanks(*session.ranks, norms);
+  return totalNorm(norms);
+}
+
+/// nonFiniteGradient() of all ranks, of which one alone has a gradient where these are shared out.
+std::string nonFiniteGradientOfAll(ModelSession& session) {
+  std::string own = nonFiniteGradient(session.decoder);
+  if (!sharesGradients(session)) return own;
+  std::vector<std::string> names;
+  const auto parameters = session.decoder.trainableParameters();
+  for (auto parameter = parameters.rbegin(); parameter != parameters.rend(); ++parameter)
+    for (const ParameterPart& part : (*parameter)->parts()) names.push_back(part.name);
+  names.emplace_back();
+  std::vector<double> places(static_cast<size_t>(session.ranks->size()));
+  places[static_cast<size_t>(session.ranks->rank())] =
+      static_cast<double>(std::find(names.begin(), names.end(), own) - names.begin());
+  sumOverRanks(*session.ranks, places);
+  return names[static_cast<size_t>(*std::min_element(places.begin(), places.end()))];
 }
 
 /// Tells the other ranks whether this one's backward went well, and adds what they found on their retained
@@ -112,7 +143,8 @@ Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<floa
          "Expected optimizerStep() or clearGradients() after the last micro-batch of a window, found one "
          "more micro-batch: the gradients are summed over ranks already.");
   }
-  if (endsWindow) session.sums->begin();
+  const bool sums = endsWindow || sharesGradients(session);
+  if (sums) session.sums->begin(endsWindow, sharesGradients(session));
   Retained own;
   std::exception_ptr failure;
   try {
@@ -121,7 +153,7 @@ Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<floa
     failure = std::current_exception();
   }
   // The others wait for this rank's gradients, whatever they are worth.
-  if (endsWindow) finishSums(session);
+  if (sums) finishSums(session);
   return agreed(session, own, failure);
 }
 
@@ -226,11 +258,22 @@ GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch) {
   return report;
 }
 
-void createOptimizer(ModelSession& session, const std::string& name, const OptimizerOptions& options) {
+void createOptimizer(ModelSession& session, const std::string& name, OptimizerOptions options,
+                     int64_t zeroStage) {
   const auto parameters = session.decoder.trainableParameters();
+  session.optimizer.reset();
+  setZeroStage(session, zeroStage);
+  const auto isOwn = [&session](const Parameter* parameter) {
+    return !session.zero || session.zero->shards.ownerOf(parameter) == session.ranks->rank();
+  };
+  options.holds = isOwn;
   session.optimizer = makeOptimizer(name, parameters, options);
   session.decoder.clearGradients();
-  for (Parameter* parameter : parameters) parameter->reserveGradient();
+  for (Parameter* parameter : parameters) {
+    parameter->dropGradient();
+    parameter->setSpare(nullptr);
+    if (!sharesGradients(session) || isOwn(parameter)) parameter->reserveGradient();
+  }
 }
 
 void clearGradients(ModelSession& session) {
@@ -251,23 +294,24 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
   expectNotNegative("learningRate", learningRate);
   expectNotNegative("maxGradNorm", maxNorm);
   if (session.sums && !session.sums->done()) {
-    session.sums->begin();
+    session.sums->begin(/*endsWindow=*/true, sharesGradients(session));
     finishSums(session);
   }
   const TracedPass traced(session.trace.get(), "optimizer");
   const double scale = lossScale(session);
-  const double norm = normOfFirst(session, gradientNorm(session.decoder.trainableParameters())) / scale;
+  const double norm = normOfGradients(session) / scale;
   if (session.scaler && !session.scaler->update(norm)) {
     forgetGradients(session);
     return {norm, /*skipped=*/true};
   }
   if (!std::isfinite(norm)) {
-    const std::string where = nonFiniteGradient(session.decoder);
+    const std::string where = nonFiniteGradientOfAll(session);
     forgetGradients(session);
     fail("LOSS_NOT_FINITE", "Expected a finite gradient norm, found ", norm,
          where.empty() ? "" : ", first in the gradient of ", where, ". A lower learningRate usually helps.");
   }
   session.optimizer->step(learningRate, clippingScale(norm, maxNorm) / scale, pull);
+  shareWeights(session);
   session.decoder.refreshCompute();
   forgetGradients(session);
   return {norm};

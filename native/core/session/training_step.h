@@ -53,7 +53,9 @@ struct GradientReport {
 GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch);
 
 /// Makes the optimizer `name` for what is trained. Forgets gathered gradients. Errors: makeOptimizer's.
-void createOptimizer(ModelSession& session, const std::string& name, const OptimizerOptions& options);
+/// `zeroStage`: how its state is shared out over ranks (setZeroStage()).
+void createOptimizer(ModelSession& session, const std::string& name, OptimizerOptions options,
+                     int64_t zeroStage = 0);
 
 /// Forgets a waiting forward() and gathered gradients.
 void clearGradients(ModelSession& session);

@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { command, withConfig, type ConfigOptions } from '../command.js';
+import { countOption } from '../option-values.js';
 import { readConfig } from '../read-config.js';
+
+interface EstimateOptions extends ConfigOptions {
+  json?: boolean;
+  ranks?: number;
+}
 
 export function estimateCommand(): Command {
   const made = command(
@@ -11,10 +17,20 @@ export function estimateCommand(): Command {
       'this machine is. Names settings that take less memory, each computed.',
   ).argument('<model>', 'folder or name on the Hub, in place of the model of the configuration');
   return withConfig(made)
+    .addOption(
+      countOption(
+        '--ranks <count>',
+        'processes that will train together (default: those of the launcher)',
+        1,
+      ),
+    )
     .option('--json', 'print one JSON document')
-    .action(async (model: string, file: string, { json, ...options }: ConfigOptions & { json?: boolean }) => {
+    .action(async (model: string, file: string, { json, ranks, ...options }: EstimateOptions) => {
       const input = await readConfig(file, options);
       const { estimate } = await import('../estimate.js');
-      await estimate(model, input, json === undefined ? {} : { json });
+      await estimate(model, input, {
+        ...(json === undefined ? {} : { json }),
+        ...(ranks === undefined ? {} : { ranks }),
+      });
     });
 }

@@ -110,11 +110,12 @@ function trialSize(
   };
 }
 
-function tokensOf({ trainingConfig: args }: ParsedConfig, { data, run }: TrainingPlan) {
+/** Of one rank. */
+function tokensOf({ trainingConfig: args }: ParsedConfig, { data, run, ranks }: TrainingPlan) {
   const { report, train } = data;
   const perEpoch = report.reduce((sum, { tokens }) => sum + tokens, 0);
   const trained = report.reduce((sum, { trainedTokens }) => sum + trainedTokens, 0);
-  const perStep = perEpoch / (run.stepsPerEpoch ?? 1) + (args.retention?.tokensPerStep ?? 0);
+  const perStep = (perEpoch / (run.stepsPerEpoch ?? 1) + (args.retention?.tokensPerStep ?? 0)) / ranks;
   return {
     perStep,
     perMicroBatch: perStep / args.gradientAccumulationSteps,
@@ -122,7 +123,7 @@ function tokensOf({ trainingConfig: args }: ParsedConfig, { data, run }: Trainin
     /** Of a row. */
     length: perEpoch / Math.max(1, train.length),
     /** Of an evaluation; held-out rows are as long as the others. */
-    evaluated: report.reduce((sum, one) => sum + (one.eval * one.tokens) / Math.max(1, one.train), 0),
+    evaluated: report.reduce((sum, one) => sum + (one.eval * one.tokens) / Math.max(1, one.train), 0) / ranks,
   };
 }
 

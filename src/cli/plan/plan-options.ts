@@ -7,4 +7,6 @@ export interface PlanOptions {
   signal?: AbortSignal;
   /** Brings datasets of the Hub here. Default: those in its cache are taken, the size of others is asked for. */
   download?: boolean;
+  /** How many ranks the run will have. Default: those of the launcher that started this process. */
+  ranks?: number | undefined;
 }

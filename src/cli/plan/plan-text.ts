@@ -12,7 +12,7 @@ export function fact(name: string, value: string): string {
 
 /** Model, data, steps and memory of a run. */
 export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
-  const { counts, adapter, quantization, precision, data, run, memory, held } = plan;
+  const { counts, adapter, quantization, precision, ranks, data, run, memory, held } = plan;
   const trained =
     counts.trainable === counts.all
       ? 'all are trained'
@@ -39,13 +39,13 @@ export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
     fact('data', datasets.join('\n')),
     fact(
       'steps',
-      `${format.count(run.totalSteps)}, each of ${gradientAccumulationSteps} × ${batch}` +
+      `${format.count(run.totalSteps)}, each of ${gradientAccumulationSteps} × ${ranks > 1 ? `${ranks} ranks × ` : ''}${batch}` +
         (run.stepsPerEpoch === undefined ? '' : `; ${format.count(run.stepsPerEpoch)} an epoch`),
     ),
     fact(
       'memory',
       [
-        `about ${format.bytes(memory.total)}, ${format.bytes(memory.available + held)} free`,
+        `about ${format.bytes(memory.total)}${ranks > 1 ? ' a rank' : ''}, ${format.bytes(memory.available + held)} free`,
         `(${parts.join(', ')})`,
         ...(memory.keptBlocks === undefined ? [] : [keptBlocksText(memory.keptBlocks)]),
       ].join('\n'),

@@ -13,8 +13,10 @@ import { locateModel } from '../../model/files/located-model.js';
 import { longestRow } from '../../model/longest-row.js';
 import type { Quantization } from '../../model/quantization/quantization.js';
 import { askedQuantization } from '../../model/quantization/asked-quantization.js';
+import { readLaunch } from '../../ranks/launch.js';
 import { trainingTokenizer } from '../../tokenizer/training-tokenizer.js';
 import { largestMicroBatch } from '../../trainer/batches/largest-micro-batch.js';
+import { settingsOfAll } from '../../trainer/batches/rank-part.js';
 import { plannedEvaluations } from '../../trainer/evaluation/evaluation-due.js';
 import type { MemoryInput } from '../../trainer/memory/memory-estimate.js';
 import { plannedMemory } from '../../trainer/memory/check-memory.js';
@@ -38,6 +40,8 @@ export interface TrainingPlan {
   /** What frozen weights are kept in; undefined: whole. */
   quantization: Quantization | undefined;
   precision: Precision;
+  /** Processes that take part; `memory` is that of the one that needs most. */
+  ranks: number;
   data: MixedDatasets;
   /** What had to be taken for true of datasets that are not here, in words. */
   assumptions: readonly string[];
@@ -75,14 +79,16 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
   const tokenizer = await trainingTokenizer(source.dir, args.chatTemplate, onWarning);
   const maxLengthToken = longestRow(args.maxLengthToken, decoder, onWarning);
   const { data, assumptions } = await planData(config, tokenizer, maxLengthToken, options);
-  const run = planRun(data.train, args);
+  const launch = readLaunch();
+  const ranks = options.ranks ?? launch?.size ?? 1;
+  const run = planRun(data.train, settingsOfAll(args, ranks));
   const evaluations = data.eval.length === 0 ? 0 : plannedEvaluations(args, new RunProgress(run));
   const isMeasured = args.evalForgetting ?? (needsWeights && evaluations > 0);
   const precision = runPrecision(args);
   const held = process.memoryUsage.rss();
   const known = {
     base: held,
-    available: await availableMemory(decoder),
+    available: (await availableMemory(decoder)) / (launch?.localSize ?? 1),
     ...(await largestMicroBatch(data.train, args)),
   };
   const adapter = isAdapterFolder(source.dir)
@@ -100,7 +106,7 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
       if (frozen !== undefined) await model.freezeWeights(frozen);
       const takenOut = model.adapter === undefined ? 0 : valuesTakenOut(model.adapter);
       const input = {
-        ...runMemory(model, trainingConfig, precision),
+        ...(await runMemory(model, trainingConfig, precision, { size: ranks })),
         args: trainingConfig,
         takenOut,
         ...known,
@@ -112,7 +118,7 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
   };
   const { input, counts, quantization } = await memoryWith({});
   return {
-    ...{ decoder, modelDir: baseDir, counts, precision, data, assumptions, run, evaluations, held },
+    ...{ decoder, modelDir: baseDir, counts, precision, ranks, data, assumptions, run, evaluations, held },
     ...{ memory: plannedMemory(input, held), memoryInput: input, memoryWith },
     ...{ adapter: config.peftConfig ?? adapter?.config, quantization, measuresForgetting: isMeasured },
   };

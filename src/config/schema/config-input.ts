@@ -427,6 +427,12 @@ export interface TrainingConfigInput {
   localRank?: number | undefined;
   /** With several ranks: seconds that they wait for each other before a rank counts as hanging. Default 600. */
   ddpTimeout?: number | undefined;
+  /**
+   * With several ranks, what each holds only a part of (ZeRO): with 1 the optimizer's state and the float32 weights of
+   * mixed precision, with 2 the gradients as well, which are then summed after every micro-batch. The run is the same
+   * (docs/ranks.md). Default 0: every rank holds all.
+   */
+  zeroStage?: number | undefined;
 }
 
 /** The loss: `adaptiveLossConfig` of the one-call API. Every key is optional and may be written in snake_case. */

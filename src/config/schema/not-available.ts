@@ -41,6 +41,13 @@ export const notAvailable: readonly NotAvailable[] = [
   },
   {
     group: 'trainingConfig',
+    key: 'zeroStage',
+    matches: oneOf(3),
+    expected: '0, 1 or 2',
+    what: 'sharing out the weights themselves (stage 3)',
+  },
+  {
+    group: 'trainingConfig',
     key: 'attnImpl',
     matches: oneOf('flash_attention_2', 'flash_attention_3', 'flex_attention'),
     expected: 'null, "sdpa" or "eager"',

@@ -13,8 +13,6 @@ const renamed = (to: string): Verdict => ({ kind: 'renamed', to });
 const noEffect = (note: string): Verdict => ({ kind: 'noEffect', note });
 const missing = (hint: string): Verdict => ({ kind: 'missing', hint });
 
-const wholeModel = 'each process holds the whole model, its gradients and its optimizer';
-
 /** Verdicts with the snake_case names that they are for. */
 const rows: readonly (readonly [Verdict, string])[] = [
   // What has another name
@@ -183,7 +181,9 @@ const rows: readonly (readonly [Verdict, string])[] = [
 
   // What is not there
   [
-    missing(`${wholeModel}; leave it out, and lower the memory by precision: "bf16-true" or an adapter`),
+    missing(
+      'each process holds the whole model; leave it out: with several ranks zeroStage: 1 or 2 shares out gradients and optimizer, and precision: "bf16-true" or an adapter takes less',
+    ),
     'deepspeed fsdp fsdp_config fsdp_version fsdp_final_state_dict_type parallelism_config context_parallel_size ' +
       'tensor_parallel_size dp_shard_size dp_replicate_size sequence_parallel_degree heads_k_stride ring_attn_func ' +
       'mp_parameters use_ray ray_num_workers ray_run_name resources_per_worker',

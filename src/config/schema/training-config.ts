@@ -322,4 +322,10 @@ export const trainingConfigSchema = z.object({
   localRank: field.wholeNumber(-1, 65_535).default(-1),
   /** With several ranks: seconds that they wait for each other before a rank counts as hanging. Default 600. */
   ddpTimeout: field.numberAbove(0).default(600),
+  /**
+   * With several ranks, what each holds only a part of (ZeRO): with 1 the optimizer's state and the float32 weights of mixed
+   * precision, with 2 the gradients as well, which are then summed after every micro-batch. The run is the same
+   * (docs/ranks.md). Default 0: every rank holds all.
+   */
+  zeroStage: field.wholeNumber(0, 2).default(0),
 });

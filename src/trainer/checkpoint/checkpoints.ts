@@ -38,6 +38,8 @@ type TrainerState = Omit<RunState, 'runId' | 'history' | 'best' | 'optimizer'>;
 export class Checkpoints {
   /** Changes when an older run is gone on with. */
   runId = newRunId();
+  /** What keeps a checkpoint from being written. */
+  obstacle: AdaptiveTrainerError | undefined;
   private lock: OutputLock | undefined;
   private source: RunSource | undefined;
   private history: RunState['history'] = [];
@@ -172,6 +174,7 @@ export class Checkpoints {
     const best = this.bestModel.stateAt(state.step);
     const whole = { ...state, runId, history: this.history, best };
     try {
+      if (this.obstacle !== undefined) throw this.obstacle;
       const trainerState = trainerStateJson(whole, args, epoch, maxSteps);
       const onlyModel = args.saveOnlyModel;
       await saveCheckpoint(path, { model, saveModel, state: whole, trainerState, onlyModel });

@@ -105,6 +105,7 @@ export const effects = {
     threads: 'future',
     localRank: 'none',
     ddpTimeout: 'none',
+    zeroStage: 'none',
     outputDir: 'none',
   } satisfies Keys<typeof trainingConfigSchema>,
   adaptiveLossConfig: {

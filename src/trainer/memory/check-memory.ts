@@ -80,6 +80,8 @@ function changes(input: MemoryInput & { args: TrainingConfig }): [string, Partia
     ]);
   }
   if (precision !== 'bf16-true') list.push(['precision: "bf16-true"', { precision: 'bf16-true' }]);
+  if (input.shards !== undefined && args.zeroStage < 2)
+    list.push(['zeroStage: 2', withArgs({ zeroStage: 2 })]);
   if (!args.optimizer.endsWith('8bit'))
     list.push(['optimizer: "adamw_8bit"', withArgs({ optimizer: 'adamw_8bit' })]);
   list.push(['optimizer: "adafactor"', withArgs({ optimizer: 'adafactor' })]);

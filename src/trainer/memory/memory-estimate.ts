@@ -1,6 +1,6 @@
 import type { MemoryEstimate } from '../../events/memory-report.js';
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
-import type { DecoderConfig } from '../../engine/addon.js';
+import type { DecoderConfig, ShardSize } from '../../engine/addon.js';
 import type { Quantization } from '../../model/quantization/quantization.js';
 
 export interface MemoryInput {
@@ -23,7 +23,10 @@ export interface MemoryInput {
   precision: Precision;
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
-  args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'>;
+  args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'> &
+    Partial<Pick<TrainingConfig, 'zeroStage'>>;
+  /** What each of several ranks holds where `zeroStage` shares out, and which one is meant. Default: one rank. */
+  shards?: { sizes: readonly ShardSize[]; rank: number } | undefined;
   /** With `gradientCheckpointing: 'auto'`, how many of the last blocks keep their activations. Default: none. */
   keptBlocks?: number;
   /** Of the largest micro-batch. */
@@ -71,8 +74,10 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     blocksBelow: 0,
     isHeadTrained: frozen === 0,
   };
+  const shared = sharedOut(input, trainable);
   const weights =
-    trainable * (precision === 'bf16-true' ? 2 : 4) +
+    trainable * (precision === 'bf16-true' ? 2 : 4) -
+    (isMixed ? 4 * shared.masters : 0) +
     (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
     (frozen - quantized.parameters) * size +
     quantized.bytes +
@@ -81,8 +86,8 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     ((retainedTokens > 0 || measuresForgetting) && isHeadTrained
       ? decoder.vocabSize * decoder.hiddenSize * size
       : 0);
-  const gradients = 4 * trainable;
-  const optimizer = Math.round(bytesOfState(args) * trainable);
+  const gradients = 4 * shared.gradients;
+  const optimizer = Math.round(bytesOfState(args) * shared.trained);
   const byFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
   // Of retained tokens there are those of the base, too; the two kinds of token come one after the other.
@@ -116,6 +121,18 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     base: base + growth,
   };
   return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+}
+
+/** Values that a rank has gradients and optimizer state of, and those whose masters are other ranks'. */
+function sharedOut(
+  { args: { zeroStage = 0 }, shards }: MemoryInput,
+  trainable: number,
+): { masters: number; trained: number; gradients: number } {
+  if (shards === undefined || zeroStage === 0)
+    return { masters: 0, trained: trainable, gradients: trainable };
+  const { trained, apart, gradients } = shards.sizes[shards.rank]!;
+  const masters = shards.sizes.reduce((sum, size) => sum + size.apart, 0) - apart;
+  return { masters, trained, gradients: zeroStage > 1 ? gradients : trainable };
 }
 
 /** What a product [rows, inner]·[inner, columns] holds in float32 on its way: one factor, and slabs of the other and of the sum. */

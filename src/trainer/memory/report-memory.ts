@@ -31,13 +31,22 @@ export async function reportMemory(
   const held = process.memoryUsage.rss();
   const base = Math.max(0, held - weights - gradients - optimizer);
   const largest = await largestMicroBatch(rows, args);
-  const run = runMemory(model, args, precision);
+  const run = await runMemory(model, args, precision, ranks);
   return { memory: checkMemory({ ...run, args, ...largest, base, available }, held), largest };
 }
 
-/** What the memory of a run depends on beside the size of its micro-batches. */
-export function runMemory(model: CausalLM, args: TrainingConfig, precision: Precision): RunMemory {
+/**
+ * What the memory of a run depends on beside the size of its micro-batches.
+ * @param ranks how many there are, and which one is meant; default: the one that holds most
+ */
+export async function runMemory(
+  model: CausalLM,
+  args: TrainingConfig,
+  precision: Precision,
+  ranks: { size: number; rank?: number },
+): Promise<RunMemory> {
   return {
+    ...(ranks.size > 1 ? { shards: await shards(model, ranks) } : {}),
     decoder: model.decoder,
     parameters: model.parameterCount,
     trainable: model.trainableCount,
@@ -49,6 +58,15 @@ export function runMemory(model: CausalLM, args: TrainingConfig, precision: Prec
     retainedTokens: retainedTokens(args),
     measuresForgetting: args.evalForgetting === true,
   };
+}
+
+async function shards(
+  model: CausalLM,
+  { size, rank }: { size: number; rank?: number },
+): Promise<MemoryInput['shards']> {
+  const sizes = await model.call((native) => native.shards({ ranks: size }));
+  const most = Math.max(...sizes.map(({ trained }) => trained));
+  return { sizes, rank: rank ?? sizes.findIndex(({ trained }) => trained === most) };
 }
 
 function freezing({ trainable, weightNames, decoder }: CausalLM): MemoryInput['freezing'] {

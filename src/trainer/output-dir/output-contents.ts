@@ -3,6 +3,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readManifest } from '../checkpoint/checkpoint-files.js';
 
+/** What other ranks hold, while rank 0 writes a checkpoint of it (`zeroStage`). */
+export const gatheredFile = 'gathered.tmp';
+
 /** A folder `checkpoint-<step>`. */
 export interface StoredCheckpoint {
   step: number;
@@ -46,6 +49,7 @@ export async function removeLeftovers(outputDir: string): Promise<void> {
     }
   };
   await remove(outputDir, /^checkpoint-\d+(\.old)?\.tmp$/);
+  await remove(outputDir, new RegExp(`^${gatheredFile}$`));
   await remove(join(outputDir, 'final_model'), temporaryFile);
 }
 

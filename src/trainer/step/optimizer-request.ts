@@ -38,9 +38,10 @@ export function optimizerRequest(args: TrainingConfig): OptimizerRequest {
     weightDecay,
     momentum,
     seed,
+    zeroStage,
   } = args;
   const name = names[optimizer];
-  const request = { name, beta1, beta2, eps, weightDecay, momentum, seed };
+  const request = { name, beta1, beta2, eps, weightDecay, momentum, seed, zeroStage };
   if (!name.startsWith('ademamix')) return request;
   const { adamBeta3: beta3, ademamixAlpha: alpha, ademamixWarmupSteps: warmup } = args;
   return { ...request, mix: { beta3, alpha, warmup: warmup ?? 0 } };

@@ -45,7 +45,12 @@ export async function prepareEngine(
   const planned = memory?.keptBlocks && { kept: memory.keptBlocks.kept, tokens: largest!.tokens };
   const keeper =
     args.gradientCheckpointing === 'auto'
-      ? new BlockKeeper(model, runMemory(model, args, precision), ranks.launch?.localSize ?? 1, planned)
+      ? new BlockKeeper(
+          model,
+          await runMemory(model, args, precision, ranks),
+          ranks.launch?.localSize ?? 1,
+          planned,
+        )
       : undefined;
   const report = {
     device: model.device,
