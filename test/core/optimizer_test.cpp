@@ -11,7 +11,7 @@ using at::Tensor;
 
 namespace {
 
-constexpr OptimizerOptions kOptions = {.beta1 = 0.85, .beta2 = 0.97, .eps = 1e-2, .weightDecay = 0.1};
+const OptimizerOptions kOptions = {.beta1 = 0.85, .beta2 = 0.97, .eps = 1e-2, .weightDecay = 0.1};
 
 std::unique_ptr<Parameter> parameter(std::vector<ParameterPart> parts, uint64_t seed, bool isNorm = false) {
   auto p = std::make_unique<Parameter>(std::move(parts), isNorm);
