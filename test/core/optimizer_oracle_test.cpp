@@ -58,7 +58,7 @@ void checkAgainstOracle(const std::string& name, const std::string& fixture, Opt
   }
 }
 
-constexpr OptimizerOptions kOptions = {.beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weightDecay = 0.1};
+const OptimizerOptions kOptions = {.beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weightDecay = 0.1};
 
 Tensor gradientOf(int step) { return normal({96, 64}, 100 + step).to(at::kFloat); }
 
