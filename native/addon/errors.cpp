@@ -20,6 +20,12 @@ Failure outOfMemory(const std::string& wanted) {
                                ". Use a smaller batchSize or maxLengthToken, or a smaller model."};
 }
 
+/// What a device refuses has a type of its own; its words go on with what else is held there.
+Failure outOfDeviceMemory(const std::string& words) {
+  return {"OUT_OF_MEMORY",
+          "The device refused memory. Use a smaller batchSize or maxLengthToken, or a smaller model.", words};
+}
+
 Failure failureOf(const std::string& words) {
   const auto at = words.find(kRefused);
   if (at != std::string::npos)
@@ -40,6 +46,8 @@ Failure currentFailure() {
     return {error.code(), error.what()};
   } catch (const std::bad_alloc&) {
     return outOfMemory("");
+  } catch (const c10::OutOfMemoryError& error) {
+    return outOfDeviceMemory(error.what_without_backtrace());
   } catch (const c10::Error& error) {
     return failureOf(error.what_without_backtrace());
   } catch (const std::exception& error) {

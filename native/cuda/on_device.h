@@ -12,8 +12,17 @@
 namespace adaptive::cuda {
 
 #ifdef ADAPTIVE_EMULATED_CUDA
-struct OnDevice {
-  explicit OnDevice(const at::Tensor&) {}
+class OnDevice {
+ public:
+  explicit OnDevice(const at::Tensor&) {
+    if (atLaunch) atLaunch(true);
+  }
+  ~OnDevice() {
+    if (atLaunch) atLaunch(false);
+  }
+  OnDevice(const OnDevice&) = delete;
+  /// Told as the launches of an operator begin, and after them.
+  static inline void (*atLaunch)(bool begins) = nullptr;
   const cudaStream_t stream = nullptr;
 };
 #else

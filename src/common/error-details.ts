@@ -223,6 +223,8 @@ export interface ErrorDetails {
   };
   /** The run does not fit into the memory that is free. */
   OUT_OF_MEMORY: {
+    /** The step that was refused memory. */
+    step?: number;
     dataset?: string;
     row?: number;
     /** The row in words: `row 12 (rows.jsonl line 13)`. */

@@ -18,6 +18,7 @@ import type { Ranks } from '../ranks/ranks.js';
 import { RunProgress } from './run-progress.js';
 import { confidence } from './step/confidence.js';
 import { NumberGuard } from './step/number-guard.js';
+import { outOfMemory } from './step/out-of-memory.js';
 import { Plateau } from './step/plateau.js';
 import type { RunPlan } from './step/run-plan.js';
 import { stepEvent } from './step/step-event.js';
@@ -96,7 +97,7 @@ export class Run {
   /**
    * Takes a step and returns its events, in order. A step whose numbers are not finite counts as taken; its event is a
    * warning.
-   * @throws AdaptiveTrainerError LOSS_NOT_FINITE where `onNonFinite` says stop
+   * @throws AdaptiveTrainerError LOSS_NOT_FINITE where `onNonFinite` says stop; OUT_OF_MEMORY naming the step, and settings that help
    */
   async step(
     window: readonly TrainingRow[][],
@@ -106,7 +107,9 @@ export class Run {
     const { guard, progress, adaptiveState: used } = this;
     const step = progress.step + 1;
     const started = performance.now();
-    const report = await takeStep().catch((cause: unknown) => guard.onNonFinite(cause, step, window));
+    const report = await takeStep()
+      .catch((cause: unknown) => outOfMemory(cause, step, window, this.settings))
+      .catch((cause: unknown) => guard.onNonFinite(cause, step, window));
     progress.endStep();
     if ('type' in report) return [report];
     if (report.skipped) return [guard.onOverflow(report.lossScale, step)];

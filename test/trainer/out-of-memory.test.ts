@@ -112,3 +112,53 @@ it.runIf(existsSync('/usr/bin/prlimit'))(
     expect(JSON.parse(stdout)).toEqual({ failed: 'OUT_OF_MEMORY', same: true });
   },
 );
+
+// The limit comes after the estimate, which would refuse the run before its first step.
+const training = `
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { AdaptiveTrainer, CausalLM } from ${JSON.stringify(join(root, 'src/index.ts'))};
+const model = await CausalLM.fromPretrained(${JSON.stringify(model)});
+const row = (length) => {
+  const inputIds = Array.from({ length }, (_, i) => 3 + (i % 20));
+  return { inputIds, labels: inputIds, learningStyle: 'misc' };
+};
+const train = async (rows, callback) => {
+  const losses = [];
+  const trainer = new AdaptiveTrainer({
+    model,
+    trainDataset: rows,
+    callbacks: [{ ...callback, onStepEnd: ({ loss }) => void losses.push(loss) }],
+    args: { outputDir: process.argv[2], batchSize: rows.length, gradientAccumulationSteps: 1, numEpochs: 1, warmupSteps: 0, saveStrategy: 'no' },
+  });
+  const error = await trainer.train().then(() => undefined, (error) => error);
+  return { losses, error };
+};
+const limit = () => {
+  const size = Number(/^VmSize:\\s+(\\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
+  execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (size + 2 ** 27)]);
+};
+const { error } = await train(Array(256).fill(row(2048)), { onStart: limit });
+const after = await train([row(9), row(9)], {});
+console.log(JSON.stringify({
+  code: error?.code, message: error?.message, step: error?.details.step, settings: error?.details.settings,
+  after: after.error?.message ?? after.losses.every(Number.isFinite), steps: after.losses.length,
+}));
+process.exit(0);
+`;
+
+it.runIf(existsSync('/usr/bin/prlimit'))(
+  'a step that is refused memory names itself and what helps, and the process trains again',
+  async () => {
+    const dir = tempDir();
+    const file = join(dir, 'oom.mts');
+    writeFileSync(file, training);
+    const args = ['--import', 'tsx', file, join(dir, 'out')];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+    const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, unknown>;
+    expect(result).toMatchObject({ code: 'OUT_OF_MEMORY', step: 1, after: true, steps: 1 });
+    expect(result['message']).toMatch(/^Step 1, whose largest micro-batch has 524288 tokens/);
+    expect(result['settings']).toContain('batchSize: 128 with gradientAccumulationSteps: 2');
+  },
+  120_000,
+);

@@ -215,7 +215,7 @@ void addAdapter(Decoder& decoder, const AdapterOptions& options) {
   }
   decoder.decomposition_ = options.decomposition;
   decoder.adapterSeed_ = options.seed;
-  at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
+  at::Generator generator = generatorFor(options.seed);
   auto next = made.begin();
   for (DecoderLayer& layer : decoder.layers_) {
     layer.forEachProjection([&](Projection& projection) {

@@ -146,7 +146,9 @@ void Decoder::setTypes(at::ScalarType dtype, at::ScalarType masters) {
 }
 
 void Decoder::moveTo(at::Device device) {
-  for (Parameter* parameter : allParameters()) parameter->moveTo(device, filled_);
+  for (Parameter* parameter : parameters()) parameter->moveTo(device, filled_);
+  for (Parameter* parameter : adapterParameters()) parameter->moveTo(device, /*keepsValues=*/true);
+  if (headAdapter_.low && headAdapter_.low->shared()) headAdapter_.low->share(*headAdapter_.low->shared());
 }
 
 void Decoder::placeMasters() {
@@ -157,11 +159,12 @@ void Decoder::placeMasters() {
     parameter->setMasterType(narrows ? computeType_ : masterType_, filled_);
   }
   for (Parameter* parameter : adapterParameters()) parameter->setMasterType(masterType_, true);
-  if (headAdapter_.low && headAdapter_.low->shared()) headAdapter_.low->share(*headAdapter_.low->shared());
+  // What was added is made by the host.
+  moveTo(device());
 }
 
 void Decoder::beginAdapters() {
-  at::Generator generator = generatorFor(embedding_->master(), adapterSeed_);
+  at::Generator generator = generatorFor(adapterSeed_);
   for (DecoderLayer& layer : layers_) {
     layer.forEachProjection([&](Projection& projection) {
       for (const auto& adapter : projection.adapters) {

@@ -31,7 +31,7 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
                    ", hidden_size " + std::to_string(config.hiddenSize) + " and " +
                    std::to_string(config.layers()) + " layers",
                bytes);
-  at::Generator generator = generatorFor(decoder.embedding_->master(), options.seed);
+  at::Generator generator = generatorFor(options.seed);
   for (Parameter* parameter : decoder.parameters()) {
     at::Tensor weight = parameter->master();
     if (parameter->isBias()) {
@@ -39,7 +39,10 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
     } else if (parameter->isNorm()) {
       weight.fill_(1 - decoder.config_.normOffset);
     } else {
-      weight.normal_(0, options.deviation, generator);
+      const bool isOnHost = weight.is_cpu();
+      at::Tensor drawn = isOnHost ? weight : at::empty(weight.sizes(), weight.scalar_type());
+      drawn.normal_(0, options.deviation, generator);
+      if (!isOnHost) weight.copy_(drawn);
     }
   }
   for (const DecoderLayer& layer : decoder.layers_) {

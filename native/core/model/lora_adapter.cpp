@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "core/random.h"
 
 namespace adaptive {
 namespace {
@@ -54,7 +55,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> largestOf(const at::Tensor& w, in
   const bool isWide = w.size(0) < w.size(1);
   const at::Tensor tall = isWide ? w.t() : w;
   const auto basis = [](const at::Tensor& x) { return std::get<0>(at::linalg_qr(x)); };
-  at::Tensor q = basis(at::mm(tall, at::randn({tall.size(1), rank}, generator, tall.options())));
+  at::Tensor q = basis(at::mm(tall, drawnNormal(tall.size(1), rank, generator, tall)));
   for (int64_t round = 0; round < rounds; round++) q = basis(at::mm(tall, basis(at::mm(tall.t(), q))));
   const auto [small, s, vh] = at::linalg_svd(at::mm(q.t(), tall), /*full_matrices=*/false);
   const at::Tensor u = at::mm(q, small);

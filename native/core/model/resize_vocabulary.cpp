@@ -19,7 +19,7 @@ at::Tensor resized(const at::Tensor& rows, int64_t count, at::Generator& generat
   const at::Tensor mean = rows.mean(0, /*keepdim=*/true);
   for (int64_t row = old; row < count; row++) {
     // Σ zᵢ·(xᵢ − mean)/√n with standard normal z has the covariance of the rows: no factorisation is needed.
-    const at::Tensor z = at::randn({1, old}, generator, rows.options());
+    const at::Tensor z = drawnNormal(1, old, generator, rows);
     const at::Tensor spread = at::mm(z, rows) - z.sum() * mean;
     all.select(0, row).copy_((mean + spread * std::sqrt(kSpread / static_cast<double>(old))).squeeze(0));
   }
@@ -36,7 +36,7 @@ void resizeVocabulary(Decoder& decoder, int64_t vocabSize, uint64_t seed) {
   expectMemory("a vocabulary of " + std::to_string(vocabSize) + " tokens",
                4.0 * static_cast<double>(vocabSize) * static_cast<double>(config.hiddenSize) *
                    (config.tiedHead ? 1 : 2));
-  at::Generator generator = generatorFor(decoder.embedding_->master(), seed);
+  at::Generator generator = generatorFor(seed);
   decoder.embedding_->replace(resized(decoder.embedding_->master(), vocabSize, generator));
   if (decoder.head_) decoder.head_->replace(resized(decoder.head_->master(), vocabSize, generator));
   if (decoder.headBias_) {

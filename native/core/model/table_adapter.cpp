@@ -55,6 +55,7 @@ void TokenRows::put(Parameter& table, const Tensor& rows) const {
 }
 
 void TokenRows::show(Parameter& table) {
+  ids_ = ids_.to(table.master().device());
   if (!shown_) original_ = table.master().index_select(0, ids_);
   if (!begun_) at::Tensor(values_->master()).copy_(original_);
   begun_ = shown_ = true;

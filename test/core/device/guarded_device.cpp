@@ -1,0 +1,229 @@
+#include "device/guarded_device.h"
+
+#include <ATen/EmptyTensor.h>
+#include <ATen/NativeFunctions.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+#include <ATen/native/CPUFallback.h>
+#include <ATen/record_function.h>
+#include <c10/core/DeviceType.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <sys/mman.h>
+#include <torch/library.h>
+
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "core/ops/library.h"
+#include "cuda/on_device.h"
+#include "cuda/register_kernels.h"
+
+namespace adaptive::test {
+namespace {
+
+constexpr size_t kMemory = size_t{1} << 29;
+
+/// The memory of the device: closed to the process unless something holds it open.
+class Memory final : public c10::Allocator {
+ public:
+  Memory() {
+    base_ = static_cast<char*>(
+        ::mmap(nullptr, kMemory, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    TORCH_CHECK(base_ != MAP_FAILED, "the memory of the guarded device cannot be mapped");
+  }
+  static Memory& instance() {
+    static Memory* memory = new Memory();
+    return *memory;
+  }
+
+  void open(bool isOpen) {
+    std::lock_guard lock(mutex_);
+    openings_ += isOpen ? 1 : -1;
+    if (openings_ == (isOpen ? 1 : 0))
+      ::mprotect(base_, kMemory, isOpen ? PROT_READ | PROT_WRITE : PROT_NONE);
+  }
+
+  c10::DataPtr allocate(size_t bytes) override {
+    std::lock_guard lock(mutex_);
+    const size_t size = std::max<size_t>(64, (bytes + 63) / 64 * 64);
+    auto& free = free_[size];
+    char* place = base_ + used_;
+    if (free.empty()) {
+      used_ += size;
+      TORCH_CHECK(used_ <= kMemory, "the guarded device is full");
+    } else {
+      place = free.back();
+      free.pop_back();
+    }
+    sizes_[place] = size;
+    return {place, place, &release, guardedDevice()};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    instance().open(true);
+    default_copy_data(to, from, bytes);
+    instance().open(false);
+  }
+
+ private:
+  static void release(void* place) {
+    Memory& memory = instance();
+    std::lock_guard lock(memory.mutex_);
+    memory.free_[memory.sizes_[static_cast<char*>(place)]].push_back(static_cast<char*>(place));
+  }
+  std::mutex mutex_;
+  char* base_;
+  size_t used_ = 0;
+  int openings_ = 0;
+  std::map<size_t, std::vector<char*>> free_;
+  std::map<char*, size_t> sizes_;
+};
+
+struct Opened {
+  Opened() { Memory::instance().open(true); }
+  ~Opened() { Memory::instance().open(false); }
+};
+
+at::Tensor onHost(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.is_cpu()) return tensor;
+  return at::from_blob(
+      tensor.data_ptr(), tensor.sizes(), tensor.strides(), [](void*) {}, tensor.options().device(at::kCPU),
+      at::kCPU);
+}
+
+at::Tensor emptyOn(at::IntArrayRef size, std::optional<at::ScalarType> type, std::optional<at::Layout>,
+                   std::optional<at::Device>, std::optional<bool>, std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(size, &Memory::instance(),
+                                   c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                   type.value_or(at::kFloat), format);
+}
+
+at::Tensor emptyStridedOn(at::IntArrayRef size, at::IntArrayRef stride, std::optional<at::ScalarType> type,
+                          std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>) {
+  return at::detail::empty_strided_generic(size, stride, &Memory::instance(),
+                                           c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                           type.value_or(at::kFloat));
+}
+
+at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool) {
+  const Opened opened;
+  onHost(to).copy_(onHost(from));
+  return to;
+}
+
+at::Scalar scalarOf(const at::Tensor& tensor) {
+  const Opened opened;
+  return onHost(tensor).item();
+}
+
+const at::Tensor& resizeOn(const at::Tensor& tensor, at::IntArrayRef size,
+                           std::optional<at::MemoryFormat> format) {
+  const Opened opened;
+  return at::native::resize_(tensor, size, format);
+}
+
+at::Tensor copyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
+  to.resize_(from.sizes());
+  return copyFrom(from, to, false);
+}
+
+void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) { at::native::cpu_fallback(op, stack); }
+
+struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
+  at::Device exchangeDevice(at::Device) const override { return guardedDevice(); }
+  at::Device getDevice() const override { return guardedDevice(); }
+  c10::Stream getStream(at::Device) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, guardedDevice());
+  }
+  // One stream, which everything is done on at once.
+  void record(void**, const c10::Stream&, at::DeviceIndex, c10::EventFlag) const override {}
+  void block(void*, const c10::Stream&) const override {}
+  bool queryEvent(void*) const override { return true; }
+  void destroyEvent(void*, at::DeviceIndex) const noexcept override {}
+  c10::Stream exchangeStream(c10::Stream) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, guardedDevice());
+  }
+};
+
+struct Hooks final : at::PrivateUse1HooksInterface {
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasPrimaryContext(at::DeviceIndex) const override { return true; }
+};
+
+void registerOperators(torch::Library& m) {
+  m.impl("empty.memory_format", &emptyOn);
+  m.impl("empty_strided", &emptyStridedOn);
+  m.impl("as_strided", &at::native::as_strided_tensorimpl);
+  m.impl("view", &at::native::view);
+  m.impl("_reshape_alias", &at::native::_reshape_alias);
+  m.impl("resize_", &resizeOn);
+  m.impl("set_.source_Storage_storage_offset", &at::native::set_storage_cpu_);
+  m.impl("_copy_from", &copyFrom);
+  m.impl("_copy_from_and_resize", &copyFromAndResize);
+  m.impl("_local_scalar_dense", &scalarOf);
+}
+
+std::mutex seenMutex;
+std::set<std::string> mixed;
+
+/// Whether a list of inputs has a tensor of the device, and one of the CPU that is no scalar.
+void look(const c10::IValue& value, bool& device, bool& host) {
+  if (value.isTensor() && value.toTensor().defined()) {
+    const at::Tensor& tensor = value.toTensor();
+    device = device || tensor.is_privateuseone();
+    host = host || (tensor.is_cpu() && tensor.dim() > 0);
+  } else if (value.isTensorList()) {
+    for (const at::Tensor& tensor : value.toTensorVector()) look(tensor, device, host);
+  }
+}
+
+std::unique_ptr<at::ObserverContext> onCall(const at::RecordFunction& call) {
+  const std::string name = call.name();
+  if (name.find("copy") != std::string::npos || name == "aten::to") return nullptr;
+  bool device = false, host = false;
+  for (const c10::IValue& value : call.inputs()) look(value, device, host);
+  if (device && host) {
+    std::lock_guard lock(seenMutex);
+    mixed.insert(name);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
+
+at::Device guardedDevice() { return {at::kPrivateUse1, 0}; }
+
+void registerGuardedDevice() {
+  c10::register_privateuse1_backend("guarded");
+  static Hooks hooks;
+  at::RegisterPrivateUse1HooksInterface(&hooks);
+  c10::SetAllocator(c10::DeviceType::PrivateUse1, &Memory::instance());
+  cuda::OnDevice::atLaunch = [](bool begins) { Memory::instance().open(begins); };
+  constexpr auto key = c10::DispatchKey::PrivateUse1;
+  static torch::Library aten(torch::Library::IMPL, "aten", key, __FILE__, __LINE__);
+  registerOperators(aten);
+  static torch::Library others(torch::Library::IMPL, "_", key, __FILE__, __LINE__);
+  others.fallback(torch::CppFunction::makeFromBoxedFunction<&onCpu>());
+  static torch::Library own(torch::Library::IMPL, ops::libraryName(), key, __FILE__, __LINE__);
+  cuda::registerAttentionKernels(own);
+  cuda::registerLayerKernels(own);
+  cuda::registerLossKernels(own);
+  cuda::registerOptimizerKernels(own);
+}
+
+MixedCalls::MixedCalls() {
+  std::lock_guard lock(seenMutex);
+  mixed.clear();
+  handle_ = at::addGlobalCallback(
+      at::RecordFunctionCallback(&onCall).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+}
+MixedCalls::~MixedCalls() { at::removeCallback(handle_); }
+std::vector<std::string> MixedCalls::seen() const {
+  std::lock_guard lock(seenMutex);
+  return {mixed.begin(), mixed.end()};
+}
+
+}  // namespace adaptive::test
