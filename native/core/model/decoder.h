@@ -76,7 +76,7 @@ class Decoder {
   /// Moves every weight to another device, where everything is computed from then on. Errors:
   /// Parameter::moveTo's.
   void moveTo(at::Device device);
-  at::Device device() const { return embedding_->master().device(); }
+  at::Device device() const { return embedding_->compute().device(); }
   at::ScalarType computeType() const { return computeType_; }
   /// Whether backward recomputes blocks. Default: no.
   void setCheckpointing(bool on) { checkpointing_ = on; }

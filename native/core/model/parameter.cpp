@@ -277,7 +277,8 @@ bool Parameter::fits(at::ScalarType dtype) const {
 }
 
 void Parameter::moveTo(at::Device device, bool keepsValues) {
-  if (master_.device() == device || (isQuantized() && device.is_cpu())) return;
+  // A master that was released is of the meta device.
+  if (compute_.device() == device || (isQuantized() && device.is_cpu())) return;
   if (isQuantized())
     fail("NOT_AVAILABLE", "Expected weights in floats to move to another device, found ", parts_[0].name,
          ", which is quantised.");
