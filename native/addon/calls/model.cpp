@@ -5,6 +5,7 @@
 #include "addon/convert/arguments.h"
 #include "addon/convert/decoder_config.h"
 #include "addon/handle.h"
+#include "core/block_memory.h"
 
 namespace adaptive::addon {
 namespace {
@@ -88,6 +89,7 @@ Napi::Value Model::dispose(const Napi::CallbackInfo& info) {
     // The tensors go on the engine thread, after whatever still runs.
     Engine::run(info.Env(), [session = std::move(session_)]() mutable {
       session.reset();
+      releaseBlocks();
       return nothing();
     });
     session_.reset();
