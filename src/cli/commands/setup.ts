@@ -28,7 +28,7 @@ async function setup({ force = false, cuda }: { force?: boolean; cuda?: boolean 
 function withoutCuda(): AdaptiveTrainerError {
   return new AdaptiveTrainerError(
     'NOT_AVAILABLE',
-    'Expected to fetch libtorch for the CPU, found --cuda: this release of adaptive-trainer computes on the CPU alone. Nothing ' +
-      'was fetched. Run `npx adaptive-trainer setup` without it, or train with what npm installed.',
+    'Expected to fetch libtorch for the CPU, found --cuda: libtorch for CUDA is not fetched yet. Nothing was fetched. Run ' +
+      '`npx adaptive-trainer setup` without it, or see docs/cuda.md for libtorch from pip.',
   );
 }
