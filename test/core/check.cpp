@@ -6,6 +6,17 @@
 
 namespace adaptive::test {
 
+std::string messageOfLibtorch() {
+  try {
+    throw;
+  } catch (const c10::Error& error) {
+    const std::string words = error.what_without_backtrace();
+    return "libtorch: " + words.substr(0, words.find(". This could be"));
+  } catch (...) {
+    return currentMessage();
+  }
+}
+
 void checkNear(double actual, double expected, double tolerance, const std::string& what, Where where) {
   // Written so that a NaN fails.
   if (std::abs(actual - expected) <= tolerance) return;

@@ -28,6 +28,9 @@ void checkSame(const at::Tensor& actual, const at::Tensor& expected, const std::
 void checkFails(const std::string& code, const std::string& words, const std::function<void()>& work,
                 Where where = Where::current());
 
+/// currentMessage(), of libtorch's errors without what follows them.
+std::string messageOfLibtorch();
+
 /// Standard normal float64 values; the same on every call with the same seed.
 at::Tensor normal(at::IntArrayRef shape, uint64_t seed);
 

@@ -62,29 +62,6 @@ int main(int argc, char** argv) {
     parts.erase(parts.begin());
   }
 #endif
-  const auto isWanted = [&](const std::string& name) {
-    return parts.empty() || std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
-             return name.find(part) != std::string::npos;
-           });
-  };
-  int failed = 0, run = 0;
-  for (const auto& test : adaptive::test::tests()) {
-    if (!isWanted(test.name)) continue;
-    run++;
-    try {
-      test.run();
-    } catch (const c10::Error& error) {
-      failed++;
-      std::printf("FAILED %s\n  libtorch: %s\n", test.name.c_str(), error.what_without_backtrace());
-    } catch (const std::exception& error) {
-      failed++;
-      std::printf("FAILED %s\n  %s\n", test.name.c_str(), error.what());
-    } catch (...) {
-      failed++;
-      std::printf("FAILED %s\n  an exception of unknown type\n", test.name.c_str());
-    }
-    std::fflush(stdout);
-  }
-  std::printf("%d of %d core tests passed (%s)\n", run - failed, run, at::get_cpu_capability().c_str());
-  return failed > 0 || run == 0 ? 1 : 0;
+  return adaptive::test::runTests(parts, "core tests", at::get_cpu_capability(),
+                                  &adaptive::test::messageOfLibtorch);
 }

@@ -14,10 +14,14 @@ using at::Tensor;
 
 namespace {
 
+int64_t next(Sampler& sampler, const Tensor& logits) {
+  return sampler.next(logits.unsqueeze(0).clone(), {0})[0];
+}
+
 std::vector<int64_t> draws(const Tensor& logits, SamplingOptions options, int count) {
   Sampler sampler(options);
   std::vector<int64_t> ids;
-  for (int i = 0; i < count; i++) ids.push_back(sampler.next(logits.clone()));
+  for (int i = 0; i < count; i++) ids.push_back(next(sampler, logits));
   return ids;
 }
 
@@ -66,6 +70,43 @@ TEST("sampler: shares follow the softmax, its temperature, top-k and top-p") {
   checkShares(draws(kLogits, {.temperature = 1, .topK = 1, .seed = 7}, 100), {{1, 1.0}});
 }
 
+TEST("sampler: rows side by side draw what each would alone") {
+  const Tensor logits = normal({3, 200}, 4).to(at::kFloat);
+  for (const SamplingOptions& options : {SamplingOptions{.temperature = 1, .seed = 3},
+                                         {.temperature = 0.7, .topK = 5, .seed = 3},
+                                         {.temperature = 1, .topK = 150, .seed = 3},
+                                         {.temperature = 1, .topP = 0.8, .seed = 3},
+                                         {.temperature = 1, .repetitionPenalty = 3, .seed = 3},
+                                         {.repetitionPenalty = 2}}) {
+    Sampler together(options, 3);
+    std::vector<Sampler> alone;
+    for (uint64_t row = 0; row < 3; row++) {
+      SamplingOptions own = options;
+      own.seed += row;
+      alone.emplace_back(own);
+    }
+    for (int step = 0; step < 40; step++) {
+      // In another order, and without one of them now and then.
+      std::vector<size_t> rows = {2, 0, 1};
+      if (step % 3 == 0) rows = {1, 2};
+      std::vector<Tensor> own;
+      for (const size_t row : rows) own.push_back(logits[static_cast<int64_t>(row)]);
+      const std::vector<int64_t> ids = together.next(at::stack(own), rows);
+      for (size_t i = 0; i < rows.size(); i++)
+        check(ids[i] == next(alone[rows[i]], own[i]), c10::str("the token of row ", rows[i]));
+    }
+  }
+}
+
+TEST("sampler: of equal logits the lower id comes first, however many are kept") {
+  Tensor logits = at::zeros({400});
+  logits[7] = 1, logits[300] = 1, logits[12] = 1;
+  for (const int64_t topK : {1, 200}) {
+    const std::vector<int64_t> ids = draws(logits, {.temperature = 1e-3, .topK = topK, .topP = 0.3}, 20);
+    check(std::all_of(ids.begin(), ids.end(), [](int64_t id) { return id == 7; }), "token 7 each time");
+  }
+}
+
 TEST("sampler: logits at the ends of the range give a token") {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const Tensor& logits : {at::tensor({-infinity, 0.f, -infinity}), at::full({3}, -infinity),
@@ -82,8 +123,8 @@ TEST("sampler: a repetition penalty makes what was seen less likely") {
   std::vector<int64_t> ids;
   for (int i = 0; i < 2000; i++) {
     Sampler fresh({.temperature = 1, .repetitionPenalty = 2, .seed = static_cast<uint64_t>(i)});
-    fresh.see({1, 2});
-    ids.push_back(fresh.next(kLogits.clone()));
+    fresh.see(0, {1, 2});
+    ids.push_back(next(fresh, kLogits));
   }
   std::map<int64_t, double> expected;
   const std::vector<double> penalised = {0, 1, -2, 1, 0.5};
@@ -93,7 +134,7 @@ TEST("sampler: a repetition penalty makes what was seen less likely") {
   checkShares(ids, expected);
   // Greedy: the chosen token counts as seen, so the choice moves on.
   Sampler greedy({.temperature = 0, .repetitionPenalty = 4});
-  check(greedy.next(kLogits.clone()) == 1 && greedy.next(kLogits.clone()) == 3, "token 1, then token 3");
+  check(next(greedy, kLogits) == 1 && next(greedy, kLogits) == 3, "token 1, then token 3");
 }
 
 TEST("sampler: logits that are not finite, and options that no sampler has") {
@@ -102,8 +143,8 @@ TEST("sampler: logits that are not finite, and options that no sampler has") {
     for (const double temperature : {0.0, 1.0}) {
       Tensor logits = kLogits.clone();
       logits[3] = wrong;
-      checkFails("WEIGHTS_NOT_FINITE", "for token 3",
-                 [&] { Sampler({.temperature = temperature}).next(logits); });
+      Sampler sampler({.temperature = temperature});
+      checkFails("WEIGHTS_NOT_FINITE", "for token 3", [&] { next(sampler, logits); });
     }
     checkFails("INVALID_INPUT", "temperature", [&] { Sampler({.temperature = wrong}); });
     checkFails("INVALID_INPUT", "topP", [&] { Sampler({.topP = wrong}); });

@@ -73,8 +73,7 @@ class Decoder {
   friend class TablesOfAdapter;
   friend std::vector<AdapterBase> adapterBase(const Decoder& decoder);
   friend std::vector<std::pair<std::string, at::Tensor>> plainWeights(const Decoder& decoder);
-  /// Moves every weight to another device, where everything is computed from then on. Errors:
-  /// Parameter::moveTo's.
+  /// Moves every weight to another device, where everything is computed from then on.
   void moveTo(at::Device device);
   at::Device device() const { return embedding_->compute().device(); }
   at::ScalarType computeType() const { return computeType_; }

@@ -21,26 +21,28 @@ constexpr size_t kTogether = ops::kThinRows;
 /// and AVX-512, in float32 and bfloat16; it may on other CPUs, or with many threads.
 constexpr size_t kPrefillTokens = 512;
 
+size_t rowsOf(const FlatBatch& prompts, int64_t vocabSize) {
+  checkFlatBatch(prompts, vocabSize);
+  return prompts.cuSeqlens.size() - 1;
+}
+
 }  // namespace
 
 Generation::Generation(const DecoderConfig& config, const FlatBatch& prompts, SamplingOptions options,
                        std::vector<int64_t> stopIds)
-    : stopIds_(std::move(stopIds)),
+    : sampler_(options, rowsOf(prompts, config.vocabSize)),
+      stopIds_(std::move(stopIds)),
       layers_(config.layers()),
       vocabSize_(config.vocabSize),
       // How many tokens an expert is given decides how they are multiplied.
       prefillTokens_(config.routing.experts > 0 ? 0 : kPrefillTokens) {
-  checkFlatBatch(prompts, vocabSize_);
   for (const RopeConfig& rope : config.ropes)
     if (rope.type == "longrope") ropeSwitch_ = rope.originalMaxPositions;
   for (size_t r = 0; r + 1 < prompts.cuSeqlens.size(); r++) {
-    SamplingOptions own = options;
-    own.seed += r;
     rows_.push_back(
         {KvCache(layers_),
-         {prompts.ids.begin() + prompts.cuSeqlens[r], prompts.ids.begin() + prompts.cuSeqlens[r + 1]},
-         Sampler(own)});
-    rows_.back().sampler.see(rows_.back().ids);
+         {prompts.ids.begin() + prompts.cuSeqlens[r], prompts.ids.begin() + prompts.cuSeqlens[r + 1]}});
+    sampler_.see(r, rows_.back().ids);
   }
 }
 
@@ -91,13 +93,15 @@ void Generation::runPass(Decoder& decoder, const Pass& pass, std::vector<int64_t
     last.push_back(pass.batch.cuSeqlens[i + 1] - 1);
   }
   const at::Tensor hidden = decoder.hiddenStates(pass.batch, caches);
-  const at::Tensor logits = decoder.logits(hidden.index_select(0, uploaded(last, hidden))).cpu();
+  // Of one token a row, each is its last.
+  const bool isNext = last.size() == pass.batch.ids.size();
+  const std::vector<int64_t> chosen = sampler_.next(
+      decoder.logits(isNext ? hidden : hidden.index_select(0, uploaded(last, hidden))), pass.rows);
   for (size_t i = 0; i < pass.rows.size(); i++) {
     Row& row = rows_[pass.rows[i]];
-    const int64_t token = row.sampler.next(logits[static_cast<int64_t>(i)]);
-    row.ids.push_back(token);
-    row.ended = std::find(stopIds_.begin(), stopIds_.end(), token) != stopIds_.end();
-    tokens[pass.rows[i]] = token;
+    row.ids.push_back(chosen[i]);
+    row.ended = std::find(stopIds_.begin(), stopIds_.end(), chosen[i]) != stopIds_.end();
+    tokens[pass.rows[i]] = chosen[i];
   }
 }
 

@@ -22,7 +22,6 @@ class Generation {
   struct Row {
     KvCache cache;
     std::vector<int64_t> ids;  ///< prompt and generated tokens
-    Sampler sampler;
     bool ended = false;
   };
   /// Rows that go through the decoder together, and their ids.
@@ -35,6 +34,7 @@ class Generation {
   std::vector<int64_t> pendingOf(Row& row) const;
 
   std::vector<Row> rows_;
+  Sampler sampler_;
   std::vector<int64_t> stopIds_;
   int64_t layers_, vocabSize_;
   size_t prefillTokens_;   ///< of several long rows that go through the decoder together; 0: each goes alone

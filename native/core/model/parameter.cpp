@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/error.h"
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
 
@@ -104,11 +103,13 @@ void Parameter::trainOnly(const std::function<bool(const std::string& name)>& is
 void Parameter::quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how) {
   std::vector<Piece> pieces;
   bool any = false;
+  const at::Device device = this->device();
   for (const ParameterPart& part : parts_) {
     const auto own = how(part);
     any = any || own;
     if (own) {
       pieces.push_back({std::make_unique<QuantizedMatrix>(*own, part.rows(), master_.size(1)), {}});
+      pieces.back().matrix->moveTo(device);
     } else {
       pieces.push_back({nullptr, at::empty({part.rows(), master_.size(1)}, master_.options())});
     }
@@ -121,10 +122,16 @@ void Parameter::quantize(const std::function<std::optional<Quantization>(const P
 
 void Parameter::dequantize(at::ScalarType dtype) {
   if (!isQuantized()) return;
-  const at::Tensor plain = at::empty(master_.sizes(), at::TensorOptions().dtype(dtype));
+  const at::Tensor plain = at::empty(master_.sizes(), at::TensorOptions().dtype(dtype).device(device()));
   read(plain, 0, 0, scales());
   pieces_.clear();
   master_ = compute_ = plain;
+}
+
+at::Device Parameter::device() const {
+  // A master that was released, and both of a quantised weight, are of the meta device.
+  if (!isQuantized()) return compute_.device();
+  return pieces_[0].matrix ? pieces_[0].matrix->device() : pieces_[0].plain.device();
 }
 
 QuantizedMatrix* Parameter::quantized(const ParameterPart& part) const {
@@ -166,7 +173,8 @@ void Parameter::read(at::Tensor out, int64_t firstRow, int64_t firstColumn,
 
 at::Tensor Parameter::rows(int64_t firstRow, int64_t count, at::ScalarType dtype) const {
   if (!isQuantized()) return master_.narrow(0, firstRow, count).to(dtype);
-  const at::Tensor out = at::empty({count, master_.size(1)}, at::TensorOptions().dtype(dtype));
+  const at::Tensor out =
+      at::empty({count, master_.size(1)}, at::TensorOptions().dtype(dtype).device(device()));
   read(out, firstRow, 0, scales());
   return out;
 }
@@ -277,15 +285,19 @@ bool Parameter::fits(at::ScalarType dtype) const {
 }
 
 void Parameter::moveTo(at::Device device, bool keepsValues) {
-  // A master that was released is of the meta device.
-  if (compute_.device() == device || (isQuantized() && device.is_cpu())) return;
-  if (isQuantized())
-    fail("NOT_AVAILABLE", "Expected weights in floats to move to another device, found ", parts_[0].name,
-         ", which is quantised.");
-  const bool shares = compute_.is_same(master_);
+  if (this->device() == device) return;
   const auto moved = [&](const at::Tensor& weight) {
     return keepsValues ? weight.to(device) : at::empty_like(weight, weight.options().device(device));
   };
+  for (Piece& piece : pieces_) {
+    if (piece.matrix) {
+      piece.matrix->moveTo(device);
+    } else {
+      piece.plain = moved(piece.plain);
+    }
+  }
+  if (isQuantized()) return;
+  const bool shares = compute_.is_same(master_);
   master_ = moved(master_);
   compute_ = shares ? master_ : moved(compute_);
   dropGradient();

@@ -44,6 +44,8 @@ class Parameter {
 
   const at::Tensor& master() const { return master_; }
   const at::Tensor& compute() const { return compute_; }
+  /// Where its numbers are.
+  at::Device device() const;
   /// Of the parts that are trained, below each other. Defined after the first accumulate() since
   /// clearGradient().
   at::Tensor gradient() const { return hasGradient_ ? gradient_ : at::Tensor(); }
@@ -149,7 +151,7 @@ class Parameter {
   void dropGradient();
 
   /// Moves the weight to another device; gradients that were gathered are dropped. Without `keepsValues` what
-  /// is there is memory that was never written. Errors: NOT_AVAILABLE for a quantised one.
+  /// is there is memory that was never written.
   void moveTo(at::Device device, bool keepsValues);
   /// float32, or bfloat16 for half the memory; norm weights stay float32. The compute weights go stale.
   /// Without `keepsValues` the new master is memory that was never written, so that a file can be read into

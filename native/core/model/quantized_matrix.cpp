@@ -133,8 +133,13 @@ QuantizedMatrix::QuantizedMatrix(const Quantization& how, int64_t rows, int64_t 
   nestedCodes_ = dynamicMap();
 }
 
+void QuantizedMatrix::moveTo(at::Device device) {
+  for (at::Tensor* tensor : {&packed_, &codes_, &absmax_, &nestedAbsmax_, &nestedCodes_})
+    if (tensor->defined()) *tensor = tensor->to(device);
+}
+
 void QuantizedMatrix::quantize(int64_t firstRow, const at::Tensor& rows) {
-  const at::Tensor values = rows.to(at::kFloat).contiguous();
+  const at::Tensor values = rows.to(at::kCPU, at::kFloat).contiguous();
   const float* x = values.const_data_ptr<float>();
   if (how_.type == QuantType::Int8) {
     const at::Tensor most = values.abs().amax(1);
@@ -145,9 +150,11 @@ void QuantizedMatrix::quantize(int64_t firstRow, const at::Tensor& rows) {
     return;
   }
   const int64_t blockSize = how_.blockSize, count = values.numel(), first = firstRow * columns_;
-  if (!unfinished_.defined()) unfinished_ = how_.nested ? at::empty({absmax_.size(0)}, at::kFloat) : absmax_;
+  if (!unfinished_.defined()) unfinished_ = at::empty({absmax_.size(0)}, at::kFloat);
   float* scales = unfinished_.data_ptr<float>() + first / blockSize;
-  uint8_t* bytes = packed_.data_ptr<uint8_t>() + first / 2;
+  const at::Tensor target = packed_.narrow(0, first / 2, (count + 1) / 2);
+  const at::Tensor packed = target.is_cpu() ? target : at::empty(target.sizes(), at::kByte);
+  uint8_t* bytes = packed.data_ptr<uint8_t>();
   const Search search(codesOf(how_.type));
   at::parallel_for(0, (count + blockSize - 1) / blockSize, 256, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; block++) {
@@ -172,15 +179,19 @@ void QuantizedMatrix::quantize(int64_t firstRow, const at::Tensor& rows) {
       for (int64_t i = 0; i < n; i += 2) to[i / 2] = static_cast<uint8_t>(codes[i] << 4 | codes[i + 1]);
     }
   });
+  if (!target.is_cpu()) target.copy_(packed);
 }
 
 void QuantizedMatrix::finish() {
-  if (how_.nested && unfinished_.defined()) {
+  if (!unfinished_.defined()) return;
+  if (how_.nested) {
     const at::Tensor offset = unfinished_.mean();
     how_.offset = offset.item<double>();
-    const auto [codes, scales] = quantizeScales(unfinished_ - offset, nestedCodes_);
+    const auto [codes, scales] = quantizeScales(unfinished_ - offset, nestedCodes_.cpu());
     absmax_.copy_(codes);
     nestedAbsmax_.copy_(scales);
+  } else {
+    absmax_.copy_(unfinished_);
   }
   unfinished_ = at::Tensor();
 }

@@ -24,11 +24,15 @@ class QuantizedMatrix {
   /// Errors: INVALID_INPUT for a block size that bitsandbytes does not have.
   QuantizedMatrix(const Quantization& how, int64_t rows, int64_t columns);
 
+  const Quantization& how() const { return how_; }
+  /// Moves it to another device; values are quantised by the host wherever it is.
+  void moveTo(at::Device device);
+  at::Device device() const { return packed_.device(); }
   int64_t rows() const { return rows_; }
   int64_t columns() const { return columns_; }
   /// How many rows end on a block boundary, whatever the number of columns.
   int64_t rowGrain() const { return how_.blockSize; }
-  /// Quantises some rows (float32), from a multiple of rowGrain() on. finish() after the last ones.
+  /// Quantises some rows, from a multiple of rowGrain() on. finish() after the last ones.
   void quantize(int64_t firstRow, const at::Tensor& rows);
   void finish();
   /// What a checkpoint of bitsandbytes holds behind the weight's name ("", ".absmax", …), to be read into.
@@ -47,7 +51,7 @@ class QuantizedMatrix {
   Quantization how_;
   int64_t rows_, columns_;
   at::Tensor packed_, codes_, absmax_, nestedAbsmax_, nestedCodes_;
-  at::Tensor unfinished_;  ///< scales until finish()
+  at::Tensor unfinished_;  ///< scales float32 until finish(), of the host
 };
 
 /// The 256 values in which bitsandbytes keeps scales, ascending, float32.

@@ -20,7 +20,7 @@ int64_t tileOf(int64_t across) { return std::max(kGrain, kTile / across / kGrain
 
 /// use(first, tile [count, width]) for tiles of whole rows.
 template <class Use>
-void forRowTiles(const Parameter& weight, const WeightRows& rows, at::ScalarType type, const Use& use) {
+void forRowTiles(const Parameter& weight, const WeightRows& rows, at::TensorOptions type, const Use& use) {
   const int64_t width = weight.master().size(1), most = std::min(rows.count, tileOf(width));
   const auto scales = weight.scales();
   const Tensor buffer = at::empty({most, width}, type);
@@ -33,7 +33,7 @@ void forRowTiles(const Parameter& weight, const WeightRows& rows, at::ScalarType
 
 /// use(first, tile [rows, count]) for tiles of whole columns.
 template <class Use>
-void forColumnTiles(const Parameter& weight, const WeightRows& rows, at::ScalarType type, const Use& use) {
+void forColumnTiles(const Parameter& weight, const WeightRows& rows, at::TensorOptions type, const Use& use) {
   const int64_t width = weight.master().size(1), most = std::min(width, tileOf(rows.count));
   const auto scales = weight.scales();
   const Tensor buffer = at::empty({rows.count * most}, type);
@@ -56,7 +56,7 @@ void addForward(Tensor y, const Tensor& x, const Parameter& weight, const Weight
   }
   // In bfloat16, tiles that are multiplied by way of float32 would be rounded and widened again.
   const Tensor input = x.to(ops::productType(x));
-  forRowTiles(weight, rows, input.scalar_type(), [&](int64_t row, const Tensor& tile) {
+  forRowTiles(weight, rows, input.options(), [&](int64_t row, const Tensor& tile) {
     const Tensor target = y.narrow(1, row, tile.size(0));
     if (target.scalar_type() == input.scalar_type()) {
       ops::addProduct(target, input, tile.t());
@@ -69,7 +69,7 @@ void addForward(Tensor y, const Tensor& x, const Parameter& weight, const Weight
 Tensor forwardProduct(const Tensor& x, const Parameter& weight, const WeightRows& rows) {
   if (!weight.isQuantized()) return ops::product(x, weight.compute().narrow(0, rows.first, rows.count).t());
   const Tensor input = x.to(ops::productType(x)), y = at::empty({x.size(0), rows.count}, x.options());
-  forRowTiles(weight, rows, input.scalar_type(), [&](int64_t row, const Tensor& tile) {
+  forRowTiles(weight, rows, input.options(), [&](int64_t row, const Tensor& tile) {
     y.narrow(1, row, tile.size(0)).copy_(ops::product(input, tile.t()));
   });
   return y;
@@ -79,7 +79,7 @@ Tensor backwardProduct(const Tensor& dy, const Parameter& weight, const WeightRo
   if (!weight.isQuantized()) return ops::product(dy, weight.compute().narrow(0, rows.first, rows.count));
   const Tensor grad = dy.to(ops::productType(dy)),
                dx = at::empty({dy.size(0), weight.master().size(1)}, dy.options());
-  forColumnTiles(weight, rows, grad.scalar_type(), [&](int64_t column, const Tensor& tile) {
+  forColumnTiles(weight, rows, grad.options(), [&](int64_t column, const Tensor& tile) {
     dx.narrow(1, column, tile.size(1)).copy_(ops::product(grad, tile));
   });
   return dx;

@@ -4,7 +4,6 @@
 #include <ATen/NativeFunctions.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/CPUFallback.h>
-#include <ATen/record_function.h>
 #include <c10/core/DeviceType.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <sys/mman.h>
@@ -12,11 +11,12 @@
 
 #include <map>
 #include <mutex>
-#include <set>
+#include <utility>
 
 #include "core/ops/library.h"
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
+#include "device/test_device.h"
 
 namespace adaptive::test {
 namespace {
@@ -56,7 +56,7 @@ class Memory final : public c10::Allocator {
       free.pop_back();
     }
     sizes_[place] = size;
-    return {place, place, &release, guardedDevice()};
+    return {place, place, &release, testDevice()};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
@@ -105,13 +105,27 @@ at::Tensor emptyStridedOn(at::IntArrayRef size, at::IntArrayRef stride, std::opt
                                            type.value_or(at::kFloat));
 }
 
+std::mutex crossingsMutex;
+Crossings counted;
+/// Within an operator that the CPU computes for the device: on a device of its own nothing would be copied.
+thread_local bool servesDevice = false;
+
+void count(const at::Tensor& from, const at::Tensor& to) {
+  if (servesDevice || from.is_cpu() == to.is_cpu()) return;
+  std::lock_guard lock(crossingsMutex);
+  (to.is_cpu() ? counted.toHost : counted.toDevice)++;
+  if (to.is_cpu()) counted.bytesToHost += static_cast<int64_t>(to.nbytes());
+}
+
 at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool) {
+  count(from, to);
   const Opened opened;
   onHost(to).copy_(onHost(from));
   return to;
 }
 
 at::Scalar scalarOf(const at::Tensor& tensor) {
+  count(tensor, at::empty({}, tensor.scalar_type()));
   const Opened opened;
   return onHost(tensor).item();
 }
@@ -127,13 +141,17 @@ at::Tensor copyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
   return copyFrom(from, to, false);
 }
 
-void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) { at::native::cpu_fallback(op, stack); }
+void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const bool was = std::exchange(servesDevice, true);
+  at::native::cpu_fallback(op, stack);
+  servesDevice = was;
+}
 
 struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
-  at::Device exchangeDevice(at::Device) const override { return guardedDevice(); }
-  at::Device getDevice() const override { return guardedDevice(); }
+  at::Device exchangeDevice(at::Device) const override { return testDevice(); }
+  at::Device getDevice() const override { return testDevice(); }
   c10::Stream getStream(at::Device) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, guardedDevice());
+    return c10::Stream(c10::Stream::DEFAULT, testDevice());
   }
   // One stream, which everything is done on at once.
   void record(void**, const c10::Stream&, at::DeviceIndex, c10::EventFlag) const override {}
@@ -141,7 +159,7 @@ struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1
   bool queryEvent(void*) const override { return true; }
   void destroyEvent(void*, at::DeviceIndex) const noexcept override {}
   c10::Stream exchangeStream(c10::Stream) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, guardedDevice());
+    return c10::Stream(c10::Stream::DEFAULT, testDevice());
   }
 };
 
@@ -164,39 +182,20 @@ void registerOperators(torch::Library& m) {
   m.impl("_local_scalar_dense", &scalarOf);
 }
 
-std::mutex seenMutex;
-std::set<std::string> mixed;
-
-/// Whether a list of inputs has a tensor of the device, and one of the CPU that is no scalar.
-void look(const c10::IValue& value, bool& device, bool& host) {
-  if (value.isTensor() && value.toTensor().defined()) {
-    const at::Tensor& tensor = value.toTensor();
-    device = device || tensor.is_privateuseone();
-    host = host || (tensor.is_cpu() && tensor.dim() > 0);
-  } else if (value.isTensorList()) {
-    for (const at::Tensor& tensor : value.toTensorVector()) look(tensor, device, host);
-  }
-}
-
-std::unique_ptr<at::ObserverContext> onCall(const at::RecordFunction& call) {
-  const std::string name = call.name();
-  if (name.find("copy") != std::string::npos || name == "aten::to") return nullptr;
-  bool device = false, host = false;
-  for (const c10::IValue& value : call.inputs()) look(value, device, host);
-  if (device && host) {
-    std::lock_guard lock(seenMutex);
-    mixed.insert(name);
-  }
-  return nullptr;
-}
-
 }  // namespace
+
+Crossings crossings() {
+  std::lock_guard lock(crossingsMutex);
+  return counted;
+}
 
 C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
 
-at::Device guardedDevice() { return {at::kPrivateUse1, 0}; }
+at::Device testDevice() { return {at::kPrivateUse1, 0}; }
 
-void registerGuardedDevice() {
+std::string testDeviceName() { return "the guarded device"; }
+
+void openTestDevice() {
   c10::register_privateuse1_backend("guarded");
   static Hooks hooks;
   at::RegisterPrivateUse1HooksInterface(&hooks);
@@ -212,18 +211,6 @@ void registerGuardedDevice() {
   cuda::registerLayerKernels(own);
   cuda::registerLossKernels(own);
   cuda::registerOptimizerKernels(own);
-}
-
-MixedCalls::MixedCalls() {
-  std::lock_guard lock(seenMutex);
-  mixed.clear();
-  handle_ = at::addGlobalCallback(
-      at::RecordFunctionCallback(&onCall).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
-}
-MixedCalls::~MixedCalls() { at::removeCallback(handle_); }
-std::vector<std::string> MixedCalls::seen() const {
-  std::lock_guard lock(seenMutex);
-  return {mixed.begin(), mixed.end()};
 }
 
 }  // namespace adaptive::test

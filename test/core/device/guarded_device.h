@@ -2,28 +2,16 @@
 // touch only while an operator runs on it. Its operators are the CUDA kernels in their emulation and
 // libtorch's for the CPU. A host that reads or writes such a tensor by its pointer ends with SIGSEGV.
 #pragma once
-#include <ATen/ATen.h>
-
-#include <string>
-#include <vector>
+#include <cstdint>
 
 namespace adaptive::test {
 
-/// Registers the device. Once, before anything is computed.
-void registerGuardedDevice();
-
-at::Device guardedDevice();
-
-/// As long as it lives, each operator that takes a tensor of the device together with one of the CPU that is
-/// no scalar is written down, but for copies.
-class MixedCalls {
- public:
-  MixedCalls();
-  ~MixedCalls();
-  std::vector<std::string> seen() const;
-
- private:
-  uint64_t handle_;
+/// Copies between the device and the host, scalars included, those left out that it takes the CPU to compute
+/// what a real device computes itself. The host waits for each that goes to it.
+struct Crossings {
+  int64_t toDevice = 0, toHost = 0, bytesToHost = 0;
 };
+/// Since the process began.
+Crossings crossings();
 
 }  // namespace adaptive::test
