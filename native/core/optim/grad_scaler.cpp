@@ -24,8 +24,8 @@ bool GradScaler::update(double scaledNorm) {
     return false;
   }
   if (++state_.goodSteps == kGrowthInterval) {
-    // A scale that would overflow float32 stays as it is.
-    if (state_.scale * kGrowth <= 1e38) state_.scale *= kGrowth;
+    // A scale that float32 cannot hold stays as it was.
+    if (std::isfinite(static_cast<float>(state_.scale * kGrowth))) state_.scale *= kGrowth;
     state_.goodSteps = 0;
   }
   return true;
