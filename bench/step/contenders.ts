@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BenchOptions, Checkpointing } from './options.js';
+import { instructionSets, ownVersions } from './machine-facts.js';
 import { Peer, type PeerReady, type StepRecord } from './peer.js';
 import { pythonEnv } from './python-env.js';
 import { batchSize } from './bench-rows.js';
@@ -64,7 +65,8 @@ function ours(
   dtype = options.dtype,
 ): Entrant {
   const own = ['--loss', options.loss, '--dtype', dtype, '--checkpointing', checkpointing];
-  const args = ['--import', 'tsx', join(here, 'ours-peer.ts'), ...shared, ...own];
+  const facts = JSON.stringify({ instructions: instructionSets(), versions: ownVersions() });
+  const args = [join(here, 'ours-peer.mjs'), ...shared, ...own, '--facts', facts];
   const name = `adaptive-trainer${dtype === options.dtype ? '' : ` ${dtype}`}`;
   const env = { OMP_NUM_THREADS: String(options.threads) };
   return { peer: new Peer(name, process.execPath, args, env), loss: options.loss, checkpointing };

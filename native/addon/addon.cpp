@@ -10,6 +10,7 @@
 #include "addon/convert/arguments.h"
 #include "addon/engine.h"
 #include "addon/errors.h"
+#include "core/available_memory.h"
 #include "core/block_memory.h"
 #include "core/ops/onednn.h"
 
@@ -29,6 +30,14 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
     if (wanted > 0) at::set_num_threads(static_cast<int>(wanted));
     const int threads = at::get_num_threads();
     return [threads](Napi::Env env) { return Napi::Number::New(env, threads); };
+  });
+}
+
+/// releaseMemory(): gives what the process holds and does not use back to the system.
+Napi::Value releaseMemory(const Napi::CallbackInfo& info) {
+  return Engine::run(info.Env(), [] {
+    adaptive::releaseMemory();
+    return nothing();
   });
 }
 
@@ -57,6 +66,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuCapability", at::get_cpu_capability());
   exports.Set("bfloat16Instructions", ops::hasBfloat16Instructions());
   exports.Set("setThreads", guarded<setThreads>(env));
+  exports.Set("releaseMemory", guarded<releaseMemory>(env));
   exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
   exports.Set("cudaDevices", guarded<cudaDevices>(env));
   exports.Set("restOrExit", guarded<restOrExit>(env));

@@ -13,6 +13,9 @@
 #include <windows.h>
 #else
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/resource.h>
 #include <unistd.h>
 #endif
@@ -70,6 +73,13 @@ int64_t reusableMemory() {
   return keptBlockBytes() + (counts == nullptr ? 0 : static_cast<int64_t>(counts().fordblks));
 #else
   return keptBlockBytes();
+#endif
+}
+
+void releaseMemory() {
+  releaseBlocks();
+#ifdef __GLIBC__
+  malloc_trim(0);
 #endif
 }
 

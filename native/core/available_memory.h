@@ -12,6 +12,9 @@ int64_t availableMemory();
 /// out again.
 int64_t reusableMemory();
 
+/// Gives what reusableMemory() counts back to the system, as far as malloc can.
+void releaseMemory();
+
 /// availableMemory() and reusableMemory(), read again once they are 20 ms old: cheap enough for every block.
 int64_t memoryLeft();
 

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <list>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <unordered_map>
 #ifndef _WIN32
@@ -23,8 +24,11 @@ void releaseBlocks() {}
 #else
 namespace {
 
-/// Smaller tensors are malloc's.
-constexpr size_t kLeast = size_t{1} << 20;
+/// Smaller tensors are malloc's, which keeps them without being asked.
+constexpr size_t kLeast = size_t{1} << 17;
+/// So much may be kept above the most in use: a share of it, and a little in any case. Without, blocks are
+/// cut and made larger at the moment when most is in use, step after step.
+constexpr size_t kSlackShare = 128, kLeastSlack = size_t{4} << 20;
 constexpr size_t kHugePage = size_t{2} << 20;
 
 struct Block {
@@ -61,6 +65,13 @@ char* grown([[maybe_unused]] Block block, [[maybe_unused]] size_t size) {
   return nullptr;
 #endif
 }
+
+/// A block that no tensor uses, by its address.
+struct Kept {
+  size_t size;
+  /// Counts frees.
+  uint64_t freedAt;
+};
 
 class BlockMemory final : public c10::Allocator {
  public:
@@ -102,45 +113,50 @@ class BlockMemory final : public c10::Allocator {
     used_.emplace(data, size);
     inUse_ += size;
     mostInUse_ = std::max(mostInUse_, inUse_);
-    shrinkKept(mostInUse_ - inUse_);
+    shrinkKept(mostHeld() - inUse_);
     return data;
   }
 
   /// From the smallest kept block that is large enough; or else, where what is kept must shrink anyway, the
   /// largest one, made larger. Null where there is neither.
   char* takeKept(size_t size) {
-    const auto smaller = [](const Block& a, const Block& b) { return a.size < b.size; };
-    auto best = kept_.end();
-    for (auto each = kept_.begin(); each != kept_.end() && (best == kept_.end() || best->size != size);
-         ++each)
-      if (each->size >= size && (best == kept_.end() || smaller(*each, *best))) best = each;
-    const bool isFull = keptBytes_ + inUse_ + size > mostInUse_;
-    if (best != kept_.end() && (best->size == size || isFull)) {
-      char* data = best->data;
+    auto best = kept_.end(), largest = kept_.begin();
+    for (auto each = kept_.begin(); each != kept_.end(); ++each) {
+      if (each->second.size >= size && (best == kept_.end() || each->second.size < best->second.size))
+        best = each;
+      if (each->second.size > largest->second.size) largest = each;
+    }
+    const bool isFull = keptBytes_ + inUse_ + size > mostHeld();
+    if (best != kept_.end() && (best->second.size == size || isFull)) {
+      const auto [data, block] = *best;
+      kept_.erase(best);
+      if (block.size > size) kept_.emplace(data + size, Kept{block.size - size, block.freedAt});
       keptBytes_ -= size;
-      best->data += size;
-      best->size -= size;
-      if (best->size == 0) kept_.erase(best);
       return data;
     }
-    if (kept_.empty() || !isFull) return nullptr;
-    const auto largest = std::max_element(kept_.begin(), kept_.end(), smaller);
-    char* data = grown(*largest, size);
+    if (largest == kept_.end() || !isFull) return nullptr;
+    char* data = grown({largest->first, largest->second.size}, size);
     if (data == nullptr) return nullptr;
     adviseHugePages({data, size});
-    keptBytes_ -= largest->size;
+    keptBytes_ -= largest->second.size;
     kept_.erase(largest);
     return data;
   }
 
+  size_t mostHeld() const { return mostInUse_ + std::max(mostInUse_ / kSlackShare, kLeastSlack); }
+
+  /// What was freed first goes first, as far as it must, from its end.
   void shrinkKept(size_t most) {
     while (keptBytes_ > most) {
-      Block& oldest = kept_.back();
-      const size_t excess = std::min(keptBytes_ - most, oldest.size);
-      oldest.size -= excess;
+      const auto oldest = std::min_element(kept_.begin(), kept_.end(), [](const auto& a, const auto& b) {
+        return a.second.freedAt < b.second.freedAt;
+      });
+      Kept& block = oldest->second;
+      const size_t excess = std::min(keptBytes_ - most, block.size);
+      block.size -= excess;
       keptBytes_ -= excess;
-      munmap(oldest.data + oldest.size, excess);
-      if (oldest.size == 0) kept_.pop_back();
+      munmap(oldest->first + block.size, excess);
+      if (block.size == 0) kept_.erase(oldest);
     }
   }
 
@@ -148,20 +164,35 @@ class BlockMemory final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     const auto found = used_.find(static_cast<char*>(data));
     if (found == used_.end()) return false;
-    kept_.push_front({found->first, found->second});
-    keptBytes_ += found->second;
-    inUse_ -= found->second;
+    const auto [start, size] = *found;
     used_.erase(found);
+    inUse_ -= size;
+    keptBytes_ += size;
+    joinNeighbours(kept_.emplace(start, Kept{size, ++frees_}).first);
     return true;
+  }
+
+  /// A block cut for smaller tensors is whole again once they are gone.
+  void joinNeighbours(std::map<char*, Kept>::iterator block) {
+    const auto next = std::next(block);
+    if (next != kept_.end() && block->first + block->second.size == next->first) {
+      block->second.size += next->second.size;
+      kept_.erase(next);
+    }
+    if (block == kept_.begin()) return;
+    const auto before = std::prev(block);
+    if (before->first + before->second.size != block->first) return;
+    before->second = {before->second.size + block->second.size, block->second.freedAt};
+    kept_.erase(block);
   }
 
   static void release(void* data);
 
   std::mutex mutex_;
   std::unordered_map<char*, size_t> used_;
-  /// The latest freed first.
-  std::list<Block> kept_;
+  std::map<char*, Kept> kept_;
   size_t keptBytes_ = 0, inUse_ = 0, mostInUse_ = 0;
+  uint64_t frees_ = 0;
 };
 
 /// Never destroyed: tensors of static storage may be freed after it.

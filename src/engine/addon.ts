@@ -557,6 +557,8 @@ export interface NativeAddon {
   restOrExit(status: number): void;
   /** Threads of each operator; 0 asks without changing. */
   setThreads(options: { threads: number }): Promise<number>;
+  /** Gives memory that the process holds and does not use back to the system. */
+  releaseMemory(): Promise<void>;
   /** GPUs that libtorch computes on; 0 until its half for CUDA is loaded, and where there are none. */
   cudaDevices(): number;
   /** A decoder on a device: `cpu` (default) or `cuda:<index>`. */

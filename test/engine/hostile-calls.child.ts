@@ -213,6 +213,7 @@ const calls: Record<string, (context: CallContext) => unknown> = {
   trainable: ({ model }) => model.trainable(),
   mergeAdapter: ({ model }) => model.mergeAdapter(),
   memory: ({ model }) => model.memory(),
+  releaseMemory: () => addon.releaseMemory(),
   optimizerState: ({ model }) => model.optimizerState(),
   clearGradients: ({ model }) => model.clearGradients(),
   keepBase: ({ model }) => model.keepBase(),

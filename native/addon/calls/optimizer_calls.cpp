@@ -3,7 +3,6 @@
 #include "addon/calls/model.h"
 #include "addon/convert/arguments.h"
 #include "addon/convert/requests.h"
-#include "core/block_memory.h"
 #include "core/session/saved_session.h"
 #include "core/session/training_step.h"
 
@@ -34,8 +33,6 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
   return run(info.Env(), [name = stringAt(from, "name"), options, rates, zeroStage](ModelSession& session) {
     adaptive::createOptimizer(session, name, options, zeroStage);
     session.optimizer->setRates(rates);
-    // What only opening the model needed is not kept for its steps.
-    releaseBlocks();
     return nothing();
   });
 }

@@ -69,7 +69,7 @@ void byFloat32(const Tensor& out, const Tensor& a, const Tensor& b, bool adds, d
 constexpr int64_t kLeastForOneDnn = int64_t{1} << 21;
 /// Entries of the results, and of the copies of what is transposed, that oneDNN's operators make at a time.
 /// They write to no given tensor.
-constexpr int64_t kOneDnnEntries = int64_t{1} << 22;
+constexpr int64_t kOneDnnEntries = int64_t{1} << 20;
 
 bool goesToOneDnn(const Tensor& a, const Tensor& b) {
   return a.scalar_type() == at::kFloat && a.device().is_cpu() && multipliesFloat32Faster() &&

@@ -35,6 +35,8 @@ export async function prepareEngine(
       'NOT_AVAILABLE',
       `Expected several ranks to compute on the CPU, found device ${model.device}. Train in one process, or with device "cpu".`,
     );
+  // What reading, opening and earlier runs left behind is neither counted as needed nor kept beside the steps.
+  await engineCall(() => loadAddon().releaseMemory());
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));
   const { memory, largest } = isRowArray(rows) ? await reportMemory(model, rows, args, precision, ranks) : {};
   const { computeType, masterType } = engineTypes(precision);

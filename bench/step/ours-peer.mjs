@@ -1,23 +1,21 @@
 /**
- * This library as a peer of the step benchmark: it trains when told to and reports every step. Started by
- * step.bench.ts; the protocol is described in peer.ts.
+ * This library, compiled, as a peer of the step benchmark: it trains when told to and reports every step. Started by
+ * step.bench.ts; the protocol is described in peer.ts. No TypeScript: what compiles it would be in the memory measured.
  */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../src/index.js';
-import type { TrainingEvent } from '../../src/events/training-event.js';
-import type { BenchRow } from './bench-rows.js';
-import { instructionSets, ownVersions } from './machine-facts.js';
+import { AdaptiveTrainer, CausalLM, Tokenizer } from '../../dist/index.js';
 
-function say(message: object): void {
+/** @param {object} message */
+function say(message) {
   process.stdout.write(`@bench ${JSON.stringify(message)}\n`);
 }
 
 /** The most memory this process ever held, of which Linux keeps the record. */
-function peakBytes(): number {
+function peakBytes() {
   try {
     const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'));
     if (found) return Number(found[1]) * 1024;
@@ -31,13 +29,13 @@ const eventLoopResolution = 2; // milliseconds
 
 /** Lets a step begin only while steps are ordered; the time spent waiting belongs to no step. */
 class Gate {
-  private readonly orders = createInterface(process.stdin)[Symbol.asyncIterator]();
-  private ordered = 0;
-  private since = 0;
-  private readonly delay = monitorEventLoopDelay({ resolution: eventLoopResolution });
+  orders = createInterface(process.stdin)[Symbol.asyncIterator]();
+  ordered = 0;
+  since = 0;
+  delay = monitorEventLoopDelay({ resolution: eventLoopResolution });
 
-  /** The trainer waits for its trackers, so holding an event back holds the next step back. */
-  async onEvent(event: TrainingEvent): Promise<void> {
+  /** The trainer waits for its trackers, so holding an event back holds the next step back. @param {import('../../dist/index.js').TrainingEvent} event */
+  async onEvent(event) {
     if (event.type === 'start') await this.wait();
     if (event.type !== 'step') return;
     const now = performance.now();
@@ -52,11 +50,11 @@ class Gate {
     await this.wait();
   }
 
-  async close(): Promise<void> {}
+  async close() {}
 
-  private async wait(): Promise<void> {
+  async wait() {
     const { value, done } = await this.orders.next();
-    const order = done ? {} : (JSON.parse(value) as { run?: number });
+    const order = done ? {} : JSON.parse(value);
     // The model is of no use to anyone; leave without the trainer's closing work.
     if (order.run === undefined) process.exit(0);
     this.ordered = order.run;
@@ -78,10 +76,11 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '2' },
     dtype: { type: 'string', default: 'fp32' },
     checkpointing: { type: 'string', default: 'auto' },
+    facts: { type: 'string', default: '{}' },
   },
 });
-const styles = ['ideas', 'attention', 'both', 'misc'] as const;
-const rows = JSON.parse(await readFile(values.rows, 'utf8')) as BenchRow[];
+const styles = ['ideas', 'attention', 'both', 'misc'];
+const rows = JSON.parse(await readFile(values.rows, 'utf8'));
 const model = await CausalLM.fromPretrained(values.model);
 const trainer = new AdaptiveTrainer({
   model,
@@ -98,23 +97,20 @@ const trainer = new AdaptiveTrainer({
     weightDecay: 0.01,
     maxGradNorm: 1,
     optimizer: 'adamw',
-    ...(values.dtype === 'default' ? {} : { precision: values.dtype as 'fp32' }),
-    gradientCheckpointing: JSON.parse(
-      values.checkpointing === 'auto' ? '"auto"' : values.checkpointing,
-    ) as 'auto',
+    ...(values.dtype === 'default' ? {} : { precision: values.dtype }),
+    gradientCheckpointing: values.checkpointing === 'auto' ? 'auto' : values.checkpointing === 'true',
     threads: Number(values.threads),
     evalStrategy: 'no',
     saveStrategy: 'no',
     useWandb: false,
   },
-  adaptiveLoss: { loss: values.loss as 'adaptive' | 'ce' },
+  adaptiveLoss: { loss: values.loss },
   trackers: [new Gate()],
 });
 say({
   ready: true,
   dtype: trainer.precision,
-  instructions: instructionSets(),
-  versions: ownVersions(),
+  ...JSON.parse(values.facts),
   threads: Number(values.threads),
 });
 await trainer.train();
