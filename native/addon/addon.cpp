@@ -13,6 +13,7 @@
 #include "core/available_memory.h"
 #include "core/block_memory.h"
 #include "core/ops/onednn.h"
+#include "core/session/check_device.h"
 
 namespace adaptive::addon {
 namespace {
@@ -53,6 +54,14 @@ Napi::Value cudaDevices(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(cudaDeviceCount()));
 }
 
+/// checkDevice(device): see differenceOnDevice().
+Napi::Value checkDevice(const Napi::CallbackInfo& info) {
+  return Engine::run(info.Env(), [device = deviceFrom(info[0])]() -> ToJs {
+    const std::string difference = differenceOnDevice(device);
+    return [difference](Napi::Env env) { return Napi::String::New(env, difference); };
+  });
+}
+
 /// restOrExit(status): see Engine.
 Napi::Value restOrExit(const Napi::CallbackInfo& info) {
   Engine::restOrExit(static_cast<int>(integerFrom(info[0], "status")));
@@ -69,6 +78,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("releaseMemory", guarded<releaseMemory>(env));
   exports.Set("adaptiveLoss", guarded<adaptiveLoss>(env));
   exports.Set("cudaDevices", guarded<cudaDevices>(env));
+  exports.Set("checkDevice", guarded<checkDevice>(env));
   exports.Set("restOrExit", guarded<restOrExit>(env));
   addRankCalls(env, exports);
   exports.Set("createModel", guarded<createModel>(env));

@@ -22,7 +22,7 @@ export interface ErrorDetails {
   DEVICE_NOT_AVAILABLE: {
     /** `cuda:0`. */
     device: string;
-    /** `driver`, `driver-version`, `device`, `capability`, `libtorch`, `plugin`, `plugin-version` or `start`. */
+    /** `driver`, `driver-version`, `device`, `capability`, `libtorch`, `plugin`, `plugin-version`, `start` or `check`. */
     missing: readonly string[];
     /** What helps, in the same order. */
     fixes: readonly string[];

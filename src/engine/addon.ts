@@ -561,6 +561,8 @@ export interface NativeAddon {
   releaseMemory(): Promise<void>;
   /** GPUs that libtorch computes on; 0 until its half for CUDA is loaded, and where there are none. */
   cudaDevices(): number;
+  /** What a small model computes otherwise on this device than on the CPU, in words; empty: nothing. */
+  checkDevice(device: string): Promise<string>;
   /** A decoder on a device: `cpu` (default) or `cuda:<index>`. */
   createModel(config: DecoderConfig, device?: string): Promise<NativeModel>;
   adaptiveLoss(request: {

@@ -10,7 +10,13 @@
 namespace adaptive::addon {
 namespace {
 
-/// "cpu" or "cuda:<index>" of a device that is there; nothing: the CPU.
+// Random numbers: no other addon has them.
+constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
+
+}  // namespace
+
+int64_t cudaDeviceCount() { return at::detail::getCUDAHooks().deviceCount(); }
+
 at::Device deviceFrom(const Napi::Value& value) {
   const std::string name = value.IsUndefined() ? "cpu" : stringFrom(value, "device");
   if (name == "cpu") return at::Device(name);
@@ -19,13 +25,6 @@ at::Device deviceFrom(const Napi::Value& value) {
     if (name == "cuda:" + std::to_string(i)) return at::Device(name);
   failType(value, "cpu, or the name of a CUDA device that libtorch sees", "device");
 }
-
-// Random numbers: no other addon has them.
-constexpr napi_type_tag kModelTag = {0x3f6c0e61b5c94f0a, 0x9a7d5be2c1e84d33};
-
-}  // namespace
-
-int64_t cudaDeviceCount() { return at::detail::getCUDAHooks().deviceCount(); }
 
 Model::Model(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Model>(info) {
   // Taken out: the handle lives until it is collected, and dispose() is to free the model at once.
@@ -106,8 +105,7 @@ void Model::reportMemory(Napi::Env env) {
 Napi::Value createModel(const Napi::CallbackInfo& info) {
   const DecoderConfig config = decoderConfigFrom(objectArgument(info, 0));
   return Engine::run(info.Env(), [config, device = deviceFrom(info[1])]() -> ToJs {
-    const auto session = std::make_shared<ModelSession>(config);
-    session->decoder.moveTo(device);
+    const auto session = std::make_shared<ModelSession>(config, device);
     return [session](Napi::Env env) {
       // A class per model: one kept for all would have to be kept per environment.
       return Model::define(env).New({toHandle(env, session, kModelTag)});

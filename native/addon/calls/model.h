@@ -106,6 +106,8 @@ class Model : public Napi::ObjectWrap<Model> {
 
 /// GPUs that libtorch computes on; 0 until its half for CUDA is loaded.
 int64_t cudaDeviceCount();
+/// "cpu" or "cuda:<index>" of a device that is there; nothing: the CPU.
+at::Device deviceFrom(const Napi::Value& value);
 
 /// createModel(config, device): a decoder with weights not yet loaded (its types are in src/engine/addon.ts).
 Napi::Value createModel(const Napi::CallbackInfo& info);

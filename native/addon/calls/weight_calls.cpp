@@ -120,6 +120,7 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
   return run(info.Env(), [files = filesFrom(from), scope](ModelSession& session) {
     session.pending.reset();
     expectMasters(session);
+    if (session.device) session.decoder.moveTo(*session.device);
     loadWeights(session.decoder, files, scope);
     return nothing();
   });
@@ -132,6 +133,7 @@ Napi::Value Model::initialise(const Napi::CallbackInfo& info) {
                                   static_cast<uint64_t>(integerAt(from, "seed"))};
   return run(info.Env(), [options](ModelSession& session) {
     session.pending.reset();
+    if (session.device) session.decoder.moveTo(*session.device);
     initialiseWeights(session.decoder, options);
     return nothing();
   });

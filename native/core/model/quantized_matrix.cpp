@@ -139,7 +139,7 @@ void QuantizedMatrix::moveTo(at::Device device) {
 }
 
 void QuantizedMatrix::quantize(int64_t firstRow, const at::Tensor& rows) {
-  const at::Tensor values = rows.to(at::kCPU, at::kFloat).contiguous();
+  const at::Tensor values = rows.cpu().to(at::kFloat).contiguous();
   const float* x = values.const_data_ptr<float>();
   if (how_.type == QuantType::Int8) {
     const at::Tensor most = values.abs().amax(1);

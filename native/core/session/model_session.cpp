@@ -27,7 +27,8 @@ void watchBackward(ModelSession& session) {
 
 }  // namespace
 
-ModelSession::ModelSession(const DecoderConfig& config) : number(nextNumber()), decoder(config) {}
+ModelSession::ModelSession(const DecoderConfig& config, std::optional<at::Device> device)
+    : number(nextNumber()), device(device), decoder(config) {}
 
 void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks) {
   expectMasters(session);

@@ -16,8 +16,11 @@ struct StateOfOthers;
 
 struct ModelSession {
   /// Errors: checkDecoderConfig's.
-  explicit ModelSession(const DecoderConfig& config);
+  explicit ModelSession(const DecoderConfig& config, std::optional<at::Device> device = {});
   const int64_t number;  ///< no other session of this process has it
+  /// Where weights go as they are read or drawn, by when it is known what type each is kept in; nothing: they
+  /// stay where they are.
+  const std::optional<at::Device> device;
   Decoder decoder;
   BaseModel base;  ///< what is kept of the model as it was before training
   std::unique_ptr<Optimizer> optimizer;

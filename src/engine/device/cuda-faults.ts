@@ -6,7 +6,15 @@ import type { CudaPlugin } from './cuda-plugin.js';
 
 /** What a GPU needs and this machine may lack. */
 export type CudaPart =
-  'driver' | 'driver-version' | 'device' | 'capability' | 'libtorch' | 'plugin' | 'plugin-version' | 'start';
+  | 'driver'
+  | 'driver-version'
+  | 'device'
+  | 'capability'
+  | 'libtorch'
+  | 'plugin'
+  | 'plugin-version'
+  | 'start'
+  | 'check';
 
 export interface CudaFault {
   readonly missing: CudaPart;

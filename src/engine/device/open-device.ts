@@ -4,14 +4,17 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
 import { dlopen, helperOf, type LoadHelper } from '../load/dlopen.js';
 import { chooseBinaries, loadAddon } from '../load/load-addon.js';
+import { planAddonLoad } from '../load/plan-addon-load.js';
+import { checkDevice } from './check-device.js';
 import { cudaFaults, type CudaFacts, type CudaFault } from './cuda-faults.js';
 import { cudaOfLibtorch } from './cuda-of-libtorch.js';
 import { findCudaPlugin, pluginPlaces } from './cuda-plugin.js';
 
 /**
  * The device that is computed on, as the engine names it: `cpu` or `cuda:<index>`. For a GPU, libtorch's half for CUDA and the
- * kernels are loaded into this process.
- * @param wish `cpu`; `cuda` or `cuda:<index>`; `auto`: the first GPU where there is all that it needs, and this is the only rank
+ * kernels are loaded into this process, once a small model has come out on it as on the CPU.
+ * @param wish `cpu`; `cuda` or `cuda:<index>`; `auto`: the first GPU where there is all that it needs, and this is the only rank;
+ * the CPU with a warning where the model comes out otherwise
  * @throws AdaptiveTrainerError DEVICE_NOT_AVAILABLE with all that is missing, or one of the addon's loading
  */
 export function openDevice(wish: string, env: NodeJS.ProcessEnv = process.env): string {
@@ -24,10 +27,15 @@ export function openDevice(wish: string, env: NodeJS.ProcessEnv = process.env): 
   const facts = cudaFacts(binaries, env);
   const device = `cuda:${index}`;
   const faults = cudaFaults(index, facts);
-  if (faults.length === 0) faults.push(...load(index, binaries.addon, facts));
+  if (faults.length === 0) faults.push(...load(index, binaries, facts, env));
   if (faults.length === 0) return device;
-  if (isAuto) return 'cpu';
-  throw unavailable(device, faults);
+  if (!isAuto) throw unavailable(device, faults);
+  const wrong = faults.find(({ missing }) => missing === 'check');
+  if (wrong !== undefined)
+    process.emitWarning(`Computing on the CPU, as ${wrong.found}. What helps: ${wrong.fix}.`, {
+      code: 'ADAPTIVE_TRAINER_DEVICE',
+    });
+  return 'cpu';
 }
 
 /** What a GPU needs, as far as it is found on this machine. Nothing of libtorch is loaded. */
@@ -53,7 +61,12 @@ function driverOf(addon: string): CudaFacts['driver'] {
 }
 
 /** Loads what computes on a GPU. libtorch looks for its half for CUDA once, so that comes before anything is computed. */
-function load(index: number, addon: string, { libtorch, plugin }: CudaFacts): CudaFault[] {
+function load(
+  index: number,
+  { addon, libtorch }: { addon: string; libtorch: Libtorch },
+  { driver, plugin }: CudaFacts,
+  env: NodeJS.ProcessEnv,
+): CudaFault[] {
   const engine = loadAddon();
   const { preload } = dlopen(helperOf(addon)) as LoadHelper;
   const library = path.join(libtorch.libDir, 'libtorch_cuda.so');
@@ -68,7 +81,18 @@ function load(index: number, addon: string, { libtorch, plugin }: CudaFacts): Cu
       return [{ missing, found: `${file} cannot be loaded (${(cause as Error).message})`, fix }];
     }
   }
-  if (engine.cudaDevices() > index) return [];
+  if (engine.cudaDevices() > index) {
+    const fault = checkDevice(
+      {
+        device: `cuda:${index}`,
+        card: [driver!.devices![index], driver!.version],
+        addon: planAddonLoad(addon, libtorch),
+        libraries: parts.map(([, file]) => file),
+      },
+      env,
+    );
+    return fault === undefined ? [] : [fault];
+  }
   return [
     {
       missing: 'start',

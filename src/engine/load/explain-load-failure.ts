@@ -3,7 +3,7 @@ import { binaryFault } from '../platform/describe-binary.js';
 import { unsupported } from '../platform/explain-missing.js';
 import { thisMachine } from '../platform/machine.js';
 import type { Machine } from '../platform/machine.js';
-import type { AddonTrial } from './try-addon.js';
+import type { Trial } from './try-script.js';
 
 /** A cause that was recognised in what the loader said, and what mends it. */
 export interface LoadFailure {
@@ -85,7 +85,7 @@ const rules: readonly Rule[] = [
  * @param files what was loaded, the addon first
  */
 export function explainLoadFailure(
-  trial: Extract<AddonTrial, { ok: false }>,
+  trial: Extract<Trial, { ok: false }>,
   mends: Mends,
   files: readonly string[] = [],
   machine: Machine = thisMachine(),

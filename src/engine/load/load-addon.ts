@@ -22,7 +22,7 @@ import { packageFolder } from '../platform/package-folder.js';
 import { addonPackage } from '../platform/prebuilt.js';
 import type { Mends } from './explain-load-failure.js';
 import type { AddonLoad } from './plan-addon-load.js';
-import type { AddonTrial } from './try-addon.js';
+import { tellingLine, type Trial } from './try-script.js';
 
 let loaded: NativeAddon | undefined;
 let loadedFrom: string | undefined;
@@ -137,7 +137,7 @@ function open({ addon, libDir, preload }: AddonLoad): NativeAddon {
 function unloadable(
   { addon, preload }: AddonLoad,
   libtorch: Libtorch,
-  trial: Extract<AddonTrial, { ok: false }>,
+  trial: Extract<Trial, { ok: false }>,
   cause?: unknown,
 ): AdaptiveTrainerError {
   const files = [addon, ...(preload === undefined ? [] : [preload.helper, ...preload.libraries])];
@@ -147,7 +147,7 @@ function unloadable(
     `  - ${addon}${existsSync(addon) ? '' : ' (gone)'}`,
     `    with libtorch ${libtorch.version} in ${libtorch.root} (${libtorch.source})` +
       `${preload ? ', its libraries loaded by path' : ''}`,
-    ...(trial.stderr ? [`The loader said: ${shorten(trial.stderr)}`] : []),
+    ...(trial.stderr ? [`The loader said: ${tellingLine(trial.stderr)}`] : []),
     `What helps: ${failure.fixes.join('; ')}.`,
   ].join('\n');
   const { stderr, status, signal, timedOut } = trial;
@@ -170,11 +170,4 @@ function mendsFor(addon: string, libtorch: Libtorch): Mends {
     renewAddon: isOfNpm ? reinstall(folder) : rebuild,
     renewLibtorch: renewLibtorch ?? `install the libtorch in ${libtorch.root} again`,
   };
-}
-
-// A child's stderr is a stack trace around one telling line.
-function shorten(stderr: string): string {
-  const lines = stderr.split('\n').map((line) => line.trim());
-  const error = lines.find((line) => /^\w*Error: /.test(line));
-  return error ?? lines.slice(0, 5).join(' ');
 }

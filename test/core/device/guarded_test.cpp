@@ -1,6 +1,7 @@
 // What only the guarded device shows: that it finds what it is there for, and how often the host and it meet.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <sys/wait.h>
+#include <torch/library.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -10,6 +11,7 @@
 #include "core/model/initialise_weights.h"
 #include "core/ops/library.h"
 #include "core/ops/ops.h"
+#include "core/session/check_device.h"
 #include "device/guarded_device.h"
 #include "device/model_configs.h"
 #include "device/test_device.h"
@@ -65,6 +67,23 @@ TEST("what operators do on a device without kernels of its own is what the CPU's
   const auto both = anywhere("attend_next", {q, k, v, 0.3, int64_t{5}, 2.0});
   checkClose(both.at(0).toTensor(), out, 1e-6, "attend_next");
   checkClose(both.at(1).toTensor(), lse, 1e-6, "attend_next's lse");
+}
+
+TEST("the check of a device finds a kernel that is wrong, and says what came out") {
+  const auto silu = [](const at::Tensor& gateUp, int64_t) {
+    const int64_t width = gateUp.size(1) / 2;
+    return at::silu(gateUp.narrow(1, 0, width)) * gateUp.narrow(1, width, width) * 1.01;
+  };
+  {
+    // In place of the device's own, as long as it is registered.
+    torch::Library wrong(torch::Library::IMPL, ops::libraryName(), c10::DispatchKey::PrivateUse1, __FILE__,
+                         __LINE__);
+    wrong.impl("gated_activation", silu);
+    const std::string found = differenceOnDevice(testDevice());
+    check(found.find("the logits of a prompt is ") == 0 && found.find(" on the CPU") != std::string::npos,
+          "what differs, found " + found);
+  }
+  check(differenceOnDevice(testDevice()).empty(), "nothing once the kernel is the right one again");
 }
 
 TEST("a token is chosen on the device: one copy of the ids to the host, and few numbers to the device") {
