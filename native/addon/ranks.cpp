@@ -6,7 +6,12 @@
 #include "addon/errors.h"
 #include "addon/handle.h"
 #include "addon/ranks_tag.h"
+#include "core/dist/device_collectives.h"
 #include "core/dist/gloo_group.h"
+
+#ifndef _WIN32
+#include <dlfcn.h>
+#endif
 
 namespace adaptive::addon {
 namespace {
@@ -66,10 +71,34 @@ Napi::Value joinGroup(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+/// deviceCollectives(request): see src/engine/addon.ts.
+Napi::Value deviceCollectives(const Napi::CallbackInfo& info) {
+  const std::string file = stringAt(objectArgument(info, 0), "file");
+#ifdef _WIN32
+  fail("NOT_AVAILABLE", "Expected NCCL, which there is none of on Windows: ", file);
+#else
+  // Kept for the life of the process.
+  void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) fail("NOT_AVAILABLE", dlerror());
+  using Make = DeviceCollectives*(const CollectivesPlace&);
+  auto* make = reinterpret_cast<Make*>(dlsym(library, "adaptive_trainer_collectives"));
+  if (!make) fail("NOT_AVAILABLE", file, " is another library");
+  auto held = std::make_shared<MakeCollectives>(
+      [make](const CollectivesPlace& place) { return std::unique_ptr<DeviceCollectives>(make(place)); });
+  return toHandle<MakeCollectives>(info.Env(), std::move(held), kCollectivesTag);
+#endif
+}
+
+template <Napi::Value (*call)(const Napi::CallbackInfo&)>
+Napi::Function guarded(Napi::Env env) {
+  return Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+    return guardedCall(info.Env(), [&] { return call(info); });
+  });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  exports.Set("joinGroup", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                return guardedCall(info.Env(), [&] { return joinGroup(info); });
-              }));
+  exports.Set("joinGroup", guarded<joinGroup>(env));
+  exports.Set("deviceCollectives", guarded<deviceCollectives>(env));
   return exports;
 }
 

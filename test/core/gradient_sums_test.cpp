@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <future>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -70,7 +71,9 @@ class NotingGroup final : public RankGroup {
   std::unique_ptr<Work> copyFrom(int64_t, const Tensor&) override { notAsked(); }
   void send(int64_t, const Tensor&) override { notAsked(); }
   void receive(int64_t, const Tensor&) override { notAsked(); }
-  void watch(std::function<std::function<void()>(const Tensor&)>) override {}
+  void watch(See) override {}
+  void watchNext(std::function<void()>) override {}
+  std::chrono::milliseconds timeout() const override { return std::chrono::minutes(1); }
   void write(const std::string&, const std::string&) override {}
   std::optional<std::string> read(const std::string&) override { return std::nullopt; }
   int64_t add(const std::string&, int64_t) override { return 0; }
@@ -296,9 +299,12 @@ TEST("a trace tells which layer a sum is of, and that it began once that was who
 #ifdef ADAPTIVE_GLOO
 namespace {
 
-/// Two ranks of this process, connected over the loopback; a port that is in use is followed by another.
+/// Two ranks of this process, connected over the loopback; a port that is in use is followed by another, and so
+/// is one of an earlier pair, whose store may be about to end.
 std::pair<std::shared_ptr<RankGroup>, std::shared_ptr<RankGroup>> glooPair() {
-  for (int64_t port = 29611;; port += 7) {
+  static int64_t port = 29604;
+  for (;;) {
+    port += 7;
     std::shared_ptr<RankGroup> groups[2];
     try {
       onBoth([&](int64_t rank) {
@@ -311,7 +317,7 @@ std::pair<std::shared_ptr<RankGroup>, std::shared_ptr<RankGroup>> glooPair() {
       });
       return {groups[0], groups[1]};
     } catch (const Error&) {
-      if (port > 29700) throw;
+      if (port > 29750) throw;
     }
   }
 }
@@ -361,9 +367,24 @@ TEST("over Gloo two ranks with half of the rows each have the gradients of one w
   }
 }
 
-TEST("over Gloo a rank that leaves ends the sums of the other") {
+TEST("over Gloo a rank that leaves ends the sums of the other, and is missed at once by who watches it") {
   const auto [first, second] = glooPair();
+  const auto gone = std::make_shared<std::promise<void>>();
+  first->watchNext([] { fail("INVALID_INPUT", "told though it was replaced"); });
+  first->watchNext([gone] { gone->set_value(); });
+  {
+    // Work keeps the connections.
+    const auto one = first->sum(at::ones({2})), other = second->sum(at::ones({2}));
+    one->wait();
+    other->wait();
+  }
+  std::future<void> isGone = gone->get_future();
+  check(isGone.wait_for(std::chrono::seconds(0)) != std::future_status::ready, "it is there");
   second->leave();
+  isGone.wait();
+  bool told = false;
+  second->watchNext([&] { told = true; });
+  check(told, "who has left itself is told at once");
   const Tensor numbers = at::ones({4});
   const auto& group = first;
   checkFails("RANKS_FAILED", "gone or does not answer", [&] { group->sum(numbers)->wait(); });

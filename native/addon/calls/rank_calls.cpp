@@ -75,9 +75,18 @@ Napi::Value Model::joinRanks(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
   std::shared_ptr<RankGroup> ranks;
   if (!from.Get("ranks").IsUndefined()) ranks = ranksFrom(from);
-  return run(info.Env(), [ranks](ModelSession& session) {
-    adaptive::joinRanks(session, ranks);
-    return nothing();
+  MakeCollectives make;
+  std::string whyNot;
+  const Napi::Value collectives = from.Get("collectives");
+  if (const auto* held = inHandle<MakeCollectives>(collectives, kCollectivesTag)) {
+    make = **held;
+  } else if (!collectives.IsUndefined()) {
+    whyNot = stringFrom(collectives, "collectives");
+  }
+  return run(info.Env(), [ranks, make, whyNot](ModelSession& session) -> ToJs {
+    return [because = adaptive::joinRanks(session, ranks, make, whyNot)](Napi::Env env) {
+      return because.empty() ? env.Undefined() : Napi::Value(Napi::String::New(env, because));
+    };
   });
 }
 

@@ -8,6 +8,7 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
 
 #include "core/expect.h"
 
@@ -21,6 +22,9 @@ constexpr milliseconds kStoreTimeout{20'000};
 constexpr milliseconds kPoll{50};
 /// How long the rank that holds the store stays when not all have come, for the others to find that, too.
 constexpr milliseconds kGrace{2'000};
+/// Of what is received from the next rank to find whether it is there: nothing is ever sent.
+constexpr uint32_t kWatchTag = 1;
+constexpr std::chrono::hours kForEver{24 * 365};
 
 /// The first line of libtorch's words, without the place in its sources.
 std::string firstLine(const std::exception& error) {
@@ -51,8 +55,9 @@ auto reported(const char* what, const F& work) {
 class GlooGroup final : public RankGroup {
  public:
   GlooGroup(c10::intrusive_ptr<c10d::Store> kept, c10::intrusive_ptr<c10d::Store> store,
-            c10::intrusive_ptr<c10d::ProcessGroupGloo> group)
-      : kept_(std::move(kept)),
+            c10::intrusive_ptr<c10d::ProcessGroupGloo> group, milliseconds timeout)
+      : timeout_(timeout),
+        kept_(std::move(kept)),
         store_(std::move(store)),
         group_(std::move(group)),
         rank_(group_->getRank()),
@@ -61,6 +66,7 @@ class GlooGroup final : public RankGroup {
 
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return size_; }
+  milliseconds timeout() const override { return timeout_; }
 
   std::unique_ptr<Work> sum(const at::Tensor& tensor) override {
     return begun(tensor, [](c10d::ProcessGroupGloo& group, std::vector<at::Tensor>& list) {
@@ -92,7 +98,18 @@ class GlooGroup final : public RankGroup {
     })->wait();
   }
 
-  void watch(std::function<std::function<void()>(const at::Tensor&)> see) override { see_ = std::move(see); }
+  void watch(See see) override { see_ = std::move(see); }
+  void watchNext(std::function<void()> gone) override {
+    std::unique_lock lock(mutex_);
+    if (!group_) {
+      lock.unlock();
+      return gone ? gone() : void();
+    }
+    if (!watched_) beginWatch();
+    const std::lock_guard watching(next_->mutex);
+    if (next_->isGone && gone) gone();
+    next_->gone = std::move(gone);
+  }
 
   void write(const std::string& key, const std::string& value) override {
     reported("The ranks' store did not answer", [&] { storeOf(key).set(key, bytesOf(value)); });
@@ -113,6 +130,7 @@ class GlooGroup final : public RankGroup {
     {
       std::lock_guard lock(mutex_);
       left = std::move(group_);
+      if (watched_) std::exchange(watched_, nullptr)->abort();
     }
     if (!left) return;
     // Its end waits for work that is under way, which may be waiting for a rank that hangs.
@@ -153,12 +171,41 @@ class GlooGroup final : public RankGroup {
     return std::make_unique<GlooWork>(*this, std::move(work));
   }
 
+  /// What a thread that may outlive this tells of the next rank.
+  struct Next {
+    std::mutex mutex;
+    bool isGone = false;
+    std::function<void()> gone;
+  };
+
+  /// Waits for what never comes from the next rank: until the connection ends. Under mutex_.
+  void beginWatch() {
+    std::vector<at::Tensor> list = {at::empty({1}, at::kByte)};
+    const auto next = static_cast<int>((rank_ + 1) % size_);
+    watched_ = reported("A rank is gone or does not answer",
+                        [&] { return group_->recv(list, next, kWatchTag); });
+    std::thread([receipt = watched_, next = next_]() mutable {
+      try {
+        receipt->wait(kForEver);
+      } catch (const std::exception&) {
+        // Its connection is closed.
+      }
+      receipt.reset();
+      const std::lock_guard lock(next->mutex);
+      next->isGone = true;
+      if (next->gone) next->gone();
+    }).detach();
+  }
+
   c10d::Store& storeOf(const std::string& key) { return key.starts_with('/') ? *kept_ : *store_; }
 
-  std::function<std::function<void()>(const at::Tensor&)> see_;
+  const milliseconds timeout_;
+  See see_;
   c10::intrusive_ptr<c10d::Store> kept_, store_;
   std::mutex mutex_;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  c10::intrusive_ptr<c10d::Work> watched_;  ///< what never comes from the next rank
+  const std::shared_ptr<Next> next_ = std::make_shared<Next>();
   int64_t rank_, size_;
 };
 
@@ -221,7 +268,7 @@ std::shared_ptr<RankGroup> joinGlooGroup(const GlooOptions& options) {
                                                              static_cast<int>(options.size), gloo);
     store->setTimeout(kStoreTimeout);
     group->setTimeout(options.workTimeout);
-    return std::make_shared<GlooGroup>(kept, store, std::move(group));
+    return std::make_shared<GlooGroup>(kept, store, std::move(group), options.workTimeout);
   });
 }
 

@@ -95,6 +95,7 @@ void GradientSums::finish() {
   active_ = false;
   for (; settled_ < buckets_.size(); settled_++) settle(buckets_[settled_]);
   buckets_.clear();
+  group_.rest();
   done_ = endsWindow_;
 }
 

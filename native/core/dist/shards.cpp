@@ -103,6 +103,7 @@ void copyFromOwners(RankGroup& group, const std::vector<std::pair<at::Tensor, in
       first += part.numel();
     }
   }
+  group.rest();
 }
 
 }  // namespace adaptive

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "core/dist/device_group.h"
 #include "core/expect.h"
 #include "core/model/resize_vocabulary.h"
 #include "core/session/sharded_session.h"
@@ -30,16 +31,24 @@ void watchBackward(ModelSession& session) {
 ModelSession::ModelSession(const DecoderConfig& config, std::optional<at::Device> device)
     : number(nextNumber()), device(device), decoder(config) {}
 
-void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks) {
+std::string joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks, const MakeCollectives& make,
+                      const std::string& whyNot) {
   expectMasters(session);
   takeTrace(session);
   session.sums.reset();
   session.zero.reset();
   session.mastersShared.clear();
   session.ofOthers.reset();
+  session.ranks.reset();
+  std::string byHostBecause;
+  if (ranks && !session.decoder.device().is_cpu()) {
+    JoinedOnDevice joined = joinOnDevice(std::move(ranks), session.decoder.device(), make, whyNot);
+    ranks = std::move(joined.group), byHostBecause = std::move(joined.byHostBecause);
+  }
   session.ranks = std::move(ranks);
   if (session.ranks) session.sums.emplace(*session.ranks, session.decoder);
   watchBackward(session);
+  return byHostBecause;
 }
 
 void beginTrace(ModelSession& session) {

@@ -2,7 +2,9 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "core/dist/device_collectives.h"
 #include "core/dist/gradient_sums.h"
 #include "core/model/decoder.h"
 #include "core/optim/grad_scaler.h"
@@ -45,8 +47,12 @@ void beginTrace(ModelSession& session);
 /// The trace since then; nothing without one.
 std::vector<TraceSpan> takeTrace(ModelSession& session);
 
-/// Trains the model together with other ranks from now on; null: alone again.
-void joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks);
+/// Trains the model together with other ranks from now on, which all call this; null: alone again. `ranks`
+/// work on tensors of the host. Those of a model on another device go to what `make` makes, or by way of the
+/// host where it cannot: returned is why; empty: they do not. `whyNot`: why there is no `make`. Errors:
+/// RANKS_FAILED.
+std::string joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks,
+                      const MakeCollectives& make = nullptr, const std::string& whyNot = "there is nothing else");
 
 struct SessionTypes {
   at::ScalarType compute = at::kFloat, masters = at::kFloat;  ///< as in Decoder::setTypes()

@@ -40,13 +40,20 @@ void checkRange(const std::vector<std::string>& names, const std::vector<at::Ten
        ". Save them as ", dtype == at::kHalf ? "bfloat16 or float32" : "float32", " (saveDtype, dtype).");
 }
 
+void receiveFromFirst(RankGroup& group, const at::Tensor& tensor) {
+  if (tensor.is_cpu()) return group.receive(0, tensor);
+  const at::Tensor host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU));
+  group.receive(0, host);
+  tensor.copy_(host);
+}
+
 /// Gives every rank its part of the state that rank 0 has read.
 void handOut(ModelSession& session) {
   RankGroup& group = *session.ranks;
   for (const auto& [name, tensor] : session.optimizer->state()) {
     const int64_t owner = ownerOfState(session, name);
     if (owner == 0) continue;
-    if (group.rank() == owner) group.receive(0, tensor);
+    if (group.rank() == owner) receiveFromFirst(group, tensor);
     // Another process may read a mapped page before it is sent; a tensor of its own is sent.
     if (group.rank() == 0) group.send(owner, session.ofOthers->tensors.at(name).clone());
   }
@@ -150,6 +157,7 @@ void copyFromFirstRank(ModelSession& session) {
   } else if (values[3] > 0) {
     handOut(session);
   }
+  session.ranks->rest();
   optimizer.setSteps(static_cast<int64_t>(values[0]));
   if (session.scaler) session.scaler.emplace(GradScaler::State{values[1], static_cast<int64_t>(values[2])});
   session.decoder.refreshCompute();

@@ -88,7 +88,7 @@ class Spill {
 void sendToFirst(RankGroup& group, const std::vector<Held>& all) {
   for (const Held& held : all) {
     if (held.owner != group.rank()) continue;
-    forPiecesOf(held.tensor, [&](const at::Tensor& piece) { group.send(0, piece); });
+    forPiecesOf(held.tensor, [&](const at::Tensor& piece) { group.send(0, piece.cpu()); });
   }
 }
 
@@ -208,6 +208,7 @@ void endSharing(ModelSession& session) {
                                                                        parameter->master().scalar_type())));
     session.ranks->copyFrom(session.zero->shards.ownerOf(parameter), parameter->master())->wait();
   }
+  session.ranks->rest();
   session.mastersShared.clear();
   session.zero.reset();
 }
