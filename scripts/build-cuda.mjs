@@ -1,6 +1,7 @@
 // Compiles the kernels of native/cuda with nvcc for every architecture, prints what each takes, and fails where one
 // spills registers. Where a CUDA libtorch is given (ADAPTIVE_TRAINER_LIBTORCH), links the plugin build/cuda/adaptive_trainer_cuda.so
-// as well. Needs no GPU.
+// and, over NCCL,
+// build/cuda/adaptive_trainer_nccl.so as well. Needs no GPU.
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -14,6 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = path.join(root, 'native', 'cuda');
 const folder = path.join(root, 'build', 'cuda');
 const plugin = path.join(folder, 'adaptive_trainer_cuda.so');
+const collectives = path.join(folder, 'adaptive_trainer_nccl.so');
 const architectures = ['80', '89', '90', '100'];
 const runFile = promisify(execFile);
 
@@ -147,14 +149,11 @@ function versionOf(libtorch) {
   );
 }
 
-/** @param {string} libtorch @param {string[]} kernels */
-async function linkPlugin(libtorch, kernels) {
-  const files = [
-    ...readdirSync(sources)
-      .filter((name) => name.endsWith('.cpp'))
-      .map((name) => path.join(sources, name)),
-    path.join(root, 'native', 'core', 'ops', 'library.cpp'),
-  ];
+/**
+ * Compiles C++ and links it with other objects to a library that is loaded after libtorch_cuda.
+ * @param {string} libtorch @param {string} library @param {string[]} files @param {string[]} objects
+ */
+async function linkLibrary(libtorch, library, files, objects) {
   const flags = [
     ...[
       '-std=c++20',
@@ -173,14 +172,13 @@ async function linkPlugin(libtorch, kernels) {
       ['lib64', 'lib'].map((lib) => path.join(cuda, lib, name)).find((file) => existsSync(file)) ??
       fail(`Expected ${name} in ${cuda}.`),
   );
-  // libtorch_cuda is loaded before the plugin, and not by it.
   await run('g++', [
     ...[
       '-shared',
       '-o',
-      plugin,
-      ...kernels,
+      library,
       ...files.map(objectOf),
+      ...objects,
       ...runtime,
       '-L',
       path.join(libtorch, 'lib'),
@@ -197,23 +195,63 @@ async function linkPlugin(libtorch, kernels) {
     ],
     ...['-Wl,--exclude-libs,ALL', '-Wl,--allow-shlib-undefined'],
   ]);
-  const description = { version: packageVersion(), libtorchVersion: versionOf(libtorch) };
-  writeFileSync(path.join(folder, 'adaptive_trainer_cuda.build.json'), `${JSON.stringify(description)}\n`);
-  console.log(`Linked ${path.relative(root, plugin)} against the libtorch in ${libtorch}.`);
+  console.log(`Linked ${path.relative(root, library)} against the libtorch in ${libtorch}.`);
 }
 
-/** Whether each operator of core has a kernel, in a process of its own. @param {string} libtorch */
-async function checkRegistration(libtorch) {
-  const operators = ['schema', 'library', 'ops', 'any_device'].map((name) => `native/core/ops/${name}.cpp`);
-  const files = ['test/cuda/plugin/check_registration.cpp', ...operators];
-  const program = path.join(folder, 'check_registration');
+/** @param {string} libtorch @param {string[]} kernels */
+async function linkPlugin(libtorch, kernels) {
+  const files = [
+    ...readdirSync(sources)
+      .filter((name) => name.endsWith('.cpp'))
+      .map((name) => path.join(sources, name)),
+    path.join(root, 'native', 'core', 'ops', 'library.cpp'),
+  ];
+  await linkLibrary(libtorch, plugin, files, kernels);
+  const description = { version: packageVersion(), libtorchVersion: versionOf(libtorch) };
+  writeFileSync(path.join(folder, 'adaptive_trainer_cuda.build.json'), `${JSON.stringify(description)}\n`);
+}
+
+/** What several ranks on GPUs sum over. @param {string} libtorch */
+async function linkCollectives(libtorch) {
+  const headers = includesOf(libtorch);
+  const header = headers.map((one) => path.join(one, 'nccl.h')).find((file) => existsSync(file));
+  const nccl = [
+    ...headers.map((one) => path.join(path.dirname(one), 'lib', 'libnccl.so.2')),
+    ...['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/libnccl.so.2`),
+  ].find((file) => existsSync(file));
+  if (header === undefined || nccl === undefined) {
+    console.log(
+      `${path.basename(collectives)} was not linked, and several ranks on GPUs sum by way of the host: there is no ${header === undefined ? 'nccl.h' : 'libnccl.so.2'} ` +
+        'beside libtorch (pip install nvidia-nccl-cu13).',
+    );
+    return;
+  }
+  await linkLibrary(libtorch, collectives, [path.join(root, 'native', 'nccl', 'nccl_collectives.cpp')], [nccl]);
+  process.stdout.write(
+    await runCheck(libtorch, 'check_collectives', ['test/cuda/plugin/check_collectives.cpp'], collectives),
+  );
+}
+
+/**
+ * Builds a program and runs it with libtorch_cuda and a library of ours, in a process of its own.
+ * @param {string} libtorch @param {string} name @param {string[]} files @param {string} library
+ */
+async function runCheck(libtorch, name, files, library) {
+  const program = path.join(folder, name);
   const lib = path.join(libtorch, 'lib');
   await run('g++', [
     ...['-std=c++20', `-DADAPTIVE_OPS=${operatorNamespace()}`, '-I', 'native', ...files, '-o', program],
     ...includesOf(libtorch).flatMap((header) => ['-isystem', header]),
     ...['-L', lib, `-Wl,-rpath,${lib}`, '-ltorch_cpu', '-lc10', '-ldl', '-Wl,--allow-shlib-undefined'],
   ]);
-  process.stdout.write(await run(program, [path.join(lib, 'libtorch_cuda.so'), plugin]));
+  return run(program, [path.join(lib, 'libtorch_cuda.so'), library]);
+}
+
+/** Whether each operator of core has a kernel. @param {string} libtorch */
+async function checkRegistration(libtorch) {
+  const operators = ['schema', 'library', 'ops', 'any_device'].map((name) => `native/core/ops/${name}.cpp`);
+  const files = ['test/cuda/plugin/check_registration.cpp', ...operators];
+  process.stdout.write(await runCheck(libtorch, 'check_registration', files, plugin));
 }
 
 mkdirSync(folder, { recursive: true });
@@ -222,6 +260,7 @@ const libtorch = process.env['ADAPTIVE_TRAINER_LIBTORCH'];
 if (libtorch !== undefined && existsSync(path.join(libtorch, 'lib', 'libtorch_cuda.so'))) {
   await linkPlugin(path.resolve(libtorch), kernels);
   await checkRegistration(path.resolve(libtorch));
+  await linkCollectives(path.resolve(libtorch));
 } else {
   console.log(
     'The plugin was not linked: set ADAPTIVE_TRAINER_LIBTORCH to a libtorch with CUDA (a site-packages/torch that holds lib/libtorch_cuda.so).',

@@ -47,30 +47,39 @@ class Event {
 
 ncclDataType_t typeOf(const at::Tensor& tensor) {
   switch (tensor.scalar_type()) {
-    case at::kByte: return ncclUint8;
-    case at::kChar: return ncclInt8;
-    case at::kInt: return ncclInt32;
-    case at::kLong: return ncclInt64;
-    case at::kHalf: return ncclFloat16;
-    case at::kBFloat16: return ncclBfloat16;
-    case at::kFloat: return ncclFloat32;
-    case at::kDouble: return ncclFloat64;
-    default: TORCH_CHECK(false, "expected numbers that NCCL sends, found ", tensor.scalar_type());
+    case at::kByte:
+      return ncclUint8;
+    case at::kChar:
+      return ncclInt8;
+    case at::kInt:
+      return ncclInt32;
+    case at::kLong:
+      return ncclInt64;
+    case at::kHalf:
+      return ncclFloat16;
+    case at::kBFloat16:
+      return ncclBfloat16;
+    case at::kFloat:
+      return ncclFloat32;
+    case at::kDouble:
+      return ncclFloat64;
+    default:
+      TORCH_CHECK(false, "expected numbers that NCCL sends, found ", tensor.scalar_type());
   }
 }
 
 class NcclCollectives final : public DeviceCollectives {
  public:
   explicit NcclCollectives(const CollectivesPlace& place)
-      : device_(place.device),
+      : id_(sharedId(place.hosts)),
+        device_(place.device),
         stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, place.device.index())) {
-    const ncclUniqueId id = sharedId(place.hosts);
     const c10::cuda::CUDAGuard guard(device_);
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;  // so that a rank that is gone does not hold up this thread
     const auto ranks = static_cast<int>(place.hosts.size()), rank = static_cast<int>(place.hosts.rank());
     try {
-      settled(ncclCommInitRankConfig(&communicator_, ranks, id, rank, &config), place.check);
+      settled(ncclCommInitRankConfig(&communicator_, ranks, id_, rank, &config), place.check);
     } catch (...) {
       abort();
       throw;
@@ -130,7 +139,8 @@ class NcclCollectives final : public DeviceCollectives {
       data[NCCL_UNIQUE_ID_BYTES] = 1;
     }
     hosts.copyFrom(0, bytes)->wait();
-    TORCH_CHECK(data[NCCL_UNIQUE_ID_BYTES] == 1, "NCCL does not start at rank 0: ", ncclGetLastError(nullptr));
+    TORCH_CHECK(data[NCCL_UNIQUE_ID_BYTES] == 1,
+                "NCCL does not start at rank 0: ", ncclGetLastError(nullptr));
     std::memcpy(id.internal, data, sizeof id);
     return id;
   }
@@ -171,6 +181,7 @@ class NcclCollectives final : public DeviceCollectives {
     if (result != ncclInProgress) expectSuccess(result);
   }
 
+  const ncclUniqueId id_;  ///< before anything that this rank alone may fail in
   const at::Device device_;
   const c10::cuda::CUDAStream stream_;
   std::mutex mutex_;  ///< of the communicator

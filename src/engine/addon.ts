@@ -461,8 +461,15 @@ export interface NativeModel {
     request: OptimizerCounts & { files: { path: string; tensors: StoredTensor[] }[] },
   ): Promise<void>;
   clearGradients(): Promise<void>;
-  /** Trains together with other ranks from now on; each micro-batch is this rank's part of it. undefined: alone again. */
-  joinRanks(request: { ranks?: NativeRanks | undefined }): Promise<void>;
+  /**
+   * Trains together with other ranks from now on; each micro-batch is this rank's part of it. undefined: alone again. All ranks
+   * call it. `collectives`: what a model on a device sums over, or why there is none. Gives why it sums by way of the host;
+   * undefined: it does not.
+   */
+  joinRanks(request: {
+    ranks?: NativeRanks | undefined;
+    collectives?: NativeCollectives | string | undefined;
+  }): Promise<string | undefined>;
   /** Replaces what is trained, and the optimizer, by those of rank 0. */
   copyFromFirstRank(): Promise<void>;
   /** What each of so many ranks would hold of a run that is shared out. */
@@ -510,6 +517,12 @@ export interface NativeRanks {
   readonly [ranks]: true;
 }
 
+declare const collectives: unique symbol;
+/** Handle of what works on tensors of a device over all ranks (native/core/dist/device_collectives.h). */
+export interface NativeCollectives {
+  readonly [collectives]: true;
+}
+
 /** adaptive_trainer_ranks.node, loaded where there are several. */
 export interface RanksLibrary {
   /** Waits for all ranks. RANKS_FAILED where some do not come in time. */
@@ -529,6 +542,8 @@ export interface RanksLibrary {
     /** Until a work of all is done. */
     workSeconds: number;
   }): Promise<NativeRanks>;
+  /** What works on tensors of a device over all ranks, from a library that is loaded. NOT_AVAILABLE where it does not load. */
+  deviceCollectives(request: { file: string }): NativeCollectives;
 }
 
 export interface NativeAddon {

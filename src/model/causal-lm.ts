@@ -24,6 +24,7 @@ import { withUntiedHead } from './adapter/with-untied-head.js';
 import { checkOpenOptions } from './check-open-options.js';
 import { createModel } from './create-model.js';
 import { openDevice } from '../engine/device/open-device.js';
+import { readLaunch } from '../ranks/launch.js';
 import { checkWeights } from './files/check-weights.js';
 import { embeddingName } from './files/embedding-name.js';
 import { findWeights, type WeightFile } from './files/find-weights.js';
@@ -264,7 +265,7 @@ export class CausalLM {
     { isPart, ...source }: { base: string; revision: string | null; isPart: boolean },
     fill: (model: CausalLM) => Promise<void>,
   ): Promise<CausalLM> {
-    const device = openDevice(options.device ?? 'auto');
+    const device = openDevice(options.device ?? 'auto', readLaunch);
     const native = await createModel(decoder, device);
     try {
       const parameters = await engineCall(() => native.parameters());

@@ -1,10 +1,11 @@
 import { AdaptiveTrainerError } from '../errors.js';
 import { openDevice } from '../engine/device/open-device.js';
+import { readLaunch } from '../ranks/launch.js';
 import { expectInput } from '../common/expect-input.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
 import { checkQuantization } from './quantization/quantization.js';
 
-/** @throws AdaptiveTrainerError INVALID_INPUT; DEVICE_NOT_AVAILABLE for a GPU that cannot be computed on; NOT_AVAILABLE for what is known and not built */
+/** @throws AdaptiveTrainerError INVALID_INPUT; LAUNCH_INVALID; DEVICE_NOT_AVAILABLE for a GPU that cannot be computed on; NOT_AVAILABLE for what is known and not built */
 export function checkOpenOptions({
   device = 'auto',
   dtype = 'float32',
@@ -20,7 +21,7 @@ export function checkOpenOptions({
     device,
   );
   // Before a model is fetched for a GPU that is not there.
-  if (device.startsWith('cuda')) openDevice(device);
+  if (device.startsWith('cuda')) openDevice(device, readLaunch);
   if (attnImpl !== null && attnImpl !== 'sdpa' && attnImpl !== 'eager') {
     throw new AdaptiveTrainerError(
       'NOT_AVAILABLE',

@@ -1,6 +1,6 @@
 import { hasDefaultPrecision } from '../config/read/default-precision.js';
 import type { TrainingConfig } from '../config/schema/parsed-config.js';
-import type { TextsEvent, TrainingEvent } from '../events/training-event.js';
+import type { TextsEvent, TrainingEvent, WarningEvent } from '../events/training-event.js';
 import { stopAtEndOfTurn } from '../model/generation/stop-at-end-of-turn.js';
 import { compareRanks } from '../ranks/compare-ranks.js';
 import { inTurns } from '../ranks/in-turns.js';
@@ -14,6 +14,7 @@ import { hashRows } from './checkpoint/hash-rows.js';
 import type { Fingerprint } from './checkpoint/run-state.js';
 import { plannedEvaluations } from './evaluation/evaluation-due.js';
 import { RunInspection } from './inspection/run-inspection.js';
+import { joinModel } from './join-model.js';
 import { RankAgreement } from './rank-agreement.js';
 import {
   measuresForgetting,
@@ -53,7 +54,7 @@ export async function prepareRun(
   parts.run = new Run(host, plan);
   parts.checkpoints = host.newCheckpoints();
   parts.savedStep = undefined;
-  await model.call((native) => native.joinRanks({ ranks: ranks.native }));
+  const byHost = await joinModel(model, ranks);
   await openCheckpoints(ranks, parts.checkpoints, resumeFrom);
   const { progress } = parts.run;
   await checkAllRows(options, args, progress);
@@ -84,7 +85,7 @@ export async function prepareRun(
   const { totalSteps } = parts.run.progress;
   // learningRate() may be a user's own, which without a pull is asked once a step.
   parts.pullPerRate = pull > 0 ? pullPerRate(pull, totalSteps, (step) => host.learningRate(step)) : 0;
-  for (const event of firstEvents(host, parts, { args, report, stopWarnings })) await host.emit(event);
+  for (const event of firstEvents(host, parts, { args, report, stopWarnings, byHost })) await host.emit(event);
 }
 
 async function freeze({ model }: RunHost, parts: RunParts, args: TrainingConfig): Promise<void> {
@@ -149,13 +150,14 @@ interface Prepared {
   args: TrainingConfig;
   report: EngineReport;
   stopWarnings: readonly string[];
+  byHost: WarningEvent | undefined;
 }
 
 /** What is told of a run before its first step. */
 function* firstEvents(
   host: RunHost,
   { run: { progress }, checkpoints, held }: RunParts,
-  { args, report, stopWarnings }: Prepared,
+  { args, report, stopWarnings, byHost }: Prepared,
 ): Generator<TrainingEvent, void, undefined> {
   const { options, model, ranks } = host;
   const { trainDataset, evalDataset, tokenizer, trackers = [] } = options;
@@ -174,6 +176,7 @@ function* firstEvents(
   }
   const replaced = replacedThreads(ranks, report.threads, host.args.threads);
   if (replaced !== undefined && ranks.isFirst) yield replaced;
+  if (byHost !== undefined && ranks.isFirst) yield byHost;
   yield* runWarnings(args, host.precision, {
     outputDir: ranks.isFirst ? options.outputDir : undefined,
     hasTrackers: trackers.length > 0,

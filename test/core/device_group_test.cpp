@@ -34,8 +34,8 @@ struct Hosts final : RankGroup {
   void receive(int64_t, const Tensor&) override {}
   void watch(See) override {}
   void watchNext(std::function<void()> gone) override { next = std::move(gone); }
-  void write(const std::string&, const std::string&) override {}
-  std::optional<std::string> read(const std::string&) override { return std::nullopt; }
+  void write(const std::string&, const std::string& value) override { told = value; }
+  std::optional<std::string> read(const std::string&) override { return ofOther; }
   int64_t add(const std::string&, int64_t) override { return 0; }
   void leave() override { hasLeft = true; }
 
@@ -44,6 +44,8 @@ struct Hosts final : RankGroup {
   int sums = 0;
   std::atomic<bool> hasLeft = false;
   std::function<void()> next;
+  std::string told;
+  std::optional<std::string> ofOther;
 };
 
 /// What a device was asked for, and how its work goes.
@@ -54,12 +56,12 @@ struct Device {
   bool isDone = false, isAborted = false;
   std::string failure;
 
-  void set(bool Device::* what) {
+  void set(bool Device::*what) {
     const std::lock_guard lock(mutex);
     this->*what = true;
     changed.notify_all();
   }
-  void waitFor(bool Device::* what) {
+  void waitFor(bool Device::*what) {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return this->*what; });
   }
@@ -109,7 +111,8 @@ TEST("a group on a device: its tensors go to the device, those of the host to th
   setup.group->sum(onDevice)->wait();
   setup.group->sumTo(1, onDevice)->wait();
   setup.group->copyFrom(1, onDevice)->wait();
-  check(setup.hosts->sums == 1 && setup.device.begun == 3 && setup.device.joined == 3, "three for the device");
+  check(setup.hosts->sums == 1 && setup.device.begun == 3 && setup.device.joined == 3,
+        "three for the device");
   setup.group->rest();
 }
 
@@ -179,11 +182,17 @@ TEST("ranks join on a device over what each can make, or all by way of the host,
     return std::make_unique<Told>(device);
   };
   check(joinOnDevice(hosts, kDevice, make, "").byHostBecause.empty(), "over the device");
-  check(joinOnDevice(hosts, kDevice, nullptr, "it is not built").byHostBecause == "it is not built", "no maker");
+  check(joinOnDevice(hosts, kDevice, nullptr, "it is not built").byHostBecause == "it is not built",
+        "no maker");
   const MakeCollectives fails = [](const CollectivesPlace&) -> std::unique_ptr<DeviceCollectives> {
     throw std::runtime_error("two ranks on one GPU");
   };
   check(joinOnDevice(hosts, kDevice, fails, "").byHostBecause == "two ranks on one GPU", "it cannot be made");
+  check(hosts->told == "two ranks on one GPU", "which the other is told, who may be waiting in make()");
+  hosts->ofOther = "its device is full";
+  check(joinOnDevice(hosts, kDevice, make, "").byHostBecause == "another rank cannot: its device is full",
+        "told");
+  hosts->ofOther.reset();
   hosts->other = 0;
   check(joinOnDevice(hosts, kDevice, make, "").byHostBecause == "another rank cannot", "the other has none");
   hosts->other = 1;

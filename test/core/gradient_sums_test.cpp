@@ -299,8 +299,8 @@ TEST("a trace tells which layer a sum is of, and that it began once that was who
 #ifdef ADAPTIVE_GLOO
 namespace {
 
-/// Two ranks of this process, connected over the loopback; a port that is in use is followed by another, and so
-/// is one of an earlier pair, whose store may be about to end.
+/// Two ranks of this process, connected over the loopback; a port that is in use is followed by another, and
+/// so is one of an earlier pair, whose store may be about to end.
 std::pair<std::shared_ptr<RankGroup>, std::shared_ptr<RankGroup>> glooPair() {
   static int64_t port = 29604;
   for (;;) {

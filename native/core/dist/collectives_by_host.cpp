@@ -15,7 +15,8 @@ class ByHost final : public DeviceCollectives {
   }
   std::unique_ptr<Work> sumTo(int64_t rank, const at::Tensor& tensor) override {
     const at::Tensor host = tensor.cpu();
-    return std::make_unique<HostWork>(hosts_->sumTo(rank, host), host, resultAt(rank == hosts_->rank(), tensor));
+    return std::make_unique<HostWork>(hosts_->sumTo(rank, host), host,
+                                      resultAt(rank == hosts_->rank(), tensor));
   }
   std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) override {
     const bool gives = rank == hosts_->rank();

@@ -208,6 +208,34 @@ int64_t countOver(RankGroup& hosts, bool here) {
   return static_cast<int64_t>(count[0]);
 }
 
+/// What a rank that cannot make its collectives tells those that wait for it. All ranks count alike.
+class Refusal {
+ public:
+  explicit Refusal(RankGroup& hosts) : hosts_(hosts), key_("collectives/" + std::to_string(count())) {}
+  void tell(const std::string& why) {
+    try {
+      hosts_.write(key_, why);
+    } catch (const Error&) {
+      // Who waits in vain ends with the timeout.
+    }
+  }
+  /// Errors: std::runtime_error where another rank told. Asks the store once a second.
+  void expectNone() {
+    if (Clock::now() < next_) return;
+    next_ = Clock::now() + std::chrono::seconds(1);
+    if (const auto why = hosts_.read(key_)) throw std::runtime_error("another rank cannot: " + *why);
+  }
+
+ private:
+  static int64_t count() {
+    static std::atomic<int64_t> last{0};
+    return ++last;
+  }
+  RankGroup& hosts_;
+  const std::string key_;
+  Clock::time_point next_;
+};
+
 }  // namespace
 
 std::shared_ptr<RankGroup> groupOnDevice(std::shared_ptr<RankGroup> hosts,
@@ -221,11 +249,13 @@ JoinedOnDevice joinOnDevice(std::shared_ptr<RankGroup> hosts, at::Device device,
   const auto next = watched(*hosts);
   std::string because = make ? "" : whyNot;
   std::unique_ptr<DeviceCollectives> made;
+  Refusal refusal(*hosts);
   if (countOver(*hosts, make != nullptr) == hosts->size()) {
     const auto end = Clock::now() + hosts->timeout();
     const auto check = [&] {
       if (next->isGone) fail("RANKS_FAILED", kGone);
       if (Clock::now() > end) fail("RANKS_FAILED", tooLong(hosts->timeout()));
+      refusal.expectNone();
     };
     try {
       made = make({*hosts, device, check});
@@ -235,6 +265,7 @@ JoinedOnDevice joinOnDevice(std::shared_ptr<RankGroup> hosts, at::Device device,
     } catch (const std::exception& error) {
       because = error.what();
     }
+    if (!made) refusal.tell(because);
     if (countOver(*hosts, made != nullptr) < hosts->size()) made.reset();
   }
   if (!made && because.empty()) because = "another rank cannot";

@@ -6,9 +6,9 @@
 
 namespace adaptive {
 
-/// Tensors of `device` go to `collectives`, all others and the table of texts to `hosts`. A thread looks after
-/// the device's work: where another rank is gone, a work fails or takes longer than the hosts' timeout, it is
-/// aborted, for the device would wait for ever, and whoever waits for the device with it.
+/// Tensors of `device` go to `collectives`, all others and the table of texts to `hosts`. A thread looks
+/// after the device's work: where another rank is gone, a work fails or takes longer than the hosts' timeout,
+/// it is aborted, for the device would wait for ever, and whoever waits for the device with it.
 std::shared_ptr<RankGroup> groupOnDevice(std::shared_ptr<RankGroup> hosts,
                                          std::unique_ptr<DeviceCollectives> collectives, at::Device device);
 

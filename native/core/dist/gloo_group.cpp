@@ -182,8 +182,8 @@ class GlooGroup final : public RankGroup {
   void beginWatch() {
     std::vector<at::Tensor> list = {at::empty({1}, at::kByte)};
     const auto next = static_cast<int>((rank_ + 1) % size_);
-    watched_ = reported("A rank is gone or does not answer",
-                        [&] { return group_->recv(list, next, kWatchTag); });
+    watched_ =
+        reported("A rank is gone or does not answer", [&] { return group_->recv(list, next, kWatchTag); });
     std::thread([receipt = watched_, next = next_]() mutable {
       try {
         receipt->wait(kForEver);

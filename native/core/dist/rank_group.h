@@ -35,8 +35,8 @@ class RankGroup {
   virtual std::unique_ptr<Work> sumTo(int64_t rank, const at::Tensor& tensor) = 0;
   /// Replaces `tensor` by that of rank `rank`.
   virtual std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) = 0;
-  /// Waits until all that was begun has ended on every device. To be called before the host waits for a device
-  /// in another way: one whose work never ends would not answer. Errors: as Work::wait().
+  /// Waits until all that was begun has ended on every device. To be called before the host waits for a
+  /// device in another way: one whose work never ends would not answer. Errors: as Work::wait().
   virtual void rest() {}
 
   // One rank calls the first and another the second, as often and in the same order; tensors of the host.

@@ -52,7 +52,8 @@ std::vector<TraceSpan> takeTrace(ModelSession& session);
 /// host where it cannot: returned is why; empty: they do not. `whyNot`: why there is no `make`. Errors:
 /// RANKS_FAILED.
 std::string joinRanks(ModelSession& session, std::shared_ptr<RankGroup> ranks,
-                      const MakeCollectives& make = nullptr, const std::string& whyNot = "there is nothing else");
+                      const MakeCollectives& make = nullptr,
+                      const std::string& whyNot = "there is nothing else");
 
 struct SessionTypes {
   at::ScalarType compute = at::kFloat, masters = at::kFloat;  ///< as in Decoder::setTypes()

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { expectInput } from '../../common/expect-input.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
 import { dlopen, helperOf, type LoadHelper } from '../load/dlopen.js';
@@ -13,18 +14,23 @@ import { findCudaPlugin, pluginPlaces } from './cuda-plugin.js';
 /**
  * The device that is computed on, as the engine names it: `cpu` or `cuda:<index>`. For a GPU, libtorch's half for CUDA and the
  * kernels are loaded into this process, once a small model has come out on it as on the CPU.
- * @param wish `cpu`; `cuda` or `cuda:<index>`; `auto`: the first GPU where there is all that it needs, and this is the only rank;
- * the CPU with a warning where the model comes out otherwise
- * @throws AdaptiveTrainerError DEVICE_NOT_AVAILABLE with all that is missing, or one of the addon's loading
+ * @param wish `cpu`; `cuda`: the first GPU, or that of this rank; `cuda:<index>`; `auto`: the same as `cuda` where there is all
+ * that it needs, else `cpu`, with a warning where the model comes out otherwise
+ * @param readPlace which of several ranks of this machine the process is; undefined: it is on its own
+ * @throws AdaptiveTrainerError DEVICE_NOT_AVAILABLE with all that is missing, INVALID_INPUT for one GPU of several ranks, or one of
+ * the addon's loading
  */
-export function openDevice(wish: string, env: NodeJS.ProcessEnv = process.env): string {
+export function openDevice(
+  wish: string,
+  readPlace: () => PlaceOnMachine | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
   if (wish === 'cpu') return 'cpu';
   const isAuto = wish === 'auto';
-  if (isAuto && Number(env['WORLD_SIZE'] ?? 1) > 1) return 'cpu';
-  const index = Number(/^cuda:(\d+)$/.exec(wish)?.[1] ?? 0);
   const binaries = chooseBinaries();
   if (isAuto && !binaries.libtorch.cuda) return 'cpu';
   const facts = cudaFacts(binaries, env);
+  const index = deviceIndex(wish, readPlace(), facts.driver?.devices?.length ?? 0);
   const device = `cuda:${index}`;
   const faults = cudaFaults(index, facts);
   if (faults.length === 0) faults.push(...load(index, binaries, facts, env));
@@ -36,6 +42,25 @@ export function openDevice(wish: string, env: NodeJS.ProcessEnv = process.env): 
       code: 'ADAPTIVE_TRAINER_DEVICE',
     });
   return 'cpu';
+}
+
+/** Which of the ranks of its machine a process is, from 0. */
+export interface PlaceOnMachine {
+  readonly localRank: number;
+  readonly localSize: number;
+}
+
+/** Each rank of a machine takes a GPU of its own. Where each is shown but one (`srun --gpus-per-task=1`), that is number 0. */
+function deviceIndex(wish: string, place: PlaceOnMachine | undefined, count: number): number {
+  const named = /^cuda:(\d+)$/.exec(wish)?.[1];
+  const { localRank = 0, localSize = 1 } = place ?? {};
+  expectInput(
+    named === undefined || localSize === 1,
+    'device',
+    `"cuda" with ${localSize} ranks on this machine, of which each then takes the GPU of its number`,
+    wish,
+  );
+  return named === undefined ? localRank % Math.max(1, count) : Number(named);
 }
 
 /** What a GPU needs, as far as it is found on this machine. Nothing of libtorch is loaded. */

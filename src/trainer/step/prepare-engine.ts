@@ -1,7 +1,6 @@
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { engineCall } from '../../engine/engine-call.js';
-import { AdaptiveTrainerError } from '../../errors.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
 import type { Ranks } from '../../ranks/ranks.js';
 import type { StartEvent } from '../../events/training-event.js';
@@ -21,7 +20,7 @@ export type EngineReport = Pick<
 
 /**
  * Makes the model ready to be trained: threads, types, a new optimizer; before that, whether it all fits.
- * @throws AdaptiveTrainerError OUT_OF_MEMORY; NOT_AVAILABLE for several ranks on GPUs
+ * @throws AdaptiveTrainerError OUT_OF_MEMORY
  */
 export async function prepareEngine(
   model: CausalLM,
@@ -30,11 +29,6 @@ export async function prepareEngine(
   precision: Precision,
   ranks: Ranks,
 ): Promise<{ report: EngineReport; keeper: BlockKeeper | undefined }> {
-  if (ranks.size > 1 && model.device !== 'cpu')
-    throw new AdaptiveTrainerError(
-      'NOT_AVAILABLE',
-      `Expected several ranks to compute on the CPU, found device ${model.device}. Train in one process, or with device "cpu".`,
-    );
   // What reading, opening and earlier runs left behind is neither counted as needed nor kept beside the steps.
   await engineCall(() => loadAddon().releaseMemory());
   const threads = await engineCall(() => loadAddon().setThreads({ threads: args.threads ?? 0 }));

@@ -1,12 +1,12 @@
 // Several processes train together on a device whose memory is closed to the host, over Gloo by way of the
 // host: they are one process. This program starts itself as their ranks.
+#include <arpa/inet.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -23,7 +23,8 @@
 #include "core/session/sharded_session.h"
 #include "core/session/training_step.h"
 #include "core/session/weights_digest.h"
-#include "device/guarded_device.h"
+#include "device/model_configs.h"
+#include "device/test_device.h"
 
 extern char** environ;
 
@@ -50,17 +51,14 @@ const std::vector<Kind> kKinds = {
 
 /// Matrices of more than 4,096 values, which optimizers in 8 bits keep in blocks.
 DecoderConfig configOf(const Kind& kind) {
-  DecoderConfig config;
-  config.vocabSize = 300, config.hiddenSize = 16, config.intermediateSize = 24, config.heads = 2,
-  config.kvHeads = 1, config.headDim = 8, config.tiedHead = kind.tied;
-  config.ropes = {{.theta = 10000, .dims = 8}};
-  config.layerConfigs.assign(2, {.rope = 0, .window = 0, .attentionScale = 1 / std::sqrt(8.0)});
+  DecoderConfig config = llama();
+  config.vocabSize = 300, config.tiedHead = kind.tied;
   return config;
 }
 
 std::unique_ptr<ModelSession> opened(const Kind& kind) {
   auto session = std::make_unique<ModelSession>(configOf(kind));
-  session->decoder.moveTo(guardedDevice());
+  session->decoder.moveTo(testDevice());
   initialiseWeights(session->decoder, {.deviation = 0.3, .residualDeviation = 0.2, .seed = 5});
   if (kind.adapter) {
     AdapterOptions options;
@@ -100,8 +98,7 @@ MicroBatch partOf(int step, int64_t rank, int64_t size) {
 
 /// Loss and gradient norm.
 std::pair<double, double> trainedStep(ModelSession& session, int step, int64_t rank, int64_t size) {
-  const double loss =
-      trainMicroBatch(session, partOf(step, rank, size), {.topK = 2, .bias = {}}).loss.loss;
+  const double loss = trainMicroBatch(session, partOf(step, rank, size), {.topK = 2, .bias = {}}).loss.loss;
   return {loss, stepOptimizer(session, 1e-2, 1).gradNorm};
 }
 
@@ -139,7 +136,7 @@ constexpr int kSteps = 4, kSavedAfter = 3;
 
 struct Numbers {
   std::vector<double> losses, norms;
-  std::string weights, mixed, failure, saved;
+  std::string weights, mixed, failure;
 };
 
 Numbers trained(const Kind& kind, const std::string& path, std::shared_ptr<RankGroup> group, int64_t stage,
@@ -163,14 +160,14 @@ Numbers trained(const Kind& kind, const std::string& path, std::shared_ptr<RankG
     }
     endSharing(*session);
     for (const Parameter* parameter : session->decoder.allParameters())
-      check(parameter->master().is_privateuseone(), parameter->parts()[0].name + " is on the device");
+      check(parameter->master().device() == testDevice(), parameter->parts()[0].name + " is on the device");
     found.weights = weightsDigest(session->decoder);
   } catch (const Error& error) {
     found.failure = error.code() + ": " + error.what();
   } catch (const std::exception& error) {
     found.failure = error.what();
   }
-  for (const std::string& name : calls.seen()) found.mixed += " " + name;
+  found.mixed = calls.names();
   return found;
 }
 
@@ -222,8 +219,7 @@ int runRank(char** arguments) {
     if (order.fate == "hangs")
       for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   };
-  const Numbers found =
-      trained(kKinds.at(order.kind), folder + "/optimizer", group, order.stage, beforeStep);
+  const Numbers found = trained(kKinds.at(order.kind), folder + "/optimizer", group, order.stage, beforeStep);
   write(found, folder + "/rank" + std::to_string(rank));
   // Rank 0 has the store: the others leave first.
   if (found.failure.empty()) {
@@ -249,8 +245,8 @@ int64_t freePort() {
 
 /// What each rank found; of one that dies or hangs, and is ended, nothing.
 std::vector<Numbers> ranks(const Order& order, std::string* saved = nullptr) {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      ("adaptive_ranks_test." + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("adaptive_ranks_test." + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const std::string port = std::to_string(freePort());
   std::vector<pid_t> children;
@@ -303,16 +299,16 @@ void checkRun(const Numbers& actual, const Numbers& expected, double tolerance, 
 
 TEST("ranks on a device are one process on it, whatever they share out") {
   for (size_t kind = 0; kind < kKinds.size(); kind++) {
-    const auto file = std::filesystem::temp_directory_path() /
-                      ("adaptive_one_process." + std::to_string(::getpid()));
+    const auto file =
+        std::filesystem::temp_directory_path() / ("adaptive_one_process." + std::to_string(::getpid()));
     const Numbers one = trained(kKinds[kind], file, nullptr, 0, [](int) {});
     std::filesystem::remove(file);
     check(one.failure.empty(), kKinds[kind].name + ", one process: " + one.failure);
     for (const int64_t size : {int64_t{2}, int64_t{3}}) {
       std::string weights, state;
       for (const int64_t stage : {0, 1, 2}) {
-        const std::string what = kKinds[kind].name + ", " + std::to_string(size) + " ranks, stage " +
-                                 std::to_string(stage);
+        const std::string what =
+            kKinds[kind].name + ", " + std::to_string(size) + " ranks, stage " + std::to_string(stage);
         std::string saved;
         const auto all = ranks({size, stage, kind}, &saved);
         for (const Numbers& found : all) {
@@ -345,19 +341,8 @@ TEST("a rank that dies or hangs ends the others") {
 }
 
 int main(int count, char** arguments) {
-  registerGuardedDevice();
+  openTestDevice();
   program = arguments[0];
   if (count > 2 && std::string(arguments[1]) == "--rank") return runRank(arguments + 2);
-  int failed = 0;
-  for (const auto& test : tests()) {
-    try {
-      test.run();
-    } catch (const std::exception& error) {
-      failed++;
-      std::printf("FAILED %s\n  %s\n", test.name.c_str(), error.what());
-    }
-    std::fflush(stdout);
-  }
-  std::printf("%zu of %zu tests of ranks on a device passed\n", tests().size() - failed, tests().size());
-  return failed > 0 || tests().empty() ? 1 : 0;
+  return runTests({arguments + 1, arguments + count}, "tests of ranks on a device", testDeviceName());
 }
