@@ -28,9 +28,7 @@ void GradientSums::begin(bool endsWindow, bool sharesOut) {
   for (const auto& [layer, parameter] : decoder_.trainedFromOutput()) {
     const int64_t owner = shards.ownerOf(parameter),
                   bytes = parameter->gradientSize() * int64_t{sizeof(float)};
-    const bool keeps = !sharesOut || owner == group_.rank();
-    parameter->setSpare(keeps ? nullptr : spare_);
-    if (keeps) parameter->reserveGradient();
+    if (!sharesOut || owner == group_.rank()) parameter->reserveGradient();
     const auto last = open.find(owner);
     const bool isNew = last == open.end() || buckets_[last->second].bytes + bytes > kBucketBytes;
     if (isNew) {
@@ -62,13 +60,7 @@ void GradientSums::start(Bucket& bucket) {
   const bool isAlone = gradients.size() == 1;
   bucket.sum = isAlone ? gradients[0] : at::cat(gradients);
   if (sharesOut_ && bucket.owner != group_.rank()) {
-    for (Parameter* parameter : bucket.parameters) {
-      if (isAlone) {
-        bucket.lent = parameter->takeGradient();
-      } else {
-        parameter->dropGradient();
-      }
-    }
+    for (Parameter* parameter : bucket.parameters) parameter->dropGradient();
   }
   bucket.work = sharesOut_ ? group_.sumTo(bucket.owner, bucket.sum) : group_.sum(bucket.sum);
   underWay_ += bucket.bytes;
@@ -87,7 +79,6 @@ void GradientSums::settle(Bucket& bucket) {
     }
   }
   bucket.sum = at::Tensor();
-  if (bucket.lent.defined()) spare_->give(std::exchange(bucket.lent, at::Tensor()));
 }
 
 void GradientSums::finish() {

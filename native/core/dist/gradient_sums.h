@@ -32,9 +32,6 @@ class GradientSums {
   bool done() const { return done_; }
   /// The gradients are forgotten.
   void reset();
-  /// Bytes of the buffers that gradients of other ranks' weights come and go in.
-  int64_t spareBytes() const { return spare_->bytes(); }
-  void releaseSpare() { spare_ = std::make_shared<SpareGradients>(); }
 
  private:
   struct Bucket {
@@ -43,7 +40,6 @@ class GradientSums {
     int64_t owner = 0;  ///< of all its parameters: Shards
     int64_t bytes = 0;
     at::Tensor sum = {};
-    at::Tensor lent = {};  ///< of spare_
     std::unique_ptr<RankGroup::Work> work = {};
   };
   void start(Bucket& bucket);
@@ -52,7 +48,6 @@ class GradientSums {
 
   RankGroup& group_;
   const Decoder& decoder_;
-  std::shared_ptr<SpareGradients> spare_ = std::make_shared<SpareGradients>();
   std::vector<Bucket> buckets_;
   size_t started_ = 0, settled_ = 0;
   int64_t underWay_ = 0;  ///< bytes

@@ -71,8 +71,7 @@ at::Tensor Parameter::asStored(const at::Tensor& tensor, const ParameterPart& pa
 
 void Parameter::reserveGradient() {
   if (gradient_.defined()) return;
-  gradient_ = spare_ ? spare_->take(gradientShape(), compute_.options())
-                     : at::empty(gradientShape(), compute_.options().dtype(at::kFloat));
+  gradient_ = at::empty(gradientShape(), compute_.options().dtype(at::kFloat));
 }
 
 at::Tensor& Parameter::gradientToAddTo() {
@@ -259,16 +258,10 @@ void Parameter::replace(const at::Tensor& rows) {
 }
 
 int64_t Parameter::gradientBytes() const {
-  return gradient_.defined() && !spare_ ? static_cast<int64_t>(gradient_.nbytes()) : 0;
-}
-
-at::Tensor Parameter::takeGradient() {
-  hasGradient_ = false;
-  return std::exchange(gradient_, at::Tensor());
+  return gradient_.defined() ? static_cast<int64_t>(gradient_.nbytes()) : 0;
 }
 
 void Parameter::dropGradient() {
-  if (spare_ && gradient_.defined()) spare_->give(gradient_);
   gradient_ = at::Tensor();
   hasGradient_ = false;
 }

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/model/quantized_matrix.h"
-#include "core/model/spare_gradients.h"
 #include "core/ops/logit_gradient.h"
 
 namespace adaptive {
@@ -129,7 +128,7 @@ class Parameter {
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, const std::vector<int64_t>& firstRow);
   /// gradient += dWeight. Nothing where it is frozen.
   void accumulate(const at::Tensor& dWeight);
-  /// Bytes of a gradient buffer of its own, which is kept from window to window.
+  /// Bytes of the gradient buffer; where gradients are not shared out it is kept from window to window.
   int64_t gradientBytes() const;
   /// Values that the gradient has, whether its buffer is there or not.
   int64_t gradientSize() const;
@@ -143,11 +142,8 @@ class Parameter {
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
   /// dropped.
   void replace(const at::Tensor& rows);
-  /// Where gradient buffers are taken from from now on; null: they are its own.
-  void setSpare(std::shared_ptr<SpareGradients> spare) { spare_ = std::move(spare); }
-  /// Gives up the gradient with its buffer.
-  at::Tensor takeGradient();
   void clearGradient() { hasGradient_ = false; }
+  /// Gives up the gradient with its buffer.
   void dropGradient();
 
   /// Moves the weight to another device; gradients that were gathered are dropped. Without `keepsValues` what
@@ -171,7 +167,6 @@ class Parameter {
   };
   std::vector<Piece> pieces_;
   at::Tensor master_, compute_, gradient_;
-  std::shared_ptr<SpareGradients> spare_;
   bool hasGradient_ = false, trainable_ = true, decays_ = false;
   /// Neighbouring rows that are trained, and where they begin in gradient_.
   struct Run {

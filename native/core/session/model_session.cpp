@@ -107,7 +107,6 @@ int64_t bytesOfMasters(const ModelSession& session) {
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
   held.weights = session.base.bytes();
-  if (session.sums) held.gradients = session.sums->spareBytes();
   for (const Parameter* parameter : session.decoder.allParameters()) {
     held.weights += parameter->weightBytes();
     held.gradients += parameter->gradientBytes();

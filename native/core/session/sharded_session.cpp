@@ -157,6 +157,10 @@ void shareMasters(ModelSession& session) {
     session.mastersShared.push_back(parameter);
     if (session.zero->shards.ownerOf(parameter) != session.ranks->rank()) parameter->releaseMaster();
   }
+  for (Parameter* parameter : session.decoder.trainableParameters()) {
+    if (!session.zero->sharesGradients || session.zero->shards.ownerOf(parameter) == session.ranks->rank())
+      parameter->reserveGradient();
+  }
 }
 
 void shareWeights(ModelSession& session) {
@@ -197,11 +201,7 @@ void endSharing(ModelSession& session) {
   at::NoGradGuard noGrad;
   returnGathered(session);
   session.optimizer.reset();
-  for (Parameter* parameter : session.decoder.trainableParameters()) {
-    parameter->dropGradient();
-    parameter->setSpare(nullptr);
-  }
-  session.sums->releaseSpare();
+  for (Parameter* parameter : session.decoder.trainableParameters()) parameter->dropGradient();
   for (Parameter* parameter : session.mastersShared) {
     if (parameter->isMasterReleased())
       parameter->takeMaster(at::empty(parameter->master().sizes(), parameter->compute().options().dtype(

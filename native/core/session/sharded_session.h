@@ -20,7 +20,8 @@ void setZeroStage(ModelSession& session, int64_t stage);
 /// Which rank holds a tensor of the optimizer.
 int64_t ownerOfState(const ModelSession& session, const std::string& name);
 
-/// Leaves the masters that nothing but the optimizer reads to the ranks that move them. Nothing at stage 0.
+/// Leaves the masters that nothing but the optimizer reads to the ranks that move them, and makes room for
+/// gradients. Nothing at stage 0.
 void shareMasters(ModelSession& session);
 
 /// After a step of the optimizer: gives every rank the weights that the others moved.

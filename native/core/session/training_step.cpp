@@ -271,8 +271,8 @@ void createOptimizer(ModelSession& session, const std::string& name, OptimizerOp
   session.decoder.clearGradients();
   for (Parameter* parameter : parameters) {
     parameter->dropGradient();
-    parameter->setSpare(nullptr);
-    if (!sharesGradients(session) || isOwn(parameter)) parameter->reserveGradient();
+    // Where masters are shared out, gradients take the place of those that are given up: shareMasters().
+    if (!session.zero) parameter->reserveGradient();
   }
 }
 
