@@ -226,7 +226,12 @@ async function linkCollectives(libtorch) {
     );
     return;
   }
-  await linkLibrary(libtorch, collectives, [path.join(root, 'native', 'nccl', 'nccl_collectives.cpp')], [nccl]);
+  await linkLibrary(
+    libtorch,
+    collectives,
+    [path.join(root, 'native', 'nccl', 'nccl_collectives.cpp')],
+    [nccl],
+  );
   process.stdout.write(
     await runCheck(libtorch, 'check_collectives', ['test/cuda/plugin/check_collectives.cpp'], collectives),
   );

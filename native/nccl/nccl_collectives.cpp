@@ -192,7 +192,7 @@ class NcclCollectives final : public DeviceCollectives {
 }  // namespace
 }  // namespace adaptive
 
-/// A MakeCollectives: native/addon/ranks.cpp finds it by this name.
+/// A MakeCollectives: the library of the ranks finds it by this name.
 extern "C" __attribute__((visibility("default"))) adaptive::DeviceCollectives* adaptive_trainer_collectives(
     const adaptive::CollectivesPlace& place) {
   return new adaptive::NcclCollectives(place);

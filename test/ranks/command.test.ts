@@ -69,6 +69,15 @@ describe('adaptive-trainer train as several ranks', () => {
     expect(told[0]).toContain(code);
   });
 
+  test('--dry-run says at rank 0 alone what it would do', { timeout }, async () => {
+    const { folder, config } = project();
+    const [first, second] = await command(folder, 2, ['train', config, '--dry-run']);
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    expect(first!.stdout).toContain('Nothing was written, and nothing trained.');
+    expect(second).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
   test('a configuration that cannot be read is told by one rank', { timeout }, async () => {
     const { folder } = project();
     const results = await command(folder, 2, ['train', join(folder, 'none.json')]);

@@ -2,6 +2,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { AdaptiveTrainerError } from '../../src/errors.js';
 import type { RunningTrainer } from '../../src/trainer/trainer-callback.js';
+import { loadAddon } from '../../src/engine/load/load-addon.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { MemoryReport } from '../../src/events/memory-report.js';
@@ -65,6 +66,9 @@ class FailingTrainer extends AdaptiveTrainer {
 }
 
 const run = JSON.parse(process.argv[2]!) as RankRun;
+loadAddon();
+/** Bytes of Node and libtorch, without a model. */
+const empty = process.memoryUsage.rss();
 const model = await CausalLM.fromPretrained(
   run.dir,
   run.adapter === undefined ? {} : { adapter: run.adapter },
@@ -116,7 +120,7 @@ try {
   const found = steps.map(({ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence }) => ({
     ...{ step, loss, gradNorm, alpha, beta, tokens, labelledTokens, divergence },
   }));
-  const memory = run.measures && { held, estimate, peak: process.resourceUsage().maxRSS * 1024 };
+  const memory = run.measures && { held, estimate, empty, peak: process.resourceUsage().maxRSS * 1024 };
   console.log(
     JSON.stringify({ rank: trainer.ranks.rank, end, digest, evaluations, warnings, memory, steps: found }),
   );

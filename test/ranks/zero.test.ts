@@ -17,6 +17,8 @@ interface Found {
   memory: {
     held: { weights: number; gradients: number; optimizer: number };
     estimate: MemoryReport;
+    /** Of the process before it had a model. */
+    empty: number;
     peak: number;
   };
   steps: Pick<StepEvent, 'loss' | 'gradNorm' | 'alpha'>[];
@@ -173,6 +175,8 @@ function near(found: number, expected: number, what: string) {
   expect(found / expected, what).toBeLessThan(1.15);
 }
 
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+
 describe('memory of a rank', () => {
   const large = writeTinyModel(tempDir(), {
     ...{ vocab_size: 2048, hidden_size: 512, intermediate_size: 1408 },
@@ -184,19 +188,24 @@ describe('memory of a rank', () => {
     ['fp32', 2, 0],
     ['fp32', 2, 1],
     ['fp32', 2, 2],
+    ['bf16', 3, 0],
     ['bf16', 3, 1],
     ['bf16', 3, 2],
   ])('%s, %i ranks, stage %i: as estimated', { timeout }, async (precision, size, stage) => {
     const found = await trained(measured, size, stage, { precision, numEpochs: 3 });
     const whole = found.reduce((sum, { memory }) => sum + memory.held.optimizer, 0) / (stage > 0 ? 1 : size);
     for (const { memory } of found) {
-      const { held, estimate, peak } = memory;
-      for (const part of ['weights', 'gradients', 'optimizer'] as const)
-        near(held[part], estimate[part], part);
-      near(peak, estimate.total, 'the peak');
+      const { held, estimate, empty, peak } = memory;
+      near(held.weights, estimate.weights, 'weights');
+      near(held.optimizer, estimate.optimizer, 'optimizer');
+      // Those that come and go in a backward pass are in the peak alone. AdamW's state is twice as much.
+      near(held.gradients, stage > 1 ? held.optimizer / 2 : estimate.gradients, 'gradients');
+      near(peak - empty, estimate.total - empty, 'the peak, beside Node and libtorch');
       if (stage > 0) near(held.optimizer, whole / size, 'an even part');
-      // AdamW has twice as much.
-      if (stage > 1) expect(held.gradients).toBeLessThan((0.75 * whole) / 2);
+      if (process.env['ADAPTIVE_TRAINER_SHOW_MEMORY'] && memory === found[0]!.memory)
+        console.log(
+          `${precision}, ${size} ranks, stage ${stage}: ${mebibytes(peak)} / ${mebibytes(estimate.total)}, empty ${mebibytes(empty)} MiB`,
+        );
     }
   });
 });

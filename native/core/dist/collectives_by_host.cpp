@@ -20,8 +20,7 @@ class ByHost final : public DeviceCollectives {
   }
   std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) override {
     const bool gives = rank == hosts_->rank();
-    const at::Tensor host =
-        gives ? tensor.cpu() : at::empty(tensor.sizes(), tensor.options().device(at::kCPU));
+    const at::Tensor host = gives ? tensor.cpu() : at::empty(tensor.sizes(), at::dtype(tensor.scalar_type()));
     return std::make_unique<HostWork>(hosts_->copyFrom(rank, host), host, resultAt(!gives, tensor));
   }
   /// The hosts' work ends as the hosts' group does.

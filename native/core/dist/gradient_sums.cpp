@@ -78,6 +78,8 @@ void GradientSums::settle(Bucket& bucket) {
       first += gradient.numel();
     }
   }
+  // Work that has ended holds its tensor still.
+  bucket.work.reset();
   bucket.sum = at::Tensor();
 }
 

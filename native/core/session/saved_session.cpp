@@ -42,7 +42,7 @@ void checkRange(const std::vector<std::string>& names, const std::vector<at::Ten
 
 void receiveFromFirst(RankGroup& group, const at::Tensor& tensor) {
   if (tensor.is_cpu()) return group.receive(0, tensor);
-  const at::Tensor host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU));
+  const at::Tensor host = at::empty(tensor.sizes(), at::dtype(tensor.scalar_type()));
   group.receive(0, host);
   tensor.copy_(host);
 }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "core/block_memory.h"
 #include "core/expect.h"
 
 namespace adaptive {
@@ -161,6 +162,7 @@ void shareMasters(ModelSession& session) {
     if (!session.zero->sharesGradients || session.zero->shards.ownerOf(parameter) == session.ranks->rank())
       parameter->reserveGradient();
   }
+  releaseBlocks();  // what is left of the masters
 }
 
 void shareWeights(ModelSession& session) {

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { readLaunch } from '../../ranks/launch.js';
 import { configCommand, type ConfigOptions } from '../command.js';
 import { countOption } from '../option-values.js';
 import { readConfig } from '../read-config.js';
@@ -41,6 +42,9 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
     )
     .action(async (file: string, options: TrainOptions & ConfigOptions) => {
       if (options.dryRun) {
+        // Every rank would print the same.
+        const launch = readLaunch();
+        if (launch !== undefined && launch.rank > 0) return;
         const { dryRun } = await import('../dry-run.js');
         await dryRun(await readConfig(file, options), options);
         return;

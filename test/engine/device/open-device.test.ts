@@ -103,6 +103,31 @@ describe.runIf(hasCompiler)('device', () => {
     expect(await open('cuda:1', env)).toMatchObject({ missing: ['device'] });
   }, 60_000);
 
+  test('each rank of a machine takes a GPU of its own, of those that it is shown', async () => {
+    const libtorch = libtorchWithCuda(path.join(tempDir(), 'order'));
+    const two = tempDir();
+    stubDriver(two, {
+      devices: [
+        ['A card', 8, 6],
+        ['A card', 8, 6],
+      ],
+    });
+    const rank = (localRank: number, drivers: string) => ({
+      ...{ LD_LIBRARY_PATH: drivers, ADAPTIVE_TRAINER_LIBTORCH: libtorch },
+      ...{ RANK: String(localRank), WORLD_SIZE: '2', LOCAL_RANK: String(localRank), LOCAL_WORLD_SIZE: '2' },
+      ...{ MASTER_ADDR: '127.0.0.1', MASTER_PORT: '29500', ADAPTIVE_TRAINER_CUDA_PLUGIN: '/none.so' },
+    });
+    const deviceOf = async (wish: string, env: NodeJS.ProcessEnv) =>
+      /compute on (\S+),/.exec((await open(wish, env))['message'] as string)?.[1];
+    expect(await deviceOf('cuda', rank(0, two))).toBe('cuda:0');
+    expect(await deviceOf('cuda', rank(1, two))).toBe('cuda:1');
+    expect(await deviceOf('cuda', rank(1, driver()))).toBe('cuda:0');
+    expect(await open('auto', rank(1, two))).toEqual({ device: 'cpu', finite: true });
+    const one = await open('cuda:1', rank(0, two));
+    expect(one).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(one['message']).toContain('"cuda" with 2 ranks on this machine');
+  }, 60_000);
+
   test('libraries that do not load, and a plugin of another release', async () => {
     const mark = path.join(tempDir(), 'order');
     const libtorch = libtorchWithCuda(mark);
