@@ -85,7 +85,8 @@ export async function prepareRun(
   const { totalSteps } = parts.run.progress;
   // learningRate() may be a user's own, which without a pull is asked once a step.
   parts.pullPerRate = pull > 0 ? pullPerRate(pull, totalSteps, (step) => host.learningRate(step)) : 0;
-  for (const event of firstEvents(host, parts, { args, report, stopWarnings, byHost })) await host.emit(event);
+  for (const event of firstEvents(host, parts, { args, report, stopWarnings, byHost }))
+    await host.emit(event);
 }
 
 async function freeze({ model }: RunHost, parts: RunParts, args: TrainingConfig): Promise<void> {

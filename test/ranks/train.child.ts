@@ -88,6 +88,8 @@ let estimate: MemoryReport | undefined;
 const Trainer = run.weighted ? WeightedTrainer : run.atRank1 === 'throws' ? FailingTrainer : AdaptiveTrainer;
 const controller = new AbortController();
 process.on('SIGTERM', () => controller.abort());
+// A limit on the size of files (full-disk.test.ts) fails a write instead of ending the process.
+if (process.platform === 'linux') process.on('SIGXFSZ', () => {});
 const trainer = new Trainer({
   model,
   trainDataset: run.streamed ? stream : rows,
