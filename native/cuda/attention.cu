@@ -61,6 +61,25 @@ __device__ __forceinline__ int64_t firstSeen(const AttentionShape& shape, const 
   return shape.window > 0 && first > 0 ? first : 0;
 }
 
+/// What a block computes: kPerBlock queries (or keys) of a head in a row, of which the thread's warp has
+/// those from `first` on.
+struct Own {
+  RowOfBatch row;
+  int64_t blockFirst, first, rowEnd;
+  int head, lane, warp;
+  __device__ explicit Own(const AttentionShape& shape) : row(shape, blockIdx.z) {
+    blockFirst = int64_t{blockIdx.x} * kPerBlock;
+    rowEnd = row.start + row.queries;
+    head = static_cast<int>(blockIdx.y);
+    lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    first = blockFirst + warp * kPerWarp;
+  }
+  /// The end of the block's queries in the row.
+  __device__ int64_t blockEnd() const {
+    return blockFirst + kPerBlock < row.queries ? blockFirst + kPerBlock : row.queries;
+  }
+};
+
 /// tile[r] = entries [first + r] of one head, as float32; 0 beyond `count`. The block's threads meet before
 /// and after.
 template <int kDim, class T>
@@ -86,6 +105,17 @@ __device__ __forceinline__ void loadOwn(float* own, const Heads<const T>& from, 
     for (int c = threadIdx.x % 32; c < headDim; c += 32) own[n * kDim + c] = i < end ? toFloat(base[c]) : 0.f;
   }
   __syncwarp();
+}
+
+/// Writes a head of one token, whose entries the warp's lanes have, times `factor`.
+template <int kDim, class T>
+__device__ __forceinline__ void storeOwn(const Heads<T>& to, int64_t token, int64_t head,
+                                         const float (&values)[kDim / 32], float factor, int headDim) {
+  const int lane = threadIdx.x % 32;
+  T* place = to.data + token * to.tokenStride + head * to.headStride;
+#pragma unroll
+  for (int c = 0; c < kDim / 32; c++)
+    if (c * 32 + lane < headDim) place[c * 32 + lane] = fromFloat<T>(values[c] * factor);
 }
 
 template <int kDim>
@@ -122,21 +152,17 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, factors, kWarps* kTile);
   SHARED(float, queries, kPerBlock* kDim);
-  const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
-  const int head = static_cast<int>(blockIdx.y);
+  const Own at(shape);
+  const auto& [row, blockFirst, first, rowEnd, head, lane, warp] = at;
   if (blockFirst >= row.queries) return;  // the whole block
   const int kvHead = head / (shape.heads / shape.kvHeads);
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int64_t first = blockFirst + warp * kPerWarp;
   float* own = queries + warp * kPerWarp * kDim;
-  loadOwn<kDim>(own, q, head, row.start + first, row.start + row.queries, shape.headDim);
+  loadOwn<kDim>(own, q, head, row.start + first, rowEnd, shape.headDim);
   float max[kPerWarp], sum[kPerWarp], sums[kPerWarp][kDim / 32] = {};
 #pragma unroll
   for (int n = 0; n < kPerWarp; n++) max[n] = -INFINITY, sum[n] = 0.f;
 
-  const int64_t last = blockFirst + kPerBlock < row.queries ? blockFirst + kPerBlock : row.queries;
-  const int64_t end = row.offset + last;
+  const int64_t end = row.offset + at.blockEnd();
   for (int64_t key = firstSeen(shape, row, blockFirst) / kTile * kTile; key < end; key += kTile) {
     const int64_t count = row.keys() - key;
     loadTile<kDim>(tile, k, kvHead, row.start + key, count, shape.headDim);
@@ -167,11 +193,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
   for (int n = 0; n < kPerWarp; n++) {
     const int64_t i = first + n;
     if (i >= row.queries) continue;
-    T* to = out.data + (row.start + i) * out.tokenStride + head * out.headStride;
-    const float inverse = 1.f / sum[n];
-#pragma unroll
-    for (int c = 0; c < kDim / 32; c++)
-      if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(sums[n][c] * inverse);
+    storeOwn<kDim>(out, row.start + i, head, sums[n], 1.f / sum[n], shape.headDim);
     if (lane == 0) lse[head * shape.queries + row.start + i] = max[n] + logf(sum[n]);
   }
 }
@@ -210,17 +232,13 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, factors, kWarps* kTile);
   SHARED(float, queries, kPerBlock* kDim);
-  const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
-  const int head = static_cast<int>(blockIdx.y);
+  const Own at(shape);
+  const auto& [row, blockFirst, first, rowEnd, head, lane, warp] = at;
   if (blockFirst >= row.queries) return;
   const int kvHead = head / (shape.heads / shape.kvHeads);
-  const int64_t rowEnd = row.start + row.queries;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int64_t first = blockFirst + warp * kPerWarp;
   float* own = queries + warp * kPerWarp * kDim;
   float gradient[kPerWarp][kDim / 32] = {};
-  const int64_t end = blockFirst + kPerBlock < row.queries ? blockFirst + kPerBlock : row.queries;
+  const int64_t end = at.blockEnd();
   for (int64_t key = firstSeen(shape, row, blockFirst) / kTile * kTile; key < end; key += kTile) {
     const int64_t count = row.queries - key;
     loadTile<kDim>(tile, v, kvHead, row.start + key, count, shape.headDim);
@@ -233,12 +251,12 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
     loadOwn<kDim>(own, q, head, row.start + first, rowEnd, shape.headDim);
 #pragma unroll
     for (int n = 0; n < kPerWarp; n++) {
-      const int64_t i = first + n, other = key + lane, at = head * shape.queries + row.start + i;
+      const int64_t i = first + n, other = key + lane, place = head * shape.queries + row.start + i;
       const float product = dot<kDim>(tile + lane * (kDim + 1), own + n * kDim, shape.headDim);
       float d = 0.f;
       if (i < row.queries && other >= firstSeen(shape, row, i) && other <= i) {
         const float kept = keptShare(shape, head, row.start + i, other);
-        d = weightGradient(shape, product, dWeights[n], lse[at], delta[at], kept).product;
+        d = weightGradient(shape, product, dWeights[n], lse[place], delta[place], kept).product;
       }
       addTile<kDim>(gradient[n], tile, d, factors + warp * kTile, shape.headDim);
     }
@@ -246,10 +264,7 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 #pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     if (first + n >= row.queries) continue;
-    T* to = dQ.data + (row.start + first + n) * dQ.tokenStride + head * dQ.headStride;
-#pragma unroll
-    for (int c = 0; c < kDim / 32; c++)
-      if (c * 32 + lane < shape.headDim) to[c * 32 + lane] = fromFloat<T>(gradient[n][c]);
+    storeOwn<kDim>(dQ, row.start + first + n, head, gradient[n], 1.f, shape.headDim);
   }
 }
 
@@ -261,13 +276,9 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
   SHARED(float, tile, kTile*(kDim + 1));
   SHARED(float, factors, kWarps* kTile);
   SHARED(float, keys, kPerBlock* kDim);
-  const RowOfBatch row(shape, blockIdx.z);
-  const int64_t blockFirst = int64_t{blockIdx.x} * kPerBlock;
-  const int kvHead = static_cast<int>(blockIdx.y), group = shape.heads / shape.kvHeads;
+  const auto& [row, blockFirst, first, rowEnd, kvHead, lane, warp] = Own(shape);
+  const int group = shape.heads / shape.kvHeads;
   if (blockFirst >= row.queries) return;
-  const int64_t rowEnd = row.start + row.queries;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int64_t first = blockFirst + warp * kPerWarp;
   float* own = keys + warp * kPerWarp * kDim;
   float ofKeys[kPerWarp][kDim / 32] = {}, ofValues[kPerWarp][kDim / 32] = {};
   float* mine = factors + warp * kTile;
@@ -305,14 +316,8 @@ __global__ void __launch_bounds__(kThreads, kBlocksPerProcessor)
 #pragma unroll
   for (int n = 0; n < kPerWarp; n++) {
     if (first + n >= row.queries) continue;
-    T* toK = dK.data + (row.start + first + n) * dK.tokenStride + kvHead * dK.headStride;
-    T* toV = dV.data + (row.start + first + n) * dV.tokenStride + kvHead * dV.headStride;
-#pragma unroll
-    for (int c = 0; c < kDim / 32; c++) {
-      if (c * 32 + lane >= shape.headDim) continue;
-      toK[c * 32 + lane] = fromFloat<T>(ofKeys[n][c]);
-      toV[c * 32 + lane] = fromFloat<T>(ofValues[n][c]);
-    }
+    storeOwn<kDim>(dK, row.start + first + n, kvHead, ofKeys[n], 1.f, shape.headDim);
+    storeOwn<kDim>(dV, row.start + first + n, kvHead, ofValues[n], 1.f, shape.headDim);
   }
 }
 

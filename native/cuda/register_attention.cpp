@@ -41,13 +41,16 @@ AttentionPath pathOf(const Tensor& x, int64_t headDim, double softCap, double dr
 }
 
 /// What attention within rows is given beside its tensors.
-struct Scoring {
-  int64_t heads, kvHeads;
-  double scale;
-  int64_t window;
+struct Scoring : AttentionHeads {
   double softCap, dropout;
   int64_t key;
 };
+
+/// Of no token, the kernels of this folder have nothing to do; libtorch's do not expect it.
+AttentionPath pathOf(const Tensor& qkv, const Scoring& how) {
+  if (qkv.size(0) == 0) return AttentionPath::Blocked;
+  return pathOf(qkv, qkv.size(1) / (how.heads + 2 * how.kvHeads), how.softCap, how.dropout);
+}
 
 AttentionShape shapeOfRows(const Tensor& qkv, const Tensor& cuSeqlens, int64_t longest, const Scoring& how) {
   AttentionShape shape =
@@ -67,13 +70,13 @@ std::tuple<Tensor, Tensor> attention(const Tensor& qkv, const Tensor& cuSeqlens,
                                      int64_t heads, int64_t kvHeads, double scale, int64_t window,
                                      double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
-  const AttentionPath path = pathOf(qkv, qkv.size(1) / (heads + 2 * kvHeads), softCap, dropout);
-  if (path != AttentionPath::Blocked && qkv.size(0) > 0) {
+  const Scoring how = {{heads, kvHeads, scale, window}, softCap, dropout, key};
+  const AttentionPath path = pathOf(qkv, how);
+  if (path != AttentionPath::Blocked) {
     const auto attend = path == AttentionPath::Flash ? flashAttention : efficientAttention;
-    return attend(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window});
+    return attend(qkv, cuSeqlens, longest, how);
   }
-  const AttentionShape shape =
-      shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const AttentionShape shape = shapeOfRows(qkv, cuSeqlens, longest, how);
   const int64_t headDim = shape.headDim;
   Tensor out = at::empty({qkv.size(0), heads * headDim}, qkv.options());
   Tensor lse = at::empty({heads, qkv.size(0)}, qkv.options().dtype(at::kFloat));
@@ -90,13 +93,13 @@ Tensor attentionBackward(const Tensor& dOut, const Tensor& qkv, const Tensor& ou
                          const Tensor& cuSeqlens, int64_t longest, int64_t heads, int64_t kvHeads,
                          double scale, int64_t window, double softCap, double dropout, int64_t key) {
   const OnDevice on(qkv);
-  const AttentionPath path = pathOf(qkv, qkv.size(1) / (heads + 2 * kvHeads), softCap, dropout);
-  if (path != AttentionPath::Blocked && qkv.size(0) > 0) {
+  const Scoring how = {{heads, kvHeads, scale, window}, softCap, dropout, key};
+  const AttentionPath path = pathOf(qkv, how);
+  if (path != AttentionPath::Blocked) {
     const auto goBack = path == AttentionPath::Flash ? flashAttentionBackward : efficientAttentionBackward;
-    return goBack(dOut, qkv, out, lse, cuSeqlens, longest, {heads, kvHeads, scale, window});
+    return goBack(dOut, qkv, out, lse, cuSeqlens, longest, how);
   }
-  const AttentionShape shape =
-      shapeOfRows(qkv, cuSeqlens, longest, {heads, kvHeads, scale, window, softCap, dropout, key});
+  const AttentionShape shape = shapeOfRows(qkv, cuSeqlens, longest, how);
   const int64_t headDim = shape.headDim;
   const Tensor grad = dOut.contiguous();
   Tensor dQkv = at::empty_like(qkv), delta = at::empty_like(lse);
