@@ -69,7 +69,14 @@ class Memory final : public c10::Allocator {
   static void release(void* place) {
     Memory& memory = instance();
     std::lock_guard lock(memory.mutex_);
-    memory.free_[memory.sizes_[static_cast<char*>(place)]].push_back(static_cast<char*>(place));
+    const size_t size = memory.sizes_[static_cast<char*>(place)];
+    memory.free_[size].push_back(static_cast<char*>(place));
+    // Opening and closing takes as long as there are pages.
+    constexpr size_t kPage = 4096, kLarge = 64 * kPage;
+    if (size < kLarge) return;
+    const auto begin = (reinterpret_cast<uintptr_t>(place) + kPage - 1) / kPage * kPage;
+    const auto end = (reinterpret_cast<uintptr_t>(place) + size) / kPage * kPage;
+    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   std::mutex mutex_;
   char* base_;
