@@ -1,34 +1,44 @@
-import type { Command } from 'commander';
-import { AdaptiveTrainerError } from '../../errors.js';
+import { Option, type Command } from 'commander';
 import { progressPrinter } from '../../common/progress-printer.js';
 import { command } from '../command.js';
+
+interface SetupFlags {
+  force?: boolean;
+  cuda?: boolean;
+  cpu?: boolean;
+  withoutGpu?: boolean;
+  from?: string;
+}
 
 export function setupCommand(): Command {
   return command(
     'setup',
-    'fetch libtorch with headers, which building needs',
-    'It goes into the cache of adaptive-trainer, unless it is there. Where npm has installed libtorch, only building the ' +
-      'addon needs it.',
+    'fetch libtorch: for CUDA where there is a GPU, otherwise for the CPU',
+    'It goes into the cache of adaptive-trainer, unless it is there, with headers. npm installs libtorch for the CPU, so without ' +
+      'a GPU only building the addon needs this.',
   )
+    .addOption(
+      new Option('--cuda', 'the libtorch for NVIDIA GPUs: 2.8 GB to fetch, 4.5 GB on disk').conflicts('cpu'),
+    )
+    .option('--cpu', 'the libtorch for the CPU, also where there is a GPU')
+    .addOption(
+      new Option('--without-gpu', 'the one for CUDA though this machine cannot use it, as for an image')
+        .implies({ cuda: true })
+        .conflicts('cpu'),
+    )
+    .option('--from <folder>', 'a folder with wheels from `pip download`, in place of the network')
     .option('--force', 'fetch it again')
-    .option('--cuda', 'the libtorch for NVIDIA GPUs (not available yet)')
     .action(setup);
 }
 
-async function setup({ force = false, cuda }: { force?: boolean; cuda?: boolean }): Promise<void> {
-  if (cuda) throw withoutCuda();
-  const { setupLibtorch } = await import('../../engine/libtorch/setup-libtorch.js');
-  await setupLibtorch({ force, onProgress: progressPrinter() });
+async function setup({ force = false, cuda, cpu, withoutGpu = false, from }: SetupFlags): Promise<void> {
+  const { setupForMachine } = await import('../../engine/device/setup-for-machine.js');
+  await setupForMachine({
+    ...{ wish: cuda ? 'cuda' : cpu ? 'cpu' : 'auto', withoutGpu, force, onProgress: progressPrinter() },
+    ...(from === undefined ? {} : { from }),
+  });
   for (const name of ['ADAPTIVE_TRAINER_LIBTORCH', 'LIBTORCH']) {
     const value = process.env[name];
     if (value) console.error(`Note: ${name}=${value} is set and is used instead of it.`);
   }
-}
-
-function withoutCuda(): AdaptiveTrainerError {
-  return new AdaptiveTrainerError(
-    'NOT_AVAILABLE',
-    'Expected to fetch libtorch for the CPU, found --cuda: libtorch for CUDA is not fetched yet. Nothing was fetched. Run ' +
-      '`npx adaptive-trainer setup` without it, or see docs/cuda.md for libtorch from pip.',
-  );
 }

@@ -29,7 +29,11 @@ export function cudaFindings(facts: CudaFacts): Finding[] {
         index,
       ),
     ),
-    line('libtorch for CUDA', `built for CUDA ${cuda ?? 'of a version that it does not tell'}`, ['libtorch']),
+    line(
+      'libtorch for CUDA',
+      `${libtorch.version} in ${libtorch.root}, built for CUDA ${cuda ?? 'of a version that it does not tell'}`,
+      ['libtorch'],
+    ),
     line('CUDA plugin', `${plugin?.file}, for libtorch ${plugin?.libtorchVersion}`, [
       'plugin',
       'plugin-version',

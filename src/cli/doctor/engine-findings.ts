@@ -33,7 +33,7 @@ export function engineFindings(): Finding[] {
   const found = [
     ok('libtorch', `${libtorch.version} in ${libtorch.root} (${rules[libtorch.source] ?? libtorch.source})`),
     info('addon', `${addon}${made}`),
-    ...cudaFindings(cudaFacts(chosen)),
+    ...cudaFindings(cudaFacts(chooseBinaries({ cuda: true }))),
   ];
   try {
     planAddonLoad(addon, libtorch);

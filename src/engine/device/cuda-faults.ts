@@ -44,7 +44,11 @@ export function cudaFaults(index: number, facts: CudaFacts): CudaFault[] {
   return [...driverFaults(index, facts), ...libtorchFaults(facts), ...pluginFaults(facts)];
 }
 
-function driverFaults(index: number, { driver, cuda, visibleDevices }: CudaFacts): CudaFault[] {
+/** What is wrong with the driver, or device `index`, for a libtorch of a CUDA version. */
+export function driverFaults(
+  index: number,
+  { driver, cuda, visibleDevices }: Pick<CudaFacts, 'driver' | 'cuda' | 'visibleDevices'>,
+): CudaFault[] {
   if (driver === undefined)
     return [
       {
@@ -127,18 +131,29 @@ function deviceFaults(
 
 function libtorchFaults({ libtorch }: CudaFacts): CudaFault[] {
   if (libtorch.cuda) return [];
+  const release = libtorchRelease(libtorch.version);
   return [
     {
       missing: 'libtorch',
       found: `libtorch ${libtorch.version} in ${libtorch.root} is for the CPU alone (no libtorch_cuda)`,
       fix:
-        `set ADAPTIVE_TRAINER_LIBTORCH to a libtorch ${libtorchRelease(libtorch.version)} with CUDA, such as the site-packages/torch ` +
-        `of \`pip install torch==${libtorchRelease(libtorch.version)}.*\``,
+        (libtorch.source === 'process'
+          ? 'ask for the GPU before anything is computed on the CPU in this process. If there is no libtorch with CUDA yet, '
+          : '') +
+        (libtorch.source === 'ADAPTIVE_TRAINER_LIBTORCH' || libtorch.source === 'LIBTORCH'
+          ? `unset ${libtorch.source} and run \`npx adaptive-trainer setup --cuda\`, or set it to a libtorch ${release} with CUDA`
+          : `run \`npx adaptive-trainer setup --cuda\`, or set ADAPTIVE_TRAINER_LIBTORCH to a libtorch ${release} with CUDA`) +
+        `, such as the site-packages/torch of \`pip install torch==${release}.*\``,
     },
   ];
 }
 
-function pluginFaults({ plugin, pluginPlaces, libtorch }: CudaFacts): CudaFault[] {
+/** What is wrong with the plugin for a libtorch. */
+export function pluginFaults({
+  plugin,
+  pluginPlaces,
+  libtorch,
+}: Pick<CudaFacts, 'plugin' | 'pluginPlaces' | 'libtorch'>): CudaFault[] {
   if (plugin === undefined)
     return [
       {

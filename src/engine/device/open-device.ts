@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { expectInput } from '../../common/expect-input.js';
 import { AdaptiveTrainerError } from '../../errors.js';
-import type { Libtorch } from '../libtorch/libtorch.js';
 import { dlopen, helperOf, type LoadHelper } from '../load/dlopen.js';
-import { chooseBinaries, loadAddon } from '../load/load-addon.js';
+import { chooseBinaries, loadAddon, type Binaries } from '../load/load-addon.js';
 import { planAddonLoad } from '../load/plan-addon-load.js';
 import { checkDevice } from './check-device.js';
 import { cudaFaults, type CudaFacts, type CudaFault } from './cuda-faults.js';
@@ -27,7 +26,7 @@ export function openDevice(
 ): string {
   if (wish === 'cpu') return 'cpu';
   const isAuto = wish === 'auto';
-  const binaries = chooseBinaries();
+  const binaries = chooseBinaries({ cuda: true });
   if (isAuto && !binaries.libtorch.cuda) return 'cpu';
   const facts = cudaFacts(binaries, env);
   const index = deviceIndex(wish, readPlace(), facts.driver?.devices?.length ?? 0);
@@ -64,10 +63,7 @@ function deviceIndex(wish: string, place: PlaceOnMachine | undefined, count: num
 }
 
 /** What a GPU needs, as far as it is found on this machine. Nothing of libtorch is loaded. */
-export function cudaFacts(
-  { addon, libtorch }: { addon: string; libtorch: Libtorch },
-  env: NodeJS.ProcessEnv = process.env,
-): CudaFacts {
+export function cudaFacts({ addon, libtorch }: Binaries, env: NodeJS.ProcessEnv = process.env): CudaFacts {
   const places = pluginPlaces(addon, env);
   return {
     driver: driverOf(addon),
@@ -79,7 +75,8 @@ export function cudaFacts(
   };
 }
 
-function driverOf(addon: string): CudaFacts['driver'] {
+/** What NVIDIA's driver says to the helper beside an addon. */
+export function driverOf(addon: string): CudaFacts['driver'] {
   const helper = helperOf(addon);
   if (!existsSync(helper)) return { fault: `there is no ${helper}, which asks it` };
   return (dlopen(helper) as LoadHelper).cudaDriver();
@@ -88,15 +85,20 @@ function driverOf(addon: string): CudaFacts['driver'] {
 /** Loads what computes on a GPU. libtorch looks for its half for CUDA once, so that comes before anything is computed. */
 function load(
   index: number,
-  { addon, libtorch }: { addon: string; libtorch: Libtorch },
+  binaries: Binaries,
   { driver, plugin }: CudaFacts,
   env: NodeJS.ProcessEnv,
 ): CudaFault[] {
-  const engine = loadAddon();
+  const { addon, libtorch } = binaries;
+  const engine = loadAddon(binaries);
   const { preload } = dlopen(helperOf(addon)) as LoadHelper;
   const library = path.join(libtorch.libDir, 'libtorch_cuda.so');
   const parts = [
-    ['libtorch', library, 'install libtorch with the nvidia packages that it names, beside it'],
+    [
+      'libtorch',
+      library,
+      'run `npx adaptive-trainer setup --cuda --force`, or install libtorch with the nvidia packages that it names, beside it',
+    ],
     ['plugin', plugin!.file, 'build it again: `npm run build:cuda`'],
   ] as const;
   for (const [missing, file, fix] of parts) {

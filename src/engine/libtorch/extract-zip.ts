@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { mkdirs } from '../../common/mkdirs.js';
 import { AdaptiveTrainerError } from '../../errors.js';
+import { isOfDisk } from './explain-storage.js';
 import type { Entry, ZipFile } from 'yauzl';
 
 /** What to take from a zip, and where progress goes. */
@@ -53,14 +54,34 @@ export async function extractZip(options: ExtractOptions): Promise<Map<string, E
     await Promise.all(Array.from({ length: concurrency }, worker));
     return files;
   } catch (cause) {
-    if (AdaptiveTrainerError.isInstance(cause)) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AdaptiveTrainerError('LIBTORCH_BROKEN', `Expected a sound zip in ${options.zip}, but: ${why}`, {
-      cause,
-    });
+    throw brokenZip(options.zip, cause);
   } finally {
     zip?.close();
   }
+}
+
+/** The bytes that a zip's selected files take once they are extracted. @throws as extractZip */
+export async function sizeOfZip(options: Pick<ExtractOptions, 'zip' | 'select'>): Promise<number> {
+  let zip: ZipFile | undefined;
+  try {
+    zip = await openPromise(options.zip, { autoClose: false });
+    const chosen = await selectEntries(zip, { ...options, into: '.' });
+    return chosen.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
+  } catch (cause) {
+    throw brokenZip(options.zip, cause);
+  } finally {
+    zip?.close();
+  }
+}
+
+/** The error for a zip that cannot be read; one of this library, or of the disk, stays as it is. */
+export function brokenZip(zip: string, cause: unknown): unknown {
+  if (AdaptiveTrainerError.isInstance(cause) || isOfDisk(cause)) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new AdaptiveTrainerError('LIBTORCH_BROKEN', `Expected a sound zip in ${zip}, but: ${why}`, {
+    details: { zip },
+    cause,
+  });
 }
 
 interface Chosen {

@@ -33,7 +33,9 @@ export async function fetchPinnedLibtorch(
   const { version } = libtorchPin;
   let ofPip: unknown;
   try {
-    const zip = await fetchWheel({ version, workDir, onProgress, ...sources.wheel });
+    // On Linux the untagged wheel is a CUDA build, larger by gigabytes; elsewhere there are only CPU builds.
+    const requirement = process.platform === 'linux' ? `torch==${version}+cpu` : `torch==${version}`;
+    const zip = await fetchWheel({ requirement, workDir, onProgress, ...sources.wheel });
     return { zip, kind: 'wheel', source: path.basename(zip) };
   } catch (error) {
     ofPip = error;

@@ -6,7 +6,8 @@ import type { OnSetupProgress } from '../../common/setup-progress.js';
 
 /** How to fetch a wheel. */
 export interface FetchWheelOptions {
-  readonly version: string;
+  /** As pip takes it: `torch==2.13.0+cpu`. */
+  readonly requirement: string;
   /** An existing, empty folder that may be filled; the wheel ends up in it. */
   readonly workDir: string;
   readonly onProgress: OnSetupProgress;
@@ -15,18 +16,16 @@ export interface FetchWheelOptions {
 }
 
 /**
- * Fetches a torch wheel with pip, so that the indexes, mirrors and proxies a machine is configured for apply.
+ * Fetches a wheel, and not what it needs, with pip, so that the indexes, mirrors and proxies a machine is configured for apply.
  * @returns the wheel's path.
  * @throws Error saying what every attempt ended with.
  */
 export async function fetchWheel(options: FetchWheelOptions): Promise<string> {
   const failures: string[] = [];
-  // On Linux the untagged wheel is a CUDA build, larger by gigabytes; elsewhere there are only CPU builds.
-  const requirement =
-    process.platform === 'linux' ? `torch==${options.version}+cpu` : `torch==${options.version}`;
+  const { requirement } = options;
   for (const python of options.interpreters ?? ['python3', 'python']) {
     options.onProgress({ phase: 'fetch', message: `Fetching ${requirement} with ${python} -m pip` });
-    const outcome = await pipDownload(python, requirement, options);
+    const outcome = await pipDownload(python, options);
     if (typeof outcome === 'object') return outcome.wheel;
     failures.push(`${python} -m pip download ${requirement}: ${outcome}`);
     // Another Python's pip has the same network and the same indexes.
@@ -37,8 +36,7 @@ export async function fetchWheel(options: FetchWheelOptions): Promise<string> {
 
 async function pipDownload(
   python: string,
-  requirement: string,
-  { workDir, onProgress, env = process.env }: FetchWheelOptions,
+  { requirement, workDir, onProgress, env = process.env }: FetchWheelOptions,
 ): Promise<{ wheel: string } | string> {
   // pip downloads into its temp folder first; below workDir it can be watched, and is on the cache's own disk.
   const temp = path.join(workDir, 'pip');

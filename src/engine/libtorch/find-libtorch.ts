@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { thisMachine } from '../platform/machine.js';
@@ -6,6 +7,7 @@ import { libtorchPackage } from '../platform/prebuilt.js';
 import { isCheckout } from '../../common/is-checkout.js';
 import { packageRoot } from '../../common/package-root.js';
 import { cachedLibtorchDir } from './cached-libtorch-dir.js';
+import { cachedCudaLibtorch } from './cuda/cached-cuda-libtorch.js';
 import { inspectLibtorch } from './inspect-libtorch.js';
 import { libtorchPin } from './libtorch-pin.js';
 import { pythonTorch } from './python-torch.js';
@@ -38,8 +40,8 @@ const withOptional = 'npm install --include=optional';
 const setupCommand = 'npx adaptive-trainer setup';
 
 /**
- * Finds libtorch: `ADAPTIVE_TRAINER_LIBTORCH`, `LIBTORCH`, the package that npm installs, this project's cache, the active
- * Python's torch, in this order. Synchronous, because the addon is loaded on first use of the library and everything waits for it anyway.
+ * Finds libtorch for the CPU: `ADAPTIVE_TRAINER_LIBTORCH`, `LIBTORCH`, the package that npm installs, this project's cache, the
+ * active Python's torch, in this order. One with CUDA will do. Synchronous, because the addon is loaded on first use of the library and everything waits for it anyway.
  * @throws AdaptiveTrainerError LIBTORCH_NOT_FOUND, LIBTORCH_WRONG_VERSION or LIBTORCH_BROKEN, listing every place.
  */
 export function findLibtorch(options: FindOptions = {}): Libtorch {
@@ -80,6 +82,11 @@ export function findLibtorch(options: FindOptions = {}): Libtorch {
   }
   const cached = look('cache', cachedLibtorchDir(env), 'cache');
   if (cached) return cached;
+  // One with CUDA computes on the CPU as well. CMake's files in it ask for a toolkit, so nothing is built with it unasked.
+  const withCuda = cachedCudaLibtorch(libtorchPin.version, env);
+  const ofCuda =
+    options.withHeaders || !existsSync(withCuda) ? undefined : look('cache, with CUDA', withCuda, 'cache');
+  if (ofCuda) return ofCuda;
   const python = (options.python ?? pythonTorch)();
   const ofPython = python.root === undefined ? undefined : look('Python', python.root, 'python');
   if (ofPython) return ofPython;

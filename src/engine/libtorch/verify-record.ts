@@ -5,9 +5,14 @@ import type { ExtractedFile } from './extract-zip.js';
 /**
  * Compares what was extracted from a wheel with the wheel's own RECORD, which lists every file as
  * `path,sha256=<base64url>,size`.
+ * @param about the wheel's name, and what helps where it is damaged
  * @throws AdaptiveTrainerError LIBTORCH_BROKEN that names every file that differs or is not listed.
  */
-export async function verifyRecord(recordFile: string, files: Iterable<ExtractedFile>): Promise<void> {
+export async function verifyRecord(
+  recordFile: string,
+  files: Iterable<ExtractedFile>,
+  { name, again }: { name: string; again: string },
+): Promise<void> {
   const expected = parse(await readFile(recordFile, 'utf8'));
   const faults: string[] = [];
   for (const file of files) {
@@ -24,8 +29,8 @@ export async function verifyRecord(recordFile: string, files: Iterable<Extracted
   if (faults.length > shown.length) shown.push(`  - and ${faults.length - shown.length} more`);
   throw new AdaptiveTrainerError(
     'LIBTORCH_BROKEN',
-    `Expected the files of the torch wheel to match its RECORD, but ${faults.length} do not:\n${shown.join('\n')}\n` +
-      'The download was damaged or tampered with; nothing was kept. Run `npx adaptive-trainer setup --force`.',
+    `Expected the files of ${name} to match its RECORD, but ${faults.length} do not:\n${shown.join('\n')}\n` +
+      `The download was damaged or tampered with. ${again}`,
     { details: { faults } },
   );
 }

@@ -7,7 +7,9 @@ import { dlopen, type LoadHelper } from './dlopen.js';
 import { explainLoadFailure } from './explain-load-failure.js';
 import { addonFileName, findAddon } from './find-addon.js';
 import { findLibtorch, reinstall } from '../libtorch/find-libtorch.js';
+import { cachedCudaLibtorch } from '../libtorch/cuda/cached-cuda-libtorch.js';
 import { inspectLibtorch } from '../libtorch/inspect-libtorch.js';
+import { libtorchPin } from '../libtorch/libtorch-pin.js';
 import { libraryNames } from '../libtorch/library-names.js';
 import { loadedLibraries } from './loaded-libraries.js';
 import { planAddonLoad } from './plan-addon-load.js';
@@ -31,11 +33,12 @@ let ranksLibrary: RanksLibrary | undefined;
 /**
  * The native addon, loaded on first use. It is tried in a child process before it is loaded into this one; a trial
  * that succeeded is remembered.
+ * @param binaries those to load where none are yet; unless given, those for the CPU
  * @throws AdaptiveTrainerError ADDON_NOT_BUILT, ADDON_UNLOADABLE, or one of findLibtorch's.
  */
-export function loadAddon(): NativeAddon {
+export function loadAddon(binaries?: Binaries): NativeAddon {
   if (loaded === undefined) {
-    const addon = load();
+    const addon = load(binaries ?? chooseBinaries());
     loaded = addon;
     if (isMainThread) process.on('exit', (status) => addon.restOrExit(status));
   }
@@ -61,8 +64,7 @@ export function loadRanksLibrary(): RanksLibrary {
   }
 }
 
-function load(): NativeAddon {
-  const { addon, libtorch } = chooseBinaries();
+function load({ addon, libtorch }: Binaries): NativeAddon {
   const plan = planAddonLoad(addon, libtorch);
   loadedFrom = addon;
   const trials = new AddonTrialCache(plan);
@@ -91,8 +93,19 @@ function load(): NativeAddon {
   }
 }
 
-/** The addon and the libtorch to load it with; nothing is loaded. @throws AdaptiveTrainerError ADDON_NOT_BUILT, or one of findLibtorch's */
-export function chooseBinaries(): { addon: string; libtorch: Libtorch } {
+/** The addon, and the libtorch to load it with. */
+export interface Binaries {
+  readonly addon: string;
+  readonly libtorch: Libtorch;
+}
+
+/**
+ * Chooses what is to be loaded; nothing is.
+ * @param options.cuda whether a libtorch with CUDA is wanted: one that `setup --cuda` fetched comes before those for the CPU. What
+ *   a variable names, and what is in this process already, comes before it
+ * @throws AdaptiveTrainerError ADDON_NOT_BUILT, or one of findLibtorch's
+ */
+export function chooseBinaries({ cuda = false }: { cuda?: boolean } = {}): Binaries {
   const present = loadedLibtorch();
   if (present !== undefined) {
     const addon = findAddon({ libtorchVersion: present.version });
@@ -105,7 +118,13 @@ export function chooseBinaries(): { addon: string; libtorch: Libtorch } {
   }
   // Without an explicit wish, an addon is used with the libtorch it was built against: no search, no Python started.
   const addon = findAddon();
-  const builtWith = readAddonBuild(addon)?.libtorchRoot;
+  const build = readAddonBuild(addon);
+  if (cuda) {
+    const cached = cachedCudaLibtorch(build?.libtorchVersion ?? libtorchPin.version);
+    const fetched = inspectLibtorch(cached, 'cache');
+    if (fetched.kind === 'usable') return { addon, libtorch: fetched.libtorch };
+  }
+  const builtWith = build?.libtorchRoot;
   const inspection = builtWith === undefined ? undefined : inspectLibtorch(builtWith, 'build');
   if (inspection?.kind === 'usable') return { addon, libtorch: inspection.libtorch };
   return { addon, libtorch: findLibtorch({ onNote }) };
@@ -163,7 +182,7 @@ function mendsFor(addon: string, libtorch: Libtorch): Mends {
   const isOfNpm = folder !== undefined && addon.startsWith(folder + path.sep);
   const renewLibtorch = {
     package: reinstall(libtorch.root),
-    cache: 'run `npx adaptive-trainer setup --force`',
+    cache: `run \`npx adaptive-trainer setup ${libtorch.cuda ? '--cuda' : '--cpu'} --force\``,
   }[libtorch.source as string];
   return {
     rebuild,

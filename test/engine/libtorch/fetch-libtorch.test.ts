@@ -16,6 +16,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SetupProgress } from '../../../src/common/setup-progress.js';
 
 const { version } = libtorchPin;
+const requirement = process.platform === 'linux' ? `torch==${version}+cpu` : `torch==${version}`;
 const hasPip = spawnSync('python3', ['-m', 'pip', '--version']).status === 0;
 // Only some platforms have an official archive; the test of the others is the error.
 const hasArchive = ['linux-x64', 'darwin-arm64', 'win32-x64'].includes(`${process.platform}-${process.arch}`);
@@ -51,7 +52,7 @@ describe('the wheel, with pip', () => {
       makeWheel(fakeLibtorchFiles(), { version: tag }),
     );
     const env = { ...process.env, PIP_CONFIG_FILE: '/dev/null', PIP_NO_INDEX: '1', PIP_FIND_LINKS: links };
-    const wheel = await fetchWheel({ version, workDir: tempDir(), onProgress: () => {}, env });
+    const wheel = await fetchWheel({ requirement, workDir: tempDir(), onProgress: () => {}, env });
     expect(path.basename(wheel)).toBe(`torch-${tag}-py3-none-any.whl`);
     expect(statSync(wheel).size).toBeGreaterThan(500);
   });
@@ -62,7 +63,7 @@ describe('the wheel, with pip', () => {
     );
     const seen: SetupProgress[] = [];
     await fetchWheel({
-      version,
+      requirement,
       workDir: tempDir(),
       onProgress: (progress) => seen.push(progress),
       interpreters: [python],
@@ -81,7 +82,7 @@ describe('the wheel, with pip', () => {
       fakePython('echo "python3: No module named pip" >&2; exit 1'),
       fakePython('echo "WARNING: chatter" >&2; echo "ERROR: No matching distribution found" >&2; exit 1'),
     ];
-    const failed = fetchWheel({ version, workDir: tempDir(), onProgress: () => {}, interpreters });
+    const failed = fetchWheel({ requirement, workDir: tempDir(), onProgress: () => {}, interpreters });
     await expect(failed).rejects.toThrow(
       /no-such-python is not installed\n.*No module named pip\n.*No matching distribution found/,
     );
