@@ -141,7 +141,7 @@ export const recordings: readonly Recording[] = [
   {
     command: 'setup',
     say: 'Where libtorch with headers is there already.',
-    steps: [{ line: 'adaptive-trainer setup', compare: 'nothing' }],
+    steps: [{ line: 'adaptive-trainer setup --cpu', compare: 'nothing' }],
   },
   {
     command: 'completion',

@@ -6,11 +6,18 @@ import path from 'node:path';
 export const hasCompiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0;
 
 /** Compiles a shared library of a few lines of C into a folder. */
-export function compileLibrary(folder: string, name: string, source: string): string {
+export function compileLibrary(
+  folder: string,
+  name: string,
+  source: string,
+  flags: readonly string[] = [],
+): string {
   const code = path.join(folder, `${name}.c`);
   const file = path.join(folder, name);
   writeFileSync(code, source);
-  const { status, stderr } = spawnSync('cc', ['-shared', '-fPIC', '-o', file, code], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('cc', ['-shared', '-fPIC', '-o', file, code, ...flags], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(stderr);
   return file;
 }

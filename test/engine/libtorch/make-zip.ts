@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 /** An entry of a zip made by makeZip. Names are written as they are, also ones that no honest tool would write. */
 export interface ZipEntry {
   readonly name: string;
-  readonly content: string;
+  readonly content: string | Buffer;
   /** Unix mode, type included; a regular file unless given. */
   readonly mode?: number;
 }
@@ -45,15 +45,36 @@ export function makeZip(entries: readonly ZipEntry[]): Buffer {
   return Buffer.concat([...parts, tail, end]);
 }
 
-/** A torch wheel of the given files (paths below torch/), with the RECORD, METADATA and WHEEL that pip looks for. */
+/** What a wheel made for a test is besides its files. */
+export interface MadeWheel {
+  readonly name?: string;
+  readonly version?: string;
+  /** The lines `Requires-Dist`. */
+  readonly requires?: readonly string[];
+  /** Where the files lie in it. */
+  readonly folder?: string;
+  readonly record?: boolean;
+  /** A file that is changed after the RECORD was written. */
+  readonly tamper?: string;
+}
+
+/** A wheel of the given files (paths below `folder`), with the RECORD, METADATA and WHEEL that pip looks for. */
 export function makeWheel(
-  files: Readonly<Record<string, string>>,
-  { version = '2.13.0+cpu', record = true, tamper = '' } = {},
+  files: Readonly<Record<string, string | Buffer>>,
+  {
+    name: project = 'torch',
+    version = '2.13.0+cpu',
+    requires = [],
+    folder = 'torch/',
+    record = true,
+    tamper = '',
+  }: MadeWheel = {},
 ): Buffer {
-  const info = `torch-${version}.dist-info`;
-  const contents: Record<string, string> = {
-    ...Object.fromEntries(Object.entries(files).map(([name, content]) => [`torch/${name}`, content])),
-    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: torch\nVersion: ${version}\n`,
+  const info = `${project}-${version}.dist-info`;
+  const needs = requires.map((requirement) => `Requires-Dist: ${requirement}\n`).join('');
+  const contents: Record<string, string | Buffer> = {
+    ...Object.fromEntries(Object.entries(files).map(([name, content]) => [`${folder}${name}`, content])),
+    [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${project}\nVersion: ${version}\n${needs}`,
     [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
   };
   const lines = Object.entries(contents).map(([name, content]) => {
@@ -61,6 +82,6 @@ export function makeWheel(
     return `${name},sha256=${digest},${Buffer.byteLength(content)}`;
   });
   if (record) contents[`${info}/RECORD`] = `${lines.join('\n')}\n${info}/RECORD,,\n`;
-  if (tamper) contents[`torch/${tamper}`] += ' and something that was added later';
+  if (tamper) contents[`${folder}${tamper}`] += ' and something that was added later';
   return makeZip(Object.entries(contents).map(([name, content]) => ({ name, content })));
 }

@@ -22,12 +22,15 @@ export function normalName(name: string): string {
 /** @throws Error for a line that is no requirement of an index */
 export function parseRequirement(text: string): Requirement {
   const [wanted = '', marker = ''] = divided(text);
-  const match = /^([A-Za-z\d][\w.-]*)\s*(?:\[([^\]]*)\])?\s*\(?([^()@]*)\)?$/.exec(wanted.trim());
+  const match = /^([A-Za-z\d][\w.-]*)\s*(?:\[([^\]]*)\])?\s*\(?([^()@[\]]*)\)?$/.exec(wanted.trim());
   if (match === null) throw new Error(`${JSON.stringify(text)} is no requirement that can be read`);
   const [, name, extras = '', specifier] = match;
   return {
     name: normalName(name!),
-    extras: extras.split(',').map(normalName).filter(Boolean),
+    extras: extras
+      .split(',')
+      .map((extra) => normalName(extra.trim()))
+      .filter(Boolean),
     specifier: specifier!.replace(/\s+/g, ''),
     marker: marker.trim(),
   };
@@ -40,7 +43,12 @@ export function requirementText({ name, specifier }: Requirement): string {
 
 /** Whether a version is one of those wanted. */
 export function allows({ specifier }: Requirement, version: string): boolean {
-  return specifier === '' || satisfies(version, specifier, { prereleases: true });
+  // `satisfies` takes a local version that is shut out for its release, and would shut out that too.
+  const parts = specifier.split(',').filter(Boolean);
+  const local = parts.filter((part) => /^!=.*\+/.test(part));
+  if (local.includes(`!=${version}`)) return false;
+  const rest = parts.filter((part) => !local.includes(part)).join(',');
+  return rest === '' || satisfies(version, rest, { prereleases: true });
 }
 
 /** What this machine says to markers. Wheels hold the same libraries for every Python, so any that is in use will do. */
