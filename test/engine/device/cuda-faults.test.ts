@@ -131,7 +131,11 @@ describe('what a GPU lacks', () => {
         'device',
         /CUDA_VISIBLE_DEVICES is "-1".*unset/,
       ],
-      [{ libtorch: libtorchOf('2.13.0+cpu') }, 'libtorch', /for the CPU alone.*ADAPTIVE_TRAINER_LIBTORCH/],
+      [
+        { libtorch: libtorchOf('2.13.0+cpu') },
+        'libtorch',
+        /for the CPU alone.*unset LIBTORCH and run `npx adaptive-trainer setup --cuda`/,
+      ],
       [{ plugin: undefined }, 'plugin', /not built \(no \/p\.so\).*npm run build:cuda/],
       [{ plugin: old }, 'plugin-version', /adaptive-trainer 0\.0\.1 and libtorch 2\.12\.0.*build:cuda/],
       [{ plugin: { file: '/p.so' } }, 'plugin-version', /of an unknown version/],
