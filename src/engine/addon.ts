@@ -441,7 +441,7 @@ export interface NativeModel {
   /** That trace, in order of start, which ends with this. */
   takeTrace(): Promise<TraceSpan[]>;
   /**
-   * Bytes held by the model's tensors, what the system (its control groups and limits included) has left, and what the process
+   * Bytes held by the model's tensors (gradients: in the last window), what the system (its control groups and limits included) has left, and what the process
    * has of its own to use again.
    */
   memory(): Promise<{

@@ -128,7 +128,6 @@ void onBoth(const F& f) {
 void fillGradients(const Decoder& decoder, int64_t rank, size_t without = SIZE_MAX) {
   const auto all = decoder.trainableParameters();
   for (size_t i = 0; i < all.size(); i++) {
-    all[i]->reserveGradient();
     if (i == without) continue;
     all[i]->gradientToAddTo().fill_(static_cast<double>(i + 1) * (rank == 0 ? 1 : 100));
   }

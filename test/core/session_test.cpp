@@ -220,8 +220,12 @@ TEST("session: memory held is the sum of its tensors") {
   check(bytesOfMasters(*session) == 4 * count, "four bytes per master");
   check(heldMemory(*session).weights == 4 * count && heldMemory(*session).gradients == 0, "masters alone");
   createOptimizer(*session, "adamw", {});
-  const HeldMemory held = heldMemory(*session);
-  check(held.gradients == 4 * count && held.optimizer == 8 * count, "gradients and two moments");
+  check(heldMemory(*session).gradients == 0 && heldMemory(*session).optimizer == 8 * count, "two moments");
+  trainMicroBatch(*session, kBatch, kLoss);
+  stepOptimizer(*session, 0.1, 1);
+  check(heldMemory(*session).gradients == 4 * count, "the gradients that there were");
+  for (const Parameter* p : session->decoder.parameters())
+    check(p->gradientBytes() == 0, "and are no longer");
 }
 
 TEST("session: a saved optimizer goes on as if it had not stopped") {

@@ -78,7 +78,7 @@ function gibibytes(shape: Shape, { precision, optimizer, isLora, isQuantized = f
   const block = 2 * hidden + sizes.reduce((sum, [from, to]) => sum + from * to, 0);
   const base = (tied ? 1 : 2) * vocab * hidden + layers * block + hidden;
   const adapter = layers * 16 * sizes.reduce((sum, [from, to]) => sum + from + to, 0);
-  const args = { optimizer, momentum: 0, gradientCheckpointing: true };
+  const args = { optimizer, momentum: 0, gradientCheckpointing: true, gradientAccumulationSteps: 2 };
   const estimate = memoryEstimate({
     decoder: decoderOf(shape),
     parameters: base + (isLora ? adapter : 0),

@@ -198,8 +198,7 @@ describe('memory of a rank', () => {
       const { held, estimate, empty, peak } = memory;
       near(held.weights, estimate.weights, 'weights');
       near(held.optimizer, estimate.optimizer, 'optimizer');
-      // Those that come and go in a backward pass are in the peak alone. AdamW's state is twice as much.
-      near(held.gradients, stage > 1 ? held.optimizer / 2 : estimate.gradients, 'gradients');
+      near(held.gradients, estimate.gradients, 'gradients');
       near(peak - empty, estimate.total - empty, 'the peak, beside Node and libtorch');
       if (stage > 0) near(held.optimizer, whole / size, 'an even part');
       if (process.env['ADAPTIVE_TRAINER_SHOW_MEMORY'] && memory === found[0]!.memory)

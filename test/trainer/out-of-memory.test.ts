@@ -53,6 +53,16 @@ describe('memoryEstimate', () => {
     expect(least.total).toBeLessThan(whole.total / 2);
   });
 
+  it('has gradients and activations take turns where a window is one micro-batch', () => {
+    const { total: inTurns, ...parts } = memoryEstimate(input('fp32', { gradientAccumulationSteps: 1 }));
+    const sum = Object.values(parts).reduce((all, part) => all + part, 0);
+    expect(memoryEstimate(input('fp32', { gradientAccumulationSteps: 2 }))).toEqual({ ...parts, total: sum });
+    // Not those of the head, which are made while logits and activations are there.
+    const ofHead = 4 * config.vocab_size * config.hidden_size;
+    expect(sum - inTurns).toBeLessThanOrEqual(parts.gradients - ofHead);
+    expect(sum - inTurns).toBeGreaterThan(0.9 * parts.lossChunk);
+  });
+
   it('counts the float32 pieces of products that a CPU without bfloat16 instructions takes', () => {
     const native = input('bf16-true', {});
     const widened = memoryEstimate({ ...native, bfloat16Instructions: false });

@@ -17,7 +17,7 @@ constexpr int64_t kBucketBytes = int64_t{1} << 20;
 void GradientSums::begin(bool endsWindow, bool sharesOut) {
   buckets_.clear();
   started_ = settled_ = 0;
-  underWay_ = 0;
+  underWay_ = mostOfOthers_ = 0;
   active_ = true;
   endsWindow_ = endsWindow;
   sharesOut_ = sharesOut;
@@ -28,7 +28,6 @@ void GradientSums::begin(bool endsWindow, bool sharesOut) {
   for (const auto& [layer, parameter] : decoder_.trainedFromOutput()) {
     const int64_t owner = shards.ownerOf(parameter),
                   bytes = parameter->gradientSize() * int64_t{sizeof(float)};
-    if (!sharesOut || owner == group_.rank()) parameter->reserveGradient();
     const auto last = open.find(owner);
     const bool isNew = last == open.end() || buckets_[last->second].bytes + bytes > kBucketBytes;
     if (isNew) {
@@ -57,20 +56,30 @@ void GradientSums::start(Bucket& bucket) {
   at::NoGradGuard noGrad;
   std::vector<at::Tensor> gradients;
   for (Parameter* parameter : bucket.parameters) gradients.push_back(parameter->gradientToAddTo().view(-1));
-  const bool isAlone = gradients.size() == 1;
-  bucket.sum = isAlone ? gradients[0] : at::cat(gradients);
-  if (sharesOut_ && bucket.owner != group_.rank()) {
-    for (Parameter* parameter : bucket.parameters) parameter->dropGradient();
-  }
+  mostOfOthers_ = std::max(mostOfOthers_, bytesOfOthers());
+  bucket.sum = gradients.size() == 1 ? gradients[0] : at::cat(gradients);
+  if (isOthers(bucket))
+    for (Parameter* parameter : bucket.parameters) parameter->clearGradient();
   bucket.work = sharesOut_ ? group_.sumTo(bucket.owner, bucket.sum) : group_.sum(bucket.sum);
   underWay_ += bucket.bytes;
+}
+
+int64_t GradientSums::bytesOfOthers() const {
+  int64_t bytes = 0;
+  for (size_t i = settled_; i < buckets_.size(); i++) {
+    const Bucket& bucket = buckets_[i];
+    if (!isOthers(bucket)) continue;
+    if (bucket.sum.defined()) bytes += bucket.bytes;
+    for (const Parameter* parameter : bucket.parameters) bytes += parameter->gradientBytes();
+  }
+  return bytes;
 }
 
 void GradientSums::settle(Bucket& bucket) {
   at::NoGradGuard noGrad;
   bucket.work->wait();
   underWay_ -= bucket.bytes;
-  if (bucket.parameters.size() > 1 && (!sharesOut_ || bucket.owner == group_.rank())) {
+  if (bucket.parameters.size() > 1 && !isOthers(bucket)) {
     int64_t first = 0;
     for (Parameter* parameter : bucket.parameters) {
       at::Tensor& gradient = parameter->gradientToAddTo();

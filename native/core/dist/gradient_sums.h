@@ -32,6 +32,8 @@ class GradientSums {
   bool done() const { return done_; }
   /// The gradients are forgotten.
   void reset();
+  /// Of gradients of other ranks' weights, the most bytes that there were at a time since begin().
+  int64_t mostOfOthers() const { return mostOfOthers_; }
 
  private:
   struct Bucket {
@@ -42,6 +44,9 @@ class GradientSums {
     at::Tensor sum = {};
     std::unique_ptr<RankGroup::Work> work = {};
   };
+  /// Whether what this rank gathers for it goes to another, which alone keeps the sum.
+  bool isOthers(const Bucket& bucket) const { return sharesOut_ && bucket.owner != group_.rank(); }
+  int64_t bytesOfOthers() const;
   void start(Bucket& bucket);
   /// Waits for a bucket, and puts its sums where they belong.
   void settle(Bucket& bucket);
@@ -51,6 +56,7 @@ class GradientSums {
   std::vector<Bucket> buckets_;
   size_t started_ = 0, settled_ = 0;
   int64_t underWay_ = 0;  ///< bytes
+  int64_t mostOfOthers_ = 0;
   bool active_ = false, endsWindow_ = false, sharesOut_ = false, done_ = false;
 };
 

@@ -96,7 +96,7 @@ void Parameter::trainOnly(const std::function<bool(const std::string& name)>& is
     trainable_ = trainable_ || part.besideAdapter;
   }
   findRuns();
-  dropGradient();
+  clearGradient();
 }
 
 void Parameter::quantize(const std::function<std::optional<Quantization>(const ParameterPart&)>& how) {
@@ -191,7 +191,7 @@ int64_t Parameter::weightBytes() const {
 void Parameter::freeze(const std::function<bool(const std::string& name)>& isFrozen) {
   for (auto& part : parts_) part.frozen = isFrozen(part.name);
   findRuns();
-  dropGradient();
+  clearGradient();
 }
 
 void Parameter::accumulateOuter(const at::Tensor& dy, const at::Tensor& x, double scale) {
@@ -253,7 +253,7 @@ void Parameter::replace(const at::Tensor& rows) {
   const at::ScalarType dtype = compute_.scalar_type();
   master_ = compute_ = rows;
   findRuns();
-  dropGradient();
+  clearGradient();
   refreshCompute(dtype);
 }
 
@@ -261,7 +261,7 @@ int64_t Parameter::gradientBytes() const {
   return gradient_.defined() ? static_cast<int64_t>(gradient_.nbytes()) : 0;
 }
 
-void Parameter::dropGradient() {
+void Parameter::clearGradient() {
   gradient_ = at::Tensor();
   hasGradient_ = false;
 }
@@ -293,7 +293,7 @@ void Parameter::moveTo(at::Device device, bool keepsValues) {
   const bool shares = compute_.is_same(master_);
   master_ = moved(master_);
   compute_ = shares ? master_ : moved(compute_);
-  dropGradient();
+  clearGradient();
 }
 
 void Parameter::setMasterType(at::ScalarType dtype, bool keepsValues) {

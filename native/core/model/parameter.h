@@ -128,13 +128,10 @@ class Parameter {
   void accumulateOuter(const at::Tensor& dy, const at::Tensor& x, const std::vector<int64_t>& firstRow);
   /// gradient += dWeight. Nothing where it is frozen.
   void accumulate(const at::Tensor& dWeight);
-  /// Bytes of the gradient buffer; where gradients are not shared out it is kept from window to window.
+  /// Bytes of the gradient's buffer; 0 while nothing was gathered.
   int64_t gradientBytes() const;
   /// Values that the gradient has, whether its buffer is there or not.
   int64_t gradientSize() const;
-  /// Makes the gradient buffer before anything is computed. Made one by one in the first backward pass, the
-  /// buffers would break up the memory that its temporaries have left.
-  void reserveGradient();
   /// The gradient buffer, zeroed if nothing was accumulated yet, for layers that add to it in place.
   at::Tensor& gradientToAddTo();
   /// The same; nothing where it is frozen.
@@ -142,9 +139,9 @@ class Parameter {
   /// Replaces the rows by `rows` (float32, of the same width); a Parameter of one part. The gradient is
   /// dropped.
   void replace(const at::Tensor& rows);
-  void clearGradient() { hasGradient_ = false; }
-  /// Gives up the gradient with its buffer.
-  void dropGradient();
+  /// Gives up the gradient with its buffer, which the next backward pass takes anew: until it reaches this
+  /// weight, logits and activations have that memory.
+  void clearGradient();
 
   /// Moves the weight to another device; gradients that were gathered are dropped. Without `keepsValues` what
   /// is there is memory that was never written.
@@ -174,6 +171,8 @@ class Parameter {
   };
   void findRuns();
   std::vector<int64_t> gradientShape() const;
+  /// Makes the gradient's buffer where there is none.
+  void reserveGradient();
   std::vector<Run> runs_;
   int64_t gradientRows_ = 0;
 };

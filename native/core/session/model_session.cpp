@@ -107,10 +107,8 @@ int64_t bytesOfMasters(const ModelSession& session) {
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
   held.weights = session.base.bytes();
-  for (const Parameter* parameter : session.decoder.allParameters()) {
-    held.weights += parameter->weightBytes();
-    held.gradients += parameter->gradientBytes();
-  }
+  held.gradients = session.windowGradients;
+  for (const Parameter* parameter : session.decoder.allParameters()) held.weights += parameter->weightBytes();
   if (!session.optimizer) return held;
   for (const auto& [name, tensor] : session.optimizer->state())
     held.optimizer += tensor.is_meta() ? 0 : static_cast<int64_t>(tensor.nbytes());

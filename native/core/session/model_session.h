@@ -40,6 +40,7 @@ struct ModelSession {
   std::vector<Parameter*> mastersShared;    ///< each held by its owner alone
   std::shared_ptr<StateOfOthers> ofOthers;  ///< at rank 0, while it loads or saves
   std::shared_ptr<Trace> trace;             ///< null where none is kept
+  int64_t windowGradients = 0;              ///< bytes of the last window's gradients
 };
 
 /// Keeps a trace of what is trained from now on, until takeTrace().
@@ -77,9 +78,10 @@ void resizeSession(ModelSession& session, int64_t vocabSize, uint64_t seed);
 /// Bytes that the masters take.
 int64_t bytesOfMasters(const ModelSession& session);
 
-/// Bytes that the tensors of a model take between two steps.
+/// Bytes that the tensors of a model take.
 struct HeldMemory {
-  int64_t weights = 0, gradients = 0, optimizer = 0;
+  int64_t weights = 0, optimizer = 0;
+  int64_t gradients = 0;  ///< of the last window, which are gone once the optimizer has moved
 };
 HeldMemory heldMemory(const ModelSession& session);
 

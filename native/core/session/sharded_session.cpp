@@ -158,11 +158,7 @@ void shareMasters(ModelSession& session) {
     session.mastersShared.push_back(parameter);
     if (session.zero->shards.ownerOf(parameter) != session.ranks->rank()) parameter->releaseMaster();
   }
-  for (Parameter* parameter : session.decoder.trainableParameters()) {
-    if (!session.zero->sharesGradients || session.zero->shards.ownerOf(parameter) == session.ranks->rank())
-      parameter->reserveGradient();
-  }
-  releaseBlocks();  // what is left of the masters
+  releaseBlocks();  // of the masters
 }
 
 void shareWeights(ModelSession& session) {
@@ -203,7 +199,7 @@ void endSharing(ModelSession& session) {
   at::NoGradGuard noGrad;
   returnGathered(session);
   session.optimizer.reset();
-  for (Parameter* parameter : session.decoder.trainableParameters()) parameter->dropGradient();
+  session.decoder.clearGradients();
   for (Parameter* parameter : session.mastersShared) {
     if (parameter->isMasterReleased())
       parameter->takeMaster(at::empty(parameter->master().sizes(), parameter->compute().options().dtype(

@@ -17,6 +17,13 @@ void forgetGradients(ModelSession& session) {
   if (session.sums) session.sums->reset();
 }
 
+int64_t bytesOfGradients(const ModelSession& session) {
+  int64_t bytes = session.sums ? session.sums->mostOfOthers() : 0;
+  for (const Parameter* parameter : session.decoder.trainableParameters())
+    bytes += parameter->gradientBytes();
+  return bytes;
+}
+
 /// A pass that there may be none of: a rank may have no rows of a micro-batch.
 using MaybePass = std::optional<TrainingPass>;
 
@@ -269,11 +276,7 @@ void createOptimizer(ModelSession& session, const std::string& name, OptimizerOp
   options.holds = isOwn;
   session.optimizer = makeOptimizer(name, parameters, options);
   session.decoder.clearGradients();
-  for (Parameter* parameter : parameters) {
-    parameter->dropGradient();
-    // Where masters are shared out, gradients take the place of those that are given up: shareMasters().
-    if (!session.zero) parameter->reserveGradient();
-  }
+  session.windowGradients = 0;
 }
 
 void clearGradients(ModelSession& session) {
@@ -297,6 +300,7 @@ StepReport stepOptimizer(ModelSession& session, double learningRate, double maxN
     session.sums->begin(/*endsWindow=*/true, sharesGradients(session));
     finishSums(session);
   }
+  session.windowGradients = bytesOfGradients(session);
   const TracedPass traced(session.trace.get(), "optimizer");
   const double scale = lossScale(session);
   const double norm = normOfGradients(session) / scale;

@@ -23,7 +23,10 @@ export interface MemoryInput {
   precision: Precision;
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
-  args: Pick<TrainingConfig, 'optimizer' | 'momentum' | 'gradientCheckpointing'> &
+  args: Pick<
+    TrainingConfig,
+    'optimizer' | 'momentum' | 'gradientCheckpointing' | 'gradientAccumulationSteps'
+  > &
     Partial<Pick<TrainingConfig, 'zeroStage'>>;
   /** What each of several ranks holds where `zeroStage` shares out, and which one is meant. Default: one rank. */
   shards?: { sizes: readonly ShardSize[]; rank: number } | undefined;
@@ -120,7 +123,13 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     lossChunk,
     base: base + growth,
   };
-  return { ...parts, total: Object.values(parts).reduce((sum, part) => sum + part, 0) };
+  const sum = Object.values(parts).reduce((total, part) => total + part, 0);
+  // A backward pass takes gradients from the head down, into what logits and activations have left. Those of an earlier
+  // micro-batch are there all the time.
+  const ofHead = isHeadTrained ? 4 * decoder.vocabSize * decoder.hiddenSize : 0;
+  const inTurns =
+    args.gradientAccumulationSteps > 1 ? 0 : Math.min(Math.max(0, gradients - ofHead), saved + lossChunk);
+  return { ...parts, total: sum - inTurns };
 }
 
 /** Values that a rank has gradients and optimizer state of, and those whose masters are other ranks'. */

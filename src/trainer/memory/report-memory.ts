@@ -20,16 +20,11 @@ export async function reportMemory(
   precision: Precision,
   ranks: Ranks,
 ): Promise<{ memory: MemoryReport; largest: { tokens: number; labelledTokens: number } }> {
-  const {
-    weights,
-    gradients,
-    optimizer,
-    available: ofMachine,
-  } = await model.call((native) => native.memory());
+  const { weights, optimizer, available: ofMachine } = await model.call((native) => native.memory());
   // The ranks of a machine share what is free.
   const available = ofMachine / (ranks.launch?.localSize ?? 1);
   const held = process.memoryUsage.rss();
-  const base = Math.max(0, held - weights - gradients - optimizer);
+  const base = Math.max(0, held - weights - optimizer);
   const largest = await largestMicroBatch(rows, args);
   const run = await runMemory(model, args, precision, ranks);
   return { memory: checkMemory({ ...run, args, ...largest, base, available }, held), largest };
