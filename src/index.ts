@@ -76,6 +76,7 @@ export type { TrainAdaptivelyOptions } from './config/schema/train-adaptively-op
 export type {
   AdaptiveLossConfigInput,
   LrSchedulerKwargs,
+  OptimArgs,
   PeftConfigInput,
   RetentionInput,
   TrainingConfigInput,

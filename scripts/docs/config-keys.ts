@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { adaptiveLossConfigSchema } from '../../src/config/schema/adaptive-loss-config.js';
 import { lrSchedulerKwargsSchema } from '../../src/config/schema/lr-scheduler-kwargs.js';
+import { optimArgsSchema } from '../../src/config/schema/optim-args.js';
 import { peftConfigSchema } from '../../src/config/schema/peft-config.js';
 import { retentionSchema, retentionSourceSchema } from '../../src/config/schema/retention.js';
 import { trackerSchema } from '../../src/config/schema/report-to.js';
@@ -33,6 +34,7 @@ export interface Group {
 
 const groups = [
   ['lrSchedulerKwargs', 'LrSchedulerKwargs', 'lr-scheduler-kwargs', lrSchedulerKwargsSchema],
+  ['optimArgs', 'OptimArgs', 'optim-args', optimArgsSchema],
   ['retention', 'RetentionInput', 'retention', retentionSchema],
   ['trainingConfig', 'TrainingConfigInput', 'training-config', trainingConfigSchema],
   ['adaptiveLossConfig', 'AdaptiveLossConfigInput', 'adaptive-loss-config', adaptiveLossConfigSchema],

@@ -28,7 +28,9 @@ export function keysPage(groups: readonly Group[]): string {
   const datasets = new Source('src/config/datasets/datasets-config.ts');
   const hooks = new Source('src/train-adaptively.ts');
   const order = ['trainingConfig', 'retention', 'adaptiveLossConfig', 'peftConfig', 'uploadConfig'];
-  const sections = [...order, 'lrSchedulerKwargs'].map((name) => groups.find(({ key }) => key === name)!);
+  const sections = [...order, 'lrSchedulerKwargs', 'optimArgs'].map((name) =>
+    groups.find(({ key }) => key === name)!,
+  );
   return [
     intro,
     '## The whole\n',

@@ -40,18 +40,19 @@ class AdEMAMix(torch.optim.Optimizer):
 
     ALPHA, BETA3 = 5.0, 0.9999
 
-    def __init__(self, groups, lr, warmup):
+    def __init__(self, groups, lr, t_alpha, t_beta3):
         super().__init__(groups, {"lr": lr})
-        self.warmup, self.t = warmup, 0
+        self.t_alpha, self.t_beta3, self.t = t_alpha, t_beta3, 0
 
     @torch.no_grad()
     def step(self):
         self.t += 1
         t, (beta1, beta2) = self.t, BETAS
         alpha, beta3 = self.ALPHA, self.BETA3
-        if self.warmup:
-            alpha = min(t * self.ALPHA / self.warmup, self.ALPHA)
-            part, ln1, ln3 = t / self.warmup, math.log(beta1), math.log(self.BETA3)
+        if self.t_alpha:
+            alpha = min(t * self.ALPHA / self.t_alpha, self.ALPHA)
+        if self.t_beta3:
+            part, ln1, ln3 = t / self.t_beta3, math.log(beta1), math.log(self.BETA3)
             beta3 = min(math.exp(ln1 * ln3 / ((1 - part) * ln3 + part * ln1)), self.BETA3)
         for group in self.param_groups:
             for p in group["params"]:
@@ -70,12 +71,17 @@ OPTIMIZERS = {
     "adamw": lambda groups: torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=1e-8),
     "sgd": lambda groups: torch.optim.SGD(groups, lr=0.0),
     "sgd_momentum": lambda groups: torch.optim.SGD(groups, lr=0.0, momentum=0.9),
+    "sgd_dampened": lambda groups: torch.optim.SGD(groups, lr=0.0, momentum=0.9, dampening=0.25),
+    "sgd_nesterov": lambda groups: torch.optim.SGD(groups, lr=0.0, momentum=0.9, nesterov=True),
     "lion": lambda groups: Lion(groups, lr=0.0),
     "rmsprop": lambda groups: torch.optim.RMSprop(groups, lr=0.0),
     "rmsprop_momentum": lambda groups: torch.optim.RMSprop(groups, lr=0.0, momentum=0.9),
+    "rmsprop_centered": lambda groups: torch.optim.RMSprop(groups, lr=0.0, alpha=0.9, eps=1e-3, momentum=0.5, centered=True),
     "adagrad": lambda groups: torch.optim.Adagrad(groups, lr=0.0),
-    "ademamix": lambda groups: AdEMAMix(groups, 0.0, None),
-    "ademamix_warmup": lambda groups: AdEMAMix(groups, 0.0, 30),
+    "adagrad_decay": lambda groups: torch.optim.Adagrad(groups, lr=0.0, lr_decay=0.1, eps=1e-3),
+    "ademamix": lambda groups: AdEMAMix(groups, 0.0, None, None),
+    "ademamix_warmup": lambda groups: AdEMAMix(groups, 0.0, 30, 30),
+    "ademamix_two_warmups": lambda groups: AdEMAMix(groups, 0.0, 12, 40),
     "adafactor": lambda groups: Adafactor(groups, lr=0.0, scale_parameter=False, relative_step=False),
 }
 

@@ -255,12 +255,17 @@ export interface OptimizerRequest {
     | 'ademamix_8bit';
   beta1: number;
   beta2: number;
+  /** Of adamw, ademamix, rmsprop and adagrad. */
   eps: number;
   weightDecay: number;
   /** Of sgd and rmsprop. */
   momentum: number;
-  /** Of ademamix: the decay rate of its slow mean, what that is multiplied with, steps over which both rise (0: none). */
-  mix?: { beta3: number; alpha: number; warmup: number };
+  /** What one optimizer alone has. Default: PyTorch's. */
+  sgd?: { dampening: number; nesterov: boolean };
+  adagrad?: { lrDecay: number };
+  rmsprop?: { alpha: number; centered: boolean };
+  /** The decay rate of its slow mean, what that is multiplied with, and steps over which each rises (0: none). */
+  ademamix?: { beta3: number; alpha: number; alphaWarmup: number; beta3Warmup: number };
   /** What the learning rate of single tensors is multiplied with. Default: 1 for all. */
   rates?: { name: string; multiplier: number }[];
   /** Of the stochastic rounding of bfloat16 weights. */

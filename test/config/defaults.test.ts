@@ -83,6 +83,7 @@ const ownDefaults = {
   adam_beta3: 0.9999,
   ademamix_alpha: 5,
   ademamix_warmup_steps: null,
+  optim_args: {},
   from_scratch: false,
   save_dtype: 'float32',
   load_best_model_at_end: false,

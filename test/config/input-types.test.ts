@@ -4,12 +4,14 @@ import type { adaptiveLossConfigSchema } from '../../src/config/schema/adaptive-
 import type {
   AdaptiveLossConfigInput,
   LrSchedulerKwargs,
+  OptimArgs,
   PeftConfigInput,
   RetentionInput,
   TrainingConfigInput,
   UploadConfigInput,
 } from '../../src/config/schema/config-input.js';
 import type { lrSchedulerKwargsSchema } from '../../src/config/schema/lr-scheduler-kwargs.js';
+import type { optimArgsSchema } from '../../src/config/schema/optim-args.js';
 import type { AdaptiveLossConfig, PeftConfig, UploadConfig } from '../../src/config/schema/parsed-config.js';
 import type { peftConfigSchema } from '../../src/config/schema/peft-config.js';
 import type { retentionSchema } from '../../src/config/schema/retention.js';
@@ -20,6 +22,7 @@ import type { uploadConfigSchema } from '../../src/config/schema/upload-config.j
 it('the types of a configuration are what the schemas accept and return', () => {
   expectTypeOf<TrainingConfigInput>().toEqualTypeOf<z.input<typeof trainingConfigSchema>>();
   expectTypeOf<LrSchedulerKwargs>().toEqualTypeOf<z.input<typeof lrSchedulerKwargsSchema>>();
+  expectTypeOf<OptimArgs>().toEqualTypeOf<z.input<typeof optimArgsSchema>>();
   expectTypeOf<AdaptiveLossConfigInput>().toEqualTypeOf<z.input<typeof adaptiveLossConfigSchema>>();
   expectTypeOf<RetentionInput>().toEqualTypeOf<z.input<typeof retentionSchema>>();
   expectTypeOf<PeftConfigInput>().toEqualTypeOf<z.input<typeof peftConfigSchema>>();

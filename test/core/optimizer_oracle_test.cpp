@@ -90,6 +90,18 @@ TEST("oracle: sgd with momentum") {
   options.momentum = 0.9;
   checkAgainstOracle("sgd", "sgd_momentum", options);
 }
+TEST("oracle: sgd with dampening, which the first step is spared") {
+  OptimizerOptions options = kOptions;
+  options.momentum = 0.9;
+  options.dampening = 0.25;
+  checkAgainstOracle("sgd", "sgd_dampened", options);
+}
+TEST("oracle: sgd with Nesterov's momentum") {
+  OptimizerOptions options = kOptions;
+  options.momentum = 0.9;
+  options.nesterov = true;
+  checkAgainstOracle("sgd", "sgd_nesterov", options);
+}
 TEST("oracle: lion") { checkAgainstOracle("lion", "lion", kOptions); }
 TEST("oracle: lion 8-bit keeps small tensors in float32") {
   checkAgainstOracle("lion_8bit", "lion", kOptions);
@@ -100,15 +112,50 @@ TEST("oracle: rmsprop with momentum") {
   options.momentum = 0.9;
   checkAgainstOracle("rmsprop", "rmsprop_momentum", options);
 }
-TEST("oracle: adagrad") { checkAgainstOracle("adagrad", "adagrad", kOptions); }
+TEST("oracle: rmsprop, centred, with an α and an ε of its own") {
+  OptimizerOptions options = kOptions;
+  options.momentum = 0.5;
+  options.squaresDecay = 0.9;
+  options.eps = 1e-3;
+  options.centered = true;
+  checkAgainstOracle("rmsprop", "rmsprop_centered", options);
+}
+TEST("rmsprop, centred: a gradient that does not change leaves no NaN") {
+  Parameter p({{"a", {1, 64}}}, false);
+  Tensor(p.master()).fill_(0);
+  const auto optimizer = makeOptimizer("rmsprop", {&p}, {.centered = true});
+  for (int step = 0; step < 3000; step++) {
+    p.clearGradient();
+    p.accumulate(at::full({1, 64}, 0.3, at::kFloat));
+    optimizer->step(1e-9, 1);
+  }
+  check(p.master().isfinite().all().item<bool>(), "finite weights");
+}
+TEST("oracle: adagrad") {
+  OptimizerOptions options = kOptions;
+  options.eps = 1e-10;
+  checkAgainstOracle("adagrad", "adagrad", options);
+}
+TEST("oracle: adagrad with a decay of the rate") {
+  OptimizerOptions options = kOptions;
+  options.eps = 1e-3;
+  options.lrDecay = 0.1;
+  checkAgainstOracle("adagrad", "adagrad_decay", options);
+}
 TEST("oracle: ademamix, and in 8 bits with small tensors in float32") {
   checkAgainstOracle("ademamix", "ademamix", kOptions);
   checkAgainstOracle("ademamix_8bit", "ademamix", kOptions);
 }
 TEST("oracle: ademamix with a warm-up of its slow mean") {
   OptimizerOptions options = kOptions;
-  options.mixWarmup = 30;
+  options.beta3Warmup = options.alphaWarmup = 30;
   checkAgainstOracle("ademamix", "ademamix_warmup", options);
+}
+TEST("oracle: ademamix with a warm-up of each kind") {
+  OptimizerOptions options = kOptions;
+  options.alphaWarmup = 12;
+  options.beta3Warmup = 40;
+  checkAgainstOracle("ademamix", "ademamix_two_warmups", options);
 }
 TEST("oracle: adafactor, its moments per Hugging Face tensor") {
   checkAgainstOracle("adafactor", "adafactor", kOptions);

@@ -211,14 +211,22 @@ TEST("8-bit moments: lion and ademamix, quantised block by block after each step
 }
 
 TEST("optimizers: state() shares memory, and restores a run") {
-  for (const std::string name : {"adamw", "adamw_8bit", "lion", "lion_8bit", "adafactor", "rmsprop",
-                                 "adagrad", "ademamix", "ademamix_8bit"}) {
-    const auto run = [&](bool restart) {
+  OptimizerOptions sgd = kOptions, centered = kOptions;
+  sgd.momentum = 0.9;
+  sgd.dampening = 0.25;
+  centered.momentum = 0.5;
+  centered.centered = true;
+  std::vector<std::pair<std::string, OptimizerOptions>> cases = {{"sgd", sgd}, {"rmsprop", centered}};
+  for (const char* name : {"adamw", "adamw_8bit", "lion", "lion_8bit", "adafactor", "rmsprop", "adagrad",
+                           "ademamix", "ademamix_8bit"})
+    cases.emplace_back(name, kOptions);
+  for (const auto& [name, options] : cases) {
+    const auto run = [&, name = name, options = options](bool restart) {
       const auto p = parameter({{"a", {70, 64}}, {"b", {2, 64}}}, 9);
-      auto optimizer = makeOptimizer(name, {p.get()}, kOptions);
+      auto optimizer = makeOptimizer(name, {p.get()}, options);
       for (int t = 0; t < 6; t++) {
         if (t == 3 && restart) {
-          auto fresh = makeOptimizer(name, {p.get()}, kOptions);
+          auto fresh = makeOptimizer(name, {p.get()}, options);
           const auto from = optimizer->state(), to = fresh->state();
           check(from.size() == to.size() && !from.empty(), "the same state in a new optimizer");
           for (size_t i = 0; i < from.size(); i++) {

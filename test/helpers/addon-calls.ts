@@ -15,6 +15,9 @@ const loss = { loss: 'adaptive', topK: 2, confidence: 0, scale: 1, state } as co
 export const batch = { ...flat, labels: Int32Array.of(1, 2, 3, 4), styles: Uint8Array.of(1, 2), ...loss };
 export const options = {
   ...{ name: 'adamw' as const, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, seed: 0 },
+  ...{ sgd: { dampening: 0, nesterov: false }, adagrad: { lrDecay: 0 } },
+  rmsprop: { alpha: 0.99, centered: false },
+  ademamix: { beta3: 0.9999, alpha: 5, alphaWarmup: 0, beta3Warmup: 0 },
 } as const;
 export const prompt = {
   ...{ inputIds: Int32Array.of(1, 2), cuSeqlens: Int32Array.of(0, 2), temperature: 1, topK: 0, topP: 1 },

@@ -7,6 +7,31 @@
 #include "core/session/training_step.h"
 
 namespace adaptive::addon {
+namespace {
+
+/// What one optimizer alone has, under its name.
+void readOwnOptions(const Napi::Object& from, OptimizerOptions& options) {
+  if (!from.Get("sgd").IsUndefined()) {
+    const Napi::Object sgd = objectAt(from, "sgd");
+    options.dampening = numberAt(sgd, "dampening");
+    options.nesterov = booleanAt(sgd, "nesterov");
+  }
+  if (!from.Get("adagrad").IsUndefined()) options.lrDecay = numberAt(objectAt(from, "adagrad"), "lrDecay");
+  if (!from.Get("rmsprop").IsUndefined()) {
+    const Napi::Object rmsprop = objectAt(from, "rmsprop");
+    options.squaresDecay = numberAt(rmsprop, "alpha");
+    options.centered = booleanAt(rmsprop, "centered");
+  }
+  if (!from.Get("ademamix").IsUndefined()) {
+    const Napi::Object ademamix = objectAt(from, "ademamix");
+    options.beta3 = numberAt(ademamix, "beta3");
+    options.mixAlpha = numberAt(ademamix, "alpha");
+    options.beta3Warmup = integerAt(ademamix, "beta3Warmup");
+    options.alphaWarmup = integerAt(ademamix, "alphaWarmup");
+  }
+}
+
+}  // namespace
 
 Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
   const Napi::Object from = objectArgument(info, 0);
@@ -16,12 +41,7 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
                               .weightDecay = numberAt(from, "weightDecay"),
                               .momentum = numberAt(from, "momentum"),
                               .seed = static_cast<uint64_t>(integerAt(from, "seed"))};
-  if (!from.Get("mix").IsUndefined()) {
-    const Napi::Object mix = objectAt(from, "mix");
-    options.beta3 = numberAt(mix, "beta3");
-    options.mixAlpha = numberAt(mix, "alpha");
-    options.mixWarmup = integerAt(mix, "warmup");
-  }
+  readOwnOptions(from, options);
   std::vector<std::pair<std::string, double>> rates;
   if (!from.Get("rates").IsUndefined()) {
     rates = listAt(from, "rates", [](const Napi::Value& value, const std::string& at) {

@@ -4,8 +4,8 @@
 
 namespace adaptive {
 
-/// torch.optim.Adagrad (Duchi et al. 2011) with its ε of 1e-10 and without a decay of the rate: s += g² with
-/// g += weightDecay·w, then w −= rate·g/(√s + ε).
+/// torch.optim.Adagrad (Duchi et al. 2011): s += g² with g += weightDecay·w, then
+/// w −= rate/(1 + (t − 1)·lrDecay)·g/(√s + ε) at step t.
 class Adagrad : public Optimizer {
  public:
   Adagrad(std::vector<Parameter*> parameters, OptimizerOptions options);

@@ -26,11 +26,13 @@ AdEmaMix::AdEmaMix(std::vector<Parameter*> parameters, OptimizerOptions options,
       squares_(momentsForSlots(inEightBits, false)) {}
 
 void AdEmaMix::update(const Update& u) {
-  const auto& [beta1, beta2, beta3, alpha, warmup] =
-      std::tie(options().beta1, options().beta2, options().beta3, options().mixAlpha, options().mixWarmup);
+  const double beta1 = options().beta1, beta2 = options().beta2;
   const auto step = static_cast<double>(steps());
-  const double share = warmup > 0 ? std::min(1.0, step / static_cast<double>(warmup)) : 1;
-  const double slowDecay = warmedBeta3(beta1, beta3, share), mix = alpha * share;
+  const auto shareOf = [step](int64_t warmup) {
+    return warmup > 0 ? std::min(1.0, step / static_cast<double>(warmup)) : 1;
+  };
+  const double slowDecay = warmedBeta3(beta1, options().beta3, shareOf(options().beta3Warmup));
+  const double mix = options().mixAlpha * shareOf(options().alphaWarmup);
   const double correction1 = 1 - std::pow(beta1, step), root2 = std::sqrt(1 - std::pow(beta2, step));
   forFloatSlabs(u.weight, u.noise, [&](const at::Tensor& slab, int64_t slabStart, int64_t whole) {
     forPieces(whole, [&](int64_t first, int64_t count) {

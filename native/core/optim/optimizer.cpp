@@ -35,9 +35,19 @@ void checkOptions(const OptimizerOptions& options) {
   expectNotNegative("eps", options.eps);
   expectNotNegative("weightDecay", options.weightDecay);
   expectNotNegative("momentum", options.momentum);
+  const auto expectShare = [](const char* name, double share) {
+    expectThat("INVALID_INPUT", share >= 0 && share <= 1, name, share, "a number from 0 to 1");
+  };
+  expectShare("dampening", options.dampening);
+  if (options.nesterov && (options.momentum <= 0 || options.dampening > 0))
+    fail("INVALID_INPUT", "Expected a momentum above 0 and no dampening with nesterov, found a momentum of ",
+         options.momentum, " and a dampening of ", options.dampening, ".");
+  expectNotNegative("lrDecay", options.lrDecay);
+  expectShare("squaresDecay", options.squaresDecay);
   expectBeta("beta3", options.beta3);
   expectNotNegative("mixAlpha", options.mixAlpha);
-  expectInteger("mixWarmup", options.mixWarmup, 0, int64_t{1} << 53);
+  expectInteger("beta3Warmup", options.beta3Warmup, 0, int64_t{1} << 53);
+  expectInteger("alphaWarmup", options.alphaWarmup, 0, int64_t{1} << 53);
 }
 
 template <class T, class... Form>

@@ -17,15 +17,22 @@
 namespace adaptive {
 
 struct OptimizerOptions {
-  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;  ///< adamw, ademamix, rmsprop, and adagrad, where 1e-10 is usual
   /// Biases and norm weights are spared. Decoupled, except for sgd, rmsprop and adagrad, which add it to the
   /// gradient.
   double weightDecay = 0;
-  double momentum = 0;    ///< sgd and rmsprop
-  double beta3 = 0.9999;  ///< ademamix: of the slow mean
-  double mixAlpha = 5;    ///< ademamix: what the slow mean is multiplied with
-  int64_t mixWarmup = 0;  ///< ademamix: steps over which beta3 and mixAlpha rise; 0: none
-  uint64_t seed = 0;      ///< of the stochastic rounding of bfloat16 masters
+  double momentum = 0;         ///< sgd and rmsprop
+  double dampening = 0;        ///< sgd: what is taken off the gradient that joins the momentum, as a share
+  bool nesterov = false;       ///< sgd: needs a momentum, without dampening
+  double lrDecay = 0;          ///< adagrad: the rate of step t is divided by 1 + (t − 1)·lrDecay
+  double squaresDecay = 0.99;  ///< rmsprop: α of torch.optim.RMSprop
+  bool centered = false;       ///< rmsprop: divides by the deviation of gradients, not by their root mean square
+  double beta3 = 0.9999;       ///< ademamix: of the slow mean
+  double mixAlpha = 5;         ///< ademamix: what the slow mean is multiplied with
+  int64_t beta3Warmup = 0;     ///< ademamix: steps over which beta3 rises; 0: none
+  int64_t alphaWarmup = 0;     ///< ademamix: steps over which mixAlpha rises; 0: none
+  uint64_t seed = 0;           ///< of the stochastic rounding of bfloat16 masters
   /// Which parameters are moved here; the others are another rank's, and their state is of the meta device.
   /// Null: all.
   std::function<bool(const Parameter*)> holds = {};

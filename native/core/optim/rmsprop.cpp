@@ -3,22 +3,25 @@
 #include <ATen/ATen.h>
 
 namespace adaptive {
-namespace {
-
-constexpr double kAlpha = 0.99, kEps = 1e-8;
-
-}  // namespace
-
 Rmsprop::Rmsprop(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options), squares_(momentsForSlots(false, false)) {
   if (options.momentum > 0) momentum_ = momentsForSlots(false, true);
+  if (options.centered) means_ = momentsForSlots(false, true);
 }
 
 void Rmsprop::update(const Update& u) {
+  const double alpha = options().squaresDecay;
   forDecayedPieces(u, [&](const at::Tensor& weight, const at::Tensor& g, int64_t first, int64_t count) {
     const at::Tensor squares = squares_[u.slot].values(first, count);
-    squares.mul_(kAlpha).addcmul_(g, g, 1 - kAlpha);
-    const at::Tensor divisor = squares.sqrt().add_(kEps);
+    squares.mul_(alpha).addcmul_(g, g, 1 - alpha);
+    at::Tensor variance = squares;
+    if (!means_.empty()) {
+      const at::Tensor means = means_[u.slot].values(first, count);
+      means.lerp_(g, 1 - alpha);
+      // Rounding leaves less than nothing of a gradient that does not change; PyTorch's weights are NaN there.
+      variance = squares.addcmul(means, means, -1).clamp_min_(0);
+    }
+    const at::Tensor divisor = variance.sqrt().add_(options().eps);
     if (momentum_.empty()) {
       weight.addcdiv_(g, divisor, -u.learningRate);
     } else {
@@ -30,8 +33,10 @@ void Rmsprop::update(const Update& u) {
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Rmsprop::state() {
-  if (momentum_.empty()) return named({{".square_avg", &squares_}});
-  return named({{".square_avg", &squares_}, {".momentum_buffer", &momentum_}});
+  std::vector<std::pair<const char*, const std::vector<StoredMoment>*>> moments = {{".square_avg", &squares_}};
+  if (!momentum_.empty()) moments.emplace_back(".momentum_buffer", &momentum_);
+  if (!means_.empty()) moments.emplace_back(".grad_avg", &means_);
+  return named(moments);
 }
 
 }  // namespace adaptive

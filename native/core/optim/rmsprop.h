@@ -4,8 +4,8 @@
 
 namespace adaptive {
 
-/// torch.optim.RMSprop with its α of 0.99 and ε of 1e-8, not centred: s = α·s + (1−α)·g² with
-/// g += weightDecay·w, then w −= rate·g/(√s + ε); with momentum v = momentum·v + g/(√s + ε), w −= rate·v.
+/// torch.optim.RMSprop: s = α·s + (1−α)·g² with g += weightDecay·w, then w −= rate·g/(√s + ε); with momentum
+/// v = momentum·v + g/(√s + ε), w −= rate·v. Centred, √(s − a²) stands for √s, with a = α·a + (1−α)·g.
 class Rmsprop : public Optimizer {
  public:
   Rmsprop(std::vector<Parameter*> parameters, OptimizerOptions options);
@@ -15,7 +15,7 @@ class Rmsprop : public Optimizer {
   void update(const Update& update) override;
 
  private:
-  std::vector<StoredMoment> squares_, momentum_;  ///< momentum_ is empty without
+  std::vector<StoredMoment> squares_, momentum_, means_;  ///< momentum_ and means_ are empty without
 };
 
 }  // namespace adaptive

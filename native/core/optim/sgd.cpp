@@ -17,8 +17,8 @@ void Sgd::update(const Update& u) {
     std::vector<at::Tensor> momentum;
     if (!momentum_.empty()) momentum = {momentum_[u.slot].view(-1).narrow(0, first, count)};
     at::_fused_sgd_({weight}, {u.gradient.view(-1).narrow(0, first, count)}, momentum, u.weightDecay,
-                    options().momentum, u.learningRate, /*dampening=*/0, /*nesterov=*/false,
-                    /*maximize=*/false, /*is_first_step=*/false, inverseScale, /*found_inf=*/{});
+                    options().momentum, u.learningRate, options().dampening, options().nesterov,
+                    /*maximize=*/false, /*is_first_step=*/steps() == 1, inverseScale, /*found_inf=*/{});
   });
 }
 

@@ -6,9 +6,11 @@ import type { DatasetPlan } from '../datasets/dataset-plan.js';
 import type { Planner } from '../datasets/read-plans.js';
 import type { ConfigReader, GivenKeys } from './config-reader.js';
 import { configPath } from './config-path.js';
+import type { OptimArgs } from '../schema/config-input.js';
 import type { TrainingConfig } from '../schema/parsed-config.js';
 import { greaterIsBetter } from '../schema/metric-names.js';
 import { readBestModel } from './read-best-model.js';
+import { readOptimArgs } from './read-optim-args.js';
 import { readGroupKeys } from './read-group-keys.js';
 import { refuseNotAvailable } from './refuse-not-available.js';
 import { readLaunch } from '../../ranks/launch.js';
@@ -35,7 +37,9 @@ export function readTrainingConfig(
 ): TrainingParts {
   const given = readGroupKeys(reader, 'trainingConfig', value, path);
   given.delete('outputDir');
+  const optimizer = given.get('optimizer')?.value;
   refuseNotAvailable(reader, 'trainingConfig', given);
+  readOptimArgs(reader, given, optimizer);
   checkTogether(reader, given, path);
   readBestModel(reader, given, path);
   checkEnvironment(reader, given, path, env);
@@ -49,12 +53,14 @@ export function readTrainingConfig(
 /** What follows from other settings where it is not given. */
 function filledIn(read: z.output<typeof trainingConfigSchema>): Omit<TrainingConfig, 'retention'> {
   // The caller has looked for outputDir already, here and beside the training configuration.
-  const { betas, warmupRatio, outputDir: _outputDir, bnb4bitComputeDtype, ...config } = read;
+  const { betas, warmupRatio, outputDir: _outputDir, bnb4bitComputeDtype, optimArgs, ...config } = read;
   const fp16 = config.fp16 ?? !config.bf16;
   const ofBase = bnb4bitComputeDtype === null ? null : computePrecision[bnb4bitComputeDtype];
   const precision = config.precision ?? ofBase ?? (config.bf16 || fp16 ? null : 'fp32');
   return {
     ...config,
+    // Text has become an object before.
+    optimArgs: optimArgs as OptimArgs,
     precision,
     ...(precision === null
       ? { fp16, bf16: config.bf16 }

@@ -48,6 +48,51 @@ export interface LrSchedulerKwargs {
 }
 
 /**
+ * Settings of an optimizer under the names of transformers' `optim_args`; each belongs to certain optimizers. What has
+ * a key of its own in the training configuration means that key.
+ */
+export interface OptimArgs {
+  /** sgd and rmsprop: the same as `momentum`. Default: what that says. */
+  momentum?: number | undefined;
+  /**
+   * sgd, with a momentum: what is taken off the gradient that joins it, as a share; the first step is spared. Default
+   * 0.
+   */
+  dampening?: number | undefined;
+  /** sgd, with a momentum and without dampening: Nesterov's. Default false. */
+  nesterov?: boolean | undefined;
+  /** adagrad: the rate of step t is divided by 1 + (t − 1) · this. Default 0. */
+  lrDecay?: number | undefined;
+  /**
+   * rmsprop: decay rate of the mean of squared gradients; ademamix: the same as `ademamixAlpha`. Default: 0.99, and
+   * what that says.
+   */
+  alpha?: number | undefined;
+  /**
+   * rmsprop and adagrad: added to the denominator; ademamix: the same as `adamEpsilon`. Default: 1e-8, 1e-10, and what
+   * that says.
+   */
+  eps?: number | undefined;
+  /** rmsprop: divide by the deviation of gradients from their mean, which takes 4 bytes per weight. Default false. */
+  centered?: boolean | undefined;
+  /** ademamix: the same as `adamBeta1`. Default: what that says. */
+  beta1?: number | undefined;
+  /** ademamix: the same as `adamBeta2`. Default: what that says. */
+  beta2?: number | undefined;
+  /** ademamix: the same as `adamBeta3`. Default: what that says. */
+  beta3?: number | undefined;
+  /** ademamix: steps over which `alpha` is reached. Default: `ademamixWarmupSteps`. */
+  tAlpha?: number | undefined;
+  /** ademamix: steps over which `beta3` is reached. Default: `ademamixWarmupSteps`. */
+  tBeta3?: number | undefined;
+  /**
+   * sgd, rmsprop and adagrad: without effect, since every weight has `weightDecay`, here as in transformers. Default:
+   * none.
+   */
+  weightDecay?: number | undefined;
+}
+
+/**
  * Learning without forgetting: beside the loss, each step takes tokens of other text, and KL(base ‖ model) on them
  * holds the model to what the base model says there. Every key is optional; `{}` takes every default.
  */
@@ -305,6 +350,11 @@ export interface TrainingConfigInput {
     | 'ademamix_8bit'
     | 'paged_ademamix_8bit'
     | undefined;
+  /**
+   * Settings of the optimizer under the names of transformers' `optim_args`, as an object or as its text
+   * (`momentum=0.9,nesterov=true`). One that the optimizer does not read is an error. Default: none.
+   */
+  optimArgs?: string | OptimArgs | undefined;
   /** Momentum of `sgd` and `rmsprop`, 0 to less than 1. Default 0. */
   momentum?: number | undefined;
   /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */

@@ -203,12 +203,6 @@ const rows: readonly (readonly [Verdict, string])[] = [
   ],
   [missing('loggingSteps sets it in steps'), 'logging_strategy'],
   [missing('evalSteps and saveSteps set it in steps'), 'evals_per_epoch saves_per_epoch save_first_step'],
-  [
-    missing(
-      'name each apart: adamBeta1, adamBeta2, adamEpsilon, momentum, and of ademamix adamBeta3, ademamixAlpha and ademamixWarmupSteps',
-    ),
-    'optim_args',
-  ],
   [missing('adamBeta1, adamBeta2, adamEpsilon and momentum set an optimizer'), 'adam_epsilon2'],
   [
     missing('learningRateMultipliers takes a multiplier of the learning rate by pattern of names'),

@@ -4,6 +4,7 @@ import type { DatasetKwargsInput, DatasetsConfigInput } from '../datasets/datase
 import type { ConfigWarning } from '../read/config-warning.js';
 import type {
   AdaptiveLossConfigInput,
+  OptimArgs,
   PeftConfigInput,
   RetentionInput,
   TrainingConfigInput,
@@ -18,6 +19,7 @@ export type Filled<Input> = { [Key in keyof Input]-?: Exclude<Input[Key], undefi
 export interface TrainingConfig extends Omit<
   Filled<TrainingConfigInput>,
   | 'betas'
+  | 'optimArgs'
   | 'warmupRatio'
   | 'outputDir'
   | 'fp16'
@@ -38,6 +40,8 @@ export interface TrainingConfig extends Omit<
   evalSteps: number;
   /** Whether more of `metricForBestModel` is better. */
   greaterIsBetter: boolean;
+  /** What of `optimArgs` has no key of its own; the others are in theirs. */
+  optimArgs: OptimArgs;
   /** Null: the model is not held to its base. */
   retention: RetentionConfig | null;
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { field } from './field.js';
 import { lrSchedulerKwargsSchema } from './lr-scheduler-kwargs.js';
 import { metricNames } from './metric-names.js';
+import { optimArgsSchema } from './optim-args.js';
 import { reportToSchema } from './report-to.js';
 import { retentionSchema } from './retention.js';
 
@@ -199,6 +200,13 @@ export const trainingConfigSchema = z.object({
       ...(['ademamix_8bit', 'paged_ademamix_8bit'] as const),
     )
     .default('paged_adamw_8bit'),
+  /**
+   * Settings of the optimizer under the names of transformers' `optim_args`, as an object or as its text
+   * (`momentum=0.9,nesterov=true`). One that the optimizer does not read is an error. Default: none.
+   */
+  optimArgs: z
+    .union([z.string(), optimArgsSchema], { error: 'an object of settings, or text such as "momentum=0.9"' })
+    .prefault({}),
   /** Momentum of `sgd` and `rmsprop`, 0 to less than 1. Default 0. */
   momentum: field.number(0, 1, { below: true }).default(0),
   /** Both Adam decay rates at once, in place of `adamBeta1` and `adamBeta2`. Default null. */

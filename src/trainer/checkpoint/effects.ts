@@ -46,6 +46,7 @@ export const effects = {
     numEpochs: 'future',
     maxSteps: 'future',
     momentum: 'future',
+    optimArgs: 'future',
     freeze: 'past',
     unfrozenParameters: 'past',
     learningRateMultipliers: 'future',

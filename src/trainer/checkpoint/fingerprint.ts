@@ -99,8 +99,9 @@ export function mismatch(
 
 /** Optimizers of the same form read each other's state. */
 function optimizerForm(args: TrainingConfig): string {
-  const { name, momentum } = optimizerRequest(args);
-  return momentum > 0 ? `${name} with momentum` : name;
+  const { name, momentum, rmsprop } = optimizerRequest(args);
+  const parts = [...(momentum > 0 ? ['momentum'] : []), ...(rmsprop?.centered === true ? ['centered'] : [])];
+  return parts.length > 0 ? `${name} with ${parts.join(' and ')}` : name;
 }
 
 function settings(group: keyof typeof groups, values: object): Fingerprint {

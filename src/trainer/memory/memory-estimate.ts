@@ -27,7 +27,7 @@ export interface MemoryInput {
     TrainingConfig,
     'optimizer' | 'momentum' | 'gradientCheckpointing' | 'gradientAccumulationSteps'
   > &
-    Partial<Pick<TrainingConfig, 'zeroStage'>>;
+    Partial<Pick<TrainingConfig, 'optimArgs' | 'zeroStage'>>;
   /** What each of several ranks holds where `zeroStage` shares out, and which one is meant. Default: one rank. */
   shards?: { sizes: readonly ShardSize[]; rank: number } | undefined;
   /** With `gradientCheckpointing: 'auto'`, how many of the last blocks keep their activations. Default: none. */
@@ -151,7 +151,7 @@ function float32Pieces(rows: number, inner: number, columns: number): number {
 }
 
 /** Bytes of optimizer state per parameter. */
-function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
+function bytesOfState({ optimizer, optimArgs, momentum }: MemoryInput['args']): number {
   switch (optimizer) {
     case 'adamw_8bit':
     case 'adamw_bnb_8bit':
@@ -160,7 +160,7 @@ function bytesOfState({ optimizer, momentum }: MemoryInput['args']): number {
     case 'sgd':
       return momentum > 0 ? 4 : 0;
     case 'rmsprop':
-      return momentum > 0 ? 8 : 4;
+      return 4 + (momentum > 0 ? 4 : 0) + (optimArgs?.centered === true ? 4 : 0);
     case 'adagrad':
     case 'lion':
     case 'lion_32bit':

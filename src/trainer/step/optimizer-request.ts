@@ -30,19 +30,41 @@ const names: Record<TrainingConfig['optimizer'], OptimizerRequest['name']> = {
 
 /** The optimizer that a configuration asks the engine for. */
 export function optimizerRequest(args: TrainingConfig): OptimizerRequest {
-  const {
-    optimizer,
-    adamBeta1: beta1,
-    adamBeta2: beta2,
-    adamEpsilon: eps,
+  const { adamBeta1: beta1, adamBeta2: beta2, weightDecay, momentum, seed, zeroStage } = args;
+  const name = names[args.optimizer];
+  return {
+    name,
+    beta1,
+    beta2,
+    eps: args.adamEpsilon,
     weightDecay,
     momentum,
     seed,
     zeroStage,
-  } = args;
-  const name = names[optimizer];
-  const request = { name, beta1, beta2, eps, weightDecay, momentum, seed, zeroStage };
-  if (!name.startsWith('ademamix')) return request;
-  const { adamBeta3: beta3, ademamixAlpha: alpha, ademamixWarmupSteps: warmup } = args;
-  return { ...request, mix: { beta3, alpha, warmup: warmup ?? 0 } };
+    ...ownOf(name, args),
+  };
+}
+
+/** What the optimizer of that name alone has. Defaults are those of PyTorch. */
+function ownOf(name: OptimizerRequest['name'], args: TrainingConfig): Partial<OptimizerRequest> {
+  const { optimArgs: own, adamBeta3: beta3, ademamixAlpha, ademamixWarmupSteps } = args;
+  switch (name) {
+    case 'sgd':
+      return { sgd: { dampening: own.dampening ?? 0, nesterov: own.nesterov ?? false } };
+    case 'adagrad':
+      return { eps: own.eps ?? 1e-10, adagrad: { lrDecay: own.lrDecay ?? 0 } };
+    case 'rmsprop':
+      return {
+        eps: own.eps ?? 1e-8,
+        rmsprop: { alpha: own.alpha ?? 0.99, centered: own.centered ?? false },
+      };
+    case 'ademamix':
+    case 'ademamix_8bit': {
+      const alphaWarmup = own.tAlpha ?? ademamixWarmupSteps ?? 0;
+      const beta3Warmup = own.tBeta3 ?? ademamixWarmupSteps ?? 0;
+      return { ademamix: { beta3, alpha: ademamixAlpha, alphaWarmup, beta3Warmup } };
+    }
+    default:
+      return {};
+  }
 }
