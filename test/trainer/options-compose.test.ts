@@ -93,6 +93,9 @@ describe('a run that is gone on with is the uninterrupted one, to the byte', () 
       (optimizer): [string, Run] => [optimizer, { args: { ...noise, ...frozen, optimizer } }],
     ),
     ['rmsprop with momentum', { args: { optimizer: 'rmsprop', momentum: 0.9 } }],
+    ['sgd, dampened', { args: { optimizer: 'sgd', optimArgs: 'momentum=0.9,dampening=0.2' } }],
+    ['rmsprop, centered', { args: { optimizer: 'rmsprop', optimArgs: { centered: true, alpha: 0.9 } } }],
+    ['adagrad, its rate falling', { args: { optimizer: 'adagrad', optimArgs: { lrDecay: 0.1 } } }],
     ['ademamix with a warm-up', { args: { optimizer: 'paged_ademamix_8bit', ademamixWarmupSteps: 4 } }],
   ])('%s', async (_, run) => {
     const [whole, resumed] = [tempDir(), tempDir()];

@@ -27,12 +27,12 @@ struct OptimizerOptions {
   bool nesterov = false;       ///< sgd: needs a momentum, without dampening
   double lrDecay = 0;          ///< adagrad: the rate of step t is divided by 1 + (t − 1)·lrDecay
   double squaresDecay = 0.99;  ///< rmsprop: α of torch.optim.RMSprop
-  bool centered = false;       ///< rmsprop: divides by the deviation of gradients, not by their root mean square
-  double beta3 = 0.9999;       ///< ademamix: of the slow mean
-  double mixAlpha = 5;         ///< ademamix: what the slow mean is multiplied with
-  int64_t beta3Warmup = 0;     ///< ademamix: steps over which beta3 rises; 0: none
-  int64_t alphaWarmup = 0;     ///< ademamix: steps over which mixAlpha rises; 0: none
-  uint64_t seed = 0;           ///< of the stochastic rounding of bfloat16 masters
+  bool centered = false;    ///< rmsprop: divides by the deviation of gradients, not by their root mean square
+  double beta3 = 0.9999;    ///< ademamix: of the slow mean
+  double mixAlpha = 5;      ///< ademamix: what the slow mean is multiplied with
+  int64_t beta3Warmup = 0;  ///< ademamix: steps over which beta3 rises; 0: none
+  int64_t alphaWarmup = 0;  ///< ademamix: steps over which mixAlpha rises; 0: none
+  uint64_t seed = 0;        ///< of the stochastic rounding of bfloat16 masters
   /// Which parameters are moved here; the others are another rank's, and their state is of the meta device.
   /// Null: all.
   std::function<bool(const Parameter*)> holds = {};

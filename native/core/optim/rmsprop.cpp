@@ -18,7 +18,8 @@ void Rmsprop::update(const Update& u) {
     if (!means_.empty()) {
       const at::Tensor means = means_[u.slot].values(first, count);
       means.lerp_(g, 1 - alpha);
-      // Rounding leaves less than nothing of a gradient that does not change; PyTorch's weights are NaN there.
+      // Rounding leaves less than nothing of a gradient that does not change; PyTorch's weights are NaN
+      // there.
       variance = squares.addcmul(means, means, -1).clamp_min_(0);
     }
     const at::Tensor divisor = variance.sqrt().add_(options().eps);
@@ -33,7 +34,8 @@ void Rmsprop::update(const Update& u) {
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Rmsprop::state() {
-  std::vector<std::pair<const char*, const std::vector<StoredMoment>*>> moments = {{".square_avg", &squares_}};
+  std::vector<std::pair<const char*, const std::vector<StoredMoment>*>> moments = {
+      {".square_avg", &squares_}};
   if (!momentum_.empty()) moments.emplace_back(".momentum_buffer", &momentum_);
   if (!means_.empty()) moments.emplace_back(".grad_avg", &means_);
   return named(moments);

@@ -3,9 +3,9 @@
 
 namespace adaptive {
 
-/// torch.optim.SGD: v = momentum·v + (1−dampening)·g with g += weightDecay·w, then w −= rate·v; without momentum no
-/// state is kept. The first step is not dampened; nesterov moves by g + momentum·v. By libtorch's fused kernel, one
-/// pass over memory per tensor.
+/// torch.optim.SGD: v = momentum·v + (1−dampening)·g with g += weightDecay·w, then w −= rate·v; without
+/// momentum no state is kept. The first step is not dampened; nesterov moves by g + momentum·v. By libtorch's
+/// fused kernel, one pass over memory per tensor.
 class Sgd : public Optimizer {
  public:
   Sgd(std::vector<Parameter*> parameters, OptimizerOptions options);
