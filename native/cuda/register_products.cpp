@@ -1,4 +1,4 @@
-// Products of 16 bits into float32, and the memory that is left.
+// Products of 16 bits into float32, the memory that is left, and memory of the host beside it.
 #include "cuda/on_device.h"
 #include "cuda/register_kernels.h"
 #ifdef ADAPTIVE_EMULATED_CUDA
@@ -23,6 +23,7 @@ void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, do
 
 #ifdef ADAPTIVE_EMULATED_CUDA
 int64_t freeBytes(const Tensor& /*like*/) { return availableMemory(); }
+Tensor hostBytes(const Tensor& /*like*/, int64_t bytes) { return at::empty({bytes}, at::kByte); }
 #else
 /// What the driver has left, and what libtorch has taken of it and would give out again.
 int64_t freeBytes(const Tensor& like) {
@@ -34,6 +35,12 @@ int64_t freeBytes(const Tensor& like) {
   return static_cast<int64_t>(free) + stats.reserved_bytes[kAll].current -
          stats.allocated_bytes[kAll].current;
 }
+
+/// Pinned. libtorch gives a block out again only once the copies that were begun from or to it have ended: a
+/// micro-batch is written into one while the copy of that before it may still run.
+Tensor hostBytes(const Tensor& /*like*/, int64_t bytes) {
+  return at::empty({bytes}, at::TensorOptions(at::kByte).pinned_memory(true));
+}
 #endif
 
 }  // namespace
@@ -44,6 +51,7 @@ namespace adaptive::cuda {
 void registerProducts(torch::Library& m) {
   m.impl("float_product_", &operators::floatProduct_);
   m.impl("free_bytes", &operators::freeBytes);
+  m.impl("host_bytes", &operators::hostBytes);
 }
 
 }  // namespace adaptive::cuda

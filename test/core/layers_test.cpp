@@ -58,6 +58,14 @@ Tensor rotateFormula(const Tensor& x, const Tensor& cos, const Tensor& sin, bool
 const std::vector<std::pair<int64_t, int64_t>> kShapes = {{1, 1},    {3, 7},    {5, 16}, {2, 33},
                                                           {130, 48}, {700, 20}, {9, 384}};
 
+Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows) {
+  Positions positions({rope}, rows);
+  Upload upload(at::kCPU);
+  positions.addTo(upload);
+  upload.send();
+  return positions.rotations()[0];
+}
+
 }  // namespace
 
 TEST("rms norm: forward and backward, with and without an offset") {
@@ -242,7 +250,7 @@ TEST("rope: forward, backward and back again") {
                                                        {3, 12, true},
                                                        {2, 64, true}}) {
     const int64_t tokens = 37;
-    const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}}, at::kCPU);
+    const Rotation rotation = rotationOf({.theta = 10000, .dims = headDim}, {{0, tokens}});
     for (const auto type : {at::kFloat, at::kBFloat16}) {
       const double tolerance = type == at::kFloat ? 2e-6 : 8e-3;
       // One head more than is rotated: it must stay as it is (the values of a fused projection).
@@ -269,7 +277,7 @@ TEST("rope: forward, backward and back again") {
 }
 
 TEST("rope: a part of each head") {
-  const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}}, at::kCPU);
+  const Rotation rotation = rotationOf({.dims = 8}, {{0, 5}});
   const Tensor x = normal({5, 2 * 20}, 8).to(at::kFloat);
   Tensor y = x.clone();
   ops::rotate_(y, rotation.cos, rotation.sin, 2, 20, false, false);
@@ -316,9 +324,33 @@ TEST("rope: frequencies of each type") {
   checkFails("MODEL_UNSUPPORTED", "spiral", [] { ropeFrequencies({.type = "spiral", .dims = 8}, 10); });
 }
 
+TEST("rope: frequencies that depend on the length of a row are those of each row") {
+  const RopeConfig dynamic = {
+      .type = "dynamic", .theta = 100, .dims = 4, .factor = 2, .originalMaxPositions = 4};
+  const RopeConfig plain = {.theta = 100, .dims = 8};
+  const std::vector<PositionRange> rows = {{0, 3}, {0, 9}, {5, 2}};
+  Positions positions({dynamic, plain}, rows);
+  Upload upload(at::kCPU);
+  positions.addTo(upload);
+  upload.send();
+  const auto rotations = positions.rotations();
+  check(rotations.size() == 2, "one rotation for each rope");
+  std::vector<Tensor> expected, expectedPlain;
+  for (const auto& [first, count] : rows) {
+    const auto angles = [&](const RopeConfig& rope) {
+      const auto own = ropeFrequencies(rope, first + count);
+      return at::arange(first, first + count, at::kFloat).unsqueeze(1) * at::tensor(own);
+    };
+    expected.push_back(angles(dynamic)), expectedPlain.push_back(angles(plain));
+  }
+  checkSame(rotations[0].cos, at::cat(expected).cos(), "cos");
+  checkSame(rotations[0].sin, at::cat(expected).sin(), "sin");
+  checkSame(rotations[1].cos, at::cat(expectedPlain).cos(), "cos of the other rope");
+}
+
 TEST("rope: positions of several rows, and the factor on cos and sin") {
   const RopeConfig rope = {.theta = 100, .dims = 4, .attentionFactor = 1.5};
-  const Rotation rotation = rotationOf(rope, {{0, 3}, {7, 2}}, at::kCPU);
+  const Rotation rotation = rotationOf(rope, {{0, 3}, {7, 2}});
   const Tensor positions = at::tensor({0., 1., 2., 7., 8.}), frequencies = at::tensor({1., 0.1});
   const Tensor angles = at::outer(positions, frequencies);
   checkClose(rotation.cos, 1.5 * angles.cos(), 1e-6, "cos");

@@ -46,6 +46,19 @@ void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& hea
   if (cap > 0) ops::softCap_(out, cap);
 }
 
+/// Of float32 [tokens] on the host.
+double sumOf(const Tensor& divergences) {
+  double sum = 0;
+  for (int64_t i = 0; i < divergences.numel(); i++) {
+    const float value = divergences.const_data_ptr<float>()[i];
+    if (!std::isfinite(value))
+      fail("LOSS_NOT_FINITE", "Expected a finite divergence from the base model, found ", value,
+           " at retained token ", i, ". A lower learningRate or maxGradNorm usually helps.");
+    sum += value;
+  }
+  return sum;
+}
+
 }  // namespace
 
 Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, double weight,
@@ -71,26 +84,21 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
   const int64_t slab = widens ? kSlab : vocab;
   const Tensor buffer = at::empty({std::min(chunk, tokens), vocab}, hidden.options().dtype(form.type)),
                baseBuffer = at::empty_like(buffer);
+  const Tensor divergences = at::empty({tokens}, hidden.options().dtype(at::kFloat));
   Divergence out{0, tokens, weight > 0 ? at::empty_like(hidden) : Tensor(), {}};
   for (int64_t first = 0; first < tokens; first += chunk) {
     const int64_t count = std::min(chunk, tokens - first);
     const Tensor z = buffer.narrow(0, 0, count), z0 = baseBuffer.narrow(0, 0, count);
     logitsInto(z, hidden.narrow(0, first, count), model, slab, logits.cap, addition, first);
     logitsInto(z0, baseHidden.narrow(0, first, count), base, slab, logits.cap);
-    const Tensor divergences = ops::divergence_(z, z0, weight, logits.cap).cpu();
-    for (int64_t i = 0; i < count; i++) {
-      const float value = divergences.const_data_ptr<float>()[i];
-      if (!std::isfinite(value))
-        fail("LOSS_NOT_FINITE", "Expected a finite divergence from the base model, found ", value,
-             " at retained token ", first + i, ". A lower learningRate or maxGradNorm usually helps.");
-      out.sum += value;
-    }
+    divergences.narrow(0, first, count).copy_(ops::divergence_(z, z0, weight, logits.cap));
     if (weight <= 0) continue;
     const ops::LogitGradient dLogits(z.to(hidden.scalar_type()));
     dLogits.timesInto(out.gradHidden.narrow(0, first, count), model.weight);
     if (addition) addition.goBack(dLogits, first, logits.scale);
     addWeightGradient(dLogits, hidden.narrow(0, first, count));
   }
+  out.sum = sumOf(divergences.cpu());
   out.gradLow = addition.gradLow;
   if (weight > 0 && logits.scale != 1) out.gradHidden.mul_(logits.scale);
   return out;

@@ -22,12 +22,9 @@ std::vector<T> column(const at::Tensor& table, int64_t index) {
   return out;
 }
 
-/// The entries of tensors, one after the other.
 template <class T>
-std::vector<T> onHost(const std::vector<at::Tensor>& tensors) {
-  if (tensors.empty()) return {};
-  const at::Tensor all = at::cat(tensors).cpu();
-  return {all.const_data_ptr<T>(), all.const_data_ptr<T>() + all.numel()};
+std::vector<T> allOf(const at::Tensor& table) {
+  return {table.const_data_ptr<T>(), table.const_data_ptr<T>() + table.numel()};
 }
 
 /// At most half of x to at most x; 1 where that is 0 or no number.
@@ -77,10 +74,10 @@ void LowRankTerm::goBack(const ops::LogitGradient& dLogits, int64_t first, doubl
 
 FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                                  LossGradients wanted, ChunkOptions options, LogitOptions logits,
-                                 MoreStatistics more, LowRankTerm addition)
+                                 MoreStatistics more, LowRankTerm addition, at::Tensor labelsThere)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
-      labels_(uploaded(labels, hidden_)),
+      labels_(labelsThere.defined() ? std::move(labelsThere) : uploaded(labels, hidden_)),
       wanted_(wanted),
       isWeightFrozen_(wanted == LossGradients::Hidden),
       options_(logits),
@@ -113,22 +110,23 @@ FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std
     scratch_ = at::empty({largest, vocab}, hidden_.options());
   if (wanted_ == LossGradients::Hidden)
     onTop_ = at::empty(hidden_.sizes(), hidden_.options().dtype(form.type));
-  floats_ = at::empty({tokens, 5}, hidden_.options().dtype(at::kFloat));
-  ints_ = at::empty({tokens, 2}, hidden_.options().dtype(at::kInt));
-  Gathered gathered;
+  const int64_t entropies = more.entropyOfTop > 0 ? 1 : 0;
+  numbers_ = at::empty({tokens * Table::numbersOf(entropies, statistics_.choices)},
+                       hidden_.options().dtype(at::kFloat));
+  table_ = Table(numbers_, tokens, entropies, statistics_.choices);
   for (int64_t first = 0; first < tokens; first += chunk_) {
     const int64_t count = std::min(chunk_, tokens - first);
     const at::Tensor logits = logitsOf(first, count);
     const auto [floats, ints] = ops::tokenStatistics(logits, labels_.narrow(0, first, count));
-    gather(logits, floats, more, gathered);
-    floats_.narrow(0, first, count).copy_(floats);
-    ints_.narrow(0, first, count).copy_(ints);
+    table_.floats.narrow(0, first, count).copy_(floats);
+    table_.ints.narrow(0, first, count).copy_(ints);
+    gather(logits, first, count, more);
     keep(logits, first, count);
   }
   kept_ = wanted_ == LossGradients::Both && !isWide_ && chunk_ >= tokens;
   if (wanted_ != LossGradients::Both || (isWide_ && numerators >= tokens)) buffer_ = at::Tensor();
   if (wanted_ != LossGradients::Both) scratch_ = at::Tensor();
-  readStatistics(gathered);
+  readStatistics(entropies);
 }
 
 int64_t FusedLinearLoss::tokensToKeep(const ChunkOptions& options, int64_t freeBytes) const {
@@ -148,7 +146,8 @@ void FusedLinearLoss::keep(const at::Tensor& logits, int64_t first, int64_t coun
       values = scratch_.narrow(0, 0, count);
       ops::keepNumerators_(values, logits, labels, floats, ints, options_.cap);
     } else {
-      const at::Tensor onTop = at::tensor({0.f, 1.f}, floats.options()).expand({count, 2}).contiguous();
+      const at::Tensor onTop = at::zeros({count, 2}, floats.options());
+      onTop.select(1, 1).fill_(1);
       ops::lossGradient_(logits, labels, floats, ints, onTop, options_.cap, smoothing_);
     }
     at::Tensor target = onTop_.narrow(0, first, count);
@@ -159,11 +158,24 @@ void FusedLinearLoss::keep(const at::Tensor& logits, int64_t first, int64_t coun
 }
 
 FusedLinearLoss::Rows FusedLinearLoss::rowsOf(int64_t first, int64_t count) const {
-  return {labels_.narrow(0, first, count), floats_.narrow(0, first, count), ints_.narrow(0, first, count)};
+  return {labels_.narrow(0, first, count), table_.floats.narrow(0, first, count),
+          table_.ints.narrow(0, first, count)};
 }
 
-void FusedLinearLoss::readStatistics(const Gathered& gathered) {
-  const at::Tensor floats = floats_.cpu(), ints = ints_.cpu();
+FusedLinearLoss::Table::Table(const at::Tensor& all, int64_t tokens, int64_t entropies, int64_t choices) {
+  int64_t place = 0;
+  const auto next = [&](int64_t width, at::ScalarType type = at::kFloat) {
+    const at::Tensor view = all.narrow(0, place, tokens * width).view(type).view({tokens, width});
+    place += tokens * width;
+    return view;
+  };
+  floats = next(5), ints = next(2, at::kInt), this->entropies = next(entropies);
+  choiceNll = next(choices), choiceIds = next(choices, at::kInt);
+}
+
+void FusedLinearLoss::readStatistics(int64_t entropies) {
+  const Table table(numbers_.cpu(), hidden_.size(0), entropies, statistics_.choices);
+  const at::Tensor &floats = table.floats, &ints = table.ints;
   statistics_.nll = column<float>(floats, 0);
   statistics_.topNll = column<float>(floats, 1);
   statistics_.entropy = column<float>(floats, 3);
@@ -177,20 +189,23 @@ void FusedLinearLoss::readStatistics(const Gathered& gathered) {
   }
   statistics_.rank = column<int32_t>(ints, 0);
   statistics_.argmax = column<int32_t>(ints, 1);
-  statistics_.topKEntropy = onHost<float>(gathered.entropies);
-  statistics_.choiceNll = onHost<float>(gathered.choiceNll);
-  statistics_.choiceIds = onHost<int32_t>(gathered.choiceIds);
+  statistics_.topKEntropy = allOf<float>(table.entropies);
+  statistics_.choiceNll = allOf<float>(table.choiceNll);
+  statistics_.choiceIds = allOf<int32_t>(table.choiceIds);
 }
 
-void FusedLinearLoss::gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more,
-                             Gathered& into) {
-  if (more.entropyOfTop > 0) into.entropies.push_back(ops::topKEntropy(logits, more.entropyOfTop));
+void FusedLinearLoss::gather(const at::Tensor& logits, int64_t first, int64_t count,
+                             const MoreStatistics& more) {
+  if (more.entropyOfTop > 0)
+    table_.entropies.narrow(0, first, count).select(1, 0).copy_(ops::topKEntropy(logits, more.entropyOfTop));
   const int64_t choices = statistics_.choices;
   if (choices == 0) return;
   const auto [largest, ids] = ops::firstChoices(logits, choices);
   // nll = topNll + (max − z), as that of a label.
-  into.choiceNll.push_back((floats.narrow(1, 2, 1) - largest).add_(floats.narrow(1, 1, 1)));
-  into.choiceIds.push_back(ids);
+  const at::Tensor floats = table_.floats.narrow(0, first, count);
+  table_.choiceNll.narrow(0, first, count)
+      .copy_((floats.narrow(1, 2, 1) - largest).add_(floats.narrow(1, 1, 1)));
+  table_.choiceIds.narrow(0, first, count).copy_(ids);
 }
 
 at::Tensor FusedLinearLoss::logitsOf(int64_t first, int64_t count) {
@@ -241,8 +256,9 @@ ops::LogitGradient FusedLinearLoss::gradientOf(int64_t first, int64_t count,
 
 at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
   if (isWide_) {
-    const at::Tensor scales = ops::numeratorScales(labels_, floats_, ints_, weights, options_.cap);
-    const at::Tensor gradient = ops::fromNumerators(onTop_, weight_, scales, labels_, ints_);
+    const at::Tensor scales =
+        ops::numeratorScales(labels_, table_.floats, table_.ints, weights, options_.cap);
+    const at::Tensor gradient = ops::fromNumerators(onTop_, weight_, scales, labels_, table_.ints);
     return options_.scale == 1 ? gradient : gradient * options_.scale;
   }
   // (a + b)·∂topNll/∂h + a·(slope·w of the first choice − slope·w of the label): where the label is the first
@@ -253,9 +269,10 @@ at::Tensor FusedLinearLoss::hiddenGradient(const at::Tensor& weights) {
     const at::Tensor t = logit / options_.cap;
     return rows * (1 - t * t).unsqueeze(1);
   };
-  const at::Tensor nll = floats_.select(1, 0), topNll = floats_.select(1, 1), max = floats_.select(1, 2);
+  const at::Tensor nll = table_.floats.select(1, 0), topNll = table_.floats.select(1, 1),
+                   max = table_.floats.select(1, 2);
   const at::Tensor onNll = weights.narrow(1, 0, 1), label = rowsOf(labels_, max + (topNll - nll));
-  at::Tensor gradient = rowsOf(ints_.select(1, 1), max);
+  at::Tensor gradient = rowsOf(table_.ints.select(1, 1), max);
   gradient.sub_(label);
   // Of the label, the share ε is taken back and spread over the vocabulary.
   if (smoothing_ > 0) gradient.add_(label - meanOfWeight(), smoothing_);

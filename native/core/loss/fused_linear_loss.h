@@ -51,11 +51,12 @@ struct LowRankTerm {
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both of one type of floats;
-  /// labels [n]. Runs pass 1. `addition` needs LossGradients::Both, or None. Errors: INVALID_INPUT for
-  /// shapes, types, labels or options that do not fit.
+  /// labels [n]; `labelsThere`: the same where hidden is, undefined where they are yet to be brought there.
+  /// Runs pass 1. `addition` needs LossGradients::Both, or None. Errors: INVALID_INPUT for shapes, types,
+  /// labels or options that do not fit.
   FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
                   LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
-                  MoreStatistics more = {}, LowRankTerm addition = {});
+                  MoreStatistics more = {}, LowRankTerm addition = {}, at::Tensor labelsThere = {});
 
   const TokenStatistics& statistics() const { return statistics_; }
 
@@ -70,12 +71,18 @@ class FusedLinearLoss {
   const at::Tensor& gradLow() const { return addition_.gradLow; }
 
  private:
-  /// What `more` asks for of all tokens, a tensor for each chunk; one way to the host for all of them.
-  struct Gathered {
-    std::vector<at::Tensor> entropies, choiceNll, choiceIds;
+  /// What is known of each token, as views of one tensor: one way to the host for all of it.
+  struct Table {
+    Table() = default;
+    /// `entropies`: 1 where they are asked for, else 0.
+    Table(const at::Tensor& all, int64_t tokens, int64_t entropies, int64_t choices);
+    static int64_t numbersOf(int64_t entropies, int64_t choices) { return 7 + entropies + 2 * choices; }
+    at::Tensor floats, ints;          ///< as ops::tokenStatistics has them
+    at::Tensor entropies;             ///< float32 [n, 1] or [n, 0]
+    at::Tensor choiceNll, choiceIds;  ///< float32 and int32 [n, choices]
   };
-  void gather(const at::Tensor& logits, const at::Tensor& floats, const MoreStatistics& more, Gathered& into);
-  void readStatistics(const Gathered& gathered);
+  void gather(const at::Tensor& logits, int64_t first, int64_t count, const MoreStatistics& more);
+  void readStatistics(int64_t entropies);
   at::Tensor logitsOf(int64_t first, int64_t count);
   /// Gathers from the logits of a chunk what backward() will have no other way to.
   void keep(const at::Tensor& logits, int64_t first, int64_t count);
@@ -94,7 +101,8 @@ class FusedLinearLoss {
   at::Tensor hiddenGradient(const at::Tensor& weights);
   at::Tensor meanOfWeight() const;
 
-  at::Tensor hidden_, weight_, labels_, floats_, ints_;
+  at::Tensor hidden_, weight_, labels_, numbers_;
+  Table table_;         ///< of numbers_
   at::Tensor buffer_;   ///< logits of a chunk
   at::Tensor scratch_;  ///< with float32 logits: of a chunk, the type of hidden
   /// With LossGradients::Hidden, for each token [n, hidden]: ∂topNll/∂hidden, or its numerators times the

@@ -1,7 +1,6 @@
 #include "core/model/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <unordered_set>
 
 #include "core/available_memory.h"
@@ -12,7 +11,6 @@
 #include "core/ops/ops.h"
 #include "core/ops/product.h"
 #include "core/random.h"
-#include "core/upload.h"
 
 namespace adaptive {
 namespace {
@@ -27,13 +25,6 @@ std::vector<PositionRange> positionsOf(const FlatBatch& batch, const std::vector
         {caches.empty() ? 0 : caches[row]->length(), batch.cuSeqlens[row + 1] - batch.cuSeqlens[row]});
   }
   return rows;
-}
-
-RowOffsets offsetsOf(const FlatBatch& batch, const Tensor& like) {
-  const auto& cu = batch.cuSeqlens;
-  int64_t longest = 0;
-  for (size_t row = 0; row + 1 < cu.size(); row++) longest = std::max(longest, cu[row + 1] - cu[row]);
-  return {uploaded(std::vector<int32_t>(cu.begin(), cu.end()), like), longest};
 }
 
 }  // namespace
@@ -255,43 +246,27 @@ int64_t Decoder::lowestTrained() const {
   return config_.layers();
 }
 
-Tensor Decoder::embeddingNoise(const FlatBatch& batch, const Tensor& hidden, uint64_t key) const {
-  std::vector<float> sizes;
-  for (size_t row = 0; row + 1 < batch.cuSeqlens.size(); row++) {
-    const int64_t length = batch.cuSeqlens[row + 1] - batch.cuSeqlens[row];
-    const double size = embeddingNoise_ * config_.embeddingNoiseScale /
-                        std::sqrt(static_cast<double>(length) * static_cast<double>(config_.hiddenSize));
-    sizes.insert(sizes.end(), length, static_cast<float>(size));
-  }
-  return ops::uniform(hidden, key).mul_(2).sub_(1).mul_(uploaded(sizes, hidden).unsqueeze(1));
+PlacedBatch Decoder::placed(const FlatBatch& batch, const DropoutKey& key, Upload& upload) const {
+  return placed(batch, positionsOf(batch), key, upload);
 }
 
-Tensor Decoder::embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
-                         const DropoutKey& key) {
-  Tensor hidden = embed(*embedding_, uploaded(batch.ids, embedding_->master()), config_.embeddingScale,
-                        config_.paddingId, adapts_ ? &embeddingAdapter_ : nullptr);
-  if (key && embeddingNoise_ > 0)
-    hidden = hidden + embeddingNoise(batch, hidden, *keyAt(key, DropoutSite::Noise));
-  const DropoutKey dropoutKey = keyAt(key, DropoutSite::Embedding);
-  if (!positions_) return dropped(hidden, config_.embeddingDropout, dropoutKey);
-  std::vector<int64_t> positions;
-  for (size_t r = 0; r < rows.size(); r++) {
-    const int64_t end = rows[r].first + rows[r].count;
-    if (end > config_.maxPositions) {
-      fail("INVALID_INPUT", "Expected rows of at most ", config_.maxPositions,
-           " tokens, the positions that this model has, found ", end, " in row ", r, ".");
-    }
-    for (int64_t position = rows[r].first; position < end; position++) positions.push_back(position);
-  }
-  return dropped(hidden + embed(*positions_, uploaded(positions, positions_->master()), 1, -1,
-                                adapts_ ? &positionsAdapter_ : nullptr),
-                 config_.embeddingDropout, dropoutKey);
+PlacedBatch Decoder::placed(const FlatBatch& batch, const std::vector<PositionRange>& rows,
+                            const DropoutKey& key, Upload& upload) const {
+  expectWeights();
+  checkFlatBatch(batch, config_.vocabSize);
+  return placedBatch(batch, rows, config_, embeddingNoise_, key, upload);
 }
 
-std::vector<Rotation> Decoder::rotations(const std::vector<PositionRange>& rows) const {
-  std::vector<Rotation> all;
-  for (const RopeConfig& rope : config_.ropes) all.push_back(rotationOf(rope, rows, device()));
-  return all;
+Tensor Decoder::embedded(const PlacedBatch& batch) {
+  Tensor hidden = embed(*embedding_, batch.ids, config_.embeddingScale, config_.paddingId,
+                        adapts_ ? &embeddingAdapter_ : nullptr);
+  if (batch.noise.defined()) {
+    const Tensor noise = ops::uniform(hidden, *keyAt(batch.key, DropoutSite::Noise));
+    hidden = hidden + noise.mul_(2).sub_(1).mul_(batch.noise.unsqueeze(1));
+  }
+  if (positions_)
+    hidden = hidden + embed(*positions_, batch.positions, 1, -1, adapts_ ? &positionsAdapter_ : nullptr);
+  return dropped(hidden, config_.embeddingDropout, keyAt(batch.key, DropoutSite::Embedding));
 }
 
 AttentionShape Decoder::attentionOf(int64_t layer) const {
@@ -358,17 +333,14 @@ Tensor Decoder::block(const DecoderLayer& layer, const Tensor& hidden, const Att
   return at::add(mixed, feedForward(layer, inner, key), config_.residualScale);
 }
 
-std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, const DropoutKey& key) const {
-  expectWeights();
-  checkFlatBatch(batch, config_.vocabSize);
-  const std::vector<Rotation> rotation = rotations(positionsOf(batch));
-  const RowOffsets rows = offsetsOf(batch, embedding_->master());
+std::vector<Decoder::Attend> Decoder::attendsWithin(const PlacedBatch& batch) const {
   std::vector<Attend> all;
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
-    all.push_back([own = rope < 0 ? Rotation{} : rotation[rope], rows, shape = attentionOf(layer.index),
-                   sinks = layer.sinks.get(), dropout = config_.attentionDropout,
-                   ownKey = keyAt(key, DropoutSite::Attention, layer.index)](const Tensor& qkv) {
+    all.push_back([own = rope < 0 ? Rotation{} : batch.rotations[rope], rows = batch.rows,
+                   shape = attentionOf(layer.index), sinks = layer.sinks.get(),
+                   dropout = config_.attentionDropout,
+                   ownKey = keyAt(batch.key, DropoutSite::Attention, layer.index)](const Tensor& qkv) {
       return rotaryAttention(qkv, own, rows, shape, sinks, dropout, ownKey);
     });
   }
@@ -378,9 +350,11 @@ std::vector<Decoder::Attend> Decoder::attendsWithin(const FlatBatch& batch, cons
 void Decoder::visitOutputs(const FlatBatch& batch,
                            const std::function<bool(const std::string&, const Tensor&)>& see) {
   at::NoGradGuard noGrad;
-  const auto attends = attendsWithin(batch);
+  Upload upload(device());
+  const PlacedBatch there = placed(batch, {}, upload);
+  const auto attends = attendsWithin(there);
   const auto moduleOf = [](const std::string& name) { return name.substr(0, name.rfind('.')); };
-  Tensor hidden = embedded(batch, positionsOf(batch));
+  Tensor hidden = embedded(there);
   if (!see(moduleOf(embedding_->parts()[0].name), hidden)) return;
   for (const DecoderLayer& layer : layers_) {
     hidden = block(layer, hidden, attends[layer.index]);
@@ -392,12 +366,17 @@ void Decoder::visitOutputs(const FlatBatch& batch,
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, const KeptBlocks& keep) {
-  const auto attends = attendsWithin(batch, key);
+  Upload upload(device());
+  return hiddenStates(placed(batch, key, upload), keep);
+}
+
+Tensor Decoder::hiddenStates(const PlacedBatch& batch, const KeptBlocks& keep) {
+  const auto attends = attendsWithin(batch);
   const bool records = at::GradMode::is_enabled();
   const int64_t lowest = lowestTrained();
   // Below the lowest block that is trained no graph is recorded and nothing kept.
   at::AutoGradMode mode(records && lowest < 0);
-  Tensor hidden = embedded(batch, positionsOf(batch), key);
+  Tensor hidden = embedded(batch);
   const auto startGraph = [&] {
     at::GradMode::set_enabled(records);
     hidden = hidden.detach().set_requires_grad(records);
@@ -413,7 +392,7 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, cons
     if (layer.index == lowest) startGraph();
     watch(hidden, layer.index);
     const Attend& attend = attends[layer.index];
-    const auto run = [this, &layer, attend, key](const Tensor& input) {
+    const auto run = [this, &layer, attend, key = batch.key](const Tensor& input) {
       return block(layer, input, attend, key);
     };
     if (!records || !checkpointing_ || layer.index < first) {
@@ -434,6 +413,11 @@ Tensor Decoder::hiddenStates(const FlatBatch& batch, const DropoutKey& key, cons
 }
 
 Tensor Decoder::hiddenStatesOfBase(const FlatBatch& batch) {
+  Upload upload(device());
+  return hiddenStatesOfBase(placed(batch, {}, upload));
+}
+
+Tensor Decoder::hiddenStatesOfBase(const PlacedBatch& batch) {
   const std::vector<Parameter*> whole = parameters();
   if (adapterParameters().empty() ||
       std::any_of(whole.begin(), whole.end(), [](const Parameter* p) { return p->trainable(); }))
@@ -446,19 +430,18 @@ Tensor Decoder::hiddenStatesOfBase(const FlatBatch& batch) {
 }
 
 Tensor Decoder::hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches) {
-  expectWeights();
-  checkFlatBatch(batch, config_.vocabSize);
   at::NoGradGuard noGrad;
   const auto rows = positionsOf(batch, caches);
-  const std::vector<Rotation> rotation = rotations(rows);
-  Tensor hidden = embedded(batch, rows);
+  Upload upload(device());
+  const PlacedBatch there = placed(batch, rows, {}, upload);
+  Tensor hidden = embedded(there);
   const bool isNext = hidden.size(0) == static_cast<int64_t>(rows.size());  // one token for each row
   for (const DecoderLayer& layer : layers_) {
     const int64_t rope = config_.layerConfigs[layer.index].rope;
     const AttentionShape shape = attentionOf(layer.index);
     hidden = block(layer, hidden, [&](const Tensor& qkv) {
       if (rope >= 0) {
-        const auto& [cos, sin, interleaved] = rotation[rope];
+        const auto& [cos, sin, interleaved] = there.rotations[rope];
         ops::rotate_(qkv, cos, sin, shape.heads + shape.kvHeads, shape.headDim, interleaved, /*back=*/false);
       }
       const Tensor all = qkv.view({qkv.size(0), shape.heads + 2 * shape.kvHeads, shape.headDim});

@@ -12,7 +12,7 @@
 #include "core/model/kv_cache.h"
 #include "core/model/layers.h"
 #include "core/model/parameter.h"
-#include "core/model/rope.h"
+#include "core/model/placed_batch.h"
 #include "core/model/table_adapter.h"
 
 namespace adaptive {
@@ -99,10 +99,15 @@ class Decoder {
   /// more.
   void watchBackward(std::function<void(int64_t layer)> see) { seesBackward_ = std::move(see); }
 
+  /// Brings a batch to the device, together with what the upload has already, and sends that. `key`: the
+  /// randomness of dropout and noise; without it there is none. Errors: INVALID_INPUT for ids or a length
+  /// that the model does not have.
+  PlacedBatch placed(const FlatBatch& batch, const DropoutKey& key, Upload& upload) const;
   /// Final hidden states, normalised, [tokens, hidden] in the compute type. Records a graph when gradients
-  /// are enabled, from the lowest weight that is trained upwards. `key`: the randomness of dropout and noise;
-  /// without it there is none. `keep`: the blocks that are not recomputed with checkpointing. Errors:
-  /// INVALID_INPUT for ids or a length that the model does not have.
+  /// are enabled, from the lowest weight that is trained upwards. `keep`: the blocks that are not recomputed
+  /// with checkpointing.
+  at::Tensor hiddenStates(const PlacedBatch& batch, const KeptBlocks& keep = {});
+  /// The same of a batch that is brought to the device first. Errors: those of placed().
   at::Tensor hiddenStates(const FlatBatch& batch, const DropoutKey& key = {}, const KeptBlocks& keep = {});
   /// The same without a graph, showing `see` the output of each module under its name: the embedding, every
   /// block, the final norm. Ends early when `see` returns false.
@@ -110,6 +115,7 @@ class Decoder {
                     const std::function<bool(const std::string& module, const at::Tensor& output)>& see);
   /// Final hidden states of the model with its adapter off, without a graph. Errors: INVALID_INPUT for a
   /// decoder without an adapter, or with weights that are trained whole beside it: those of before are gone.
+  at::Tensor hiddenStatesOfBase(const PlacedBatch& batch);
   at::Tensor hiddenStatesOfBase(const FlatBatch& batch);
   /// hiddenStates() of rows that continue cached sequences, one cache per row, without a graph.
   at::Tensor hiddenStates(const FlatBatch& batch, const std::vector<KvCache*>& caches);
@@ -144,17 +150,15 @@ class Decoder {
   void beginAdapters();
   /// Gives every master the type that it should have.
   void placeMasters();
+  PlacedBatch placed(const FlatBatch& batch, const std::vector<PositionRange>& rows, const DropoutKey& key,
+                     Upload& upload) const;
   /// One per layer.
-  std::vector<Attend> attendsWithin(const FlatBatch& batch, const DropoutKey& key = {}) const;
-  at::Tensor embedded(const FlatBatch& batch, const std::vector<PositionRange>& rows,
-                      const DropoutKey& key = {});
+  std::vector<Attend> attendsWithin(const PlacedBatch& batch) const;
+  at::Tensor embedded(const PlacedBatch& batch);
   /// Has watchBackward() told once the gradient with respect to `hidden`, the input of `layer`, is there.
   void watch(const at::Tensor& hidden, int64_t layer) const;
-  at::Tensor embeddingNoise(const FlatBatch& batch, const at::Tensor& hidden, uint64_t key) const;
   /// The block in which backward ends: −1 where embeddings are trained, layers() where no block is.
   int64_t lowestTrained() const;
-  /// One rotation per entry of config().ropes.
-  std::vector<Rotation> rotations(const std::vector<PositionRange>& rows) const;
   AttentionShape attentionOf(int64_t layer) const;
   at::Tensor normed(const Norm& norm, const at::Tensor& x, at::ScalarType dtype) const;
   at::Tensor block(const DecoderLayer& layer, const at::Tensor& hidden, const Attend& attend,

@@ -4,6 +4,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/upload.h"
+
 namespace adaptive {
 namespace {
 
@@ -61,10 +63,7 @@ ExpertGroups groupsOf(const Tensor& chosen, int64_t experts) {
   groups.firstRow.assign(experts + 1, 0);
   for (int64_t i = 0; i < tokens * active; i++) groups.firstRow[expert[i] + 1]++;
   for (int64_t e = 0; e < experts; e++) groups.firstRow[e + 1] += groups.firstRow[e];
-  groups.tokens = at::empty({tokens * active}, at::kLong);
-  groups.rows = at::empty({active, tokens}, at::kLong);
-  auto* tokenOf = groups.tokens.mutable_data_ptr<int64_t>();
-  auto* rowOf = groups.rows.mutable_data_ptr<int64_t>();
+  std::vector<int64_t> tokenOf(tokens * active), rowOf(active * tokens);
   std::vector<int64_t> next(groups.firstRow.begin(), groups.firstRow.end() - 1);
   for (int64_t token = 0; token < tokens; token++) {
     for (int64_t choice = 0; choice < active; choice++) {
@@ -73,8 +72,11 @@ ExpertGroups groupsOf(const Tensor& chosen, int64_t experts) {
       rowOf[choice * tokens + token] = row;
     }
   }
-  groups.tokens = groups.tokens.to(chosen.device());
-  groups.rows = groups.rows.to(chosen.device());
+  Upload upload(chosen.device());
+  upload.add(tokenOf, groups.tokens);
+  upload.add(rowOf, groups.rows);
+  upload.send();
+  groups.rows = groups.rows.view({active, tokens});
   return groups;
 }
 

@@ -80,23 +80,45 @@ std::vector<float> ropeFrequencies(const RopeConfig& rope, int64_t length) {
   return frequencies;
 }
 
-Rotation rotationOf(const RopeConfig& rope, const std::vector<PositionRange>& rows, at::Device device) {
-  const bool byLength = rope.type == "dynamic" || rope.type == "longrope";
-  int64_t tokens = 0;
-  for (const PositionRange& row : rows) tokens += row.count;
-  at::Tensor angles = at::empty({tokens, rope.dims / 2}, at::kFloat);
-  auto* out = angles.data_ptr<float>();
-  std::vector<float> frequencies;
-  for (const PositionRange& row : rows) {
-    if (frequencies.empty() || byLength) frequencies = ropeFrequencies(rope, row.first + row.count);
-    for (int64_t position = row.first; position < row.first + row.count; position++) {
-      for (const float frequency : frequencies) *out++ = static_cast<float>(position) * frequency;
+Positions::Positions(const std::vector<RopeConfig>& ropes, const std::vector<PositionRange>& rows) {
+  if (ropes.empty()) return;
+  bool byRow = false;
+  for (const RopeConfig& config : ropes) {
+    Rope rope = {config, config.type == "dynamic" || config.type == "longrope", {}};
+    for (const PositionRange& row : rows) {
+      if (!rope.byRow && !rope.frequencies.empty()) break;
+      const std::vector<float> own = ropeFrequencies(config, row.first + row.count);
+      rope.frequencies.insert(rope.frequencies.end(), own.begin(), own.end());
     }
+    byRow = byRow || rope.byRow;
+    ropes_.push_back(std::move(rope));
   }
-  angles = angles.to(device);
-  at::Tensor cos = angles.cos(), sin = angles.sin_();
-  if (rope.attentionFactor != 1) cos.mul_(rope.attentionFactor), sin.mul_(rope.attentionFactor);
-  return {cos, sin, rope.interleaved};
+  for (size_t row = 0; row < rows.size(); row++) {
+    for (int64_t i = 0; i < rows[row].count; i++)
+      positions_.push_back(static_cast<float>(rows[row].first + i));
+    if (byRow) rows_.insert(rows_.end(), rows[row].count, static_cast<int64_t>(row));
+  }
+}
+
+void Positions::addTo(Upload& upload) {
+  if (ropes_.empty()) return;
+  upload.add(positions_, positionsThere_);
+  if (!rows_.empty()) upload.add(rows_, rowsThere_);
+  for (Rope& rope : ropes_) upload.add(rope.frequencies, rope.there);
+}
+
+std::vector<Rotation> Positions::rotations() const {
+  std::vector<Rotation> all;
+  for (const Rope& rope : ropes_) {
+    at::Tensor frequencies = rope.there.view({-1, rope.config.dims / 2});
+    if (rope.byRow) frequencies = frequencies.index_select(0, rowsThere_);
+    at::Tensor angles = positionsThere_.unsqueeze(1) * frequencies;
+    at::Tensor cos = angles.cos(), sin = angles.sin_();
+    if (rope.config.attentionFactor != 1)
+      cos.mul_(rope.config.attentionFactor), sin.mul_(rope.config.attentionFactor);
+    all.push_back({cos, sin, rope.config.interleaved});
+  }
+  return all;
 }
 
 }  // namespace adaptive

@@ -13,6 +13,8 @@ namespace {
 
 int64_t freeBytesAnywhere(const Tensor& /*like*/) { return availableMemory(); }
 
+Tensor hostBytesAnywhere(const Tensor& /*like*/, int64_t bytes) { return at::empty({bytes}, at::kByte); }
+
 /// A slab of rows at a time, so that the temporary of 16 bits stays small.
 void floatProductAnywhere(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale) {
   constexpr int64_t kSlabRows = 4096;
@@ -35,5 +37,6 @@ void floatProductAnywhere(Tensor out, const Tensor& a, const Tensor& b, double b
 
 ADAPTIVE_LIBRARY_IMPL(CompositeExplicitAutograd, m) {
   m.impl("free_bytes", &adaptive::ops::freeBytesAnywhere);
+  m.impl("host_bytes", &adaptive::ops::hostBytesAnywhere);
   m.impl("float_product_", &adaptive::ops::floatProductAnywhere);
 }

@@ -109,6 +109,10 @@ int64_t freeBytes(const Tensor& like) {
   static const auto op = find<int64_t(const Tensor&)>("free_bytes");
   return call(op, like);
 }
+Tensor hostBytes(const Tensor& like, int64_t bytes) {
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("host_bytes");
+  return call(op, like, bytes);
+}
 Tensor dropout(const Tensor& x, double rate, uint64_t key) {
   static const auto op = find<Tensor(const Tensor&, double, int64_t)>("dropout");
   return call(op, x, rate, static_cast<int64_t>(key));

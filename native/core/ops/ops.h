@@ -71,6 +71,9 @@ Tensor thinProduct(const Tensor& a, const Tensor& weight);
 void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale);
 /// Bytes that tensors can still take where this one is.
 int64_t freeBytes(const Tensor& like);
+/// uint8 [bytes] in the host's memory, such that copies between it and where `like` is need not wait for each
+/// other (pinned, where that is a thing).
+Tensor hostBytes(const Tensor& like, int64_t bytes);
 
 /// x with the share `rate` of its entries at 0 and the others divided by 1 − rate. What is dropped depends on
 /// `key` and the index of an entry alone: the same call turns the gradient of the result into that of x.

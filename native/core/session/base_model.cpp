@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/expect.h"
+#include "core/ops/ops.h"
 
 namespace adaptive {
 namespace {
@@ -73,7 +74,10 @@ at::Tensor BaseModel::hiddenStates(Decoder& decoder, const FlatBatch& batch, con
   const Store& store = stores_[rows.store];
   expectInteger("the number of retained rows", static_cast<int64_t>(rows.rows.size()), 1,
                 static_cast<int64_t>(batch.cuSeqlens.size()) - 1);
-  at::Tensor hidden = at::empty({batch.cuSeqlens.back(), store.hidden.size(1)}, store.hidden.options());
+  const int64_t tokens = batch.cuSeqlens.back(), width = store.hidden.size(1);
+  const int64_t bytes = tokens * width * static_cast<int64_t>(store.hidden.element_size());
+  const at::Tensor hidden =
+      ops::hostBytes(decoder.head().compute(), bytes).view(store.hidden.scalar_type()).view({tokens, width});
   for (size_t i = 0; i < rows.rows.size(); i++) {
     const int64_t row = rows.rows[i], length = lengthOf(batch.cuSeqlens, static_cast<int64_t>(i));
     expectInteger("a retained row", row, 0, static_cast<int64_t>(store.cuSeqlens.size()) - 2);
@@ -81,7 +85,7 @@ at::Tensor BaseModel::hiddenStates(Decoder& decoder, const FlatBatch& batch, con
                   lengthOf(store.cuSeqlens, row));
     hidden.narrow(0, batch.cuSeqlens[i], length).copy_(store.hidden.narrow(0, store.cuSeqlens[row], length));
   }
-  return hidden;
+  return hidden.to(decoder.device(), /*non_blocking=*/true);
 }
 
 }  // namespace adaptive

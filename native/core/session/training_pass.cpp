@@ -17,17 +17,17 @@ at::Tensor biasOf(Decoder& decoder) {
 
 /// Hidden states with their graph. Where they do not fit with the activations of blocks that were to be kept,
 /// all blocks are recomputed.
-at::Tensor recordedStates(Decoder& decoder, const MicroBatch& batch) {
-  if (batch.kept.last > 0) {
+at::Tensor recordedStates(Decoder& decoder, const PlacedBatch& batch, const KeptBlocks& kept) {
+  if (kept.last > 0) {
     try {
-      return decoder.hiddenStates(batch.tokens, batch.dropout, batch.kept);
+      return decoder.hiddenStates(batch, kept);
     } catch (const Error&) {
       throw;
     } catch (const std::exception&) {
       // libtorch has no type for an allocation that was refused; any other fault comes again below.
     }
   }
-  return decoder.hiddenStates(batch.tokens, batch.dropout);
+  return decoder.hiddenStates(batch);
 }
 
 LogitOptions logitOptions(Decoder& decoder) {
@@ -59,21 +59,25 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
       fail("INVALID_INPUT", "Expected retained rows without labels, found one in row ", tokens_.rows.back(),
            ".");
   }
+  const DropoutKey key = training ? batch.dropout : DropoutKey{};
+  at::Tensor positions, labels;
+  Upload upload(decoder.device());
+  upload.add(tokens_.positions, positions);
+  upload.add(tokens_.labels, labels);
+  const PlacedBatch placed = decoder.placed(batch.tokens, key, upload);
   at::AutoGradMode record(training);
   std::optional<Decoder::AdapterOff> off;
   if (batch.withoutAdapter && !training) off.emplace(decoder);
-  const at::Tensor hidden = training ? recordedStates(decoder, batch)
-                            : off    ? decoder.hiddenStatesOfBase(batch.tokens)
-                                     : decoder.hiddenStates(batch.tokens);
+  const at::Tensor hidden = training ? recordedStates(decoder, placed, batch.kept)
+                            : off    ? decoder.hiddenStatesOfBase(placed)
+                                     : decoder.hiddenStates(placed);
   const LoraAdapter* adapter = off ? nullptr : decoder.headAdapter();
-  const DropoutKey key = training ? batch.dropout : DropoutKey{};
   const at::Tensor low = adapter ? lowInput(hidden, *adapter, key) : at::Tensor();
   if (batch.retained) {
     const auto count = static_cast<int64_t>(retainedIds_.ids.size());
     retained_ = hidden.narrow(0, hidden.size(0) - count, count);
     if (low.defined()) retainedLow_ = low.narrow(0, hidden.size(0) - count, count);
   }
-  const at::Tensor positions = uploaded(tokens_.positions, hidden);
   selected_ = hidden.index_select(0, positions);
   if (low.defined()) selectedLow_ = low.index_select(0, positions);
   const bool trainsHead = decoder.trainsHead() || decoder.headAdapter();
@@ -81,7 +85,7 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
                                : trainsHead ? LossGradients::Both
                                             : LossGradients::Hidden;
   loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                logitOptions(decoder), more, additionOf(decoder, selectedLow_));
+                logitOptions(decoder), more, additionOf(decoder, selectedLow_), labels);
 }
 
 Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {

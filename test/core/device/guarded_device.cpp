@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <torch/library.h>
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -37,15 +38,34 @@ class Memory final : public c10::Allocator {
   }
 
   void open(bool isOpen) {
+    if (isOpen) runPending();
     std::lock_guard lock(mutex_);
     openings_ += isOpen ? 1 : -1;
     if (openings_ == (isOpen ? 1 : 0))
       ::mprotect(base_, kMemory, isOpen ? PROT_READ | PROT_WRITE : PROT_NONE);
   }
 
+  /// Has `work` done before the next thing that is done on the device, not at once: whoever overwrites what
+  /// it reads until then is found out.
+  void later(std::function<void()> work) {
+    std::lock_guard lock(mutex_);
+    pending_.push_back(std::move(work));
+  }
+  void runPending() {
+    std::vector<std::function<void()>> work;
+    {
+      std::lock_guard lock(mutex_);
+      work.swap(pending_);
+    }
+    for (const auto& run : work) run();
+  }
+
   c10::DataPtr allocate(size_t bytes) override {
     std::lock_guard lock(mutex_);
     const size_t size = std::max<size_t>(64, (bytes + 63) / 64 * 64);
+    TORCH_CHECK_WITH(OutOfMemoryError, inUse_ + size <= most_, "the guarded device has no ", size,
+                     " bytes left");
+    inUse_ += size;
     auto& free = free_[size];
     char* place = base_ + used_;
     if (free.empty()) {
@@ -57,6 +77,11 @@ class Memory final : public c10::Allocator {
     }
     sizes_[place] = size;
     return {place, place, &release, testDevice()};
+  }
+  /// Bytes that may be in use from now on, beside those that are.
+  void limit(size_t more) {
+    std::lock_guard lock(mutex_);
+    most_ = std::min(kMemory, inUse_ + more);
   }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
@@ -70,6 +95,7 @@ class Memory final : public c10::Allocator {
     Memory& memory = instance();
     std::lock_guard lock(memory.mutex_);
     const size_t size = memory.sizes_[static_cast<char*>(place)];
+    memory.inUse_ -= size;
     memory.free_[size].push_back(static_cast<char*>(place));
     // Opening and closing takes as long as there are pages.
     constexpr size_t kPage = 4096, kLarge = 64 * kPage;
@@ -79,8 +105,9 @@ class Memory final : public c10::Allocator {
     ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   std::mutex mutex_;
+  std::vector<std::function<void()>> pending_;
   char* base_;
-  size_t used_ = 0;
+  size_t used_ = 0, inUse_ = 0, most_ = kMemory;
   int openings_ = 0;
   std::map<size_t, std::vector<char*>> free_;
   std::map<char*, size_t> sizes_;
@@ -112,6 +139,30 @@ at::Tensor emptyStridedOn(at::IntArrayRef size, at::IntArrayRef stride, std::opt
                                            type.value_or(at::kFloat));
 }
 
+std::mutex pinnedMutex;
+std::map<const char*, size_t> pinned;
+
+bool isPinned(const at::Tensor& tensor) {
+  const auto* data = static_cast<const char*>(tensor.const_data_ptr());
+  std::lock_guard lock(pinnedMutex);
+  const auto next = pinned.upper_bound(data);
+  return next != pinned.begin() && data < std::prev(next)->first + std::prev(next)->second;
+}
+
+at::Tensor pinnedBytes(const at::Tensor& /*like*/, int64_t bytes) {
+  auto* data = new char[bytes + 1];
+  {
+    std::lock_guard lock(pinnedMutex);
+    pinned[data] = bytes + 1;
+  }
+  const auto release = [](void* own) {
+    std::lock_guard lock(pinnedMutex);
+    pinned.erase(static_cast<char*>(own));
+    delete[] static_cast<char*>(own);
+  };
+  return at::from_blob(data, {bytes}, release, at::kByte);
+}
+
 std::mutex crossingsMutex;
 Crossings counted;
 /// Within an operator that the CPU computes for the device: on a device of its own nothing would be copied.
@@ -122,12 +173,20 @@ void count(const at::Tensor& from, const at::Tensor& to) {
   std::lock_guard lock(crossingsMutex);
   (to.is_cpu() ? counted.toHost : counted.toDevice)++;
   if (to.is_cpu()) counted.bytesToHost += static_cast<int64_t>(to.nbytes());
+  if (from.is_cpu() && !isPinned(from)) counted.pageable++;
 }
 
-at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool) {
+at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool nonBlocking) {
   count(from, to);
-  const Opened opened;
-  onHost(to).copy_(onHost(from));
+  const auto copy = [from, to] {
+    const Opened opened;
+    onHost(to).copy_(onHost(from));
+  };
+  if (nonBlocking && from.is_cpu() && isPinned(from)) {
+    Memory::instance().later(copy);
+  } else {
+    copy();
+  }
   return to;
 }
 
@@ -191,6 +250,8 @@ void registerOperators(torch::Library& m) {
 
 }  // namespace
 
+void limitDeviceMemory(int64_t more) { Memory::instance().limit(static_cast<size_t>(more)); }
+
 Crossings crossings() {
   std::lock_guard lock(crossingsMutex);
   return counted;
@@ -218,6 +279,7 @@ void openTestDevice() {
   cuda::registerLayerKernels(own);
   cuda::registerLossKernels(own);
   cuda::registerOptimizerKernels(own);
+  own.impl("host_bytes", &pinnedBytes);
 }
 
 }  // namespace adaptive::test

@@ -10,8 +10,13 @@ namespace adaptive::test {
 /// what a real device computes itself. The host waits for each that goes to it.
 struct Crossings {
   int64_t toDevice = 0, toHost = 0, bytesToHost = 0;
+  int64_t pageable = 0;  ///< of those to the device: not from memory made for it (ops::hostBytes)
 };
 /// Since the process began.
 Crossings crossings();
+
+/// Lets tensors of the device take so many bytes more than they do now; what needs more is refused
+/// (c10::OutOfMemoryError).
+void limitDeviceMemory(int64_t more);
 
 }  // namespace adaptive::test

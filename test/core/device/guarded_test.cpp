@@ -12,9 +12,11 @@
 #include "core/ops/library.h"
 #include "core/ops/ops.h"
 #include "core/session/check_device.h"
+#include "core/session/training_step.h"
 #include "device/guarded_device.h"
 #include "device/model_configs.h"
 #include "device/test_device.h"
+#include "device/training_runs.h"
 
 using namespace adaptive;
 using namespace adaptive::test;
@@ -96,11 +98,11 @@ TEST("a token is chosen on the device: one copy of the ids to the host, and few 
     SamplingOptions options;
     int64_t toDevice;
   };
-  // Ids and angles; beside them random numbers, and which logits were seen.
-  const std::vector<Case> cases = {{{}, 2},
-                                   {{.temperature = 1}, 3},
-                                   {{.temperature = 1, .topK = 3}, 3},
-                                   {{.temperature = 1, .topP = 0.9, .repetitionPenalty = 1.5}, 4}};
+  // Ids and positions together; beside them random numbers, and which logits were seen.
+  const std::vector<Case> cases = {{{}, 1},
+                                   {{.temperature = 1}, 2},
+                                   {{.temperature = 1, .topK = 3}, 2},
+                                   {{.temperature = 1, .topP = 0.9, .repetitionPenalty = 1.5}, 3}};
   for (const auto& [options, toDevice] : cases) {
     Generation generation(config, prompts, options, {});
     generation.next(decoder);
@@ -112,5 +114,72 @@ TEST("a token is chosen on the device: one copy of the ids to the host, and few 
     check(after.bytesToHost - before.bytesToHost == 3 * 8, "of three ids");
     check(after.toDevice - before.toDevice == toDevice,
           c10::str(toDevice, " copies to the device, found ", after.toDevice - before.toDevice));
+  }
+}
+
+TEST("a step brings each micro-batch to the device in one copy, and waits for it twice") {
+  const std::vector<Kind> kinds = {{"llama", llama()},
+                                   {"gemma", gemma()},
+                                   {"gpt2", gpt2(), "adamw", {}, false, true},
+                                   {"noise", llama(), "adamw", {.embeddingNoise = 5}, false, true},
+                                   {"recomputed", llama(), "adamw", {.gradientCheckpointing = true}},
+                                   {"adapter", gemma(), "adamw", {}, true, true},
+                                   {"adamw_8bit", llama(), "adamw_8bit"},
+                                   {"lion", llama(), "lion"},
+                                   {"bfloat16", gemma(), "adamw", {.compute = at::kBFloat16}},
+                                   {"float16", llama(), "adamw", {.compute = at::kHalf}}};
+  for (const Kind& kind : kinds) {
+    const auto session = opened(kind, true);
+    MicroBatch batch = someRows();
+    if (kind.dropout) batch.dropout = uint64_t{77};
+    for (int step = 0; step < 2; step++) {
+      const Crossings before = crossings();
+      const auto expect = [&](int64_t toDevice, int64_t toHost, const char* after) {
+        const Crossings now = crossings();
+        check(now.toDevice - before.toDevice == toDevice,
+              c10::str(kind.name, ", after ", after, ": ", toDevice, " copies to the device, found ",
+                       now.toDevice - before.toDevice));
+        check(now.toHost - before.toHost == toHost,
+              c10::str(kind.name, ", after ", after, ": ", toHost, " copies to the host, found ",
+                       now.toHost - before.toHost));
+        check(now.pageable == before.pageable, kind.name + ": all from memory made for it");
+      };
+      trainMicroBatch(*session, batch, {.topK = 2, .bias = {}});
+      expect(2, 1, "a micro-batch: that, and the weights of its tokens; their statistics");
+      stepOptimizer(*session, 1e-3, 1);
+      expect(2, 2, "the optimizer: the norm of the gradients beside");
+    }
+  }
+}
+
+TEST(
+    "a micro-batch that the device has no memory for leaves a session that trains on as if it had not been") {
+  const Kind kind = {"llama", llama(), "adamw", {.gradientCheckpointing = true}};
+  const Trained expected = trained(kind, true);
+  const auto session = opened(kind, true);
+  MicroBatch large = someRows();
+  large.tokens = {{}, {0}}, large.labels = {}, large.styles = {};
+  for (int row = 0; row < 64; row++) {
+    for (int i = 0; i < 64; i++) large.tokens.ids.push_back(3 + i % 7), large.labels.push_back(3 + i % 7);
+    large.tokens.cuSeqlens.push_back(static_cast<int64_t>(large.tokens.ids.size()));
+    large.styles.push_back(LearningStyle::Both);
+  }
+  const LossRequest loss = {.topK = 2, .bias = {}};
+  // Refused at several places, from the first tensor of the forward pass to the last of backward.
+  for (const int64_t bytes : {int64_t{1} << 12, int64_t{1} << 18, int64_t{1} << 20, int64_t{3} << 20}) {
+    limitDeviceMemory(bytes);
+    bool isRefused = false;
+    try {
+      trainMicroBatch(*session, large, loss);
+    } catch (const c10::OutOfMemoryError&) {
+      isRefused = true;
+    }
+    limitDeviceMemory(int64_t{1} << 29);
+    check(isRefused, c10::str("a device with ", bytes, " bytes left refuses"));
+    clearGradients(*session);
+  }
+  for (const double before : expected.losses) {
+    check(trainMicroBatch(*session, someRows(), loss).loss.loss == before, "the losses of a run without");
+    stepOptimizer(*session, 1e-2, 1);
   }
 }
