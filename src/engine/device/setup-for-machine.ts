@@ -24,6 +24,8 @@ export interface MachineSetupOptions {
   /** A folder with wheels, in place of pip and the network. */
   readonly from?: string;
   readonly force?: boolean;
+  /** Default: those of this machine. */
+  readonly gpus?: SeenGpus;
   readonly env?: NodeJS.ProcessEnv;
   readonly onProgress?: OnSetupProgress;
 }
@@ -45,21 +47,31 @@ export async function setupForMachine(options: MachineSetupOptions): Promise<Lib
   const { wish, withoutGpu = false, from, force = false, env = process.env } = options;
   const onProgress = options.onProgress ?? (() => {});
   const note = (message: string) => onProgress({ phase: 'note', message });
-  const gpus = seenGpus(env);
+  const gpus = options.gpus ?? seenGpus(env);
   const { cuda, why } = chooseLibtorch(wish, gpus, withoutGpu);
   note(why);
-  if (!cuda) {
+  const setupForCpu = () => {
     const fetcher = from === undefined ? {} : { fetcher: () => cpuWheel(from) };
     return setupLibtorch({ ...{ force, env, onProgress }, ...fetcher });
-  }
+  };
+  if (!cuda) return setupForCpu();
   const onCuda = (version: string | undefined) => {
     if (!withoutGpu) expectGpu(gpuFaults(gpus, version));
   };
   const version = addonVersion(env);
-  const libtorch = await setupCudaLibtorch({
-    ...{ version, force, env, onProgress, onCuda },
-    ...(from === undefined ? {} : { from }),
-  });
+  let libtorch: Libtorch;
+  try {
+    libtorch = await setupCudaLibtorch({
+      ...{ version, force, env, onProgress, onCuda },
+      ...(from === undefined ? {} : { from }),
+    });
+  } catch (error) {
+    // The driver turned out to be too old for the libtorch that there is; nobody asked for a GPU.
+    if (wish !== 'auto' || !AdaptiveTrainerError.isInstance(error, 'DEVICE_NOT_AVAILABLE')) throw error;
+    const { found, fixes } = error.details as { found: string[]; fixes: string[] };
+    note(`libtorch for the CPU: ${found.join('; ')}. What helps for a GPU: ${fixes.join('; ')}.`);
+    return setupForCpu();
+  }
   const lacking = [...gpuFaults(gpus, undefined), ...pluginFaultsOf(libtorch, env)];
   for (const { found, fix } of lacking) note(`A GPU cannot be used yet: ${found}. What helps: ${fix}.`);
   return libtorch;
@@ -120,6 +132,7 @@ function expectGpu(faults: readonly CudaFault[]): void {
       details: {
         device: 'cuda:0',
         missing: faults.map(({ missing }) => missing),
+        found: faults.map(({ found }) => found),
         fixes: faults.map(({ fix }) => fix),
       },
     },

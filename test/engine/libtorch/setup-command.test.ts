@@ -37,14 +37,14 @@ function stubCache(): void {
 
 test('says where libtorch is and fetches nothing when it is there', async () => {
   stubCache();
-  expect(await runSetup([])).toBe(0);
+  expect(await runSetup(['--cpu'])).toBe(0);
   expect(printed).toContain(`libtorch 2.13.0+cpu is in ${cachedLibtorchDir()}; nothing to fetch.`);
 });
 
 test('says that a variable takes precedence over what it fetched', async () => {
   stubCache();
   vi.stubEnv('LIBTORCH', '/some/libtorch');
-  expect(await runSetup([])).toBe(0);
+  expect(await runSetup(['--cpu'])).toBe(0);
   expect(printed).toContain('LIBTORCH=/some/libtorch is set');
 });
 
