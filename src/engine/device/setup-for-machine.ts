@@ -55,8 +55,11 @@ export async function setupForMachine(options: MachineSetupOptions): Promise<Lib
     return setupLibtorch({ ...{ force, env, onProgress }, ...fetcher });
   };
   if (!cuda) return setupForCpu();
+  let tooOld: CudaFault[] = [];
   const onCuda = (version: string | undefined) => {
-    if (!withoutGpu) expectGpu(gpuFaults(gpus, version));
+    if (withoutGpu) return;
+    tooOld = gpuFaults(gpus, version);
+    expectGpu(tooOld);
   };
   const version = addonVersion(env);
   let libtorch: Libtorch;
@@ -68,8 +71,8 @@ export async function setupForMachine(options: MachineSetupOptions): Promise<Lib
   } catch (error) {
     // The driver turned out to be too old for the libtorch that there is; nobody asked for a GPU.
     if (wish !== 'auto' || !AdaptiveTrainerError.isInstance(error, 'DEVICE_NOT_AVAILABLE')) throw error;
-    const { found, fixes } = error.details as { found: string[]; fixes: string[] };
-    note(`libtorch for the CPU: ${found.join('; ')}. What helps for a GPU: ${fixes.join('; ')}.`);
+    for (const { found, fix } of tooOld)
+      note(`libtorch for the CPU: ${found}. What helps for a GPU: ${fix}.`);
     return setupForCpu();
   }
   const lacking = [...gpuFaults(gpus, undefined), ...pluginFaultsOf(libtorch, env)];
@@ -132,7 +135,6 @@ function expectGpu(faults: readonly CudaFault[]): void {
       details: {
         device: 'cuda:0',
         missing: faults.map(({ missing }) => missing),
-        found: faults.map(({ found }) => found),
         fixes: faults.map(({ fix }) => fix),
       },
     },
