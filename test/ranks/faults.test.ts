@@ -138,7 +138,7 @@ async function killed(times: number, random: () => number, zeroStage: number) {
     if (found.every((one) => one?.digest !== undefined))
       return { kills, digests: found.map((one) => one!.digest) };
     for (const one of found)
-      if (one !== null && one.digest === undefined) expect(one).toMatchObject({ code: 'RANKS_FAILED' });
+      if (one !== null && one.digest === undefined) expect(one.code, one.message).toBe('RANKS_FAILED');
   }
   throw new Error('The run never came to its end.');
 }
