@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findNvcc } from './cuda/find-nvcc.mjs';
 import { readPtxas } from './cuda/read-ptxas.mjs';
+import { headersOf, operatorNamespace, packageVersion, staticRuntime } from './cuda/libtorch-headers.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = path.join(root, 'native', 'cuda');
@@ -115,32 +116,6 @@ async function compileKernels() {
 }
 
 /** @param {string} libtorch */
-function includesOf(libtorch) {
-  const packages = path.join(path.dirname(libtorch), 'nvidia');
-  const headers = existsSync(packages)
-    ? readdirSync(packages).map((name) => path.join(packages, name, 'include'))
-    : [];
-  return [
-    ...[path.join(libtorch, 'include'), path.join(libtorch, 'include/torch/csrc/api/include')],
-    ...[
-      path.join(cuda, 'include'),
-      path.join(cuda, 'include', 'cccl'),
-      ...headers.filter((header) => existsSync(header)),
-    ],
-  ];
-}
-
-/** @returns {string} */
-function packageVersion() {
-  return JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
-}
-
-/** The namespace of the operators, as CMakeLists.txt names it. */
-function operatorNamespace() {
-  return `adaptive_trainer_${packageVersion()}`.replaceAll(/\W/g, '_');
-}
-
-/** @param {string} libtorch */
 function versionOf(libtorch) {
   const header = readFileSync(path.join(libtorch, 'include/torch/headeronly/version.h'), 'utf8');
   return (
@@ -162,16 +137,16 @@ async function linkLibrary(libtorch, library, files, objects) {
       '-fvisibility=hidden',
       '-Wall',
       '-Wextra',
-      `-DADAPTIVE_OPS=${operatorNamespace()}`,
+      `-DADAPTIVE_OPS=${operatorNamespace(root)}`,
     ],
-    ...['-I', path.join(root, 'native'), ...includesOf(libtorch).flatMap((header) => ['-isystem', header])],
+    ...[
+      '-I',
+      path.join(root, 'native'),
+      ...headersOf(libtorch, cuda).flatMap((header) => ['-isystem', header]),
+    ],
   ];
   await each(files, (file) => run('g++', [...flags, '-c', file, '-o', objectOf(file)]));
-  const runtime = ['libcudart_static.a'].map(
-    (name) =>
-      ['lib64', 'lib'].map((lib) => path.join(cuda, lib, name)).find((file) => existsSync(file)) ??
-      fail(`Expected ${name} in ${cuda}.`),
-  );
+  const runtime = staticRuntime(cuda) ?? fail(`Expected libcudart_static.a in ${cuda}.`);
   await run('g++', [
     ...[
       '-shared',
@@ -179,7 +154,7 @@ async function linkLibrary(libtorch, library, files, objects) {
       library,
       ...files.map(objectOf),
       ...objects,
-      ...runtime,
+      runtime,
       '-L',
       path.join(libtorch, 'lib'),
     ],
@@ -207,13 +182,13 @@ async function linkPlugin(libtorch, kernels) {
     path.join(root, 'native', 'core', 'ops', 'library.cpp'),
   ];
   await linkLibrary(libtorch, plugin, files, kernels);
-  const description = { version: packageVersion(), libtorchVersion: versionOf(libtorch) };
+  const description = { version: packageVersion(root), libtorchVersion: versionOf(libtorch) };
   writeFileSync(path.join(folder, 'adaptive_trainer_cuda.build.json'), `${JSON.stringify(description)}\n`);
 }
 
 /** What several ranks on GPUs sum over. @param {string} libtorch */
 async function linkCollectives(libtorch) {
-  const headers = includesOf(libtorch);
+  const headers = headersOf(libtorch, cuda);
   const header = headers.map((one) => path.join(one, 'nccl.h')).find((file) => existsSync(file));
   const nccl = [
     ...headers.map((one) => path.join(path.dirname(one), 'lib', 'libnccl.so.2')),
@@ -245,8 +220,8 @@ async function runCheck(libtorch, name, files, library) {
   const program = path.join(folder, name);
   const lib = path.join(libtorch, 'lib');
   await run('g++', [
-    ...['-std=c++20', `-DADAPTIVE_OPS=${operatorNamespace()}`, '-I', 'native', ...files, '-o', program],
-    ...includesOf(libtorch).flatMap((header) => ['-isystem', header]),
+    ...['-std=c++20', `-DADAPTIVE_OPS=${operatorNamespace(root)}`, '-I', 'native', ...files, '-o', program],
+    ...headersOf(libtorch, cuda).flatMap((header) => ['-isystem', header]),
     ...['-L', lib, `-Wl,-rpath,${lib}`, '-ltorch_cpu', '-lc10', '-ldl', '-Wl,--allow-shlib-undefined'],
   ]);
   return run(program, [path.join(lib, 'libtorch_cuda.so'), library]);
