@@ -1,7 +1,6 @@
 // Compiles the kernels of native/cuda with nvcc for every architecture, prints what each takes, and fails where one
 // spills registers. Where a CUDA libtorch is given (ADAPTIVE_TRAINER_LIBTORCH), links the plugin build/cuda/adaptive_trainer_cuda.so
-// and, over NCCL,
-// build/cuda/adaptive_trainer_nccl.so as well. Needs no GPU.
+// and, over NCCL, build/cuda/adaptive_trainer_nccl.so as well, and tries them. Needs no GPU.
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -10,7 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findNvcc } from './cuda/find-nvcc.mjs';
 import { readPtxas } from './cuda/read-ptxas.mjs';
-import { headersOf, operatorNamespace, packageVersion, staticRuntime } from './cuda/libtorch-headers.mjs';
+import {
+  cudaVersion,
+  headersOf,
+  operatorNamespace,
+  packageVersion,
+  staticRuntime,
+} from './cuda/libtorch-headers.mjs';
+import { oldGlibc } from './cuda/old-glibc.mjs';
+import { tooNew } from './packages/elf-versions.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = path.join(root, 'native', 'cuda');
@@ -129,48 +136,28 @@ function versionOf(libtorch) {
  * @param {string} libtorch @param {string} library @param {string[]} files @param {string[]} objects
  */
 async function linkLibrary(libtorch, library, files, objects) {
+  const standIns = oldGlibc(root);
   const flags = [
-    ...[
-      '-std=c++20',
-      '-O2',
-      '-fPIC',
-      '-fvisibility=hidden',
-      '-Wall',
-      '-Wextra',
-      `-DADAPTIVE_OPS=${operatorNamespace(root)}`,
-    ],
-    ...[
-      '-I',
-      path.join(root, 'native'),
-      ...headersOf(libtorch, cuda).flatMap((header) => ['-isystem', header]),
-    ],
+    ...['-std=c++20', '-O2', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra'],
+    // Checks in libtorch's headers name their file; the library is to be the same wherever libtorch and the checkout lay.
+    ...[`-ffile-prefix-map=${path.dirname(libtorch)}=`, `-ffile-prefix-map=${root}=`],
+    ...[`-DADAPTIVE_OPS=${operatorNamespace(root)}`, '-I', path.join(root, 'native')],
+    ...headersOf(libtorch, cuda).flatMap((header) => ['-isystem', header]),
   ];
-  await each(files, (file) => run('g++', [...flags, '-c', file, '-o', objectOf(file)]));
+  const sources = [...files, ...standIns.files];
+  await each(sources, (file) => run('g++', [...flags, '-c', file, '-o', objectOf(file)]));
   const runtime = staticRuntime(cuda) ?? fail(`Expected libcudart_static.a in ${cuda}.`);
   await run('g++', [
-    ...[
-      '-shared',
-      '-o',
-      library,
-      ...files.map(objectOf),
-      ...objects,
-      runtime,
-      '-L',
-      path.join(libtorch, 'lib'),
-    ],
-    ...[
-      '-Wl,--no-as-needed',
-      '-lc10_cuda',
-      '-ltorch_cpu',
-      '-lc10',
-      '-Wl,--as-needed',
-      '-lrt',
-      '-ldl',
-      '-lpthread',
-    ],
-    ...['-Wl,--exclude-libs,ALL', '-Wl,--allow-shlib-undefined'],
+    ...['-shared', '-o', library, ...sources.map(objectOf), ...objects, runtime],
+    ...['-L', path.join(libtorch, 'lib')],
+    ...['-Wl,--no-as-needed', '-lc10_cuda', '-ltorch_cpu', '-lc10', '-Wl,--as-needed'],
+    ...['-lrt', '-ldl', '-lpthread', '-Wl,--exclude-libs,ALL', '-Wl,--allow-shlib-undefined'],
+    ...standIns.flags,
   ]);
   console.log(`Linked ${path.relative(root, library)} against the libtorch in ${libtorch}.`);
+  const symbols = tooNew(library);
+  if (symbols.length > 0)
+    console.log(`It loads on this machine and newer ones alone, as it needs ${symbols.join(', ')}.`);
 }
 
 /** @param {string} libtorch @param {string[]} kernels */
@@ -182,7 +169,10 @@ async function linkPlugin(libtorch, kernels) {
     path.join(root, 'native', 'core', 'ops', 'library.cpp'),
   ];
   await linkLibrary(libtorch, plugin, files, kernels);
-  const description = { version: packageVersion(root), libtorchVersion: versionOf(libtorch) };
+  const description = {
+    ...{ version: packageVersion(root), libtorchVersion: versionOf(libtorch) },
+    cuda: cudaVersion(cuda) ?? fail(`Expected CUDART_VERSION in the headers of ${cuda}.`),
+  };
   writeFileSync(path.join(folder, 'adaptive_trainer_cuda.build.json'), `${JSON.stringify(description)}\n`);
 }
 

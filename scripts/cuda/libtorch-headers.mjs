@@ -36,3 +36,12 @@ export function staticRuntime(cuda) {
     .map((lib) => path.join(cuda, lib, 'libcudart_static.a'))
     .find((file) => existsSync(file));
 }
+
+/** The version of a toolkit: `13.0`. @param {string} cuda @returns {string | undefined} */
+export function cudaVersion(cuda) {
+  const header = readFileSync(path.join(cuda, 'include', 'cuda_runtime_api.h'), 'utf8');
+  const version = Number(/^#define CUDART_VERSION\s+(\d+)/m.exec(header)?.[1]);
+  return Number.isNaN(version)
+    ? undefined
+    : `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+}

@@ -3,8 +3,9 @@ import path from 'node:path';
 import { checkout, manifest } from './checkout.mjs';
 import { mergeChunks } from './merge-chunks.mjs';
 
-// Packages of many small files that every import needs become part of the bundle; NOTICE names them.
-export const inlined = ['zod', '@bufbuild/protobuf'];
+// What becomes part of the bundle, and NOTICE names: packages of many small files that every import needs, and one whose `engines`
+// leave out versions of Node on which it works, so that npm would warn whoever has one.
+export const inlined = ['zod', '@bufbuild/protobuf', '@renovatebot/pep440'];
 
 /**
  * Bundles dist for users: hundreds of small files take most of the time of an import. What is imported on demand stays apart.

@@ -1,6 +1,6 @@
 // Makes the tarballs of every package that this machine can make, in build/packages:
-//   node scripts/packages/pack-all.mjs [main] [addon] [libtorch] [source] [--platforms <name>,<name>]
-// Default: all of them, the main package with the binaries of this platform.
+//   node scripts/packages/pack-all.mjs [main] [addon] [libtorch] [source] [--platforms <name>,<name>] [--cuda]
+// Default: all of them, the main package with the binaries of this platform. --cuda: the addon's with the kernels of build/cuda.
 // docs/packages.md says what they are. They are published from these tarballs, never from the checkout.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,10 @@ import { checkout } from './checkout.mjs';
 const stages = { main: stageMain, addon: stageAddon, libtorch: stageLibtorch, source: stageSource };
 const output = path.join(checkout, 'build', 'packages');
 const { values, positionals: wanted } = parseArgs({
-  options: { platforms: { type: 'string', default: `${process.platform}-${process.arch}` } },
+  options: {
+    platforms: { type: 'string', default: `${process.platform}-${process.arch}` },
+    cuda: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 
@@ -55,6 +58,7 @@ if (unknown.length > 0) {
 mkdirSync(output, { recursive: true });
 for (const [name, stage] of Object.entries(stages)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const tarball = pack(await stage(path.join(output, 'staged'), { platforms: values.platforms.split(',') }));
+  const options = { platforms: values.platforms.split(','), cuda: values.cuda };
+  const tarball = pack(await stage(path.join(output, 'staged'), options));
   console.log(`${path.relative(checkout, tarball)} ${(statSync(tarball).size / 1e6).toFixed(1)} MB`);
 }

@@ -1,15 +1,20 @@
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { checkout, common, manifest, publishConfig } from './checkout.mjs';
 import { tooNew } from './elf-versions.mjs';
 import { platformFields } from './platform-fields.mjs';
+import { stagePlugin } from './stage-plugin.mjs';
+import { stripped } from './stripped.mjs';
 import { copyIfChanged, writeIfChanged, writeManifest } from './write-if-changed.mjs';
 
 const files = ['adaptive_trainer.node', 'adaptive_trainer_preload.node', 'adaptive_trainer_ranks.node'];
 
-/** The package of this platform's addon, as it was built in build/Release. */
-export async function stageAddon(into) {
+/**
+ * The package of this platform's addon, as it was built in build/Release.
+ * @param {string} into
+ * @param {{ cuda: boolean }} options whether the kernels of build/cuda go into it
+ */
+export async function stageAddon(into, { cuda }) {
   const { thisMachine } = await import('../../dist/engine/platform/machine.js');
   const { addonPackage, prebuiltKey } = await import('../../dist/engine/platform/prebuilt.js');
   const machine = thisMachine();
@@ -29,6 +34,7 @@ export async function stageAddon(into) {
       throw new Error(`${name} would not load where libtorch does: ${symbols.join(', ')}`);
   }
   const version = manifest.version;
+  if (cuda) stagePlugin(path.join(checkout, 'build', 'cuda'), target, { version, libtorchVersion });
   writeIfChanged(
     path.join(target, 'adaptive_trainer.build.json'),
     `${JSON.stringify({ version, libtorchVersion })}\n`,
@@ -48,16 +54,4 @@ export async function stageAddon(into) {
     publishConfig,
   });
   return folder;
-}
-
-/** Without symbols for debuggers, and with the time of the original. */
-function stripped(from, to) {
-  copyFileSync(from, to);
-  if (process.platform !== 'win32') {
-    const args = process.platform === 'darwin' ? ['-x', to] : ['--strip-unneeded', to];
-    const { status, error, stderr } = spawnSync('strip', args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`strip failed for ${from}: ${error?.message ?? stderr}`);
-  }
-  const { mtime } = statSync(from);
-  utimesSync(to, mtime, mtime);
 }

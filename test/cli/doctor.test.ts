@@ -89,14 +89,20 @@ describe('adaptive-trainer doctor', () => {
       ADAPTIVE_TRAINER_CUDA_PLUGIN: '/none.so',
     });
     expect(status).toBe(0);
-    expect(named('GPU driver').found).toContain('CUDA 12.4');
+    expect(named('GPU driver')).toMatchObject({
+      state: 'warning',
+      found: expect.stringContaining('CUDA 12.4'),
+    });
+    expect(named('GPU driver').mend).toContain('580.65 or later');
     expect(named('cuda:0')).toMatchObject({
       state: 'warning',
       found: 'Tesla V100 has compute capability 7.0',
     });
     expect(named('cuda:0').mend).toContain('8.0 or later');
     expect(named('CUDA plugin')).toMatchObject({ state: 'warning' });
-    expect(named('CUDA plugin').mend).toContain('npm run build:cuda');
+    expect(named('CUDA plugin').mend).toContain('correct ADAPTIVE_TRAINER_CUDA_PLUGIN');
+    // Without a plugin nothing is joined.
+    expect(named('NCCL')).toBeUndefined();
   });
 
   it.runIf(hasCompiler)(

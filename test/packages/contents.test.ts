@@ -1,18 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { publint } from 'publint';
 import { describe, expect, inject, it } from 'vitest';
+import { inlined } from '../../scripts/packages/bundle.mjs';
 import { checkout, manifest } from '../../scripts/packages/checkout.mjs';
 import { rollupTypes } from '../../scripts/packages/rollup-types.mjs';
 import { libtorchPin } from '../../src/engine/libtorch/libtorch-pin.js';
 import { thisMachine } from '../../src/engine/platform/machine.js';
 import { addonPackage, libtorchPackage, sourcePackage } from '../../src/engine/platform/prebuilt.js';
 import { tempDir } from '../helpers/temp-dir.js';
+import { tarballOf } from './variants.js';
 
 const machine = thisMachine();
-const fileOf = (name: string, version: string = manifest.version) =>
-  path.join(inject('tarballs'), `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
+const fileOf = (name: string, version?: string) => tarballOf(inject('tarballs'), name, version);
 const main = fileOf('adaptive-trainer');
 const libtorch = fileOf(libtorchPackage(machine), libtorchPin.version);
 
@@ -57,6 +59,24 @@ describe('the main package', () => {
     expect(own).not.toHaveProperty('devDependencies');
     const tools = /cmake|node-addon-api|node-gyp|node-api-headers|prebuild|typescript|esbuild/;
     expect(Object.keys(own.dependencies!).filter((name) => tools.test(name))).toEqual([]);
+  });
+
+  it('needs no package that leaves out a Node which this one serves', () => {
+    const { satisfies } = createRequire(inject('npm'))('semver') as {
+      satisfies: (version: string, range: string) => boolean;
+    };
+    const lock = JSON.parse(readFileSync(path.join(checkout, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean; engines?: { node?: string } }>;
+    };
+    const served = ['20.19.0', '22.12.0', '23.11.0', '24.0.0', '25.0.0'];
+    const own = (lock.packages['']!.engines as { node: string }).node;
+    expect(served.filter((version) => !satisfies(version, own))).toEqual([]);
+    const strict = Object.entries(lock.packages).flatMap(([folder, { dev, engines }]) => {
+      if (dev || inlined.some((name) => folder === `node_modules/${name}`)) return [];
+      const left = served.filter((version) => !satisfies(version, engines?.node ?? '*'));
+      return left.map((version) => `${folder}: ${version}`);
+    });
+    expect(strict).toEqual([]);
   });
 
   it('says where it comes from, and names the binaries of this platform', () => {

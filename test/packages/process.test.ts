@@ -78,7 +78,13 @@ describe('in one process', () => {
   });
 });
 
-describe.each(['node22', 'node24'] as const)('%s', (name) => {
+describe.each(['node22', 'node24', 'node25'] as const)('%s', (name) => {
+  it.runIf(tools[name])('is served by every package, without a warning of npm', async () => {
+    const own = new Project({ dependencies: { 'adaptive-trainer': '*' } }, tools[name]);
+    const said = await own.npm('install', '--package-lock-only');
+    expect(said).not.toMatch(/warn|EBADENGINE/i);
+  });
+
   it.runIf(tools[name])('trains, as an ES module and as CommonJS', async () => {
     for (const [file, code] of [
       ['train.mjs', trainingProgram.module],

@@ -16,6 +16,11 @@ const programs = {
     `node-${process.platform}-${process.arch}@24`,
     `node-${process.platform}-${process.arch}/bin/node`,
   ],
+  // Odd versions are what `engines` forgets.
+  node25: [
+    `node-${process.platform}-${process.arch}@25`,
+    `node-${process.platform}-${process.arch}/bin/node`,
+  ],
 } as const;
 
 /** The name of such a program. */

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { manifest } from '../../scripts/packages/checkout.mjs';
 import { platformFields } from '../../scripts/packages/platform-fields.mjs';
+import { stagePlugin } from '../../scripts/packages/stage-plugin.mjs';
 import { libtorchPin } from '../../src/engine/libtorch/libtorch-pin.js';
 import { thisMachine } from '../../src/engine/platform/machine.js';
 import {
@@ -12,6 +13,7 @@ import {
   prebuiltKey,
   prebuiltPlatforms,
 } from '../../src/engine/platform/prebuilt.js';
+import { compileLibrary } from '../engine/device/stub-library.js';
 import type { Machine } from '../../src/engine/platform/machine.js';
 
 /** The version after the one of this checkout, of the same length. */
@@ -21,8 +23,9 @@ export const nextVersion = manifest.version.replace(/\d$/, (digit: string) =>
 
 type Edit = (content: string) => string;
 
-const tarballName = (name: string, version: string) =>
-  `${name.replace('@', '').replace('/', '-')}-${version}.tgz`;
+/** The tarball of a package in their folder. */
+export const tarballOf = (tarballs: string, name: string, version: string = manifest.version): string =>
+  path.join(tarballs, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
 const identifier = (version: string) => `adaptive_trainer_${version.replaceAll(/[.-]/g, '_')}`;
 
 /** Stand-ins for the packages of other platforms, and the main package that names them as a release does. */
@@ -35,17 +38,13 @@ export function packWithAllPlatforms(tarballs: string, into: string): string[] {
     { name: libtorchPackage(machine), version: libtorchPin.version, ...platformFields(machine) },
   ]);
   const stubs = optional.map((one) => packStub(one, path.join(into, one.name)));
-  const main = repack(
-    path.join(tarballs, tarballName('adaptive-trainer', manifest.version)),
-    path.join(into, 'main'),
-    {
-      'package.json': (content) => {
-        const parsed = JSON.parse(content) as { optionalDependencies: Record<string, string> };
-        for (const { name, version } of optional) parsed.optionalDependencies[name] = version;
-        return JSON.stringify(parsed);
-      },
+  const main = repack(tarballOf(tarballs, 'adaptive-trainer'), path.join(into, 'main'), {
+    'package.json': (content) => {
+      const parsed = JSON.parse(content) as { optionalDependencies: Record<string, string> };
+      for (const { name, version } of optional) parsed.optionalDependencies[name] = version;
+      return JSON.stringify(parsed);
     },
-  );
+  });
   return [main, ...stubs];
 }
 
@@ -65,10 +64,10 @@ export function packNextVersion(tarballs: string, into: string): string[] {
       .replace(`"${addon}": "${here}"`, `"${addon}": "${nextVersion}"`);
   const place = `prebuilds/${prebuiltKey(thisMachine(), libtorchPin.version)}`;
   return [
-    repack(path.join(tarballs, tarballName('adaptive-trainer', here)), path.join(into, 'main'), {
+    repack(tarballOf(tarballs, 'adaptive-trainer'), path.join(into, 'main'), {
       'package.json': manifestOf,
     }),
-    repack(path.join(tarballs, tarballName(addon, here)), path.join(into, 'addon'), {
+    repack(tarballOf(tarballs, addon), path.join(into, 'addon'), {
       'package.json': manifestOf,
       [`${place}/adaptive_trainer.build.json`]: renamed(here, nextVersion),
       [`${place}/adaptive_trainer.node`]: renamed(identifier(here), identifier(nextVersion)),
@@ -79,6 +78,25 @@ export function packNextVersion(tarballs: string, into: string): string[] {
 function packStub(content: { name: string; version: string }, folder: string): string {
   mkdirSync(path.join(folder, 'package'), { recursive: true });
   writeFileSync(path.join(folder, 'package', 'package.json'), JSON.stringify(content));
+  return pack(folder);
+}
+
+/**
+ * The addon's package with a plugin beside the addon, which a machine without CUDA's compiler cannot build: libraries of a line that
+ * go the way of the real ones.
+ */
+export function packWithPlugin(tarballs: string, into: string, libtorchVersion: string): string {
+  const built = path.join(into, 'built');
+  const folder = path.join(into, 'addon');
+  for (const made of [built, folder]) mkdirSync(made, { recursive: true });
+  const { version } = manifest;
+  for (const name of ['cuda', 'nccl'])
+    compileLibrary(built, `adaptive_trainer_${name}.so`, `int adaptive_trainer_${name};`);
+  const about = { version, libtorchVersion, cuda: '13.0' };
+  writeFileSync(path.join(built, 'adaptive_trainer_cuda.build.json'), JSON.stringify(about));
+  execFileSync('tar', ['-xzf', tarballOf(tarballs, addonPackage(thisMachine())), '-C', folder]);
+  const target = path.join(folder, 'package', 'prebuilds', prebuiltKey(thisMachine(), libtorchVersion));
+  stagePlugin(built, target, about);
   return pack(folder);
 }
 

@@ -2,7 +2,7 @@ import { packageVersion } from '../../common/package-version.js';
 import type { Libtorch } from '../libtorch/libtorch.js';
 import { libtorchRelease } from '../platform/prebuilt.js';
 import { cudaVersionText, driverFailure, type CudaDriver } from './cuda-driver.js';
-import type { CudaPlugin } from './cuda-plugin.js';
+import type { PluginSearch } from './cuda-plugin.js';
 
 /** What a GPU needs and this machine may lack. */
 export type CudaPart =
@@ -27,28 +27,39 @@ export interface CudaFacts {
   readonly libtorch: Libtorch;
   /** The CUDA version that this libtorch was built for. */
   readonly cuda: string | undefined;
-  readonly plugin: CudaPlugin | undefined;
-  /** Where the plugin was looked for. */
-  readonly pluginPlaces: readonly string[];
+  readonly search: PluginSearch;
   readonly visibleDevices: string | undefined;
 }
 
 /** The least compute capability that the kernels are compiled for. */
 const leastCapability = 8;
-/** The first driver of each CUDA release; a driver serves every minor version of its own. */
+/** The first driver of each CUDA release. */
 const firstDriver: Readonly<Record<string, string>> = { 11: '450.80', 12: '525.60', 13: '580.65' };
-const build = '`npm run build:cuda` in a checkout builds it (docs/cuda.md)';
+/** The CUDA version that the kernels are compiled with (scripts/cuda/requirements.txt). */
+const kernelsCuda = '13.0';
 
 /** All that keeps device `index` from being computed on. */
 export function cudaFaults(index: number, facts: CudaFacts): CudaFault[] {
   return [...driverFaults(index, facts), ...libtorchFaults(facts), ...pluginFaults(facts)];
 }
 
-/** What is wrong with the driver, or device `index`, for a libtorch of a CUDA version. */
+/** The CUDA version that a driver must serve: what libtorch and the kernels were built with, whichever is later. */
+export function neededCuda({ cuda, search }: Pick<CudaFacts, 'cuda' | 'search'>): string {
+  const kernels = search.plugin?.cuda ?? kernelsCuda;
+  return cuda !== undefined && major(cuda) > major(kernels) ? cuda : kernels;
+}
+
+/** The number of a version before its first point. A driver serves every minor version of its own major one. */
+function major(version: string): number {
+  return Number.parseInt(version, 10);
+}
+
+/** What is wrong with the driver, or device `index`, for what is to be loaded. */
 export function driverFaults(
   index: number,
-  { driver, cuda, visibleDevices }: Pick<CudaFacts, 'driver' | 'cuda' | 'visibleDevices'>,
+  facts: Pick<CudaFacts, 'driver' | 'cuda' | 'search' | 'visibleDevices'>,
 ): CudaFault[] {
+  const { driver, visibleDevices } = facts;
   if (driver === undefined)
     return [
       {
@@ -66,10 +77,9 @@ export function driverFaults(
       },
     ];
   const serves = cudaVersionText(driver.version ?? 0);
-  const tooOld =
-    cuda !== undefined && Number.parseInt(serves, 10) < Number.parseInt(cuda, 10)
-      ? [oldDriver(serves, cuda)]
-      : [];
+  const needed = neededCuda(facts);
+  const isOld = driver.version !== undefined && major(serves) < major(needed);
+  const tooOld = isOld ? [oldDriver(`NVIDIA's driver serves CUDA ${serves}`, needed)] : [];
   if (driver.failure !== undefined)
     return [
       ...tooOld,
@@ -82,12 +92,21 @@ export function driverFaults(
   return [...tooOld, ...deviceFaults(index, driver, visibleDevices)];
 }
 
-function oldDriver(serves: string, cuda: string): CudaFault {
-  const first = firstDriver[Number.parseInt(cuda, 10)];
+/** Whether a driver, by its own version, is older than a CUDA version asks for. */
+export function isOldDriver(version: string, cuda: string): boolean {
+  const first = firstDriver[major(cuda)];
+  return first !== undefined && major(version) < major(first);
+}
+
+/** Every card with kernels here is served by drivers of CUDA 13, so an update is always possible. */
+export function oldDriver(found: string, cuda: string): CudaFault {
+  const first = firstDriver[major(cuda)];
   return {
     missing: 'driver-version',
-    found: `NVIDIA's driver serves CUDA ${serves}, and libtorch was built for CUDA ${cuda}`,
-    fix: `install driver ${first === undefined ? 'for that CUDA version' : first} or later, or a libtorch built for CUDA ${serves}`,
+    found: `${found}, and CUDA ${cuda} is what libtorch and the kernels here are built for`,
+    fix:
+      `update the driver to ${first === undefined ? `one that serves CUDA ${cuda}` : `${first} or later`}; where that cannot be, a data ` +
+      `centre's card takes NVIDIA's package cuda-compat-${cuda.replace('.', '-')} instead (docs/troubleshooting.md)`,
   };
 }
 
@@ -150,17 +169,14 @@ function libtorchFaults({ libtorch }: CudaFacts): CudaFault[] {
 
 /** What is wrong with the plugin for a libtorch. */
 export function pluginFaults({
-  plugin,
-  pluginPlaces,
+  search,
   libtorch,
-}: Pick<CudaFacts, 'plugin' | 'pluginPlaces' | 'libtorch'>): CudaFault[] {
+  cuda,
+}: Pick<CudaFacts, 'search' | 'libtorch' | 'cuda'>): CudaFault[] {
+  const { plugin, places, fix } = search;
   if (plugin === undefined)
     return [
-      {
-        missing: 'plugin',
-        found: `the kernels for CUDA are not built (no ${pluginPlaces.join(', no ')})`,
-        fix: `${build}; ADAPTIVE_TRAINER_CUDA_PLUGIN may name it`,
-      },
+      { missing: 'plugin', found: `the kernels for CUDA are not there (no ${places.join(', no ')})`, fix },
     ];
   const { version, libtorchVersion } = plugin;
   const differences = [
@@ -170,12 +186,28 @@ export function pluginFaults({
       ? []
       : [`libtorch ${libtorchVersion ?? 'of an unknown version'}`]),
   ];
-  if (differences.length === 0) return [];
+  if (differences.length > 0)
+    return [
+      {
+        missing: 'plugin-version',
+        found: `${plugin.file} was built for ${differences.join(' and ')}, and this is adaptive-trainer ${packageVersion()} with libtorch ${libtorch.version}`,
+        fix,
+      },
+    ];
+  return cuda === undefined ? [] : otherCuda(`libtorch in ${libtorch.root}`, cuda, search);
+}
+
+/** The fault of a libtorch whose CUDA is not that of the kernels: structures of CUDA differ from one major version to the next. */
+export function otherCuda(libtorch: string, cuda: string, { plugin }: PluginSearch): CudaFault[] {
+  const ofKernels = plugin?.cuda ?? kernelsCuda;
+  if (major(cuda) === major(ofKernels)) return [];
   return [
     {
       missing: 'plugin-version',
-      found: `${plugin.file} was built for ${differences.join(' and ')}, and this is adaptive-trainer ${packageVersion()} with libtorch ${libtorch.version}`,
-      fix: build,
+      found: `${libtorch} was built for CUDA ${cuda}, and the kernels for CUDA ${ofKernels}`,
+      fix:
+        `use a torch for CUDA ${major(ofKernels)}, which pip finds by itself, or by ` +
+        `PIP_INDEX_URL=https://download.pytorch.org/whl/cu${ofKernels.replace('.', '')}`,
     },
   ];
 }

@@ -8,7 +8,7 @@ import { planAddonLoad } from '../load/plan-addon-load.js';
 import { checkDevice } from './check-device.js';
 import { cudaFaults, type CudaFacts, type CudaFault } from './cuda-faults.js';
 import { cudaOfLibtorch } from './cuda-of-libtorch.js';
-import { findCudaPlugin, pluginPlaces } from './cuda-plugin.js';
+import { findCudaPlugin } from './cuda-plugin.js';
 
 /**
  * The device that is computed on, as the engine names it: `cpu` or `cuda:<index>`. For a GPU, libtorch's half for CUDA and the
@@ -64,13 +64,11 @@ function deviceIndex(wish: string, place: PlaceOnMachine | undefined, count: num
 
 /** What a GPU needs, as far as it is found on this machine. Nothing of libtorch is loaded. */
 export function cudaFacts({ addon, libtorch }: Binaries, env: NodeJS.ProcessEnv = process.env): CudaFacts {
-  const places = pluginPlaces(addon, env);
   return {
     driver: driverOf(addon),
     libtorch,
     cuda: libtorch.cuda ? cudaOfLibtorch(libtorch) : undefined,
-    plugin: findCudaPlugin(places),
-    pluginPlaces: places,
+    search: findCudaPlugin(addon, env),
     visibleDevices: env['CUDA_VISIBLE_DEVICES'],
   };
 }
@@ -86,7 +84,7 @@ export function driverOf(addon: string): CudaFacts['driver'] {
 function load(
   index: number,
   binaries: Binaries,
-  { driver, plugin }: CudaFacts,
+  { driver, search: { plugin, fix: pluginFix } }: CudaFacts,
   env: NodeJS.ProcessEnv,
 ): CudaFault[] {
   const { addon, libtorch } = binaries;
@@ -99,7 +97,7 @@ function load(
       library,
       'run `npx adaptive-trainer setup --cuda --force`, or install libtorch with the nvidia packages that it names, beside it',
     ],
-    ['plugin', plugin!.file, 'build it again: `npm run build:cuda`'],
+    ['plugin', plugin!.file, pluginFix],
   ] as const;
   for (const [missing, file, fix] of parts) {
     try {

@@ -11,8 +11,17 @@ import { helperOf } from '../load/dlopen.js';
 import { readAddonBuild } from '../load/read-addon-build.js';
 import { seenGraphics, type Graphics } from '../platform/graphics.js';
 import { cudaVersionText, type CudaDriver } from './cuda-driver.js';
-import { driverFaults, pluginFaults, type CudaFault } from './cuda-faults.js';
-import { findCudaPlugin, pluginPlaces } from './cuda-plugin.js';
+import {
+  driverFaults,
+  isOldDriver,
+  neededCuda,
+  oldDriver,
+  otherCuda,
+  pluginFaults,
+  type CudaFault,
+} from './cuda-faults.js';
+import { cudaOfLibtorch } from './cuda-of-libtorch.js';
+import { findCudaPlugin, type PluginSearch } from './cuda-plugin.js';
 import { driverOf } from './open-device.js';
 
 /** Which libtorch is wanted, and where from. */
@@ -36,7 +45,11 @@ export interface SeenGpus {
   readonly asked?: { readonly driver: CudaDriver | undefined };
   readonly graphics: Graphics;
   readonly visibleDevices: string | undefined;
+  /** The kernels, which the driver must serve; default: none, and those of the packages are expected. */
+  readonly search?: PluginSearch;
 }
+
+const noSearch: PluginSearch = { places: [], fix: '' };
 
 /**
  * Puts the libtorch for the CPU or for CUDA into the cache, says which and why, and what a GPU still lacks afterwards.
@@ -55,11 +68,12 @@ export async function setupForMachine(options: MachineSetupOptions): Promise<Lib
     return setupLibtorch({ ...{ force, env, onProgress }, ...fetcher });
   };
   if (!cuda) return setupForCpu();
-  let tooOld: CudaFault[] = [];
+  let unfit: CudaFault[] = [];
   const onCuda = (version: string | undefined) => {
     if (withoutGpu) return;
-    tooOld = gpuFaults(gpus, version);
-    expectGpu(tooOld);
+    const other = version === undefined ? [] : otherCuda('the torch that is there', version, searchOf(gpus));
+    unfit = [...gpuFaults(gpus, version), ...other];
+    expectGpu(unfit);
   };
   const version = addonVersion(env);
   let libtorch: Libtorch;
@@ -69,10 +83,9 @@ export async function setupForMachine(options: MachineSetupOptions): Promise<Lib
       ...(from === undefined ? {} : { from }),
     });
   } catch (error) {
-    // The driver turned out to be too old for the libtorch that there is; nobody asked for a GPU.
+    // The libtorch that there is turned out to be for another CUDA; nobody asked for a GPU.
     if (wish !== 'auto' || !AdaptiveTrainerError.isInstance(error, 'DEVICE_NOT_AVAILABLE')) throw error;
-    for (const { found, fix } of tooOld)
-      note(`libtorch for the CPU: ${found}. What helps for a GPU: ${fix}.`);
+    for (const { found, fix } of unfit) note(`libtorch for the CPU: ${found}. What helps for a GPU: ${fix}.`);
     return setupForCpu();
   }
   const lacking = [...gpuFaults(gpus, undefined), ...pluginFaultsOf(libtorch, env)];
@@ -99,7 +112,11 @@ export function chooseLibtorch(
   if (platform !== 'linux')
     return { cuda: false, why: 'libtorch for the CPU: GPUs are computed on under Linux alone.' };
   const [fault] = gpuFaults(gpus, undefined);
-  if (fault !== undefined) return { cuda: false, why: `libtorch for the CPU: ${fault.found}.` };
+  if (fault !== undefined) {
+    // Where there is a GPU, somebody may want it used.
+    const help = gpus.graphics.devices.length > 0 ? ` What helps for a GPU: ${fault.fix}.` : '';
+    return { cuda: false, why: `libtorch for the CPU: ${fault.found}.${help}` };
+  }
   return {
     cuda: true,
     why: `libtorch for CUDA: ${describe(gpus)}. \`npx adaptive-trainer setup --cpu\` fetches the one for the CPU.`,
@@ -107,11 +124,20 @@ export function chooseLibtorch(
 }
 
 /** What keeps a machine from computing on its first GPU with a libtorch of a CUDA version, besides libtorch and the plugin. */
-function gpuFaults({ asked, graphics, visibleDevices }: SeenGpus, cuda: string | undefined): CudaFault[] {
-  if (asked !== undefined) return driverFaults(0, { driver: asked.driver, cuda, visibleDevices });
-  if (graphics.driver === undefined) return driverFaults(0, { driver: undefined, cuda, visibleDevices });
+function gpuFaults(gpus: SeenGpus, cuda: string | undefined): CudaFault[] {
+  const { asked, graphics, visibleDevices } = gpus;
+  const about = { cuda, search: searchOf(gpus), visibleDevices };
+  if (asked !== undefined) return driverFaults(0, { driver: asked.driver, ...about });
+  if (graphics.driver === undefined) return driverFaults(0, { driver: undefined, ...about });
+  const needed = neededCuda(about);
+  if (isOldDriver(graphics.driver, needed))
+    return [oldDriver(`NVIDIA's driver is ${graphics.driver}`, needed)];
   if (graphics.devices.length > 0) return [];
-  return driverFaults(0, { driver: { devices: [] }, cuda: undefined, visibleDevices });
+  return driverFaults(0, { driver: { devices: [] }, ...about });
+}
+
+function searchOf({ search = noSearch }: SeenGpus): PluginSearch {
+  return search;
 }
 
 function describe({ asked, graphics }: SeenGpus): string {
@@ -147,6 +173,7 @@ function seenGpus(env: NodeJS.ProcessEnv): SeenGpus {
     ...(addon !== undefined && existsSync(helperOf(addon)) ? { asked: { driver: driverOf(addon) } } : {}),
     graphics: seenGraphics(),
     visibleDevices: env['CUDA_VISIBLE_DEVICES'],
+    ...(addon === undefined ? {} : { search: findCudaPlugin(addon, env) }),
   };
 }
 
@@ -167,8 +194,7 @@ function addonVersion(env: NodeJS.ProcessEnv): string {
 function pluginFaultsOf(libtorch: Libtorch, env: NodeJS.ProcessEnv): CudaFault[] {
   const addon = addonIn(env);
   if (addon === undefined) return [];
-  const places = pluginPlaces(addon, env);
-  return pluginFaults({ plugin: findCudaPlugin(places), pluginPlaces: places, libtorch });
+  return pluginFaults({ search: findCudaPlugin(addon, env), libtorch, cuda: cudaOfLibtorch(libtorch) });
 }
 
 async function cpuWheel(folder: string): Promise<{ zip: string; kind: 'wheel'; source: string }> {

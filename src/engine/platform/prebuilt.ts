@@ -3,6 +3,9 @@ import type { Machine } from './machine.js';
 /** Platforms that packages with binaries are made for. */
 export const prebuiltPlatforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'] as const;
 
+/** Those whose package has the kernels for CUDA as well. */
+export const cudaPlatforms = ['linux-x64'] as const;
+
 /** The oldest glibc that libtorch, and with it the addon, loads with. */
 export const oldestGlibc = '2.28';
 

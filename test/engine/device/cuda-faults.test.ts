@@ -7,7 +7,7 @@ import { packageVersion } from '../../../src/common/package-version.js';
 import type { CudaDriver } from '../../../src/engine/device/cuda-driver.js';
 import { cudaFaults, type CudaFacts } from '../../../src/engine/device/cuda-faults.js';
 import { cudaOfLibtorch } from '../../../src/engine/device/cuda-of-libtorch.js';
-import { findCudaPlugin, pluginPlaces } from '../../../src/engine/device/cuda-plugin.js';
+import { findCudaPlugin, type CudaPlugin } from '../../../src/engine/device/cuda-plugin.js';
 import { inspectLibtorch } from '../../../src/engine/libtorch/inspect-libtorch.js';
 import { helperOf } from '../../../src/engine/load/dlopen.js';
 import { writeFakeLibtorch } from '../libtorch/fake-libtorch.js';
@@ -41,14 +41,19 @@ const withCuda = { 'lib/libtorch_cuda.so': 'x' };
 const good = libtorchOf('2.13.0+cu130', withCuda);
 const card = { name: 'A card', capability: '9.0', memory: 8 };
 
+const ours = { file: '/p.so', version: packageVersion(), libtorchVersion: '2.13.1', cuda: '13.0' };
+function searchFor(plugin: CudaPlugin | undefined) {
+  const search = { places: ['/p.so'], fix: 'what finds it says' };
+  return plugin === undefined ? search : { ...search, plugin };
+}
+
 function facts(change: Partial<CudaFacts>): CudaFacts {
   const libtorch = change.libtorch ?? good;
   return {
     driver: { version: 13000, devices: [card] },
     libtorch,
     cuda: libtorch.cuda ? cudaOfLibtorch(libtorch) : undefined,
-    plugin: { file: '/p.so', version: packageVersion(), libtorchVersion: '2.13.1' },
-    pluginPlaces: ['/p.so'],
+    search: searchFor(ours),
     visibleDevices: undefined,
     ...change,
   };
@@ -123,7 +128,7 @@ describe('what a GPU lacks', () => {
       [
         { driver: { version: 12080, devices: [card] } },
         'driver-version',
-        /serves CUDA 12\.8, and libtorch was built for CUDA 13\.0.*driver 580\.65 or later/,
+        /serves CUDA 12\.8, and CUDA 13\.0 is what .*update the driver to 580\.65 or later.*cuda-compat-13-0/,
       ],
       [{ driver: { version: 13000, devices: [] } }, 'device', /no device.*nvidia-smi/],
       [
@@ -136,9 +141,18 @@ describe('what a GPU lacks', () => {
         'libtorch',
         /for the CPU alone.*unset LIBTORCH and run `npx adaptive-trainer setup --cuda`/,
       ],
-      [{ plugin: undefined }, 'plugin', /not built \(no \/p\.so\).*npm run build:cuda/],
-      [{ plugin: old }, 'plugin-version', /adaptive-trainer 0\.0\.1 and libtorch 2\.12\.0.*build:cuda/],
-      [{ plugin: { file: '/p.so' } }, 'plugin-version', /of an unknown version/],
+      [{ search: searchFor(undefined) }, 'plugin', /not there \(no \/p\.so\) what finds it says/],
+      [
+        { search: searchFor(old) },
+        'plugin-version',
+        /adaptive-trainer 0\.0\.1 and libtorch 2\.12\.0.* what finds it says/,
+      ],
+      [{ search: searchFor({ file: '/p.so' }) }, 'plugin-version', /of an unknown version/],
+      [
+        { libtorch: libtorchOf('2.13.0+cu126', withCuda) },
+        'plugin-version',
+        /was built for CUDA 12\.6, and the kernels for CUDA 13\.0 use a torch for CUDA 13.*whl\/cu130/,
+      ],
     ];
     for (const [change, part, words] of cases) {
       const faults = cudaFaults(0, facts(change));
@@ -148,15 +162,34 @@ describe('what a GPU lacks', () => {
   });
 
   test('all of it at once', () => {
-    const change = { driver: undefined, plugin: undefined, libtorch: libtorchOf('2.13.0+cpu') };
+    const change = {
+      driver: undefined,
+      search: searchFor(undefined),
+      libtorch: libtorchOf('2.13.0+cpu'),
+    };
     expect(missing(change)).toEqual(['driver', 'libtorch', 'plugin']);
   });
 
   test('a driver that is newer, or of an earlier minor version, serves', () => {
     const driver = { version: 13000, devices: [card] };
     expect(missing({ driver, cuda: '13.2' })).toEqual([]);
-    expect(missing({ driver, cuda: '12.6' })).toEqual([]);
+    expect(missing({ driver: { ...driver, version: 14010 } })).toEqual([]);
     expect(missing({ driver, cuda: undefined })).toEqual([]);
+  });
+
+  test('the driver must serve the kernels as well as libtorch, also before there is either', () => {
+    const driver = { version: 12090, devices: [card] };
+    const cpu = libtorchOf('2.13.0+cpu');
+    expect(missing({ driver, libtorch: cpu })).toEqual(['driver-version', 'libtorch']);
+    expect(missing({ driver, libtorch: cpu, search: searchFor(undefined) })).toEqual([
+      'driver-version',
+      'libtorch',
+      'plugin',
+    ]);
+    // Kernels that somebody has compiled with another toolkit, for a libtorch of its release.
+    const own = { search: searchFor({ ...ours, cuda: '12.8' }) };
+    expect(missing({ ...own, driver, libtorch: libtorchOf('2.13.0+cu126', withCuda) })).toEqual([]);
+    expect(missing({ ...own, driver, libtorch: good })).toEqual(['driver-version', 'plugin-version']);
   });
 });
 
@@ -171,22 +204,56 @@ test('the CUDA version of a libtorch: by its version, by version.py, by its runt
   expect(cudaOfLibtorch(libtorchOf('2.13.0', runtime))).toBe('12.0');
 });
 
-test('the plugin: named, beside the addon, in the checkout; what it was built for', () => {
-  const folder = tempDir();
-  const addon = path.join(folder, 'addon', 'adaptive_trainer.node');
-  const root = path.join(folder, 'root');
-  mkdirSync(path.join(root, 'src'), { recursive: true });
-  mkdirSync(path.dirname(addon));
-  const beside = path.join(folder, 'addon', 'adaptive_trainer_cuda.so');
-  expect(pluginPlaces(addon, {}, root)).toEqual([
-    beside,
-    path.join(root, 'build', 'cuda', 'adaptive_trainer_cuda.so'),
-  ]);
-  expect(pluginPlaces(addon, { ADAPTIVE_TRAINER_CUDA_PLUGIN: '/x/y.so' }, root)).toEqual(['/x/y.so']);
-  expect(findCudaPlugin([beside])).toBeUndefined();
-  writeFileSync(beside, 'x');
-  expect(findCudaPlugin([beside])).toEqual({ file: beside });
-  const about = { version: '1.2.3', libtorchVersion: '2.13.0' };
-  writeFileSync(path.join(folder, 'addon', 'adaptive_trainer_cuda.build.json'), JSON.stringify(about));
-  expect(findCudaPlugin(['/none.so', beside])).toEqual({ file: beside, ...about });
+describe('the plugin', () => {
+  const name = 'adaptive_trainer_cuda.so';
+  const linux = { platform: 'linux', arch: 'x64', libc: 'glibc' } as const;
+
+  /** A place for an addon, and a project where npm has installed this package and that of its binaries. */
+  function installed() {
+    const folder = tempDir();
+    const root = path.join(folder, 'node_modules', 'adaptive-trainer');
+    const binaries = path.join(folder, 'node_modules', '@adaptive-trainer', 'linux-x64');
+    const addon = path.join(folder, 'addon', 'adaptive_trainer.node');
+    const prebuilt = path.join(binaries, 'prebuilds', 'linux-x64-glibc-libtorch2.13');
+    for (const made of [root, prebuilt, path.dirname(addon)]) mkdirSync(made, { recursive: true });
+    for (const made of [root, binaries]) writeFileSync(path.join(made, 'package.json'), '{}');
+    return { root, binaries, addon, prebuilt };
+  }
+
+  test('named, beside the addon, in the checkout, in the package; what it was built for', () => {
+    const { root, addon, prebuilt } = installed();
+    const find = (env: NodeJS.ProcessEnv = {}) => findCudaPlugin(addon, env, { root, machine: linux });
+    const beside = path.join(path.dirname(addon), name);
+    expect(find().places).toEqual([beside, path.join(prebuilt, name)]);
+    expect(find().plugin).toBeUndefined();
+    writeFileSync(path.join(prebuilt, name), 'x');
+    const about = { version: '1.2.3', libtorchVersion: '2.13.0', cuda: '13.0' };
+    writeFileSync(path.join(prebuilt, 'adaptive_trainer_cuda.build.json'), JSON.stringify(about));
+    expect(find().plugin).toEqual({ file: path.join(prebuilt, name), ...about });
+    writeFileSync(beside, 'x');
+    expect(find().plugin).toEqual({ file: beside });
+    const named = find({ ADAPTIVE_TRAINER_CUDA_PLUGIN: '/x/y.so' });
+    expect(named).toEqual({
+      places: ['/x/y.so'],
+      fix: expect.stringMatching(/ADAPTIVE_TRAINER_CUDA_PLUGIN.*unset/),
+    });
+    mkdirSync(path.join(root, 'src'));
+    expect(find().places[1]).toBe(path.join(root, 'build', 'cuda', name));
+  });
+
+  test('where it is missing, what helps depends on what npm has', () => {
+    const { root, binaries, addon } = installed();
+    const fix = (change: object = {}) => findCudaPlugin(addon, {}, { root, machine: linux, ...change }).fix;
+    expect(fix()).toBe(`delete the folder ${binaries} and run \`npm install\` again`);
+    expect(fix({ root: tempDir() })).toBe('run `npm install --include=optional`');
+    expect(fix({ machine: { ...linux, arch: 'arm64' } })).toMatch(
+      /linux-x64 and libtorch 2\.13 alone.*docs\/cuda\.md/,
+    );
+    const build = path.join(path.dirname(addon), 'adaptive_trainer.build.json');
+    writeFileSync(build, JSON.stringify({ libtorchVersion: '2.14.1' }));
+    expect(fix()).toContain('libtorch 2.13 alone');
+    expect(findCudaPlugin(addon, {}, { root, machine: linux }).places[1]).toContain('libtorch2.14');
+    mkdirSync(path.join(root, 'src'));
+    expect(fix()).toContain('npm run build:cuda');
+  });
 });

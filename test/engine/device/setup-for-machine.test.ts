@@ -27,6 +27,24 @@ describe('which libtorch', () => {
     ['a GPU', withCard, true, 'libtorch for CUDA: cuda:0 is a card, and the driver serves CUDA 13.0.'],
     ['a GPU that is too old', withOldCard, false, 'libtorch for the CPU: '],
     [
+      'a driver that is too old',
+      withOldDriver,
+      false,
+      "libtorch for the CPU: NVIDIA's driver serves CUDA 12.4, and CUDA 13.0",
+    ],
+    [
+      'a driver that is too old, of which only the system knows',
+      { ...seenOnly, graphics: { driver: '570.86.15', devices: ['nvidia0'], amd: false } },
+      false,
+      "NVIDIA's driver is 570.86.15, and CUDA 13.0 is what libtorch and the kernels here are built for. What helps for a GPU: update",
+    ],
+    [
+      'the same with kernels of a toolkit that it serves',
+      { ...withOldDriver, search: { plugin: { file: '/p.so', cuda: '12.8' }, places: [], fix: '' } },
+      true,
+      'the driver serves CUDA 12.4',
+    ],
+    [
       'a GPU that only the system knows of',
       seenOnly,
       true,
@@ -54,19 +72,32 @@ describe('which libtorch', () => {
   });
 });
 
-test.runIf(process.platform === 'linux')(
-  'a driver too old for the libtorch that there is: the CPU, and why; with --cuda an error',
-  async () => {
-    const env = { ADAPTIVE_TRAINER_CACHE: tempDir() };
-    const plain = { version: '2.13.0+cpu', files: {} };
-    writeFakeLibtorch(cachedLibtorchDir(env), { extra: { 'manifest.json': JSON.stringify(plain) } });
+describe.runIf(process.platform === 'linux')('a GPU that the libtorch which is there cannot serve', () => {
+  const env = { ADAPTIVE_TRAINER_CACHE: tempDir() };
+  const plain = { version: '2.13.0+cpu', files: {} };
+  writeFakeLibtorch(cachedLibtorchDir(env), { extra: { 'manifest.json': JSON.stringify(plain) } });
+
+  test.each([
+    [
+      'its driver is too old: nothing is read',
+      { gpus: withOldDriver, from: '/nowhere' },
+      /libtorch for the CPU: .*12\.4.*/,
+      /12\.4.*What helps: update the driver to 580\.65 or later/,
+    ],
+    [
+      'the wheel is for another CUDA than the kernels',
+      { gpus: withCard, from: cudaWheels({ cuda: '12.6' }) },
+      /libtorch for the CPU: the torch that is there was built for CUDA 12\.6, and the kernels for CUDA 13\.0.*whl\/cu130/,
+      /12\.6.*What helps: use a torch for CUDA 13/,
+    ],
+  ])('%s: the CPU, and why; with --cuda an error', async (_, options, note, message) => {
     const notes: string[] = [];
-    const options = { env, from: cudaWheels(), gpus: withOldDriver };
     const onProgress = ({ message }: { message: string }) => void notes.push(message);
-    const found = await setupForMachine({ ...options, wish: 'auto', onProgress });
+    const found = await setupForMachine({ ...options, env, wish: 'auto', onProgress });
     expect(found.root).toBe(cachedLibtorchDir(env));
-    expect(notes.join('\n')).toMatch(/libtorch for the CPU: .*12\.4.*What helps for a GPU: /);
-    const error = await errorOf(() => setupForMachine({ ...options, wish: 'cuda' }));
+    expect(notes.join('\n')).toMatch(note);
+    const error = await errorOf(() => setupForMachine({ ...options, env, wish: 'cuda' }));
     expect(error.code).toBe('DEVICE_NOT_AVAILABLE');
-  },
-);
+    expect(error.message).toMatch(message);
+  });
+});

@@ -8,6 +8,8 @@ import { makeWheel, type MadeWheel } from '../make-zip.js';
 /** What may be wrong with the wheels of a test. */
 export interface WheelFaults {
   readonly torchVersion?: string;
+  /** Default: 13.0. */
+  readonly cuda?: string;
   /** Files that are left out, by the start of their names. */
   readonly omit?: readonly string[];
   /** A wheel one file of which is changed after its RECORD. */
@@ -51,7 +53,13 @@ const tags = {
  * A folder with small wheels as torch's for CUDA are: its own, the one of names (cuda-toolkit), NVIDIA's, and some that are not
  * wanted. libtorch_cuda is a real library that needs libcublas.
  */
-export function cudaWheels({ torchVersion = '2.13.0', omit = [], tamper, cublas }: WheelFaults = {}): string {
+export function cudaWheels({
+  torchVersion = '2.13.0',
+  cuda = '13.0',
+  omit = [],
+  tamper,
+  cublas,
+}: WheelFaults = {}): string {
   const folder = tempDir();
   const write = (
     files: Record<string, string | Buffer>,
@@ -64,12 +72,12 @@ export function cudaWheels({ torchVersion = '2.13.0', omit = [], tamper, cublas 
     const content = makeWheel(files, { ...wheel, ...(isTampered ? { tamper: Object.keys(files)[0]! } : {}) });
     writeFileSync(path.join(folder, file), content);
   };
-  const stated = torchVersion.includes('+') ? torchVersion : `${torchVersion}+cu130`;
+  const stated = torchVersion.includes('+') ? torchVersion : `${torchVersion}+cu${cuda.replace('.', '')}`;
   write(
     {
       ...fakeLibtorchFiles(torchVersion),
       'lib/libtorch_cuda.so': library('libtorch_cuda.so', 'libcublas.so.13'),
-      'version.py': `__version__ = '${stated}'\ncuda: Optional[str] = '13.0'\n`,
+      'version.py': `__version__ = '${stated}'\ncuda: Optional[str] = '${cuda}'\n`,
       'nn/modules.py': 'python',
     },
     {

@@ -1,0 +1,1 @@
+export function oldGlibc(root: string): { files: string[]; flags: string[] };
