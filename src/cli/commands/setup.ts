@@ -18,7 +18,10 @@ export function setupCommand(): Command {
       'a GPU only building the addon needs this.',
   )
     .addOption(
-      new Option('--cuda', 'the libtorch for NVIDIA GPUs: 2.8 GB to fetch, 4.5 GB on disk').conflicts('cpu'),
+      new Option(
+        '--cuda',
+        'the libtorch for NVIDIA GPUs (CUDA 13, driver 580.65 or later): 2.8 GB to fetch, 4.5 GB on disk',
+      ).conflicts('cpu'),
     )
     .option('--cpu', 'the libtorch for the CPU, also where there is a GPU')
     .addOption(

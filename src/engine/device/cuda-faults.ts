@@ -206,7 +206,7 @@ export function otherCuda(libtorch: string, cuda: string, { plugin }: PluginSear
       missing: 'plugin-version',
       found: `${libtorch} was built for CUDA ${cuda}, and the kernels for CUDA ${ofKernels}`,
       fix:
-        `use a torch for CUDA ${major(ofKernels)}, which pip finds by itself, or by ` +
+        `\`npx adaptive-trainer setup --cuda --force\` with an index whose torch is for CUDA ${major(ofKernels)}: PyPI, or ` +
         `PIP_INDEX_URL=https://download.pytorch.org/whl/cu${ofKernels.replace('.', '')}`,
     },
   ];

@@ -151,7 +151,7 @@ describe('what a GPU lacks', () => {
       [
         { libtorch: libtorchOf('2.13.0+cu126', withCuda) },
         'plugin-version',
-        /was built for CUDA 12\.6, and the kernels for CUDA 13\.0 use a torch for CUDA 13.*whl\/cu130/,
+        /was built for CUDA 12\.6, and the kernels for CUDA 13\.0 .*setup --cuda --force.*torch is for CUDA 13.*whl\/cu130/,
       ],
     ];
     for (const [change, part, words] of cases) {

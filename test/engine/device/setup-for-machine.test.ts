@@ -88,7 +88,7 @@ describe.runIf(process.platform === 'linux')('a GPU that the libtorch which is t
       'the wheel is for another CUDA than the kernels',
       { gpus: withCard, from: cudaWheels({ cuda: '12.6' }) },
       /libtorch for the CPU: the torch that is there was built for CUDA 12\.6, and the kernels for CUDA 13\.0.*whl\/cu130/,
-      /12\.6.*What helps: use a torch for CUDA 13/,
+      /12\.6.*What helps: .*torch is for CUDA 13/,
     ],
   ])('%s: the CPU, and why; with --cuda an error', async (_, options, note, message) => {
     const notes: string[] = [];
