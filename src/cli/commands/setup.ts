@@ -20,10 +20,10 @@ export function setupCommand(): Command {
     .addOption(
       new Option(
         '--cuda',
-        'the libtorch for NVIDIA GPUs (CUDA 13, driver 580.65 or later): 2.8 GB to fetch, 4.5 GB on disk',
+        'libtorch for NVIDIA GPUs with driver 580.65 or later: 2.8 GB to fetch, 4.5 GB on disk',
       ).conflicts('cpu'),
     )
-    .option('--cpu', 'the libtorch for the CPU, also where there is a GPU')
+    .option('--cpu', 'libtorch for the CPU, also where there is a GPU')
     .addOption(
       new Option('--without-gpu', 'the one for CUDA though this machine cannot use it, as for an image')
         .implies({ cuda: true })
