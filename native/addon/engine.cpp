@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "addon/errors.h"
+#include "core/wait_policy.h"
 
 namespace adaptive::addon {
 namespace {
@@ -70,8 +71,10 @@ class Thread {
       tasks_.pop_front();
       running_ = true;
       lock.unlock();
+      waiting_.begin();
       task();
       task = nullptr;
+      waiting_.end();
       lock.lock();
       running_ = false;
       idle_.notify_all();
@@ -83,6 +86,7 @@ class Thread {
   std::deque<std::function<void()>> tasks_;
   int users_ = 0;
   bool started_ = false, running_ = false;
+  WaitPolicy& waiting_ = WaitPolicy::ofProcess();
 };
 
 /// One environment's way back from the engine thread.

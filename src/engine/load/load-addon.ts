@@ -5,6 +5,7 @@ import { AdaptiveTrainerError } from '../../errors.js';
 import { AddonTrialCache } from './addon-trial-cache.js';
 import { dlopen, type LoadHelper } from './dlopen.js';
 import { explainLoadFailure } from './explain-load-failure.js';
+import { chooseWaiting } from './choose-waiting.js';
 import { addonFileName, findAddon } from './find-addon.js';
 import { findLibtorch, reinstall } from '../libtorch/find-libtorch.js';
 import { cachedCudaLibtorch } from '../libtorch/cuda/cached-cuda-libtorch.js';
@@ -73,9 +74,7 @@ function load({ addon, libtorch }: Binaries): NativeAddon {
     if (!trial.ok) throw unloadable(plan, libtorch, trial);
     trials.remember();
   }
-  // libgomp reads this once, as it is loaded. Threads that spin while they wait make a small model many times slower as soon
-  // as anything else wants the cores, and gain little where nothing does.
-  process.env['OMP_WAIT_POLICY'] ??= 'PASSIVE';
+  chooseWaiting(process.env);
   // oneDNN keeps the code it has compiled for the last 1,024 shapes of a product, twice. Micro-batches seldom have as many
   // tokens as an earlier one, so that is hundreds of MiB for little: these are the shapes of about four micro-batches.
   process.env['ONEDNN_PRIMITIVE_CACHE_CAPACITY'] ??= '64';
