@@ -3,7 +3,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { manifest } from '../../scripts/packages/checkout.mjs';
-import { neededVersions, tooNew } from '../../scripts/packages/elf-versions.mjs';
+import { tooNew } from '../../scripts/packages/elf-versions.mjs';
 import type { Finding } from '../../src/cli/doctor/finding.js';
 import { thisMachine } from '../../src/engine/platform/machine.js';
 import { addonPackage } from '../../src/engine/platform/prebuilt.js';
@@ -43,11 +43,9 @@ describe.runIf(withPlugin !== '')('the kernels for CUDA in the package of the ad
       'adaptive_trainer_cuda.so',
       'adaptive_trainer_nccl.so',
     ]);
-    for (const name of names.filter((one) => one.endsWith('.so'))) {
+    for (const name of names.filter((one) => one.endsWith('.so')))
       expect(tooNew(path.join(prebuilt, name))).toEqual([]);
-      expect([...neededVersions(path.join(prebuilt, name)).keys()].join()).toMatch(/GLIBC/);
-    }
-    // 4 MB of the 114 MB that an installation downloads: docs/packages.md.
+    // 5 MB of the 115 MB that an installation downloads: docs/packages.md.
     expect(statSync(withPlugin).size).toBeLessThan(8e6);
   });
 
