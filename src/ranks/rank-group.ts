@@ -20,6 +20,8 @@ const failed = 2;
 
 /** How long the ranks that are left wait for one another's word, to tell which one is gone. */
 const rollCallMs = 3000;
+/** How long rank 0 stays with the store for the others to read why the run ends: as long as their roll call, and more. */
+const lastWordMs = rollCallMs + 3000;
 /** How long the store may take to answer a connection before it counts as out of reach. */
 const reachMs = 3000;
 /** Longer texts are cut for the store. */
@@ -34,6 +36,7 @@ export class RankGroup implements Ranks {
   readonly size: number;
   private texts = 0;
   private hasLeft = false;
+  private gone: readonly number[] = [];
 
   constructor(
     private readonly addon: NativeAddon,
@@ -118,6 +121,8 @@ export class RankGroup implements Ranks {
     this.hasLeft = true;
     await this.tell(error).catch(() => {});
     this.addon.leaveRanks({ ranks: this.native });
+    if (this.isFirst && !this.launch.hasStore) await this.waitForOthers().catch(() => {});
+    else if (await this.reachesStore()) await this.write(`left/${this.rank}`, '1').catch(() => {});
   }
 
   async explain(error: unknown): Promise<unknown> {
@@ -126,6 +131,7 @@ export class RankGroup implements Ranks {
     const ofAnother = reachesStore ? await this.failureOfAnother().catch(() => undefined) : undefined;
     if (ofAnother !== undefined) return ofAnother;
     const gone = reachesStore ? await this.rollCall().catch(() => undefined) : undefined;
+    this.gone = gone ?? [];
     const which =
       gone === undefined
         ? "the ranks' store does not answer either, so rank 0, its machine or the way to it is gone"
@@ -182,11 +188,25 @@ export class RankGroup implements Ranks {
 
   /** Those that do not say that they are there. */
   private async rollCall(): Promise<number[]> {
-    const names = Array.from({ length: this.size }, (_, rank) => rank);
     await this.write(`here/${this.rank}`, '1');
-    let missing = names;
-    for (const end = Date.now() + rollCallMs; missing.length > 0 && Date.now() < end; await delay(50)) {
-      const answers = await Promise.all(missing.map((rank) => this.read(`here/${rank}`)));
+    return this.silent('here', this.others(), rollCallMs);
+  }
+
+  /** The store ends with this process. Until then those that are left find there why the run does. */
+  private async waitForOthers(): Promise<void> {
+    const left = this.others().filter((rank) => !this.gone.includes(rank));
+    await this.silent('left', left, lastWordMs);
+  }
+
+  private others(): number[] {
+    return Array.from({ length: this.size }, (_, rank) => rank).filter((rank) => rank !== this.rank);
+  }
+
+  /** Those of `ranks` that wrote no word of this kind within a time. */
+  private async silent(kind: string, ranks: number[], milliseconds: number): Promise<number[]> {
+    let missing = ranks;
+    for (const end = Date.now() + milliseconds; missing.length > 0 && Date.now() < end; await delay(50)) {
+      const answers = await Promise.all(missing.map((rank) => this.read(`${kind}/${rank}`)));
       missing = missing.filter((_, i) => answers[i] === undefined);
     }
     return missing;
@@ -215,10 +235,21 @@ export class RankGroup implements Ranks {
   }
 
   private async readText(key: string): Promise<string> {
-    const count = Number(await this.read(key));
+    const count = Number(await this.readWritten(key));
     const pieces: string[] = [];
-    for (let i = 0; i < count; i++) pieces.push((await this.read(`${key}/${i}`)) ?? '');
+    for (let i = 0; i < count; i++) pieces.push(await this.readWritten(`${key}/${i}`));
     return pieces.join('');
+  }
+
+  /** Of what another rank has written before. */
+  private async readWritten(key: string): Promise<string> {
+    const value = await this.read(key);
+    if (value === undefined)
+      throw new AdaptiveTrainerError(
+        'RANKS_FAILED',
+        `Expected ${key} in the ranks' store, but it is not there: does another run use the same MASTER_PORT?`,
+      );
+    return value;
   }
 
   private write(key: string, value: string): Promise<void> {

@@ -63,6 +63,15 @@ test('the error of one rank ends all, with its words', { timeout }, async () => 
   }
 });
 
+// Of four, rank 0 is told by rank 1 and could end, and the ranks' store with it, long before the others look.
+test('a rank that looks late still finds whose error it was', { timeout }, async () => {
+  const [first, , ...late] = await ended({ ...run, rows: 60, atRank1: 'throws', pause: 1500, pauseOf: 2 }, 4);
+  for (const other of [first, ...late]) {
+    expect(other).toMatchObject({ code: 'RANKS_FAILED', details: { rank: 1 } });
+    expect(other!.message).toContain('something of its own');
+  }
+});
+
 test('a rank that hangs ends the others after ddpTimeout, and is named', { timeout }, async () => {
   const hanging = { ...run, args: { ...args, ddpTimeout: 4 }, atRank1: 'hangs' } as const;
   const ranks = await startRanks(program, 3, () => [JSON.stringify(hanging)]);

@@ -35,6 +35,8 @@ export interface RankRun {
   atRank1?: 'throws' | 'hangs' | 'stops';
   /** Milliseconds that every step takes longer, for kills and signals to find it. */
   pause?: number;
+  /** The one rank whose steps do; default: all. */
+  pauseOf?: number;
   /** Styles of the rows in order, to spread them unevenly. */
   styles?: readonly ('ideas' | 'attention' | 'both' | 'misc')[];
 }
@@ -109,7 +111,7 @@ const trainer = new Trainer({
         if (run.measures) held = await trainer.model.call((native) => native.memory());
         if (run.asksToSave && step.step === 1 && trainer.ranks.isFirst) void trainer.save();
         if (run.tells) process.stderr.write(`step ${step.step}\n`);
-        await setTimeout(run.pause ?? 0);
+        if (run.pauseOf === undefined || run.pauseOf === trainer.ranks.rank) await setTimeout(run.pause ?? 0);
         await afterStep(step.step, trainer);
       },
     },
