@@ -14,5 +14,7 @@ export default defineConfig({
     env: { OMP_WAIT_POLICY: 'PASSIVE', WANDB_MODE: 'disabled' },
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What a page or a process comes to in a while, it comes to later on a machine that is busy.
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -42,6 +42,7 @@ import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
 import { checkOutputDir } from './trainer/output-dir/check-output-dir.js';
 import { isTrainedInto } from './trainer/output-dir/lock-output-dir.js';
+import { tryStatesFolder } from './trainer/retention/states-folder.js';
 import { engineTypes } from './trainer/step/engine-types.js';
 import { weightPatternFaults } from './trainer/step/weight-pattern-faults.js';
 import { runPrecision } from './trainer/step/run-precision.js';
@@ -151,7 +152,9 @@ async function trainTogether(
   try {
     const isBegun = (ranks.launch?.attempt ?? 0) > 0 && (await ranks.recall()) !== undefined;
     await ranks.together(async () => {
-      if (ranks.isFirst && !isBegun) await checkOutputDir(config.outputDir, config.trainingConfig);
+      if (!ranks.isFirst || isBegun) return;
+      await checkOutputDir(config.outputDir, config.trainingConfig);
+      await tryStatesFolder(config.trainingConfig, config.adaptiveLossConfig);
     });
     const { modelDir, tokenizer, data, texts } = await inTurns(ranks, () => openData(config, view, signal));
     const opened = await ranks.together(() => openModel(config, modelDir, tokenizer));

@@ -4,6 +4,7 @@ import { parseConfig } from '../config/read/parse-config.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { findSource } from '../trainer/checkpoint/find-source.js';
 import { checkMemory } from '../trainer/memory/check-memory.js';
+import { tryOutputDir } from '../trainer/output-dir/check-output-dir.js';
 import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
 import { usedOutputDir } from '../trainer/output-dir/used-output-dir.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
@@ -59,6 +60,7 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
 
 async function refuseUsedOutput({ outputDir, trainingConfig }: ParsedConfig): Promise<void> {
   const { overwriteOutputDir, resumeFromCheckpoint } = trainingConfig;
+  await tryOutputDir(outputDir);
   if (!existsSync(outputDir) || overwriteOutputDir || resumeFromCheckpoint) return;
   const found = await findSource(outputDir, false, async () => {});
   if (found.inTheWay.length > 0) throw usedOutputDir(outputDir, found);

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 /**
@@ -15,24 +15,28 @@ export async function mkdirs(path: string): Promise<void> {
   if (above !== folder) await mkdirs(above);
   await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
     // Another process may have made it meanwhile.
-    if (error.code !== 'EEXIST' || !(await isFolder())) throw explained(error, above);
+    if (error.code === 'EEXIST' && (await isFolder())) return;
+    await refuseLink(folder);
+    throw explained(error, above);
   });
 }
 
 /**
- * Tries whether mkdirs() could make a folder, and leaves nothing.
+ * Tries whether files could be written into a folder, which is there or could be made, and leaves nothing.
  * @throws Error as mkdirs()
  */
-export async function tryMkdirs(path: string): Promise<void> {
+export async function tryFolder(path: string): Promise<void> {
   const folder = resolve(path);
-  if (await stat(folder).then(expectFolder(folder), unlessMissing)) return;
   const above = dirname(folder);
-  if (above !== folder && !(await stat(above).then(expectFolder(above), unlessMissing)))
-    return tryMkdirs(above);
+  const isThere = await stat(folder).then(expectFolder(folder), unlessMissing);
+  if (!isThere && above !== folder) {
+    await refuseLink(folder);
+    return tryFolder(above);
+  }
   try {
-    await rmdir(await mkdtemp(join(above, '.adaptive-trainer-')));
+    await rmdir(await mkdtemp(join(folder, '.adaptive-trainer-')));
   } catch (error) {
-    throw explained(error as NodeJS.ErrnoException, above);
+    throw explained(error as NodeJS.ErrnoException, folder);
   }
 }
 
@@ -61,9 +65,26 @@ function unlessMissing(error: NodeJS.ErrnoException): false {
   throw error;
 }
 
+/** @throws Error where there is a link to nothing, in whose place no folder can be made */
+async function refuseLink(path: string): Promise<void> {
+  const link = await lstat(path).catch(() => undefined);
+  if (link?.isSymbolicLink() !== true) return;
+  throw Object.assign(new Error(`${path} is a link to a folder that is not there`), { code: 'ENOENT' });
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: '',
+  EACCES: ': this user may not write there',
+  EPERM: ': this user may not write there',
+  EROFS: ': its file system is read-only',
+  ENOSPC: ': its disk is full',
+  EDQUOT: ': the quota of its disk is used up',
+};
+
 function explained(error: NodeJS.ErrnoException, above: string): Error {
-  if (error.code !== 'ENOENT') return error;
-  return Object.assign(new Error(`no folder can be made in ${above}`, { cause: error }), {
+  const reason = reasons[error.code ?? ''];
+  if (reason === undefined) return error;
+  return Object.assign(new Error(`no folder can be made in ${above}${reason}`, { cause: error }), {
     code: error.code,
   });
 }

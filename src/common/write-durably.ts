@@ -14,7 +14,7 @@ export async function writeDurably(
   path: string,
   write: (temporary: string) => Promise<unknown>,
 ): Promise<void> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await write(temporary);
     await sync(temporary);
@@ -24,6 +24,11 @@ export async function writeDurably(
     throw ioError(path, cause);
   }
 }
+
+const temporaryName = (path: string) => `${path}.${randomUUID().slice(0, 8)}.tmp`;
+
+/** Whether a file has the name of one that writeDurably() was writing; where nobody is at it, it is half of one. */
+export const isTemporary = (name: string): boolean => /\.[0-9a-f]{8}\.tmp$/.test(name);
 
 /** Writes a text file in that way; its folder is made where it is not there yet. */
 export async function writeTextDurably(path: string, text: string): Promise<void> {

@@ -1,10 +1,11 @@
+import { join } from 'node:path';
 import type { TrainingConfig } from '../config/schema/parsed-config.js';
 import { trainingConfigSchema } from '../config/schema/training-config.js';
 import type { Tracker } from '../events/tracker.js';
 import type { WarningEvent } from '../events/training-event.js';
 import { JsonlTracker } from './jsonl-tracker.js';
 import { TensorBoardTracker } from './tensorboard/tensorboard-tracker.js';
-import { wandbSettings } from './wandb/wandb-settings.js';
+import { wandbSettings, type WandbSettings } from './wandb/wandb-settings.js';
 import { WandbTracker } from './wandb/wandb-tracker.js';
 
 /** The keys of `trainingConfig` that say where a run is reported. */
@@ -35,14 +36,7 @@ export function openTrackers(
   { onWarning, onNote }: OpenTrackersOptions = {},
 ): Tracker[] {
   const told = { ...(onWarning ? { onWarning } : {}), ...(onNote ? { onNote } : {}) };
-  const settings = wandbSettings({
-    use: wandbUse(config),
-    project: config.wandbProject,
-    isProjectGiven: config.wandbProject !== projectSchema.parse(undefined),
-    entity: config.wandbEntity,
-    name: config.runName,
-    outputDir,
-  });
+  const settings = wandbSettingsOf(config, outputDir);
   const asked = targets(config);
   return [
     new JsonlTracker(outputDir, told),
@@ -50,6 +44,37 @@ export function openTrackers(
     ...(asked.includes('tensorboard') ? [new TensorBoardTracker(outputDir, told)] : []),
     ...asked.filter((one): one is Tracker => typeof one === 'object'),
   ];
+}
+
+/**
+ * The folders, beside the output folder, that the trackers of a run write into.
+ * @throws AdaptiveTrainerError as openTrackers()
+ */
+export function trackerFolders(
+  config: ReportingConfig,
+  outputDir: string,
+  env: NodeJS.ProcessEnv,
+): { name: string; folder: string }[] {
+  const { mode, dir } = wandbSettingsOf(config, outputDir, env);
+  const wandb = mode === 'disabled' ? [] : [{ name: 'W&B', folder: join(dir, 'wandb') }];
+  const tensorboard = { name: 'TensorBoard', folder: join(outputDir, 'tensorboard') };
+  return [...wandb, ...(targets(config).includes('tensorboard') ? [tensorboard] : [])];
+}
+
+function wandbSettingsOf(
+  config: ReportingConfig,
+  outputDir: string,
+  env: NodeJS.ProcessEnv = process.env,
+): WandbSettings {
+  const request = {
+    use: wandbUse(config),
+    project: config.wandbProject,
+    isProjectGiven: config.wandbProject !== projectSchema.parse(undefined),
+    entity: config.wandbEntity,
+    name: config.runName,
+    outputDir,
+  };
+  return wandbSettings(request, env);
 }
 
 /** `reportTo` as a list, `all` spelled out. */

@@ -6,10 +6,10 @@ import { AdaptiveTrainerError } from '../errors.js';
 import { findModel, type HubModel } from '../hub/models/download-model.js';
 import type { HubSettings } from '../common/hub-settings.js';
 import { isHubName } from '../common/is-hub-name.js';
+import { kindOfPath } from '../common/kind-of-path.js';
 import { checkModelFiles, type CheckedModel } from '../model/check-model-files.js';
 import { modelIn, modelOnHub, type LocatedModel } from '../model/files/located-model.js';
 import { askHub, type HubReply } from './ask-hub.js';
-import { kindOfPath } from './kind-of-path.js';
 
 const needed = ['config.json', 'tokenizer.json'];
 
@@ -32,8 +32,9 @@ export async function checkModel(
   onNote: (note: string) => void,
 ): Promise<HubReply<CheckedModel>> {
   const folder = path.resolve(name);
-  const kind = await kindOfPath(folder);
   const received = JSON.stringify(name);
+  const { fault: unknown, answer: kind } = await askHub(() => kindOfPath(folder), onNote);
+  if (unknown !== undefined) return { fault: unknown };
   if (kind === 'file')
     return { fault: `expected the folder of a model, received ${received}, which is a file` };
   if (kind === 'folder') {

@@ -1,5 +1,3 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { MixProgress } from '../events/dataset-report.js';
 import { AdaptiveTrainerError } from '../errors.js';
@@ -10,12 +8,11 @@ import { askHub } from './ask-hub.js';
 import { checkDatasets } from './check-datasets.js';
 import { faultOfFrozenBase } from '../model/quantization/needs-adapter.js';
 import { checkModel } from './check-model.js';
+import { checkOutput } from './check-output.js';
 import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../common/config-fault.js';
-import { kindOfPath } from './kind-of-path.js';
 import { refuseBaseFolder } from '../model/adapter/save-adapter.js';
 import type { CheckedModel } from '../model/check-model-files.js';
-import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
 import { longestRow } from '../model/longest-row.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
 import { configParts, wholeConfig } from '../config/read/parse-config.js';
@@ -57,7 +54,7 @@ export async function validateConfig(
   const settings = hubSettings(env, { attempts: 2 });
   const faults = [
     ...parts.reader.faults,
-    ...(await new Checks(parts, settings, notes, { rows, onProgress }).run()),
+    ...(await new Checks(parts, settings, notes, env, { rows, onProgress }).run()),
   ];
   throwFaults(faults, { notes });
   return { config: wholeConfig(parts), notes };
@@ -72,6 +69,7 @@ class Checks {
     private readonly parts: ConfigParts,
     private readonly settings: HubSettings,
     private readonly notes: string[],
+    private readonly env: NodeJS.ProcessEnv,
     private readonly looking: Required<ValidateOptions>,
   ) {}
 
@@ -105,12 +103,13 @@ class Checks {
   }
 
   private async output(outputDir: string): Promise<void> {
-    const [at, { trainingConfig }] = [this.spell('outputDir'), this.parts];
-    const fault = await faultOfOutput(outputDir);
-    this.refuse(at, fault);
-    if (fault !== undefined || trainingConfig === undefined) return;
-    const note = await outputDirNote(outputDir, trainingConfig);
-    if (note !== undefined) this.noteOn(at)(note);
+    const { trainingConfig, adaptiveLossConfig } = this.parts;
+    const found = await checkOutput({
+      ...{ outputDir, trainingConfig, adaptiveLossConfig, env: this.env },
+      spell: (name) => this.spell(name),
+      onNote: (note) => void this.notes.push(note),
+    });
+    this.faults.push(...found);
   }
 
   /** The tokenizer, with the chat template it would train with, to try the datasets on. */
@@ -177,20 +176,5 @@ class Checks {
 
   private spell(name: string): string {
     return this.parts.reader.spell(name);
-  }
-}
-
-async function faultOfOutput(name: string): Promise<string | undefined> {
-  let folder = path.resolve(name);
-  while ((await kindOfPath(folder)) === 'nothing' && path.dirname(folder) !== folder)
-    folder = path.dirname(folder);
-  if ((await kindOfPath(folder)) !== 'folder') {
-    return `expected a folder, or one that can be made, received ${JSON.stringify(name)}, but ${folder} is a file`;
-  }
-  try {
-    await access(folder, constants.W_OK);
-    return undefined;
-  } catch {
-    return `expected a folder to write to, received ${JSON.stringify(name)}, but ${folder} is not writable`;
   }
 }

@@ -32,7 +32,7 @@ export interface TerminalResult {
 }
 
 /** Milliseconds after which a command that still waits is ended. */
-const patience = 90_000;
+const patience = 200_000;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { mkdirs, mkdirsSync, tryMkdirs } from '../../src/common/mkdirs.js';
+import { mkdirs, mkdirsSync, tryFolder } from '../../src/common/mkdirs.js';
 import { checkOutputDir } from '../../src/trainer/output-dir/check-output-dir.js';
 import { tempDir } from '../helpers/temp-dir.js';
 
@@ -30,8 +30,24 @@ describe.each(Object.entries(makers))('%s', (_name, make) => {
   });
 });
 
-describe('an output folder that is not there yet', () => {
-  it('is refused before the run where it cannot be made', async () => {
+describe('a folder that is tried', () => {
+  it.runIf(existsSync('/proc/self'))('is refused where it is there, and nothing can be made in it', async () => {
+    await expect(tryFolder('/proc')).rejects.toThrow('no folder can be made in /proc');
+  });
+
+  it('is refused where a link to nothing is in its place, and so is making it', async () => {
+    const dir = tempDir();
+    const link = join(dir, 'link');
+    symlinkSync(join(dir, 'gone'), link);
+    for (const path of [link, join(link, 'out')]) {
+      await expect(tryFolder(path)).rejects.toThrow(`${link} is a link to a folder that is not there`);
+      await expect(mkdirs(path)).rejects.toThrow(`${link} is a link to a folder that is not there`);
+    }
+  });
+});
+
+describe('an output folder', () => {
+  it('that is not there yet is refused before the run where it cannot be made', async () => {
     const file = join(tempDir(), 'file');
     writeFileSync(file, '');
     const paths = [join(file, 'out'), ...(existsSync('/proc/self') ? ['/proc/no-such-folder/a/out'] : [])];
@@ -42,10 +58,20 @@ describe('an output folder that is not there yet', () => {
       });
   });
 
-  it('is not made by looking, nor is anything else', async () => {
+  it('that is there is refused where its final_model could not be one', async () => {
+    const dir = tempDir();
+    writeFileSync(join(dir, 'final_model'), 'a file');
+    await expect(checkOutputDir(dir, settings)).rejects.toMatchObject({
+      code: 'IO_FAILED',
+      message: expect.stringContaining('final_model is a file, not a folder') as string,
+    });
+  });
+
+  it('that is not there yet is not made by looking, nor is anything else', async () => {
     const dir = tempDir();
     await checkOutputDir(join(dir, 'a', 'b'), settings);
-    await tryMkdirs(join(dir, 'a'));
+    await tryFolder(join(dir, 'a'));
+    await tryFolder(dir);
     expect(readdirSync(dir)).toEqual([]);
   });
 });

@@ -2,26 +2,32 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
-import type { StepEvent } from '../../src/events/training-event.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { writeTinyModel } from '../helpers/tiny-model.js';
 import { trainingRows } from '../helpers/training-rows.js';
 
-/** Gaps between the ticks of a 10 ms timer while `work` runs. */
-async function gapsDuring(work: () => Promise<unknown>): Promise<number[]> {
-  const ticks = [performance.now()];
-  const timer = setInterval(() => ticks.push(performance.now()), 10);
-  try {
-    await work();
-  } finally {
-    clearInterval(timer);
+/** A trainer that counts the turns of the event loop while each micro-batch is computed. */
+class CountingTrainer extends AdaptiveTrainer {
+  readonly turns: number[] = [];
+
+  protected override async trainMicroBatch(...args: Parameters<AdaptiveTrainer['trainMicroBatch']>) {
+    let [turns, isDone] = [0, false];
+    const turn = () => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    setImmediate(turn);
+    try {
+      return await super.trainMicroBatch(...args);
+    } finally {
+      isDone = true;
+      this.turns.push(turns);
+    }
   }
-  ticks.push(performance.now());
-  return ticks.slice(1).map((tick, i) => tick - ticks[i]!);
 }
 
 describe('the event loop while the engine works', () => {
-  it('keeps a 10 ms timer ticking during training', async () => {
+  it('turns all the while during training', async () => {
     const config = {
       vocab_size: 4096,
       hidden_size: 256,
@@ -31,8 +37,7 @@ describe('the event loop while the engine works', () => {
       num_key_value_heads: 2,
     };
     const model = await CausalLM.fromPretrained(writeTinyModel(join(tempDir(), 'model'), config));
-    const steps: StepEvent[] = [];
-    const trainer = new AdaptiveTrainer({
+    const trainer = new CountingTrainer({
       model,
       trainDataset: trainingRows(128, config.vocab_size, 1, 120),
       args: {
@@ -45,18 +50,12 @@ describe('the event loop while the engine works', () => {
         evalStrategy: 'no',
         optimizer: 'adamw',
       },
-      callbacks: [{ onStepEnd: (event) => void steps.push(event) }],
     });
-    const gaps = await gapsDuring(() => trainer.train());
-    const shortestStep = 1000 * Math.min(...steps.map((step) => step.secondsPerStep));
-    // Otherwise there is nothing to tell a blocked loop by.
-    expect(shortestStep).toBeGreaterThan(100);
-    expect(Math.max(...gaps)).toBeLessThan(shortestStep / 2);
-    // Nine ticks of ten in time, on a machine whose cores are all computing.
-    gaps.sort((a, b) => a - b);
-    expect(gaps[Math.floor(0.9 * gaps.length)]).toBeLessThan(50);
-    const elapsed = gaps.reduce((sum, gap) => sum + gap, 0);
-    expect(gaps.length).toBeGreaterThan(elapsed / 10 / 3);
+    await trainer.train();
+    // A loop that waits for the engine turns once or twice; one that is free turns thousands of times, whatever else a machine
+    // does. Milliseconds between two ticks of a timer would be those of the machine.
+    expect(trainer.turns).toHaveLength(4);
+    for (const turns of trainer.turns) expect(turns).toBeGreaterThan(50);
     model.dispose();
   });
 

@@ -148,6 +148,8 @@ it('server: trains one user after the other, tells how far it is, and cancels', 
     });
     expect(wrong.status).toBe(400);
   } finally {
+    const gone = child.exitCode === null ? once(child, 'exit') : undefined;
     child.kill();
+    await gone;
   }
 });

@@ -27,7 +27,7 @@ export default async function setup(): Promise<() => void> {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
     }
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     const stray = filesOf(root).filter((name) => !there.has(name));
     if (stray.length === 0) return;
     // An error thrown here would be printed, but the run would pass.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { downloadModel } from '../../src/hub/models/download-model.js';
 import { failureOf } from './failure-of.js';
-import { hubTest, token } from './hub-test.js';
+import { hubTest, impatient, token } from './hub-test.js';
 import { StandInHub, type Fault } from './stand-in-hub.js';
 import { tinyModel } from './tiny-model.js';
 
@@ -20,6 +20,8 @@ function publish() {
   return repo;
 }
 const get = (overrides = {}) => downloadModel('me/tiny', { settings: test.settings(overrides) });
+/** Waits no longer than it must where no answer comes. */
+const getDespite = ({ kind }: Fault) => get(kind === 'hang' || kind === 'stall' ? impatient : {});
 async function expectWhole(dir: string) {
   expect(await readFile(join(dir, 'model.safetensors'))).toEqual(weights);
 }
@@ -37,7 +39,7 @@ describe('a passing trouble', () => {
   it.each(troubles)('%s of the storage is got over', async (_name, fault) => {
     publish();
     test.hub.fail(large, fault, 2);
-    await expectWhole(await get());
+    await expectWhole(await getDespite(fault));
     expect(count(large)).toBe(3);
   });
 
@@ -46,7 +48,7 @@ describe('a passing trouble', () => {
     async (_n, fault) => {
       publish();
       test.hub.fail(/^\/api\/.*(revision|tree)/, fault.kind === 'cut' ? { ...fault, after: 10 } : fault, 2);
-      await expectWhole(await get());
+      await expectWhole(await getDespite(fault));
       expect(count(/^\/api\/.*(revision|tree)/)).toBe(4);
     },
   );
@@ -62,12 +64,15 @@ describe('a passing trouble', () => {
     expect(starts[1]).toBeGreaterThan(starts[0]!);
   });
 
+  /** Milliseconds that a timer may ring too early. */
+  const early = 5;
+
   it('waits as long as Retry-After says', async () => {
     publish();
     test.hub.fail(/revision/, { kind: 'status', status: 429, headers: { 'retry-after': '1' } });
-    const start = Date.now();
+    const started = performance.now();
     await get();
-    expect(Date.now() - start).toBeGreaterThanOrEqual(1000);
+    expect(performance.now() - started).toBeGreaterThanOrEqual(1000 - early);
   });
 
   it.each([
@@ -80,9 +85,8 @@ describe('a passing trouble', () => {
     test.hub.fail(/revision/, { kind: 'status', status: 429, headers: { ratelimit } });
     const started = performance.now();
     await downloadModel('me/tiny', { settings: test.settings() });
-    const waited = performance.now() - started;
-    expect(waited).toBeGreaterThanOrEqual(least - 5);
-    if (least === 0) expect(waited).toBeLessThan(1500);
+    // What is no limit that was reached is not waited for: 200 seconds would be refused.
+    expect(performance.now() - started).toBeGreaterThanOrEqual(least - early);
   });
 
   it('a RateLimit of an hour is not waited for, and Retry-After goes before it', async () => {
@@ -100,7 +104,7 @@ describe('a passing trouble', () => {
     const date = new Date(Date.now() + 1900).toUTCString(); // whole seconds, so 0.9 s or more
     test.hub.fail(/revision/, { kind: 'status', status: 503, headers: { 'retry-after': date } });
     await get();
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(date));
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(date) - early);
   });
 });
 
@@ -112,12 +116,12 @@ describe('a lasting trouble ends with one clear error', () => {
       /too many requests.*429.*4 times/,
     ],
     ['500', { kind: 'status', status: 500 }, /HTTP 500, asked 4 times/],
-    ['a hang', { kind: 'hang' }, /got none after 4 attempts.*nothing came for 0\.4 s/],
+    ['a hang', { kind: 'hang' }, /got none after 4 attempts.*nothing came for 1\.5 s/],
     ['a cut body', { kind: 'cut', after: 0 }, /got none after 4 attempts/],
   ])('%s', async (_name, fault, message) => {
     publish();
     test.hub.fail(large, fault, 99);
-    const failure = await failureOf(get());
+    const failure = await failureOf(getDespite(fault));
     expect(failure.code).toBe('HUB_FAILED');
     expect(failure.message).toMatch(message);
     expect(count(large)).toBe(4);

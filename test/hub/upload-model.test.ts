@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { uploadModel } from '../../src/hub/models/upload-model.js';
 import { failureOf } from './failure-of.js';
-import { hubTest, token } from './hub-test.js';
+import { hubTest, impatient, token } from './hub-test.js';
 import type { Fault } from './stand-in-hub.js';
 
 const test = hubTest();
@@ -130,7 +130,7 @@ describe('uploadModel', () => {
     ['a cut answer to preupload', /preupload/, { kind: 'cut', after: 5 }],
   ])('gets over %s', async (_name, url, fault) => {
     test.hub.fail(url, fault, 2);
-    await upload();
+    await upload({}, fault.kind === 'hang' ? impatient : {});
     expect(contents().files.get('model.safetensors')!.content).toEqual(weights);
     expect(
       [...contents().repo.commits.values()].filter(({ title }) => title === 'Upload model'),
@@ -139,7 +139,7 @@ describe('uploadModel', () => {
 
   it('does not send a commit twice where it is unknown whether it was made', async () => {
     test.hub.fail(/\/commit\//, { kind: 'hang' }, 9);
-    const failure = await failureOf(upload());
+    const failure = await failureOf(upload({}, impatient));
     expect(failure.message).toContain('got none after 1 attempt:');
     expect(test.hub.requests.filter(({ url }) => url.includes('/commit/'))).toHaveLength(1);
   });
@@ -156,7 +156,7 @@ describe('uploadModel', () => {
   it('stops when told to', async () => {
     const stop = new AbortController();
     test.hub.fail(/preupload/, { kind: 'hang' });
-    const uploading = upload({ signal: stop.signal }, { timeoutMs: 60_000 });
+    const uploading = upload({ signal: stop.signal });
     setTimeout(() => stop.abort(), 200);
     expect((await failureOf(uploading)).code).toBe('ABORTED');
   });

@@ -1,19 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../helpers/free-port.js';
 import type { ChildResult } from '../helpers/run-child.js';
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** The variables that make a process rank `rank` of `size` on this machine. */
 function rankEnvironment(rank: number, size: number, port: number): NodeJS.ProcessEnv {
@@ -38,7 +26,7 @@ export interface StartOptions {
 export interface StartedRank {
   child: ChildProcess;
   result: Promise<ChildResult>;
-  /** Waits for a text on standard error. */
+  /** Waits for a text on standard error; rejects where the rank ends without it. */
   has(text: string): Promise<void>;
 }
 
@@ -82,9 +70,10 @@ export async function startRanks(
       child.on('close', (status, signal) => resolve({ ...found, status, signal }));
     });
     const has = (text: string) =>
-      new Promise<void>((resolve) => {
+      new Promise<void>((resolve, reject) => {
         const look = () => found.stderr.includes(text) && resolve();
         child.stderr.on('data', look);
+        child.on('close', () => reject(new Error(`Rank ${rank} ended without ${JSON.stringify(text)}: ${found.stdout}`)));
         look();
       });
     return { child, result, has };

@@ -80,5 +80,12 @@ export async function open(
   });
   await page.goto(url);
   await page.waitForSelector('main');
+  await drawn(page);
   return { page, complaints };
 }
+
+/** Waits until the page has drawn what it was told: charts and lists are laid out in a frame, and seen in the next. */
+export const drawn = (page: Page): Promise<void> =>
+  page.evaluate(
+    () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
+  );

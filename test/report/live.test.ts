@@ -43,11 +43,11 @@ describe.skipIf(chromiumPath === undefined)('the page of a run that goes on, in 
     const at = events.findIndex((event) => event.type === 'step' && event.step === 50);
     for (const event of events.slice(0, at)) dashboard.onEvent(event);
     const { page, complaints } = await open(browser, dashboard.url);
-    expect(await valuesOf(page, 'Gradient norm')).toBe(49);
-    expect(await statusOf(page)).toContain('step 49 of 120');
+    await expect.poll(() => valuesOf(page, 'Gradient norm')).toBe(49);
+    await expect.poll(() => statusOf(page)).toContain('step 49 of 120');
     for (const event of events.slice(at)) dashboard.onEvent(event);
-    await expect.poll(() => valuesOf(page, 'Gradient norm'), { timeout: 20_000 }).toBe(120);
-    await expect.poll(() => page.locator('.badge').textContent(), { timeout: 20_000 }).toBe('completed');
+    await expect.poll(() => valuesOf(page, 'Gradient norm')).toBe(120);
+    await expect.poll(() => page.locator('.badge').textContent()).toBe('completed');
     const last = events.findLast((event) => event.type === 'evaluate')!;
     expect(
       await page
@@ -55,7 +55,7 @@ describe.skipIf(chromiumPath === undefined)('the page of a run that goes on, in 
         .evaluateAll((all) => all.map((one) => Number((one as HTMLDataElement).value))),
     ).toContain(last.bySource['data/facts']!.loss);
     await dashboard.close();
-    await expect.poll(() => statusOf(page), { timeout: 20_000 }).toContain('ended');
+    await expect.poll(() => statusOf(page)).toContain('ended');
     expect(await page.getByRole('button', { name: 'Pause' }).isDisabled()).toBe(true);
     expect(serious(complaints)).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe.skipIf(chromiumPath === undefined)('the page of a run that goes on, in 
       for (const event of events.slice(i, i + 500)) dashboard.onEvent(event);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await expect.poll(() => valuesOf(page, 'Learning rate'), { timeout: 60_000 }).toBe(10_000);
+    await expect.poll(() => valuesOf(page, 'Learning rate')).toBe(10_000);
     expect(await page.locator('*').count()).toBeLessThan(3000);
     expect(serious(complaints)).toEqual([]);
     await dashboard.close();

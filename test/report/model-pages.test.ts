@@ -133,8 +133,8 @@ describe.skipIf(chromiumPath === undefined)('pages of inspect and eval, in Chrom
       if (await page.evaluate(() => document.activeElement!.classList.contains('token'))) break;
     }
     const read = () => page.locator('.detail').textContent();
+    await expect.poll(read).toContain('probability');
     const first = await read();
-    expect(first).toContain('probability');
     await page.keyboard.press('ArrowRight');
     await expect.poll(read).not.toBe(first);
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluateEvent, LogEvent, StepEvent } from '../../src/events/training-event.js';
 import { writeReport } from '../../src/report/write-report.js';
 import { tempDir } from '../helpers/temp-dir.js';
-import { chromiumPath, open, openChromium, phone, type Watched } from './chromium.js';
+import { chromiumPath, drawn, open, openChromium, phone, type Watched } from './chromium.js';
 import { writeRun, type RunShape } from './write-run.js';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -214,9 +214,8 @@ describe.skipIf(chromiumPath === undefined)('the page of a run, in Chromium', ()
         page
           .locator('.detail tbody data')
           .evaluateAll((all) => all.map((one) => Number((one as HTMLDataElement).value)));
-      // On a busy machine the page draws it a little later.
       await expect
-        .poll(numbers, { timeout: 10_000 })
+        .poll(numbers)
         .toEqual([
           ...[before!.probability[1], after!.probability[1], before!.rank[1], after!.rank[1]],
           ...[before!.nll[1], after!.nll[1]],
@@ -337,7 +336,7 @@ describe.skipIf(chromiumPath === undefined)('the page of a run, in Chromium', ()
     for (let i = 0; i < 40; i++) {
       for (const text of await list.locator('.row .side:last-child .token').allTextContents()) seen.add(text);
       await list.evaluate((one) => one.scrollBy(0, 200));
-      await page.waitForTimeout(20);
+      await drawn(page);
     }
     for (const text of [texts[0]!, texts[1]!, texts[2]!, texts[6]!, texts[7]!, texts[9]!])
       expect([...seen]).toContain(text);
@@ -363,7 +362,7 @@ describe.skipIf(chromiumPath === undefined)('the page of a run, in Chromium', ()
       document.body.insertAdjacentHTML('beforeend', '<p onclick="window.ran = true">x</p>');
       document.body.lastElementChild!.dispatchEvent(new Event('click'));
       await fetch('https://example.invalid/').catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      while (!violations.includes('connect-src')) await new Promise((resolve) => setTimeout(resolve, 5));
       return { violations, ran: 'ran' in window };
     });
     expect(refused.ran).toBe(false);

@@ -4,7 +4,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport } from '../../src/report/write-report.js';
 import { tempDir } from '../helpers/temp-dir.js';
-import { chromiumPath, desktop, open, openChromium, phone } from './chromium.js';
+import { chromiumPath, desktop, drawn, open, openChromium, phone } from './chromium.js';
 import { cellsOf, compareScreen, difference, isAlike } from './screens.js';
 import { writeRun } from './write-run.js';
 
@@ -32,7 +32,7 @@ describe.skipIf(chromiumPath === undefined)('the look of the page', () => {
   it.each(screens)('$part, $size, $colorScheme', async ({ part, size, viewport, colorScheme }) => {
     const { page } = await open(browser, url, { viewport, colorScheme });
     await page.locator(`#${part}`).evaluate((section) => section.scrollIntoView({ block: 'start' }));
-    await page.waitForTimeout(100);
+    await drawn(page);
     const found = await compareScreen(page, join(kept, `${part}-${size}-${colorScheme}.png`));
     expect(isAlike(found), JSON.stringify(found)).toBe(true);
   });

@@ -267,11 +267,21 @@ describe('ending a run early', () => {
 
   it('abort in the middle of a step lets it finish', async () => {
     const controller = new AbortController();
-    const { trainer, steps } = stoppable({ signal: controller.signal }, () => {});
-    const running = errorOf(() => trainer.train(), 'ABORTED');
-    setTimeout(() => controller.abort(), 3);
-    const error = await running;
-    expect(error.details['step']).toBe(steps.length);
+    const steps: number[] = [];
+    class Aborting extends AdaptiveTrainer {
+      protected override trainMicroBatch(...args: Parameters<AdaptiveTrainer['trainMicroBatch']>) {
+        const under = super.trainMicroBatch(...args);
+        if (steps.length === 2) controller.abort();
+        return under;
+      }
+    }
+    const trainer = new Aborting({
+      ...{ model, trainDataset, args: plainArgs, signal: controller.signal },
+      callbacks: [{ onStepEnd: ({ step }) => void steps.push(step) }],
+    });
+    const error = await errorOf(() => trainer.train(), 'ABORTED');
+    expect(steps).toEqual([1, 2, 3]);
+    expect(error.details['step']).toBe(3);
   });
 
   it('abort before the first step does none', async () => {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import {
   readFileSync,
   readdirSync,
@@ -16,39 +15,26 @@ import { seededRandom } from '../../src/common/seeded-random.js';
 import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
+import { runChild } from '../helpers/run-child.js';
 import { tempDir } from '../helpers/temp-dir.js';
 
 const fixture = new URL('../fixtures/end-to-end/llama', import.meta.url).pathname;
 const { rows } = JSON.parse(readFileSync(join(fixture, 'expected.json'), 'utf8')) as { rows: TrainingRow[] };
 
-/** When to kill a child: so many steps after it began, and so many milliseconds after that, or once it writes a checkpoint. */
+/** When a child kills itself: so many steps after it began, and so much of another step after that, or once it writes a checkpoint. */
 interface Kill {
   steps: number;
-  milliseconds: number | 'a save';
+  moment: number | 'a save';
 }
 
-/** Runs the child until it ends or is killed the hard way. Resolves to whether it finished. */
-function runChild(folder: string, kill?: Kill): Promise<boolean> {
-  const script = new URL('resume-child.ts', import.meta.url).pathname;
-  const args = ['--import', 'tsx', script, join(folder, 'out'), join(folder, 'losses.jsonl')];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let [steps, stderr] = [0, ''];
-  let watch: NodeJS.Timeout | undefined;
-  child.stderr.on('data', (data) => (stderr += data));
-  child.stdout.on('data', (data) => {
-    const before = steps;
-    steps += String(data).split('\n').length - 1;
-    if (kill === undefined || before >= kill.steps || steps < kill.steps) return;
-    if (kill.milliseconds !== 'a save') setTimeout(() => child.kill('SIGKILL'), kill.milliseconds);
-    else watch = setInterval(() => isSaving(folder) && child.kill('SIGKILL'), 1);
-  });
-  return new Promise((resolve, reject) => {
-    child.on('exit', (code, signal) => {
-      clearInterval(watch);
-      if (code !== 0 && signal !== 'SIGKILL') reject(new Error(`The child failed: ${stderr}`));
-      else resolve(code === 0);
-    });
-  });
+/** Runs the child until it ends or is killed the hard way. Returns whether it finished. */
+async function finishes(folder: string, kill?: Kill): Promise<boolean> {
+  const script = new URL('resume-child.ts', import.meta.url);
+  const args = [join(folder, 'out'), join(folder, 'losses.jsonl')];
+  const moments = kill === undefined ? [] : [String(kill.steps), String(kill.moment)];
+  const { status, signal, stderr } = await runChild(script, [...args, ...moments]);
+  if (status !== 0 && signal !== 'SIGKILL') throw new Error(`The child failed: ${stderr}`);
+  return status === 0;
 }
 
 const isSaving = (folder: string) => readdirSync(join(folder, 'out')).some((name) => name.endsWith('.tmp'));
@@ -79,23 +65,23 @@ function readMetrics(outputDir: string): { type: string; step: number; loss: num
 describe('resuming', () => {
   it('is exact to the byte after kill -9 at 20 random moments', { timeout: 400_000 }, async () => {
     const [whole, broken] = [tempDir(), tempDir()];
-    await runChild(whole);
+    await finishes(whole);
     const random = seededRandom(7);
     let [kills, brokenSaves] = [0, 0];
-    // One to four steps on, then up to 60 ms: in a step, an evaluation or between them; every third time in a save.
+    // One to four steps on, then within about a step: in it, an evaluation or between them; every third time in a save.
     for (; kills < 20; kills++) {
-      const milliseconds = kills % 3 === 2 ? 'a save' : random() * 60;
-      if (await runChild(broken, { steps: 1 + Math.floor(random() * 4), milliseconds })) break;
+      const moment = kills % 3 === 2 ? 'a save' : random() * 1.5;
+      if (await finishes(broken, { steps: 1 + Math.floor(random() * 4), moment })) break;
       if (isSaving(broken)) brokenSaves++;
     }
-    await runChild(broken);
+    await finishes(broken);
     expect(kills).toBe(20);
     expect(brokenSaves).toBeGreaterThan(0);
     const expected = readLosses(join(whole, 'losses.jsonl'));
     const actual = readLosses(join(broken, 'losses.jsonl'));
     expect(actual.size).toBe(expected.size);
     for (const [step, line] of expected) expect(actual.get(step)).toBe(line);
-    for (const file of ['final_model/model.safetensors', 'checkpoint-48/optimizer.safetensors']) {
+    for (const file of ['final_model/model.safetensors', 'checkpoint-64/optimizer.safetensors']) {
       const [a, b] = [whole, broken].map((folder) => readFileSync(join(folder, 'out', file)));
       expect(a!.equals(b!), file).toBe(true);
     }

@@ -1,7 +1,8 @@
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigFault } from '../../src/common/config-fault.js';
 import { validateConfig } from '../../src/validate/validate-config.js';
 import { AdaptiveTrainerError } from '../../src/errors.js';
@@ -92,6 +93,77 @@ describe('validateConfig', () => {
       expect.stringMatching(/no checkpoint in unused to go on from; a run begins at step 0/),
     ]);
     expect(await notesOf({}, 'unused')).toEqual([]);
+  });
+
+  describe('what a run writes', () => {
+    const cacheBefore = process.env['ADAPTIVE_TRAINER_CACHE'];
+    afterEach(() => void (process.env['ADAPTIVE_TRAINER_CACHE'] = cacheBefore));
+
+    it('is tried, and nothing is left', async () => {
+      const before = (await readdir('.', { recursive: true })).sort();
+      await validate({
+        outputDir: 'new/deep',
+        trainingConfig: { reportTo: ['tensorboard', 'wandb'], retention: {}, evalForgetting: true },
+      });
+      expect((await readdir('.', { recursive: true })).sort()).toEqual(before);
+    });
+
+    it.runIf(existsSync('/proc/self')).each(['/proc', '/proc/none', '/proc/none/out'])(
+      'cannot be made: %s',
+      async (outputDir) => {
+        expect(await faultsOf({ outputDir, trainingConfig: { reportTo: 'all' } })).toEqual([
+          {
+            path: 'outputDir',
+            code: 'INVALID',
+            message: `expected a folder to write to, or one that can be made, received "${outputDir}", but no folder can be made in /proc`,
+          },
+        ]);
+      },
+    );
+
+    it('has something else in its place', async () => {
+      await mkdir('taken/report.html', { recursive: true });
+      await writeFile('taken/tensorboard', '');
+      const { notes } = await validate({ outputDir: 'taken', trainingConfig: { reportTo: 'tensorboard' } });
+      expect(notes).toEqual([
+        expect.stringMatching(/^taken\/tensorboard cannot be written: .* is a file, .* goes on without TensorBoard\.$/),
+        expect.stringMatching(/^taken\/report\.html cannot be written: .* goes on without it\.$/),
+      ]);
+      await writeFile('taken/final_model', '');
+      const [fault] = await faultsOf({ outputDir: 'taken' });
+      expect(fault).toMatchObject({ path: 'outputDir', message: expect.stringMatching(/final_model is a file, not a folder$/) });
+    });
+
+    it('goes into a cache that cannot be written: a fault where a run needs it, else a note', async () => {
+      process.env['ADAPTIVE_TRAINER_CACHE'] = path.join(cwd, 'rows.jsonl', 'cache');
+      const words = /rows\.jsonl is a file.*Set ADAPTIVE_TRAINER_CACHE/;
+      expect(await faultsOf({ trainingConfig: { retention: {} } })).toEqual([
+        { path: 'ADAPTIVE_TRAINER_CACHE', code: 'INVALID', message: expect.stringMatching(words) },
+      ]);
+      expect(await faultsOf({ trainingConfig: { evalForgetting: true } })).toHaveLength(1);
+      expect((await validate({})).notes).toEqual([expect.stringMatching(words)]);
+    });
+
+    it('goes to W&B by variables that are checked, too', async () => {
+      const reporting = (env: NodeJS.ProcessEnv) =>
+        validateConfig({ ...good, trainingConfig: { reportTo: 'wandb' } }, env);
+      await expect(reporting({ WANDB_MODE: 'onlin' })).rejects.toMatchObject({
+        details: { faults: [{ path: 'WANDB_MODE' }] },
+      });
+      const { notes } = await reporting({ WANDB_MODE: 'offline', WANDB_DIR: path.join(cwd, 'rows.jsonl') });
+      expect(notes).toEqual([expect.stringMatching(/rows\.jsonl\/wandb cannot be written.*without W&B/)]);
+    });
+
+    it('goes on from a checkpoint that is there', async () => {
+      const faults = await faultsOf({ trainingConfig: { resumeFromCheckpoint: 'out/checkpoint-9' } });
+      expect(faults).toEqual([
+        {
+          path: 'trainingConfig.resumeFromCheckpoint',
+          code: 'INVALID',
+          message: expect.stringContaining(path.join(cwd, 'out/checkpoint-9')),
+        },
+      ]);
+    });
   });
 
   it('counts rows that are longer than the positions the model was made for', async () => {

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { chooseSplits, trainingFiles } from '../../config/datasets/choose-splits.js';
 import { dataFileKind } from '../../common/data-file-kind.js';
+import { kindOfPath } from '../../common/kind-of-path.js';
 import type { DatasetFiles } from '../../config/datasets/dataset-files.js';
 import type { DatasetLocation, DatasetPlan } from '../../config/datasets/dataset-plan.js';
 import type { FetchHubDataset } from './fetch-hub-dataset.js';
@@ -29,14 +29,14 @@ export async function locateDataset(
   fetchHub?: FetchHubDataset,
 ): Promise<DatasetFiles> {
   const { name, location } = plan;
-  const kind = await kindOf(name);
-  if (kind === undefined && builders.includes(name) && location.dataFiles !== null) {
+  const kind = await kindOfPath(name);
+  if (kind === 'nothing' && builders.includes(name) && location.dataFiles !== null) {
     return inFolder({ ...plan, name: '.' }, onWarning);
   }
-  if (kind === undefined && /[*?{[]/.test(name)) return pattern(plan);
-  if (kind === undefined && isHubId(name) && fetchHub !== undefined)
+  if (kind === 'nothing' && /[*?{[]/.test(name)) return pattern(plan);
+  if (kind === 'nothing' && isHubId(name) && fetchHub !== undefined)
     return fetchHub(name, location, onWarning);
-  if (kind === undefined) throw notThere(plan);
+  if (kind === 'nothing') throw notThere(plan);
   refuseHubSettings(plan, kind);
   return kind === 'file' ? singleFile(plan) : inFolder(plan, onWarning);
 }
@@ -83,24 +83,11 @@ async function splitsOf(
   return trainingFiles(asOnHub, location.trainSplit) === undefined ? named : asOnHub;
 }
 
-async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined;
-    throw new AdaptiveTrainerError('IO_FAILED', `Could not look at ${resolve(path)}: ${String(cause)}`, {
-      details: { path: resolve(path) },
-      cause,
-    });
-  }
-}
-
 function isHubId(name: string): boolean {
   return /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && dataFileKind(name) === undefined;
 }
 
-function refuseHubSettings({ name, path, location }: DatasetPlan, kind?: 'file' | 'folder'): void {
+function refuseHubSettings({ name, path, location }: DatasetPlan, kind?: 'file' | 'folder' | 'nothing'): void {
   const given = [
     location.configName !== null && kind !== 'folder' && 'name',
     location.revision !== null && 'revision',

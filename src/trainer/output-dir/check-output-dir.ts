@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { tryMkdirs } from '../../common/mkdirs.js';
+import { join } from 'node:path';
+import { tryFolder } from '../../common/mkdirs.js';
 import { ioError } from '../../common/write-durably.js';
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { findSource } from '../checkpoint/find-source.js';
@@ -13,14 +14,23 @@ type Settings = Pick<TrainingConfig, 'runName' | 'resumeFromCheckpoint' | 'overw
  * @throws AdaptiveTrainerError OUTPUT_DIR_BUSY, OUTPUT_DIR_USED, IO_FAILED
  */
 export async function checkOutputDir(outputDir: string, settings: Settings): Promise<void> {
-  if (!existsSync(outputDir))
-    return tryMkdirs(outputDir).catch((cause: unknown) => {
-      throw ioError(outputDir, cause);
-    });
+  await tryOutputDir(outputDir);
+  if (!existsSync(outputDir)) return;
   const lock = await lockOutputDir(outputDir, settings.runName);
   await lock.release();
   // Whether a checkpoint can be gone on from takes reading all of it.
   if (settings.overwriteOutputDir || settings.resumeFromCheckpoint) return;
   const source = await findSource(outputDir, false, async () => {});
   if (source.inTheWay.length > 0) throw usedOutputDir(outputDir, source);
+}
+
+/**
+ * Tries whether a run could write into its folder, which may have to be made, and put its model there. Leaves nothing.
+ * @throws AdaptiveTrainerError IO_FAILED
+ */
+export async function tryOutputDir(outputDir: string): Promise<void> {
+  for (const folder of [outputDir, join(outputDir, 'final_model')])
+    await tryFolder(folder).catch((cause: unknown) => {
+      throw ioError(folder, cause);
+    });
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isTemporary } from '../../common/write-durably.js';
 import { readManifest } from '../checkpoint/checkpoint-files.js';
 
 /** What other ranks hold, while rank 0 writes a checkpoint of it (`zeroStage`). */
@@ -38,20 +39,16 @@ export async function storedCheckpoints(outputDir: string): Promise<StoredCheckp
 /** Whether a finished model lies in a run's folder. */
 export async function hasFinalModel(outputDir: string): Promise<boolean> {
   const names = await readdir(join(outputDir, 'final_model')).catch(() => []);
-  return names.some((name) => !temporaryFile.test(name));
+  return names.some((name) => !isTemporary(name));
 }
 
 /** Deletes what killed processes left half written. For the holder of the folder's lock alone. */
 export async function removeLeftovers(outputDir: string): Promise<void> {
-  const remove = async (dir: string, pattern: RegExp) => {
-    for (const name of await readdir(dir).catch(() => [])) {
-      if (pattern.test(name)) await rm(join(dir, name), { recursive: true, force: true });
-    }
+  const remove = async (dir: string, isLeft: (name: string) => boolean) => {
+    for (const name of (await readdir(dir).catch(() => [])).filter(isLeft))
+      await rm(join(dir, name), { recursive: true, force: true });
   };
-  await remove(outputDir, /^checkpoint-\d+(\.old)?\.tmp$/);
-  await remove(outputDir, new RegExp(`^${gatheredFile}$`));
-  await remove(join(outputDir, 'final_model'), temporaryFile);
+  const isCheckpoint = (name: string) => /^checkpoint-\d+(\.old)?\.tmp$/.test(name);
+  await remove(outputDir, (name) => isCheckpoint(name) || name === gatheredFile || isTemporary(name));
+  await remove(join(outputDir, 'final_model'), isTemporary);
 }
-
-/** As `writeDurably` names them. */
-const temporaryFile = /\.\d+\.tmp$/;

@@ -2,7 +2,6 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDir } from '../../common/cache-dir.js';
 import { packageVersion } from '../../common/package-version.js';
 import { throwIfAborted } from '../../common/throw-if-aborted.js';
 import { makeFolder, writeDurably } from '../../common/write-durably.js';
@@ -11,6 +10,7 @@ import type { CausalLM } from '../../model/causal-lm.js';
 import { readSafetensorsHeader, safetensorsHeader } from '../../model/files/safetensors-header.js';
 import { flatBatch } from '../../model/flat-batch.js';
 import type { RetentionRows } from './retention-rows.js';
+import { statesFolder } from './states-folder.js';
 
 /** Where a model's last hidden states of some rows lie. */
 export interface BaseStates {
@@ -42,7 +42,7 @@ export async function baseStates(
   list: RetentionRows,
   request: StatesRequest,
 ): Promise<BaseStates> {
-  const { computeType, cache = join(cacheDir(), 'base-states') } = request;
+  const { computeType, cache = statesFolder() } = request;
   const cuSeqlens = Int32Array.from([0, ...sums(list.rows.map((row) => row.length))]);
   const digest = await model.call((native) => native.weightsDigest());
   const key = [packageVersion(), digest, model.decoder, computeType, list.hash];

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheDir } from '../../common/cache-dir.js';
 import { makeFolder } from '../../common/write-durably.js';
 import type { ComputeType } from '../../engine/addon.js';
 import { AdaptiveTrainerError } from '../../errors.js';
@@ -9,6 +8,7 @@ import type { CausalLM } from '../../model/causal-lm.js';
 import { readSafetensorsHeader } from '../../model/files/safetensors-header.js';
 import { storedWeights } from '../../model/files/stored-weights.js';
 import { weightsWriter } from '../../model/files/weights-writer.js';
+import { statesFolder } from './states-folder.js';
 
 /**
  * Lets the optimizer pull the weights to what they are now. They are read from the model's own files, mapped, where these hold
@@ -18,7 +18,7 @@ import { weightsWriter } from '../../model/files/weights-writer.js';
 export async function keepBaseWeights(
   model: CausalLM,
   masterType: ComputeType,
-  cache = join(cacheDir(), 'base-states'),
+  cache = statesFolder(),
 ): Promise<{ close: () => Promise<void> }> {
   const nothing = { close: async () => {} };
   const own = new Set(model.parameters.map(({ name }) => name));

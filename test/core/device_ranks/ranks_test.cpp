@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <thread>
 
 #include "check.h"
@@ -230,17 +231,20 @@ int runRank(char** arguments) {
   ::_exit(0);  // libtorch's threads may wait for a rank that hangs
 }
 
+/// Below the ports that the system gives to whoever asks for any, so that nobody takes it before rank 0 does.
 int64_t freePort() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  check(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
-            ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0,
-        "a port");
-  ::close(socket);
-  return ntohs(address.sin_port);
+  std::mt19937 random(std::random_device{}());
+  for (;;) {
+    const auto port = std::uniform_int_distribution<uint16_t>(20'000, 32'000)(random);
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool isFree = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    ::close(socket);
+    if (isFree) return port;
+  }
 }
 
 /// What each rank found; of one that dies or hangs, and is ended, nothing.

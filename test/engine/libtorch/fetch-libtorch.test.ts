@@ -113,8 +113,7 @@ describe('the official archive', () => {
   test.runIf(hasArchive)('fewer bytes than announced', async () => {
     const base = await serve((_, response) => {
       response.writeHead(200, { 'content-length': 100 });
-      response.write('only these');
-      setTimeout(() => response.destroy(), 50);
+      response.write('only these', () => response.destroy());
     });
     const fetched = fetchArchive({ version, workDir: tempDir(), baseUrl: base, onProgress: () => {} });
     await expect(fetched).rejects.toThrow(/broke off after 10 of 100 bytes/);

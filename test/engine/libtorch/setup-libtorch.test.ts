@@ -89,13 +89,13 @@ describe('setup from a wheel', () => {
     const { env } = freshCache();
     const zip = makeWheel(fakeLibtorchFiles());
     let calls = 0;
+    const seen: SetupProgress[] = [];
     const fetcher: LibtorchFetcher = async (workDir) => {
       calls++;
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      while (!seen.some(({ phase }) => phase === 'wait')) await new Promise((resolve) => setTimeout(resolve, 5));
       writeFileSync(path.join(workDir, 'w.zip'), zip);
       return { zip: path.join(workDir, 'w.zip'), kind: 'wheel', source: 'a test' };
     };
-    const seen: SetupProgress[] = [];
     const setup = (): Promise<unknown> =>
       setupLibtorch({ env, fetcher, onProgress: (progress) => seen.push(progress) });
     const [one, two] = await Promise.all([setup(), setup()]);

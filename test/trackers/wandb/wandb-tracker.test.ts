@@ -6,6 +6,7 @@ import { readWandbLog } from '../../../src/trackers/wandb/wandb-log.js';
 import type { WandbPacing } from '../../../src/trackers/wandb/wandb-sender.js';
 import type { WandbSettings } from '../../../src/trackers/wandb/wandb-settings.js';
 import { WandbTracker } from '../../../src/trackers/wandb/wandb-tracker.js';
+import { freePort } from '../../helpers/free-port.js';
 import { runChild } from '../../helpers/run-child.js';
 import { tempDir } from '../../helpers/temp-dir.js';
 import { runEvents, type EventOptions } from './run-events.js';
@@ -144,10 +145,10 @@ describe('a server in trouble', () => {
   );
 
   it('that is away at first gets every row when it comes back', async () => {
-    const port = Number(new URL(server.url).port);
-    const { url } = server;
     await server.stop();
-    const tracker = new WandbTracker({ settings: settings({ baseUrl: url }), pacing, onNote: () => {} });
+    const port = await freePort();
+    const away = settings({ baseUrl: `http://127.0.0.1:${port}` });
+    const tracker = new WandbTracker({ settings: away, pacing, onNote: () => {} });
     for (const event of runEvents({ lastStep: 100 })) await tracker.onEvent(event);
     const closing = tracker.close();
     await new Promise((resolve) => setTimeout(resolve, 100));
