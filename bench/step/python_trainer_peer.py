@@ -6,19 +6,16 @@ DataProcessor pads them, to the longest length that it takes. wandb, which it im
 
 import argparse
 import importlib.util
-import json
 import os
 import sys
 import tempfile
 import types
 
 import torch
-import transformers
 from datasets import Dataset
-from torch.utils.data import SequentialSampler
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
 
-from trl_peer import Gate, peak_bytes, say
+from trl_peer import Gate, arguments, in_order, parsed, rows_of, train
 
 assert Trainer  # it looks for wandb as it is imported, so before there is a stand-in
 if importlib.util.find_spec("wandb") is None:
@@ -31,28 +28,13 @@ if getattr(sys.modules["wandb"], "__spec__", None) is None:
 STYLES = ("ideas", "attention", "both", "misc")
 
 
-class FixedOrder(AdaptiveTrainer):
-    def _get_train_sampler(self, *_args, **_kwargs):
-        return SequentialSampler(self.train_dataset)
-
-
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("model", "tokenizer", "rows", "out", "checkpointing"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("threads", "steps", "batch-size"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--length", type=int, default=512)
-    parser.add_argument("--bf16", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-
+    options = parsed(parser)
     tokenizer = AutoTokenizer.from_pretrained(options.tokenizer)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    with open(options.rows) as file:
-        rows = json.load(file)
 
     def padded(row, index):
         ids, missing = row["inputIds"], options.length - len(row["inputIds"])
@@ -62,40 +44,15 @@ def main():
             "learning_style": STYLES[index % 4],
         }
 
-    trainer = FixedOrder(
+    trainer = in_order(AdaptiveTrainer)(
         model=AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32),
-        args=TrainingArguments(
-            output_dir=options.out,
-            per_device_train_batch_size=options.batch_size,
-            gradient_accumulation_steps=1,
-            max_steps=options.steps,
-            learning_rate=options.learning_rate,
-            lr_scheduler_type="constant",
-            weight_decay=0.01,
-            optim="adamw_torch_fused",
-            bf16=options.bf16,
-            gradient_checkpointing=options.checkpointing == "true",
-            use_cpu=True,
-            logging_steps=1,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-        ),
-        train_dataset=Dataset.from_list([padded(row, i) for i, row in enumerate(rows)]),
+        args=TrainingArguments(**arguments(options), remove_unused_columns=False),
+        train_dataset=Dataset.from_list([padded(row, i) for i, row in enumerate(rows_of(options))]),
         data_collator=CustomDataCollator(tokenizer=tokenizer, mlm=False),
         stats_save_path=os.path.join(tempfile.mkdtemp(), "stats.json"),
         callbacks=[Gate()],
     )
-    say(
-        ready=True,
-        versions={"transformers": transformers.__version__, "torch": torch.__version__},
-        threads=torch.get_num_threads(),
-        dtype="bf16" if options.bf16 else "fp32",
-        instructions=torch.backends.cpu.get_cpu_capability(),
-    )
-    trainer.train()
-    say(block=True, peakBytes=peak_bytes())
+    train(trainer, options)
 
 
 if __name__ == "__main__":

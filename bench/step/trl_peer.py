@@ -62,14 +62,19 @@ class Gate(TrainerCallback):
             self.ordered -= 1
 
 
-class FixedOrder(SFTTrainer):
-    def _get_train_sampler(self, *_args, **_kwargs):
-        return SequentialSampler(self.train_dataset)
+def in_order(trainer):
+    """The trainer class, with the rows as they come."""
+
+    class FixedOrder(trainer):
+        def _get_train_sampler(self, *_args, **_kwargs):
+            return SequentialSampler(self.train_dataset)
+
+    return FixedOrder
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    for name in ("model", "tokenizer", "rows", "out", "loss"):
+def parsed(parser):
+    """The options that every peer has, beside its own. Takes the threads that are asked for."""
+    for name in ("model", "tokenizer", "rows", "out"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("threads", "steps", "batch-size"):
         parser.add_argument(f"--{name}", type=int, required=True)
@@ -78,50 +83,69 @@ def main():
     parser.add_argument("--checkpointing", choices=("true", "false"), default="true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    return options
 
+
+def rows_of(options):
     with open(options.rows) as file:
-        rows = json.load(file)
-    data = Dataset.from_list([{"input_ids": row["inputIds"], "labels": row["labels"]} for row in rows])
-    gate = Gate()
-    trainer = FixedOrder(
-        model=AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32),
-        # Needed by the constructor and for its padding token only: the rows are token ids already.
-        processing_class=AutoTokenizer.from_pretrained(options.tokenizer),
-        train_dataset=data,
-        callbacks=[gate],
-        args=SFTConfig(
-            output_dir=options.out,
-            loss_type=options.loss,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            max_length=None,
-            per_device_train_batch_size=options.batch_size,
-            gradient_accumulation_steps=1,
-            max_steps=options.steps,
-            learning_rate=options.learning_rate,
-            lr_scheduler_type="constant",
-            weight_decay=0.01,
-            max_grad_norm=1.0,
-            optim="adamw_torch_fused",
-            bf16=options.bf16,
-            fp16=False,
-            gradient_checkpointing=options.checkpointing == "true",
-            use_cpu=True,
-            logging_steps=1,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            seed=1,
-        ),
-    )
+        return json.load(file)
+
+
+def arguments(options):
+    """Those of TrainingArguments that every trainer is given."""
+    return {
+        "output_dir": options.out,
+        "per_device_train_batch_size": options.batch_size,
+        "gradient_accumulation_steps": 1,
+        "max_steps": options.steps,
+        "learning_rate": options.learning_rate,
+        "lr_scheduler_type": "constant",
+        "weight_decay": 0.01,
+        "max_grad_norm": 1.0,
+        "optim": "adamw_torch_fused",
+        "bf16": options.bf16,
+        "fp16": False,
+        "gradient_checkpointing": options.checkpointing == "true",
+        "use_cpu": True,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": 1,
+    }
+
+
+def train(trainer, options, **versions):
     say(
         ready=True,
-        versions={"trl": trl.__version__, "transformers": transformers.__version__, "torch": torch.__version__},
+        versions={**versions, "transformers": transformers.__version__, "torch": torch.__version__},
         threads=torch.get_num_threads(),
         dtype="bf16" if options.bf16 else "fp32",
         instructions=torch.backends.cpu.get_cpu_capability(),
     )
     trainer.train()
     say(block=True, peakBytes=peak_bytes())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--loss", required=True)
+    options = parsed(parser)
+    data = [{"input_ids": row["inputIds"], "labels": row["labels"]} for row in rows_of(options)]
+    trainer = in_order(SFTTrainer)(
+        model=AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32),
+        # Needed by the constructor and for its padding token only: the rows are token ids already.
+        processing_class=AutoTokenizer.from_pretrained(options.tokenizer),
+        train_dataset=Dataset.from_list(data),
+        callbacks=[Gate()],
+        args=SFTConfig(
+            **arguments(options),
+            loss_type=options.loss,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            max_length=None,
+        ),
+    )
+    train(trainer, options, trl=trl.__version__)
 
 
 if __name__ == "__main__":

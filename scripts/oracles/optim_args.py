@@ -19,7 +19,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments, trainer_optimizer
 
-from training_options import REPO, training_rows
+from training_options import REPO, moved_by, training_rows, windows_of
 
 BASE = {"batchSize": 2, "gradientAccumulationSteps": 2, "numEpochs": 2, "weightDecay": 0.1, "maxGradNorm": 1.0}
 # name: optimizer, learning rate, optim_args
@@ -85,10 +85,8 @@ def run(name, optimizer, rate, optim_args):
     names = dict(model.named_parameters())
     before = {n: p.detach().clone() for n, p in names.items()}
     made = optimizer_of(model, optimizer, rate, optim_args)
-    rows, per_window = training_rows(model.config.vocab_size), BASE["batchSize"] * BASE["gradientAccumulationSteps"]
-    windows = [rows[i : i + per_window] for i in range(0, len(rows), per_window)] * BASE["numEpochs"]
     steps = []
-    for window in windows:
+    for window in windows_of(training_rows(model.config.vocab_size), BASE):
         made.zero_grad()
         total, count = 0.0, 0
         for row in window:
@@ -100,15 +98,7 @@ def run(name, optimizer, rate, optim_args):
         norm = torch.nn.utils.clip_grad_norm_(names.values(), BASE["maxGradNorm"]).item()
         made.step()
         steps.append({"loss": total.item() / count, "gradNorm": norm})
-    moved = {
-        n: {
-            "norm": (p.detach() - before[n]).norm().item(),
-            "largest": (p.detach() - before[n]).abs().max().item(),
-            "values": [round(v, 9) for v in p.detach().flatten()[:: max(1, p.numel() // 7)][:7].tolist()],
-        }
-        for n, p in names.items()
-    }
-    return {"name": name, "args": {**BASE, "optimizer": optimizer, "learningRate": rate, "optimArgs": optim_args}, "steps": steps, "moved": moved}
+    return {"name": name, "args": {**BASE, "optimizer": optimizer, "learningRate": rate, "optimArgs": optim_args}, "steps": steps, "moved": moved_by(names, before)}
 
 
 def main():

@@ -151,6 +151,24 @@ def training_rows(vocab):
     return rows
 
 
+def windows_of(rows, settings):
+    """The rows of each optimizer step of a run."""
+    size = settings["batchSize"] * settings["gradientAccumulationSteps"]
+    return [rows[i : i + size] for i in range(0, len(rows), size)] * settings["numEpochs"]
+
+
+def moved_by(parameters, before):
+    """How far each parameter has come, and some of its values."""
+    return {
+        n: {
+            "norm": (p.detach() - before[n]).norm().item(),
+            "largest": (p.detach() - before[n]).abs().max().item(),
+            "values": [round(v, 9) for v in p.detach().flatten()[:: max(1, p.numel() // 7)][:7].tolist()],
+        }
+        for n, p in parameters.items()
+    }
+
+
 def row_loss(model, row, args, randomness):
     """The loss summed over the row's labelled tokens."""
     hooks = []
@@ -196,14 +214,12 @@ def run(name, folder, changes, args):
         for n, p in trained.items()
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8)
-    rows, size, accumulation = training_rows(model.config.vocab_size), settings["batchSize"], settings["gradientAccumulationSteps"]
-    per_window = size * accumulation
-    windows = [rows[i : i + per_window] for i in range(0, len(rows), per_window)] * settings["numEpochs"]
+    rows, size = training_rows(model.config.vocab_size), settings["batchSize"]
     steps = []
-    for step, window in enumerate(windows, start=1):
+    for step, window in enumerate(windows_of(rows, settings), start=1):
         optimizer.zero_grad()
         total, count = 0.0, 0
-        for micro, first in enumerate(range(0, per_window, size)):
+        for micro, first in enumerate(range(0, len(window), size)):
             key, offset = mixed(SEED, step, micro), 0
             for row in window[first : first + size]:
                 loss, labelled = row_loss(model, row, args, Randomness(key, offset, is_gpt2))
@@ -212,15 +228,7 @@ def run(name, folder, changes, args):
         norm = torch.nn.utils.clip_grad_norm_(trained.values(), settings["maxGradNorm"]).item()
         optimizer.step()
         steps.append({"loss": total.item() / count, "gradNorm": norm})
-    moved = {
-        n: {
-            "norm": (p.detach() - before[n]).norm().item(),
-            "largest": (p.detach() - before[n]).abs().max().item(),
-            "values": [round(v, 9) for v in p.detach().flatten()[:: max(1, p.numel() // 7)][:7].tolist()],
-        }
-        for n, p in trained.items()
-    }
-    return {"name": name, "model": folder, "config": changes, "args": settings, "rows": rows, "frozen": frozen, "steps": steps, "moved": moved}
+    return {"name": name, "model": folder, "config": changes, "args": settings, "rows": rows, "frozen": frozen, "steps": steps, "moved": moved_by(trained, before)}
 
 
 def main():
