@@ -4,11 +4,16 @@ import type { PeftConfigInput } from '../config/schema/config-input.js';
 import { parsePeftConfig } from '../config/read/read-peft-config.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { expectInput } from '../common/expect-input.js';
-import type { ComputeType, DecoderConfig, FlatBatch, NamedWeight, NativeModel } from '../engine/addon.js';
+import type {
+  ComputeType,
+  DecoderConfig,
+  FlatBatch,
+  NamedWeight,
+  NativeModel,
+  QuantizedWeight,
+} from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { hubSettings, type HubSettings } from '../common/hub-settings.js';
-import { withExpertTargets } from './adapter/expert-targets.js';
-import { adapterModules } from './adapter/adapter-modules.js';
 import {
   adapterVocabulary,
   checkAdapterWeights,
@@ -16,6 +21,7 @@ import {
   withExperts,
   withTiedHead,
 } from './adapter/adapter-weights.js';
+import { placedAdapter, planAdapter } from './adapter/plan-adapter.js';
 import { startOf } from './adapter/start-of.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
 import { findAdapter, refuseSecondAdapter, type FoundAdapter } from './adapter/find-adapter.js';
@@ -25,31 +31,27 @@ import { checkOpenOptions } from './check-open-options.js';
 import { createModel } from './create-model.js';
 import { openDevice } from '../engine/device/open-device.js';
 import { readLaunch } from '../ranks/launch.js';
-import { checkWeights } from './files/check-weights.js';
-import { embeddingName } from './files/embedding-name.js';
 import { findWeights, type WeightFile } from './files/find-weights.js';
 import { flatBatch } from './flat-batch.js';
 import type { FromPretrainedOptions } from './from-pretrained-options.js';
-import { fullWeightNames } from './files/full-weight-names.js';
 import type { GenerateOptions } from './generation/generate-options.js';
 import { Generation } from './generation/generation.js';
 import { judgeTokens, type JudgedRow, type JudgeOptions, type RowToJudge } from './judge-tokens.js';
 import { modelFolder } from './files/model-folder.js';
 import { readEosTokenIds } from './files/read-eos-token-ids.js';
-import { statedQuantization, storedBits } from './quantization/quantization-config.js';
+import { filesToRead } from './quantization/files-to-read.js';
+import { statedQuantization } from './quantization/quantization-config.js';
 import {
   describeQuantization,
   type Quantization,
   type QuantizationOptions,
 } from './quantization/quantization.js';
-import { asWholeWeights, readQuantized } from './quantization/stored-quantization.js';
 import { weightsToQuantize } from './quantization/weights-to-quantize.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import { savePretrained, type SaveOptions } from './files/save-pretrained.js';
 import { startGeneration } from './generation/start-generation.js';
-import { textWeights } from './files/text-names.js';
-import { storedHead } from './files/stored-head.js';
-import { separated, storedWeights } from './files/stored-weights.js';
+import { readStoredModel } from './files/stored-model.js';
+import { separated } from './files/stored-weights.js';
 import { matchWeights, weightNames, type WeightNames } from './weight-patterns.js';
 
 export interface FromConfigOptions extends FromPretrainedOptions {
@@ -140,31 +142,24 @@ export class CausalLM {
     options: FromPretrainedOptions,
     adapter: FoundAdapter | PeftConfigInput | undefined,
   ): Promise<CausalLM> {
-    const { config, decoder, isPart } = await readModelConfig(dir, options);
-    const embedding = embeddingName(decoder);
-    const all = await findWeights(dir);
-    const named = fullWeightNames(isPart ? textWeights(all) : all, embedding);
-    const head = await storedHead(named, embedding, decoder.tiedHead);
-    const own = { ...decoder, tiedHead: head.tied };
-    // A checkpoint with a head of its own is saved as one.
-    const untied = head.tied !== decoder.tiedHead;
-    const stated = untied ? { ...config, tie_word_embeddings: false } : config;
+    const { config, decoder, isPart, files: unread, embedding } = await readStoredModel(dir, options);
     const source = { base: baseName(name, dir, options), revision: options.revision ?? null, isPart };
     const found = isFound(adapter) ? adapter : undefined;
     const configOf = (one: FoundAdapter | PeftConfigInput) =>
       isFound(one) ? one.config : parsePeftConfig(one, 'adapter');
     const stored = found === undefined ? undefined : await readAdapterWeights(found.weights);
     const vocabulary = stored === undefined ? undefined : adapterVocabulary(stored.tensors);
-    const size = Math.max(vocabulary ?? own.vocabSize, options.minVocabSize ?? 0);
-    const isResized = size !== own.vocabSize;
-    const model = await CausalLM.open(dir, stated, own, options, source, async (opened) => {
-      const stored = separated(await opened.quantize(head.files, options), opened.parameters);
+    const size = Math.max(vocabulary ?? decoder.vocabSize, options.minVocabSize ?? 0);
+    const isResized = size !== decoder.vocabSize;
+    const model = await CausalLM.open(dir, config, decoder, options, source, async (opened) => {
+      const { files: read, quantized } = await filesToRead(opened, unread, options.quantization);
+      await opened.quantize(quantized);
       if (adapter !== undefined && !isResized) {
         // Frozen before they are read, weights go into the type that they are computed in.
         await opened.configure(options.dtype ?? 'float32', false);
         await opened.placeAdapter(configOf(adapter), options.adapterSeed ?? 0, isFound(adapter));
       }
-      const files = withUntiedHead(stored, opened.parameters, embedding);
+      const files = withUntiedHead(separated(read, opened.parameters), opened.parameters, embedding);
       await engineCall(() => opened.native.load({ files }));
       opened.weightFiles = files;
     });
@@ -183,28 +178,10 @@ export class CausalLM {
     }
   }
 
-  /** Checks the files and decides what is kept in fewer bits. Returns them as the engine reads them. */
-  private async quantize(
-    files: readonly WeightFile[],
-    { quantization }: FromPretrainedOptions,
-  ): Promise<readonly WeightFile[]> {
-    const { parameters } = this;
-    const bits = storedBits(this.config, this.dir);
-    const whole = bits === undefined ? files : asWholeWeights(files, parameters);
-    checkWeights(storedWeights(parameters), separated(whole, parameters));
-    if (bits !== undefined && quantization !== undefined && (quantization.type === 'int8') !== (bits === 8))
-      throw new AdaptiveTrainerError(
-        'INVALID_INPUT',
-        `Expected the ${bits} bits that the weights in ${this.dir} were quantised to, found ${quantization.type ?? 'nf4'} asked for. Leave it out, or take the model that it was made of.`,
-      );
-    if (bits === undefined && quantization === undefined) return files;
-    const found =
-      bits === undefined
-        ? { weights: weightsToQuantize(parameters, quantization!), files }
-        : await readQuantized(files);
-    if (found.weights.length > 0) await this.call((native) => native.quantize({ weights: found.weights }));
-    this.quantization = describeQuantization(found.weights, parameters);
-    return found.files;
+  /** Keeps these weights in fewer bits from now on, also those that are yet to be read. */
+  private async quantize(weights: readonly QuantizedWeight[]): Promise<void> {
+    if (weights.length > 0) await this.call((native) => native.quantize({ weights: [...weights] }));
+    this.quantization = describeQuantization(weights, this.parameters);
   }
 
   /**
@@ -247,11 +224,8 @@ export class CausalLM {
       async (opened) => {
         const { adapter, isStored = false } = options;
         const quantization = statedQuantization(config, dir) ?? options.quantization;
-        if (quantization !== undefined) {
-          const weights = weightsToQuantize(opened.parameters, quantization);
-          await opened.call((native) => native.quantize({ weights }));
-          opened.quantization = describeQuantization(weights, opened.parameters);
-        }
+        if (quantization !== undefined)
+          await opened.quantize(weightsToQuantize(opened.parameters, quantization));
         if (adapter !== undefined) await opened.placeAdapter(adapter, 0, isStored);
       },
     );
@@ -486,36 +460,16 @@ export class CausalLM {
   }
 
   private async placeAdapter(given: PeftConfig, seed: number, isStored = false): Promise<void> {
-    const modelType = this.config['model_type'];
-    const config = withExpertTargets(
-      given,
-      modelType,
-      this.parameters.map(({ name }) => name),
-    );
     const { tiedHead, names } = this.decoder;
-    const { parameters, isPart } = this;
+    const { parameters, isPart, resized: hasOwnVocabulary } = this;
+    const modelType = this.config['model_type'];
     const model = { parameters, modelType, tiedHead, transposed: names === 'gpt2', isPart };
-    const modules = adapterModules(config, model, isStored);
-    await this.call((native) => native.addAdapter({ ...modules, ...startOf(config), seed }));
+    const plan = planAdapter(given, model, isStored);
+    await this.call((native) => native.addAdapter({ ...plan.modules, ...startOf(plan.config), seed }));
     this.frozen = new Set();
     await this.noteTables();
     const trainable = await this.call((native) => native.trainable());
-    // PEFT, too, writes out what it chose.
-    const byParameter = (module: string) =>
-      config.targetParameters?.some((name) => `.${module}.weight`.endsWith(`.${name}`)) ?? false;
-    const chosen = modules.targets.map(({ module }) => module).filter((module) => !byParameter(module));
-    const targetModules = config.targetModules ?? [
-      ...new Set(chosen.map((module) => module.split('.').at(-1)!)),
-    ];
-    this.adapter = {
-      config: { ...config, targetModules },
-      trainable,
-      ...this.source,
-      hasOwnVocabulary: this.resized,
-      targets: modules.targets.map(({ module }) => module),
-      tokenTables: modules.tokenRows.map(({ module }) => module),
-      keepsTied: modules.keepsTied,
-    };
+    this.adapter = placedAdapter(plan, trainable, { ...this.source, hasOwnVocabulary });
   }
 
   /** What trains embedding and head apart takes a tied head off the embedding. */
