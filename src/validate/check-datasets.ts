@@ -21,6 +21,7 @@ import type { HubSettings } from '../common/hub-settings.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { beyondPositions } from '../model/rotary-positions.js';
 import { askHub } from './ask-hub.js';
+import { RepeatedRows } from './repeated-rows.js';
 import type { AdaptiveLossConfig, TrainingConfig } from '../config/schema/parsed-config.js';
 import type { ConfigFault } from '../common/config-fault.js';
 
@@ -78,8 +79,9 @@ async function faultOfDataset(plan: DatasetPlan, check: CheckDatasets): Promise<
     return files ?? { train: [], eval: undefined };
   });
   if (!isRead) return fault;
-  await trySplit(plan, 'train', source, check);
-  await trySplit(plan, 'eval', source, check);
+  const repeated = new RepeatedRows();
+  await trySplit(plan, 'train', source, check, repeated);
+  await trySplit(plan, 'eval', source, check, repeated);
   return undefined;
 }
 
@@ -107,6 +109,7 @@ async function trySplit(
   split: 'train' | 'eval',
   source: DatasetSource,
   check: CheckDatasets,
+  repeated: RepeatedRows,
 ): Promise<void> {
   const { tokenizer, trainingConfig, adaptiveLossConfig, positions = Infinity, rows } = check;
   const { onNote, onProgress } = check;
@@ -146,6 +149,8 @@ async function trySplit(
     const { lengths } = encoded.rows;
     const long = lengths.filter((length) => length > positions).length;
     if (long > 0) onNote(`${plan.path}: ${beyondPositions(long, lengths.length, positions)}`);
+    const again = await repeated[split](encoded.rows);
+    if (again !== undefined) onNote(`${plan.path}: ${again}`);
     if (split === 'train') datasetNotes(plan, encoded, tokenizer).forEach(onNote);
     const note = adaptiveLossConfig && answersOf(encoded.rows).note(plan, adaptiveLossConfig);
     if (split === 'train' && note !== undefined) onNote(note);

@@ -176,9 +176,21 @@ describe('validateConfig', () => {
     ]);
   });
 
+  it('tells of rows that are there twice, and of validation rows that are trained on', async () => {
+    const line = (n: number) => `${JSON.stringify({ question: `q${n}`, answer: `a${n}` })}\n`;
+    await mkdir('twice');
+    await writeFile('twice/train.jsonl', [1, 2, 1, 3, 1].map(line).join(''));
+    await writeFile('twice/test.jsonl', [3, 4].map(line).join(''));
+    const { notes } = await validate({ datasetsConfig: { ideas: ['twice'] } });
+    expect(notes).toEqual([
+      expect.stringMatching(/^datasetsConfig\.ideas\[0\]: 2 of 5 rows repeat an earlier one/),
+      expect.stringMatching(/^datasetsConfig\.ideas\[0\]: 1 of 2 validation rows stand among the training rows/),
+    ]);
+  });
+
   it('looks at every row, or at the first ones', async () => {
     const rows = Array.from({ length: 1200 }, (_, index) => ({
-      question: 'q',
+      question: `q${index}`,
       answer: index === 1100 ? null : index === 1101 ? 'long '.repeat(5000) : 'a',
       note: 'n',
     }));
