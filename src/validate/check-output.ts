@@ -89,11 +89,14 @@ async function checkTrackers(
   const isOutside = (folder: string) => !resolve(folder).startsWith(resolve(outputDir));
   for (const { name, folder } of folders.filter((one) => !isRefused || isOutside(one.folder))) {
     const reason = await reasonOf(tryFolder(folder));
-    if (reason !== undefined) onNote(`${folder} cannot be written: ${reason}. A run goes on without ${name}.`);
+    if (reason !== undefined)
+      onNote(`${folder} cannot be written: ${reason}. A run goes on without ${name}.`);
   }
   for (const name of isRefused ? [] : ['metrics.jsonl', 'report.html']) {
     const file = join(outputDir, name);
-    const reason = existsSync(file) ? await reasonOf(open(file, 'r+').then((handle) => handle.close())) : undefined;
+    const reason = existsSync(file)
+      ? await reasonOf(open(file, 'r+').then((handle) => handle.close()))
+      : undefined;
     if (reason !== undefined) onNote(`${file} cannot be written: ${reason}. A run goes on without it.`);
   }
   return [];

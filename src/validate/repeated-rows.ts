@@ -32,7 +32,7 @@ export class RepeatedRows {
     let count = 0;
     for (let index = 0; index < rows.length; index++) {
       const { inputIds, labels } = rows.row(index);
-      const key = createHash('sha1').update(inputIds).update(labels).digest('latin1');
+      const key = createHash('sha1').update(inputIds).update(labels).digest('base64');
       if (this.seen.has(key)) count++;
       else if (isKept) this.seen.add(key);
       await this.pacer.breathe();

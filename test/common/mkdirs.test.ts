@@ -31,9 +31,12 @@ describe.each(Object.entries(makers))('%s', (_name, make) => {
 });
 
 describe('a folder that is tried', () => {
-  it.runIf(existsSync('/proc/self'))('is refused where it is there, and nothing can be made in it', async () => {
-    await expect(tryFolder('/proc')).rejects.toThrow('no folder can be made in /proc');
-  });
+  it.runIf(existsSync('/proc/self'))(
+    'is refused where it is there, and nothing can be made in it',
+    async () => {
+      await expect(tryFolder('/proc')).rejects.toThrow('no folder can be made in /proc');
+    },
+  );
 
   it('is refused where a link to nothing is in its place, and so is making it', async () => {
     const dir = tempDir();

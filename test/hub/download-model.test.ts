@@ -119,7 +119,8 @@ describe('downloadModel', () => {
       if (isFile) most = Math.max(most, ++now);
       // Until the others are there too; where they never come, the download goes on and the test fails.
       const until = performance.now() + 5000;
-      while (isFile && most < 3 && performance.now() < until) await new Promise((done) => setTimeout(done, 5));
+      while (isFile && most < 3 && performance.now() < until)
+        await new Promise((done) => setTimeout(done, 5));
       return fetch(...args).finally(() => isFile && now--);
     };
     await downloadModel('me/tiny', { settings: test.settings({ fetch: watching, parallelFiles: 3 }) });
@@ -141,9 +142,7 @@ describe('downloadModel', () => {
     const { weights } = publish();
     test.hub.fail(/\/[0-9a-f]{64}/, { kind: 'stall', after: 100_000 });
     const stop = new AbortController();
-    const download = failureOf(
-      downloadModel('me/tiny', { settings: test.settings(), signal: stop.signal }),
-    );
+    const download = failureOf(downloadModel('me/tiny', { settings: test.settings(), signal: stop.signal }));
     const partial = join(test.folder, 'hf/hub/models--me--tiny/blobs', `${hashOf(weights)}.incomplete`);
     await expect.poll(async () => (await stat(partial).catch(() => undefined))?.size ?? 0).toBeGreaterThan(0);
     stop.abort();

@@ -73,7 +73,9 @@ export async function startRanks(
       new Promise<void>((resolve, reject) => {
         const look = () => found.stderr.includes(text) && resolve();
         child.stderr.on('data', look);
-        child.on('close', () => reject(new Error(`Rank ${rank} ended without ${JSON.stringify(text)}: ${found.stdout}`)));
+        child.on('close', () =>
+          reject(new Error(`Rank ${rank} ended without ${JSON.stringify(text)}: ${found.stdout}`)),
+        );
         look();
       });
     return { child, result, has };

@@ -86,6 +86,4 @@ export async function open(
 
 /** Waits until the page has drawn what it was told: charts and lists are laid out in a frame, and seen in the next. */
 export const drawn = (page: Page): Promise<void> =>
-  page.evaluate(
-    () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),
-  );
+  page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))');

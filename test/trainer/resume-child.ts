@@ -8,7 +8,12 @@ import type { TrainingRow } from '../../src/events/training-row.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
 import { JsonlTracker } from '../../src/trackers/jsonl-tracker.js';
 
-const [outputDir, lossesFile, stepsToKill, moment] = process.argv.slice(2) as [string, string, string?, string?];
+const [outputDir, lossesFile, stepsToKill, moment] = process.argv.slice(2) as [
+  string,
+  string,
+  string?,
+  string?,
+];
 
 const die = () => void process.kill(process.pid, 'SIGKILL');
 function dieInASave(): void {

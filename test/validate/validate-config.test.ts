@@ -126,12 +126,17 @@ describe('validateConfig', () => {
       await writeFile('taken/tensorboard', '');
       const { notes } = await validate({ outputDir: 'taken', trainingConfig: { reportTo: 'tensorboard' } });
       expect(notes).toEqual([
-        expect.stringMatching(/^taken\/tensorboard cannot be written: .* is a file, .* goes on without TensorBoard\.$/),
+        expect.stringMatching(
+          /^taken\/tensorboard cannot be written: .* is a file, .* goes on without TensorBoard\.$/,
+        ),
         expect.stringMatching(/^taken\/report\.html cannot be written: .* goes on without it\.$/),
       ]);
       await writeFile('taken/final_model', '');
       const [fault] = await faultsOf({ outputDir: 'taken' });
-      expect(fault).toMatchObject({ path: 'outputDir', message: expect.stringMatching(/final_model is a file, not a folder$/) });
+      expect(fault).toMatchObject({
+        path: 'outputDir',
+        message: expect.stringMatching(/final_model is a file, not a folder$/),
+      });
     });
 
     it('goes into a cache that cannot be written: a fault where a run needs it, else a note', async () => {
@@ -184,7 +189,9 @@ describe('validateConfig', () => {
     const { notes } = await validate({ datasetsConfig: { ideas: ['twice'] } });
     expect(notes).toEqual([
       expect.stringMatching(/^datasetsConfig\.ideas\[0\]: 2 of 5 rows repeat an earlier one/),
-      expect.stringMatching(/^datasetsConfig\.ideas\[0\]: 1 of 2 validation rows stand among the training rows/),
+      expect.stringMatching(
+        /^datasetsConfig\.ideas\[0\]: 1 of 2 validation rows stand among the training rows/,
+      ),
     ]);
   });
 

@@ -87,7 +87,10 @@ function isHubId(name: string): boolean {
   return /^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(name) && dataFileKind(name) === undefined;
 }
 
-function refuseHubSettings({ name, path, location }: DatasetPlan, kind?: 'file' | 'folder' | 'nothing'): void {
+function refuseHubSettings(
+  { name, path, location }: DatasetPlan,
+  kind?: 'file' | 'folder' | 'nothing',
+): void {
   const given = [
     location.configName !== null && kind !== 'folder' && 'name',
     location.revision !== null && 'revision',

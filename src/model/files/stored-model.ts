@@ -23,7 +23,10 @@ export interface StoredModel {
  * Reads config.json and the headers of the weights in a folder.
  * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, SAFETENSORS_INVALID
  */
-export async function readStoredModel(dir: string, options: { ignoreDropout?: boolean }): Promise<StoredModel> {
+export async function readStoredModel(
+  dir: string,
+  options: { ignoreDropout?: boolean },
+): Promise<StoredModel> {
   const { config, decoder, isPart } = await readModelConfig(dir, options);
   const embedding = embeddingName(decoder);
   const all = await findWeights(dir);

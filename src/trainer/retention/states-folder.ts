@@ -19,6 +19,9 @@ export async function tryStatesFolder(
   if (!isReplayed && evalForgetting !== true) return;
   const folder = statesFolder();
   await tryFolder(folder).catch((cause: unknown) => {
-    throw ioError(folder, new Error(`${(cause as Error).message}. Set ADAPTIVE_TRAINER_CACHE to a folder for it`, { cause }));
+    throw ioError(
+      folder,
+      new Error(`${(cause as Error).message}. Set ADAPTIVE_TRAINER_CACHE to a folder for it`, { cause }),
+    );
   });
 }

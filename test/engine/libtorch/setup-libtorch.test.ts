@@ -92,7 +92,8 @@ describe('setup from a wheel', () => {
     const seen: SetupProgress[] = [];
     const fetcher: LibtorchFetcher = async (workDir) => {
       calls++;
-      while (!seen.some(({ phase }) => phase === 'wait')) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (!seen.some(({ phase }) => phase === 'wait'))
+        await new Promise((resolve) => setTimeout(resolve, 5));
       writeFileSync(path.join(workDir, 'w.zip'), zip);
       return { zip: path.join(workDir, 'w.zip'), kind: 'wheel', source: 'a test' };
     };
