@@ -16,6 +16,7 @@ import type { HubEvent } from './events/hub-event.js';
 import type { Tracker } from './events/tracker.js';
 import type { TrainingEvent } from './events/training-event.js';
 import { CausalLM } from './model/causal-lm.js';
+import { planAdapter } from './model/adapter/plan-adapter.js';
 import { refuseBaseFolder } from './model/adapter/save-adapter.js';
 import { checkModelFiles, type CheckedModel } from './model/check-model-files.js';
 import { askedQuantization } from './model/quantization/asked-quantization.js';
@@ -213,7 +214,7 @@ async function openData(
   const hub = hubOptions(view, signal);
   const source = await locateModel(config.modelName, { ...hub, needsWeights });
   const checked = await checkModelFiles(source, { ...hub, ignoreDropout, needsWeights });
-  const { decoder, baseDir, weights } = checked;
+  const { decoder, baseDir, weights, adapted } = checked;
   refuseFrozenBase(config, checked);
   if (weights !== undefined && config.peftConfig === null)
     throwFaults(
@@ -222,6 +223,7 @@ async function openData(
         ...fault,
       })),
     );
+  if (config.peftConfig !== null && adapted !== undefined) planAdapter(config.peftConfig, adapted);
   if (config.peftConfig !== null || isAdapterFolder(source.dir))
     await refuseBaseFolder(baseDir, join(config.outputDir, 'final_model'));
   await source.fetch('without weights');

@@ -126,6 +126,7 @@ function hint(text: string, offset: number): string {
   const rest = text.slice(offset);
   const previous = text.slice(0, offset).trimEnd().at(-1) ?? '';
   if (rest === '') return '';
+  if (previous === '' && /^[A-Za-z_]\w*:(\s|$)/.test(rest)) return ' It looks like YAML: name the file .yml.';
   if (/^(None|True|False)\b/.test(rest)) return ' JSON writes null, true and false.';
   if (rest.startsWith("'")) return ' JSON takes double quotes only.';
   if (/^(NaN|-?Infinity)\b/.test(rest)) return ' JSON has no such number.';

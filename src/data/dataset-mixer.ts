@@ -130,8 +130,8 @@ export class DatasetMixer {
       const divided = divideRows(rows.rows.length, validation?.rows.length, plan.limit);
       this.warnOfEval(plan, rows, validation);
       const made = makeReport(plan, divided, rows, validation);
-      const unused = [...new Set([...rows.unused, ...(validation?.unused ?? [])])];
-      const noted = { ignoredColumns: made.ignoredColumns, unused };
+      const remarks = [...new Set([...rows.remarks, ...(validation?.remarks ?? [])])];
+      const noted = { ignoredColumns: made.ignoredColumns, remarks };
       datasetNotes(plan, noted, this.options.tokenizer).forEach(this.onWarning);
       report.push(made);
       const { style, label: name } = plan;

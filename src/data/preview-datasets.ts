@@ -113,7 +113,7 @@ async function previewOf(
   const pacer = new EventLoopPacer();
   const preview = emptyPreview(plan, source);
   const answers = new ClosedAnswers();
-  const unused = new Set<string>();
+  const remarks = new Set<string>();
   let [tokens, trained] = [0, 0];
   for await (const sample of source.train()) {
     if (preview.counted >= Math.max(counted, rows)) {
@@ -121,7 +121,7 @@ async function previewOf(
       break;
     }
     preview.counted++;
-    const found = { preview, answers, unused };
+    const found = { preview, answers, remarks };
     const row = await previewRow(plan, sample, options, found).catch((error: unknown) =>
       badRow.orThrow(plan, sample, error),
     );
@@ -146,7 +146,7 @@ async function previewOf(
     }
   }
   const { ignoredColumns } = preview;
-  datasetNotes(plan, { ignoredColumns, unused: [...unused] }, options.tokenizer).forEach((note) =>
+  datasetNotes(plan, { ignoredColumns, remarks: [...remarks] }, options.tokenizer).forEach((note) =>
     options.onWarning?.(note),
   );
   const note = options.adaptiveLoss && answers.note(plan, options.adaptiveLoss);
@@ -187,7 +187,7 @@ async function previewRow(
   plan: DatasetPlan,
   sample: Sample,
   options: PreviewOptions,
-  { preview, answers, unused }: { preview: DatasetPreview; answers: ClosedAnswers; unused: Set<string> },
+  { preview, answers, remarks }: { preview: DatasetPreview; answers: ClosedAnswers; remarks: Set<string> },
 ): Promise<RowPreview | null> {
   const { tokenizer, maxLengthToken = 4096, trainOnHeader = false, onWarning = () => {} } = options;
   const made = await sampleToChat(plan, sample);
@@ -198,7 +198,7 @@ async function previewRow(
   try {
     const encoded = encodeRow(tokenizer, made.chat, { trainOnHeader, onWarning });
     const { inputIds, labels } = encoded;
-    for (const part of [...made.unused, ...encoded.unused]) unused.add(part);
+    for (const part of [...made.remarks, ...encoded.remarks]) remarks.add(part);
     const trainedTokens = labels.subarray(1).reduce((count, label) => count + (label === -100 ? 0 : 1), 0);
     const isTooLong = inputIds.length > maxLengthToken;
     if (!isTooLong && trainedTokens > 0) answers.add(labels);

@@ -2,21 +2,20 @@ import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
 import type { DecoderConfig } from '../engine/addon.js';
 import { engineCall } from '../engine/engine-call.js';
 import { findAdapter, refuseSecondAdapter } from './adapter/find-adapter.js';
+import type { AdaptedModel } from './adapter/low-rank-target.js';
 import { readModelConfig } from './architecture/read-model-config.js';
 import type { DownloadModelOptions } from '../hub/models/download-model.js';
 import { createModel } from './create-model.js';
 import { checkWeights } from './files/check-weights.js';
-import { embeddingName } from './files/embedding-name.js';
-import { findWeights } from './files/find-weights.js';
-import { fullWeightNames } from './files/full-weight-names.js';
 import { locateModel, type LocatedModel } from './files/located-model.js';
-import { storedHead } from './files/stored-head.js';
+import { readStoredModel } from './files/stored-model.js';
 import { separated, storedWeights } from './files/stored-weights.js';
-import { textWeights } from './files/text-names.js';
 import { storedBits } from './quantization/quantization-config.js';
 import { asWholeWeights } from './quantization/stored-quantization.js';
 import { rotaryPositions } from './rotary-positions.js';
 import { weightNames, type WeightNames } from './weight-patterns.js';
+
+const nothing = { weights: undefined, adapted: undefined };
 
 /** How a model is checked. */
 export interface CheckModelOptions extends DownloadModelOptions {
@@ -38,6 +37,8 @@ export interface CheckedModel {
   positions: number | undefined;
   /** Names of the weights; undefined where they were not looked at, and for an adapter. */
   weights: WeightNames | undefined;
+  /** What an adapter would be put on; undefined in the same cases. */
+  adapted: AdaptedModel | undefined;
 }
 
 /**
@@ -56,26 +57,28 @@ export async function checkModelFiles(
     const { base, revision } = await findAdapter(dir, { needsWeights, files });
     const model = await locateModel(adapterBase({ dir, base }), { ...options, revision });
     refuseSecondAdapter(model.dir);
-    return { ...(await checkModelFiles(model, options)), isAdapter: true, weights: undefined };
+    return { ...(await checkModelFiles(model, options)), isAdapter: true, ...nothing };
   }
   const { config, decoder, isPart } = await readModelConfig(dir, { ignoreDropout });
   const isQuantized = storedBits(config, dir) !== undefined;
   const positions = rotaryPositions(config, decoder);
-  const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions, weights: undefined };
+  const checked = { decoder, baseDir: dir, isAdapter: false, isQuantized, positions, ...nothing };
   if (!needsWeights) return checked;
-  const embedding = embeddingName(decoder);
-  const found = await findWeights(dir, files);
-  const named = fullWeightNames(isPart ? textWeights(found) : found, embedding);
   // A head beside a tied embedding has its shape, whatever its values make of it.
-  const head = await storedHead(named, embedding, decoder.tiedHead, async () => false);
+  const stored = await readStoredModel(dir, { ignoreDropout }, { files, isSameHead: async () => false });
+  const { tiedHead, names } = stored.decoder;
   // Memory that was never written is not taken.
-  const native = await createModel({ ...decoder, tiedHead: head.tied });
+  const native = await createModel(stored.decoder);
   try {
     const parameters = await engineCall(() => native.parameters());
-    const stored =
-      storedBits(config, dir) === undefined ? head.files : asWholeWeights(head.files, parameters);
-    checkWeights(storedWeights(parameters), separated(stored, parameters));
-    return { ...checked, weights: weightNames(parameters, head.tied) };
+    const whole = isQuantized ? asWholeWeights(stored.files, parameters) : stored.files;
+    checkWeights(storedWeights(parameters), separated(whole, parameters));
+    const modelType = config['model_type'];
+    return {
+      ...checked,
+      weights: weightNames(parameters, tiedHead),
+      adapted: { parameters, modelType, tiedHead, transposed: names === 'gpt2', isPart },
+    };
   } finally {
     native.dispose();
   }

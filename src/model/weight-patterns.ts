@@ -1,4 +1,5 @@
 import type { ConfigFault } from '../common/config-fault.js';
+import { escapeRegExp } from '../common/escape-reg-exp.js';
 import { suggest } from '../common/suggest.js';
 import { AdaptiveTrainerError } from '../errors.js';
 
@@ -66,7 +67,7 @@ function expressionOf(glob: string): string {
     if (list !== undefined) return `(?:${alternatives(list).map(escaped).join('|')})`;
     if (part === '*') return '.*';
     if (part === '?') return '.';
-    return part.length > 1 ? part.replace(/^\[!/, '[^') : escaped(part);
+    return part.length > 1 ? part.replace(/^\[!/, '[^') : escapeRegExp(part);
   });
 }
 
@@ -75,10 +76,6 @@ function alternatives(list: string): string[] {
   if (range === null) return list.split(',');
   const [first, last] = [Number(range[1]), Number(range[2])];
   return Array.from({ length: Math.min(10_000, Math.max(0, last - first + 1)) }, (_, i) => String(first + i));
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 function faultOf(pattern: string, names: readonly string[], key: string): ConfigFault {

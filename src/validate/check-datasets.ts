@@ -147,6 +147,10 @@ async function trySplit(
       onNote(`${plan.path}: of ${format.count(encoded.read)} ${what} of "${plan.name}", ${left.join(', ')}`);
     }
     const { lengths } = encoded.rows;
+    if (split === 'train' && isAll && plan.limit !== null && lengths.length < plan.limit)
+      onNote(
+        `${plan.path}: ${format.count(lengths.length)} rows are there, fewer than the ${format.count(plan.limit)} that are asked for`,
+      );
     const long = lengths.filter((length) => length > positions).length;
     if (long > 0) onNote(`${plan.path}: ${beyondPositions(long, lengths.length, positions)}`);
     const again = await repeated[split](encoded.rows);

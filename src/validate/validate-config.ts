@@ -11,6 +11,7 @@ import { checkModel } from './check-model.js';
 import { checkOutput } from './check-output.js';
 import { checkUpload } from './check-upload.js';
 import type { ConfigFault } from '../common/config-fault.js';
+import { planAdapter } from '../model/adapter/plan-adapter.js';
 import { refuseBaseFolder } from '../model/adapter/save-adapter.js';
 import type { CheckedModel } from '../model/check-model-files.js';
 import { longestRow } from '../model/longest-row.js';
@@ -131,7 +132,10 @@ class Checks {
       for (const { path: key, ...fault } of weightPatternFaults(trainingConfig, answer.weights))
         this.faults.push({ path: `${this.spell('trainingConfig')}.${this.spell(key)}`, ...fault });
     }
-    if (answer !== undefined) await this.adapterOverBase(name, answer);
+    if (answer !== undefined) {
+      this.adapterModules(answer);
+      await this.adapterOverBase(name, answer);
+    }
     if (answer !== undefined && trainingConfig !== undefined) {
       const loadsInFewerBits = trainingConfig.loadIn4bit || trainingConfig.loadIn8bit;
       const hasAdapterConfig = this.parts.peftConfig != null;
@@ -153,6 +157,23 @@ class Checks {
     }, this.noteOn(at));
     this.refuse(at, opened.fault);
     return opened.answer;
+  }
+
+  /** Whether the adapter's names of modules fit the model. */
+  private adapterModules({ adapted }: CheckedModel): void {
+    const { peftConfig } = this.parts;
+    if (peftConfig == null || adapted === undefined) return;
+    try {
+      planAdapter(peftConfig, adapted);
+    } catch (error) {
+      if (!AdaptiveTrainerError.isInstance(error, 'CONFIG_INVALID')) throw error;
+      const { faults, projections = [] } = error.details as { faults: ConfigFault[]; projections?: string[] };
+      const known = projections.length > 0 ? `; the model's projections are ${projections.join(', ')}` : '';
+      for (const { path: at, code, message } of faults) {
+        const spelled = at.split('.').map((key) => this.spell(key));
+        this.faults.push({ path: spelled.join('.'), code, message: `${message}${known}` });
+      }
+    }
   }
 
   private async adapterOverBase(name: string, { baseDir }: CheckedModel): Promise<void> {

@@ -52,6 +52,17 @@ describe('the advice for columns that are not known works for that row', () => {
   });
 });
 
+test('rows in a list of an object are told to be those of the file', () => {
+  const row = { version: '1', data: [{ ask: 'u', reply: 'a' }] };
+  expect(() => processRow(row)).toThrow('Its rows seem to be in the list "data": write that list alone');
+});
+
+test('what looks like a row in place of the names of the columns is told', () => {
+  const row = { 'What is one?': 'What is two?', 'It is 1.': 'It is 2.' };
+  expect(() => processRow(row)).toThrow(/"user": "What is one\?".*put a line with names in front of it/);
+  expect(() => processRow({ ask: 'u', reply: 'a' })).not.toThrow(/put a line/);
+});
+
 describe('a column that is null', () => {
   test('is absent where another shape fits', () => {
     const { chat } = processRow({

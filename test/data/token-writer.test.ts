@@ -12,7 +12,7 @@ const chunk = (number: number) => ({
   words: new Uint32Array(1_000_000).fill(tokenWord.of(number, number % 2 === 0)),
   lengths: Uint32Array.of(300_000, 700_000),
   trained: Uint32Array.of(1, 2),
-  ...{ tooLong: 0, shortestTooLong: Infinity, leastTooLong: Infinity, noTrainedToken: 0, unused: [] },
+  ...{ tooLong: 0, shortestTooLong: Infinity, leastTooLong: Infinity, noTrainedToken: 0, remarks: [] },
 });
 
 describe('more tokens than are kept in memory', () => {

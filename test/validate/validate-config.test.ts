@@ -33,7 +33,7 @@ afterAll(async () => {
   await rm(cwd, { recursive: true });
 });
 
-const good = { modelName: 'model', outputDir: 'out/deep', datasetsConfig: { ideas: ['rows.jsonl:|:3'] } };
+const good = { modelName: 'model', outputDir: 'out/deep', datasetsConfig: { ideas: ['rows.jsonl:|:1'] } };
 const validate = (change: object) => validateConfig({ ...good, ...change }, {});
 
 async function faultsOf(change: object): Promise<ConfigFault[]> {
@@ -63,6 +63,29 @@ describe('validateConfig', () => {
       { path: 'trainingConfig.learningRateMultipliers', suggestion: 'model.norm' },
     ]);
     expect(await faultsOf({ trainingConfig: { freeze: ['model.layers.{0..1}', 'lm_head'] } })).toEqual([]);
+  });
+
+  it('finds modules of an adapter that the model does not have', async () => {
+    const faults = await faultsOf({ peftConfig: { targetModules: ['q_projj', 'v_proj'] } });
+    expect(faults).toEqual([
+      {
+        path: 'peftConfig.targetModules',
+        code: 'INVALID',
+        message: expect.stringMatching(/there is no module "q_projj".*projections are .*q_proj/),
+      },
+    ]);
+    expect(await faultsOf({ peftConfig: { targetModules: ['q_proj', 'v_proj'] } })).toEqual([]);
+  });
+
+  it('notes prompts for styles without a dataset, and rows that are asked for and not there', async () => {
+    const datasetsConfig = { ideas: ['rows.jsonl:|:3'] };
+    expect((await validate({ datasetsConfig, systemPrompts: { attention: 'Be good.' } })).notes).toEqual([
+      expect.stringMatching(/^systemPrompts has prompts for attention alone.*listed under ideas.*no effect/),
+      expect.stringMatching(/ideas\[0\]: 1 rows are there, fewer than the 3/),
+    ]);
+    expect((await validate({ systemPrompts: { attention: 'Be good.', ideas: 'Be kind.' } })).notes).toEqual(
+      [],
+    );
   });
 
   it('notes settings without effect', async () => {

@@ -38,6 +38,8 @@ export class Planner {
   /** The keys of `datasetsConfig` itself. */
   private inside: GivenKeys = new Map();
   private readonly entries: string[] = [];
+  /** Of each entry. */
+  private readonly styles: LearningStyle[] = [];
 
   constructor(
     private readonly reader: ConfigReader,
@@ -159,6 +161,7 @@ export class Planner {
       return undefined;
     }
     this.entries.push(written);
+    this.styles.push(style);
     const { contextMode, ...kwargs } =
       settings === null ? this.kwargs(written) : readDatasetKwargs(this.reader, settings, path);
     return asParsed({
@@ -198,9 +201,21 @@ export class Planner {
 
   /** Entries for datasets that are not listed: most likely a misspelt name. */
   warnOfUnused(): void {
-    for (const message of this.unused()) {
+    for (const message of [...this.unused(), ...this.unusedPrompts()]) {
       this.reader.warnings.push({ code: 'DATASET_ENTRY_UNUSED', message });
     }
+  }
+
+  /** Prompts for other styles than those of the datasets, where none is for one of these. */
+  private unusedPrompts(): string[] {
+    const isPrompt = (prompt: unknown) => typeof prompt === 'string' && prompt.trim() !== '';
+    const given = Object.entries(this.tables.systemPrompts).filter(([, prompt]) => isPrompt(prompt));
+    const used: readonly string[] = this.styles;
+    if (given.length === 0 || used.length === 0 || given.some(([style]) => used.includes(style))) return [];
+    const styles = (names: readonly string[]) => [...new Set(names)].join(', ');
+    return [
+      `${this.reader.spell('systemPrompts')} has prompts for ${styles(given.map(([style]) => style))} alone, and the datasets are listed under ${styles(used)}, so they have no effect.`,
+    ];
   }
 
   private unused(): string[] {

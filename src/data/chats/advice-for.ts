@@ -1,14 +1,26 @@
+import { asObject } from './as-object.js';
+
 type Row = Readonly<Record<string, unknown>>;
 
 /** What to write into the configuration for a row of columns that are not known: something that works for this row. */
 export function adviceFor(row: Row): string {
   const names = Object.keys(row);
+  const isHeaderMissing = names.length > 1 && names.every(isSaid);
+  const header =
+    ' Where these are the values of a row: put a line with names in front of it, such as prompt,response.';
+  return `${columnsFor(row, names)}${isHeaderMissing ? header : ''}`;
+}
+
+function columnsFor(row: Row, names: readonly string[]): string {
   const texts = names.filter((name) => typeof row[name] === 'string');
   if ('chosen' in row && 'rejected' in row)
     return `It is a row of preferences. To train on what was chosen: ${ofChosen(row)}.`;
   const messages = names.find((name) => isMessages(row[name]));
   if (messages !== undefined) return say({ messages });
   const [user, assistant] = texts;
+  const rows = names.find((name) => isRows(row[name]));
+  if (rows !== undefined && assistant === undefined)
+    return `Its rows seem to be in the list ${JSON.stringify(rows)}: write that list alone into the file.`;
   if (user === undefined) {
     return (
       'Make a chat of it with a function: dataProcessingFunction: (sample) => [userText, assistantText], of whatever sample ' +
@@ -36,6 +48,21 @@ function isMessages(value: unknown): boolean {
   const isMessage = (one: unknown) =>
     typeof one === 'object' && one !== null && ('role' in one || 'from' in one);
   return Array.isArray(value) && value.length > 0 && value.every(isMessage);
+}
+
+/** Whether a value holds rows in place of being one. */
+function isRows(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    !isMessages(value) &&
+    value.every((one) => asObject(one) !== undefined)
+  );
+}
+
+/** Whether the name of a column reads as what somebody said. */
+function isSaid(name: string): boolean {
+  return /[.?!]$/.test(name) || /\S\s+\S+\s+\S/.test(name);
 }
 
 function say(columns: Readonly<Record<string, string>>): string {

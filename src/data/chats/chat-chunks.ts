@@ -17,7 +17,7 @@ export interface ChatChunk {
   /** Columns of text or lists that were met for the first time and not looked at. */
   ignored: string[];
   /** What of the configuration is not used for rows of this chunk; see `SampleChat`. */
-  unused: string[];
+  remarks: string[];
   /** Rows read so far, of which some were skipped. */
   read: number;
   skipped: number;
@@ -39,11 +39,11 @@ export async function* chatChunks(
   pacer: EventLoopPacer,
 ): AsyncGenerator<ChatChunk> {
   let texts: string[] = [];
-  const nothing = (): Pick<ChatChunk, 'rows' | 'bad' | 'ignored' | 'unused'> => ({
+  const nothing = (): Pick<ChatChunk, 'rows' | 'bad' | 'ignored' | 'remarks'> => ({
     rows: [],
     bad: [],
     ignored: [],
-    unused: [],
+    remarks: [],
   });
   let open = nothing();
   let [characters, read, skipped, done] = [0, 0, 0, 0];
@@ -69,7 +69,7 @@ export async function* chatChunks(
       open.rows.push({ index: sample.index, where: sample.where });
       open.ignored.push(...made.ignored.filter((column) => !told.has(column)));
       made.ignored.forEach((column) => told.add(column));
-      if (open.unused.length === 0) open.unused.push(...made.unused);
+      if (open.remarks.length === 0) open.remarks.push(...made.remarks);
       characters += text.length;
     }
     if (open.rows.length + open.bad.length >= chunkRows || characters >= chunkCharacters) yield take();

@@ -21,7 +21,7 @@ export class ChatSpool {
 
   async add(chunk: ChatChunk): Promise<void> {
     // Rows that could not be read make no chat, but belong to what is told of the split.
-    this.hash.update(JSON.stringify([chunk.text, chunk.bad, chunk.ignored, chunk.unused]));
+    this.hash.update(JSON.stringify([chunk.text, chunk.bad, chunk.ignored, chunk.remarks]));
     const line = JSON.stringify(chunk);
     this.kept.push(line);
     this.characters += line.length;

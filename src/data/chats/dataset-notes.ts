@@ -1,21 +1,21 @@
 import type { DatasetPlan } from '../../config/datasets/dataset-plan.js';
-import { unusedNote } from '../../tokenizer/encode/encode-chat.js';
+import { remarkNote } from '../../tokenizer/encode/encode-chat.js';
 import type { Tokenizer } from '../../tokenizer/tokenizer.js';
 
 const most = 12;
 
 /**
- * Says what of a dataset is not trained on, once for all of its rows: columns that nobody reads, a system prompt that is not
- * used, and what the chat template leaves out.
+ * Says what of a dataset is not trained on or odd, once for all of its rows: columns that nobody reads, a system prompt that is
+ * not used, what the chat template leaves out, empty answers, special tokens in texts.
  *
- * @param unused `prompt`, and what `RenderedAnswers` has
+ * @param remarks `prompt`, and what `RenderedAnswers` has
  */
 export function datasetNotes(
   { name, path }: Pick<DatasetPlan, 'name' | 'path'>,
-  { ignoredColumns, unused }: { ignoredColumns: readonly string[]; unused: readonly string[] },
+  { ignoredColumns, remarks }: { ignoredColumns: readonly string[]; remarks: readonly string[] },
   tokenizer: Tokenizer,
 ): string[] {
-  const notes = unused.map((part) => (part === 'prompt' ? promptNote : unusedNote(part, tokenizer)));
+  const notes = remarks.map((part) => (part === 'prompt' ? promptNote : remarkNote(part, tokenizer)));
   if (ignoredColumns.length > 0) notes.unshift(columnsNote(ignoredColumns));
   return notes.map((note) => `Dataset "${name}" (${path}): ${note}`);
 }

@@ -19,7 +19,7 @@ export interface SampleChat {
   /** Columns that hold text or a list and were not looked at. */
   ignored: readonly string[];
   /** `prompt`: the dataset's system prompt is not used for it, as it is no chat. */
-  unused: readonly 'prompt'[];
+  remarks: readonly 'prompt'[];
 }
 
 /**
@@ -37,7 +37,7 @@ export async function sampleToChat(plan: DatasetPlan, sample: Sample): Promise<S
     return {
       ...made,
       chat: finished(made.chat, plan.systemPrompt, sample.nullIsAbsent === true && !isRead),
-      unused: 'text' in made.chat && plan.systemPrompt !== '' ? ['prompt'] : [],
+      remarks: 'text' in made.chat && plan.systemPrompt !== '' ? ['prompt'] : [],
     };
   } catch (cause) {
     throw explain(plan, sample, cause);

@@ -22,7 +22,7 @@ export interface TokenizedRows {
   leastTooLong: number;
   noTrainedToken: number;
   /** What the chat template left out of rows; see `RenderedAnswers`. */
-  unused: string[];
+  remarks: string[];
 }
 
 /** A chat that could not be tokenized. */
@@ -45,7 +45,7 @@ export class ChatTokenizer {
   private shortestTooLong = Infinity;
   private leastTooLong = Infinity;
   private noTrainedToken = 0;
-  private unused = new Set<string>();
+  private remarks = new Set<string>();
 
   constructor(
     private readonly tokenizer: Tokenizer,
@@ -62,7 +62,7 @@ export class ChatTokenizer {
       return;
     }
     const { inputIds, labels } = encoded;
-    for (const part of encoded.unused) this.unused.add(part);
+    for (const part of encoded.remarks) this.remarks.add(part);
     if (inputIds.length > this.maxLengthToken) {
       this.tooLong++;
       this.shortestTooLong = Math.min(this.shortestTooLong, inputIds.length);
@@ -121,9 +121,9 @@ export class ChatTokenizer {
       shortestTooLong,
       leastTooLong,
       noTrainedToken,
-      unused: [...this.unused],
+      remarks: [...this.remarks],
     };
-    this.unused = new Set();
+    this.remarks = new Set();
     [this.tooLong, this.noTrainedToken] = [0, 0];
     [this.shortestTooLong, this.leastTooLong] = [Infinity, Infinity];
     return taken;

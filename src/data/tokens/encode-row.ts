@@ -11,7 +11,7 @@ import { joinTextParts } from './join-text-parts.js';
 /** A row as tokens. */
 export interface EncodedRow extends EncodedChat {
   /** See `RenderedAnswers`. */
-  unused: readonly string[];
+  remarks: readonly string[];
 }
 
 /** A row that has more tokens than are wanted, which its text tells. */
@@ -48,7 +48,7 @@ export function encodeRow(
   const given = { ...options, tools, variables };
   const rendered = renderAnswers(tokenizer, joinTextParts(tokenizer, messages), given);
   const least = tokenizer.leastTokens(rendered.text);
-  return least > most ? { least } : { ...encodeAnswers(tokenizer, rendered), unused: rendered.unused };
+  return least > most ? { least } : { ...encodeAnswers(tokenizer, rendered), remarks: rendered.remarks };
 }
 
 function encodeText(tokenizer: Tokenizer, text: string): EncodedRow {
@@ -57,5 +57,5 @@ function encodeText(tokenizer: Tokenizer, text: string): EncodedRow {
   if (bos !== null && ids[0] === bos && ids[1] === bos) ids.shift(); // the text has its own
   if (eos !== null && ids.at(-1) !== eos) ids.push(eos);
   const inputIds = Int32Array.from(ids);
-  return { inputIds, labels: inputIds.slice(), unused: [] };
+  return { inputIds, labels: inputIds.slice(), remarks: [] };
 }

@@ -31,7 +31,7 @@ export interface EncodedSplit extends SplitCounts {
   badRows: BadRow[];
   ignoredColumns: string[];
   /** What of the configuration and the rows no token was made of; see `unusedPartsNotes`. */
-  unused: string[];
+  remarks: string[];
   rows: TokenRows;
 }
 
@@ -40,7 +40,7 @@ interface Note {
   counts: SplitCounts;
   badRows: BadRow[];
   ignoredColumns: string[];
-  unused: string[];
+  remarks: string[];
   warnings: string[];
 }
 
@@ -78,7 +78,7 @@ class SplitEncoder {
     },
     badRows: [],
     ignoredColumns: [],
-    unused: [],
+    remarks: [],
     warnings: [],
   };
 
@@ -118,11 +118,11 @@ class SplitEncoder {
   private async cached(path: string): Promise<EncodedSplit | undefined> {
     const found = await this.context.cache?.open(path);
     if (found === undefined) return undefined;
-    const { counts, badRows, ignoredColumns, unused, warnings } = found.note as Note;
+    const { counts, badRows, ignoredColumns, remarks, warnings } = found.note as Note;
     if (counts.bad > 0 && this.plan.onBadRow === 'stop') return undefined; // reading it again will tell which
     warnings.forEach(this.context.warnOnce);
     this.report(counts.read, 1, true);
-    return { rows: found.rows, ...counts, badRows, ignoredColumns, unused };
+    return { rows: found.rows, ...counts, badRows, ignoredColumns, remarks };
   }
 
   /** @param path where the tokens are kept; undefined: nowhere */
@@ -147,8 +147,8 @@ class SplitEncoder {
       }
       while (waiting.length > 0) await settle();
       const rows = await writer.finish(this.note);
-      const { counts, badRows, ignoredColumns, unused } = this.note;
-      return { rows, ...counts, badRows, ignoredColumns, unused };
+      const { counts, badRows, ignoredColumns, remarks } = this.note;
+      return { rows, ...counts, badRows, ignoredColumns, remarks };
     } catch (error) {
       await writer.discard();
       if (!AdaptiveTrainerError.isInstance(error, 'OUT_OF_MEMORY')) throw error;
@@ -161,7 +161,7 @@ class SplitEncoder {
   }
 
   private async keep(writer: TokenWriter, chunk: ChatChunk, answer: TokenizerWorkerAnswer): Promise<void> {
-    const { counts, badRows, ignoredColumns, unused, warnings } = this.note;
+    const { counts, badRows, ignoredColumns, remarks, warnings } = this.note;
     const failed = answer.failures.map((failure) =>
       badRow.orThrow(this.plan, chunk.rows[failure.row]!, this.failure(chunk, failure)),
     );
@@ -170,8 +170,8 @@ class SplitEncoder {
       if (badRows.length < badRow.mostListed) badRows.push(row);
     }
     ignoredColumns.push(...chunk.ignored);
-    for (const part of [...chunk.unused, ...answer.rows.unused])
-      if (!unused.includes(part)) unused.push(part);
+    for (const part of [...chunk.remarks, ...answer.rows.remarks])
+      if (!remarks.includes(part)) remarks.push(part);
     await writer.append(answer.rows);
     const { tooLong, noTrainedToken, shortestTooLong, leastTooLong } = answer.rows;
     counts.tooLong += tooLong;

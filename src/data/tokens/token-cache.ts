@@ -9,7 +9,7 @@ import { readBytes } from '../read/read-bytes.js';
 import { openTokenFile } from './token-file.js';
 import type { TokenRows } from './token-rows.js';
 
-const form = 2; // of what is stored
+const form = 3; // of what is stored
 const unusedDays = 30;
 const abandonedHours = 24;
 

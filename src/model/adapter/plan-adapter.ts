@@ -13,10 +13,10 @@ export interface AdapterPlan {
 
 /**
  * Finds where an adapter goes.
- * @param isStored names that fit no module are passed over, as long as one does
+ * @param isStored names that fit no module are passed over, as long as one does. Default false
  * @throws AdaptiveTrainerError CONFIG_INVALID for names that fit no module
  */
-export function planAdapter(given: PeftConfig, model: AdaptedModel, isStored: boolean): AdapterPlan {
+export function planAdapter(given: PeftConfig, model: AdaptedModel, isStored = false): AdapterPlan {
   const names = model.parameters.map(({ name }) => name);
   const config = withExpertTargets(given, model.modelType, names);
   return { config, modules: adapterModules(config, model, isStored) };

@@ -1,7 +1,7 @@
 import type { DecoderConfig } from '../../engine/addon.js';
 import { readModelConfig } from '../architecture/read-model-config.js';
 import { embeddingName } from './embedding-name.js';
-import { findWeights, type WeightFile } from './find-weights.js';
+import { findWeights, type ModelFiles, type WeightFile } from './find-weights.js';
 import { fullWeightNames } from './full-weight-names.js';
 import { storedHead } from './stored-head.js';
 import { textWeights } from './text-names.js';
@@ -21,17 +21,20 @@ export interface StoredModel {
 
 /**
  * Reads config.json and the headers of the weights in a folder.
+ * @param from.files what there is of it; default: what lies in the folder
+ * @param from.isSameHead see storedHead()
  * @throws AdaptiveTrainerError MODEL_NOT_FOUND, MODEL_CONFIG_INVALID, MODEL_UNSUPPORTED, SAFETENSORS_INVALID
  */
 export async function readStoredModel(
   dir: string,
   options: { ignoreDropout?: boolean },
+  { files, isSameHead }: { files?: ModelFiles; isSameHead?: Parameters<typeof storedHead>[3] } = {},
 ): Promise<StoredModel> {
   const { config, decoder, isPart } = await readModelConfig(dir, options);
   const embedding = embeddingName(decoder);
-  const all = await findWeights(dir);
+  const all = await findWeights(dir, files);
   const named = fullWeightNames(isPart ? textWeights(all) : all, embedding);
-  const head = await storedHead(named, embedding, decoder.tiedHead);
+  const head = await storedHead(named, embedding, decoder.tiedHead, isSameHead);
   // A checkpoint with a head of its own is saved as one.
   const isUntied = head.tied !== decoder.tiedHead;
   return {

@@ -3,6 +3,7 @@ import type { ChatMessage } from '../../events/chat-message.js';
 import type { ChatVariables, RenderedChat } from '../template/chat-template.js';
 import type { Tokenizer } from '../tokenizer.js';
 import { checkAnswerIsSeen, saidIn } from './check-answer-is-seen.js';
+import { specialTokenPattern } from './special-token-pattern.js';
 import type { TextSpan } from './text-span.js';
 
 /** An assistant turn in the text of a chat. */
@@ -183,8 +184,6 @@ class ChatText {
   }
 }
 
-const patterns = new WeakMap<Tokenizer, RegExp | null>();
-
 // Longer than any closing: what is trained may be a whole book.
 const reach = 400;
 
@@ -193,15 +192,4 @@ function closingToken(tokenizer: Tokenizer, text: string, { start, end }: TextSp
   const pattern = specialTokenPattern(tokenizer);
   if (pattern === null) return undefined;
   return [...text.slice(Math.max(start, end - reach), end).matchAll(pattern)].at(-1)?.[0];
-}
-
-/** Matches each special token of the vocabulary; null where it has none. */
-function specialTokenPattern(tokenizer: Tokenizer): RegExp | null {
-  const known = patterns.get(tokenizer);
-  if (known !== undefined) return known;
-  const texts = [...tokenizer.specialTokenTexts].sort((a, b) => b.length - a.length);
-  const escaped = texts.map((token) => token.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = escaped.length === 0 ? null : new RegExp(escaped.join('|'), 'g');
-  patterns.set(tokenizer, pattern);
-  return pattern;
 }

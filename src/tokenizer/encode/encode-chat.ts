@@ -1,5 +1,6 @@
 import { AdaptiveTrainerError } from '../../errors.js';
 import { answerSpans } from './answer-spans.js';
+import { chatRemarkNote, chatRemarks } from './chat-remarks.js';
 import { reasoningKeys, unseenRoles } from './check-answer-is-seen.js';
 import type { ChatMessage } from '../../events/chat-message.js';
 import { foldSystemPrompt } from '../template/fold-system-prompt.js';
@@ -17,7 +18,7 @@ export interface EncodedChat {
 export interface EncodeChatOptions {
   /** Train the header of assistant turns too (`<|im_start|>assistant`), as the Python package does. Default false. */
   trainOnHeader?: boolean;
-  /** Told once per tokenizer of each thing that its template leaves out or has no role for. Default: `process.emitWarning`. */
+  /** Told once per tokenizer of each thing that its template leaves out or has no role for, and of what chats hold that is odd. Default: `process.emitWarning`. */
   onWarning?: (message: string) => void;
   /** What the template is given beside the messages. */
   tools?: ChatVariables['tools'];
@@ -40,8 +41,8 @@ export function encodeChat(
   options: EncodeChatOptions = {},
 ): EncodedChat {
   const rendered = renderAnswers(tokenizer, messages, options);
-  for (const part of rendered.unused)
-    warnOnce(tokenizer, part, unusedNote(part, tokenizer), options.onWarning);
+  for (const remark of rendered.remarks)
+    warnOnce(tokenizer, remark, remarkNote(remark, tokenizer), options.onWarning);
   return encodeAnswers(tokenizer, rendered);
 }
 
@@ -49,17 +50,26 @@ export function encodeChat(
 export interface RenderedAnswers {
   text: string;
   spans: readonly TextSpan[];
-  /** What the template leaves out: `tools`, or the role of messages (but the assistant's, for that is an error). */
-  unused: readonly string[];
+  /**
+   * What is worth a word: that the template leaves out `tools`, or messages of this role (but the assistant's, for that is an
+   * error); or what chatRemarks() finds. See remarkNote().
+   */
+  remarks: readonly string[];
 }
 
-/** In words, for a warning. */
-export function unusedNote(part: string, { dir }: Tokenizer): string {
-  return part === 'tools'
-    ? `The chat template of ${dir} leaves the tools out, so calls are trained without what they are calls of. Use the ` +
-        `template of a model that calls tools, or leave the tools away.`
-    : `The chat template of ${dir} leaves the text of ${part} messages out. Set a template that writes it, or move it ` +
-        `into another message.`;
+/** A remark in words, for a warning. */
+export function remarkNote(remark: string, tokenizer: Tokenizer): string {
+  const { dir } = tokenizer;
+  if (remark === 'tools')
+    return (
+      `The chat template of ${dir} leaves the tools out, so calls are trained without what they are calls of. Use the ` +
+      `template of a model that calls tools, or leave the tools away.`
+    );
+  return (
+    chatRemarkNote(remark, tokenizer) ??
+    `The chat template of ${dir} leaves the text of ${remark} messages out. Set a template that writes it, or move it ` +
+      `into another message.`
+  );
 }
 
 /** The first half of `encodeChat`: all but the work of the tokenizer. */
@@ -74,9 +84,10 @@ export function renderAnswers(
   const given = { tools, variables };
   const rendered = tokenizer.renderChatParts(chat.messages, given);
   const spans = answerSpans(tokenizer, chat.messages, given, rendered, trainOnHeader);
-  const unused = unseenRoles(chat.messages, rendered);
-  if (!showsTools(tokenizer, chat.messages, given, rendered.text)) unused.push('tools');
-  return { text: rendered.text, spans, unused };
+  const remarks = unseenRoles(chat.messages, rendered);
+  if (!showsTools(tokenizer, chat.messages, given, rendered.text)) remarks.push('tools');
+  remarks.push(...chatRemarks(tokenizer, chat.messages, rendered));
+  return { text: rendered.text, spans, remarks };
 }
 
 /** The second half of `encodeChat`. */

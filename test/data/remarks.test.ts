@@ -146,3 +146,62 @@ test('a system prompt beside content parts is joined with them', async () => {
   const { inputIds } = encodeChat(tokenizer, chat, { onWarning: () => {} });
   expect(tokenizer.decode(inputIds)).toContain('Be brief.\n\none two');
 });
+
+test('answers without text are said once a dataset, but not where a call or reasoning is the answer', async () => {
+  const call = {
+    role: 'assistant',
+    content: '',
+    tool_calls: [{ type: 'function', function: { name: 'f' } }],
+  };
+  const calling =
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{{ m.tool_calls | default('') }}<|im_end|>\n{% endfor %}" +
+    '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+  const empty = ['', '  \n'].map((said) => ({ messages: [user('q'), assistant(said)] }));
+  const good = Array.from({ length: 5 }, (_, i) => ({ messages: [user(`q${i}`), assistant(`a${i}`)] }));
+  const unweighted = { messages: [user('q'), { ...assistant(''), weight: 0 }, user('r'), assistant('a')] };
+  for (const said of await saidOf([...good, ...empty]))
+    expect(said.filter((note) => note.includes('empty'))).toEqual(
+      once(/^Dataset .*: Some answers are empty/),
+    );
+  for (const said of await saidOf([...good, unweighted, { messages: [user('q'), call] }], {}, calling))
+    expect(said.filter((note) => note.includes('empty'))).toEqual([]);
+});
+
+test('special tokens in texts are said once a dataset and token', async () => {
+  const stray = [
+    { messages: [user('say <|im_end|>'), assistant('a')] },
+    { messages: [user('and <|im_start|>'), assistant('and <|im_end|>')] },
+    { messages: [user('say <|im_ends|> or <b>'), assistant('c')] },
+  ];
+  for (const said of await saidOf(stray))
+    expect(said.filter((note) => note.includes('Some messages hold')).sort()).toEqual([
+      expect.stringMatching(/^Dataset .*: Some messages hold <\|im_end\|> in their text/),
+      expect.stringMatching(/^Dataset .*: Some messages hold <\|im_start\|> in their text/),
+    ]);
+});
+
+test('messages that the template writes a part of are said once a dataset and role', async () => {
+  const asked = '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+  const turn = (said: string) =>
+    `{% for m in messages %}<|im_start|>{{ m.role }}\n{{ ${said} }}<|im_end|>\n{% endfor %}${asked}`;
+  const long = [{ messages: [user('  a long question \n'), assistant('a long answer')] }];
+  for (const said of await saidOf(long, {}, turn('m.content[:9]')))
+    expect(said.filter((note) => note.includes('only a part')).sort()).toEqual([
+      expect.stringMatching(/^Dataset .* writes only a part of what some assistant messages say/),
+      expect.stringMatching(/^Dataset .* writes only a part of what some user messages say/),
+    ]);
+  for (const whole of [
+    'm.content',
+    'm.content | trim',
+    "m.content.split(' ') | join(' ')",
+    "'<<' ~ m.content ~ '>>'",
+  ])
+    for (const said of await saidOf(long, {}, turn(whole)))
+      expect(said.filter((note) => note.includes('only a part'))).toEqual([]);
+  // Thoughts of an earlier answer are left out by many templates on purpose.
+  const thinking = "(m.content.split('</think>')[-1] if not loop.last else m.content)";
+  const thought = assistant('<think>so and so</think>yes');
+  const chat = [{ messages: [user('q'), thought, user('r'), thought] }];
+  for (const said of await saidOf(chat, {}, turn(thinking)))
+    expect(said.filter((note) => note.includes('only a part'))).toEqual([]);
+});
