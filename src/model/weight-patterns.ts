@@ -64,7 +64,7 @@ function whole(source: string): RegExp | undefined {
 
 function expressionOf(glob: string): string {
   return glob.replace(/\{([^{}]*)\}|\[[^\]]+\]|[^]/g, (part, list: string | undefined) => {
-    if (list !== undefined) return `(?:${alternatives(list).map(escaped).join('|')})`;
+    if (list !== undefined) return `(?:${alternatives(list).map(escapeRegExp).join('|')})`;
     if (part === '*') return '.*';
     if (part === '?') return '.';
     return part.length > 1 ? part.replace(/^\[!/, '[^') : escapeRegExp(part);
