@@ -20,8 +20,9 @@ export async function readConfigFile(file: string): Promise<unknown> {
   try {
     text = await readFile(full, 'utf8');
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const found = missing ? 'there is none' : `it cannot be read: ${(error as Error).message}`;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const known: Record<string, string> = { ENOENT: 'there is none', EISDIR: 'it is a folder' };
+    const found = known[code ?? ''] ?? `it cannot be read: ${message}`;
     throw new AdaptiveTrainerError('IO_FAILED', `Expected a configuration file at ${full}, but ${found}.`, {
       details: { file: full },
       cause: error,

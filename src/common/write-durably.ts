@@ -62,7 +62,9 @@ export async function makeFolder(path: string): Promise<void> {
 /** A failed file operation as IO_FAILED; an error that already is one of ours stays. */
 export function ioError(path: string, cause: unknown): AdaptiveTrainerError {
   if (AdaptiveTrainerError.isInstance(cause)) return cause;
-  return new AdaptiveTrainerError('IO_FAILED', `Cannot write ${path}: ${(cause as Error).message}.`, {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const reason = code === 'EISDIR' ? 'it is a folder' : message;
+  return new AdaptiveTrainerError('IO_FAILED', `Cannot write ${path}: ${reason}.`, {
     cause,
     details: { path },
   });

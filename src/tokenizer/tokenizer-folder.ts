@@ -7,7 +7,7 @@ import { hubSettings } from '../common/hub-settings.js';
 import { isHubName } from '../common/is-hub-name.js';
 import { tokenizerFileNames } from '../hub/models/tokenizer-file-names.js';
 import { adapterBase, isAdapterFolder } from '../common/adapter-folder.js';
-import { refuseRunFolder } from '../common/run-folder.js';
+import { refuseOther } from '../common/not-a-model.js';
 import { readJsonFile } from '../common/read-json-file.js';
 
 /** The folder of a tokenizer: the one that is named, else that of a model of that name on the Hub, without its weights.
@@ -32,7 +32,7 @@ async function ownFolder(
 ): Promise<string> {
   const dir = resolve(dirOrHubId);
   if (existsSync(dir) || !isHubName(dirOrHubId)) {
-    if (!existsSync(join(dir, 'tokenizer.json'))) refuseRunFolder(dir);
+    if (!existsSync(join(dir, 'tokenizer.json'))) refuseOther(dir);
     return dir;
   }
   const repo = { type: 'model', name: dirOrHubId } as const;

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { checkAccess } from '../hub/client/check-access.js';
-import { runFolder } from '../common/run-folder.js';
+import { notAModel } from '../common/not-a-model.js';
 import { AdaptiveTrainerError } from '../errors.js';
 import { findModel, type HubModel } from '../hub/models/download-model.js';
 import type { HubSettings } from '../common/hub-settings.js';
@@ -35,11 +35,9 @@ export async function checkModel(
   const received = JSON.stringify(name);
   const { fault: unknown, answer: kind } = await askHub(() => kindOfPath(folder), onNote);
   if (unknown !== undefined) return { fault: unknown };
-  if (kind === 'file')
-    return { fault: `expected the folder of a model, received ${received}, which is a file` };
-  if (kind === 'folder') {
-    const run = runFolder(folder);
-    if (run !== undefined) return { fault: `expected the folder of a model, received ${run}` };
+  if (kind !== 'nothing') {
+    const other = notAModel(folder);
+    if (other !== undefined) return { fault: `expected the folder of a model, received ${other}` };
     const fault = faultOfFiles(await readdir(folder), folder, options.needsWeights);
     return fault === undefined ? checkFiles(async () => modelIn(folder), options, onNote) : { fault };
   }

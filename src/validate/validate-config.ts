@@ -127,6 +127,11 @@ class Checks {
     this.refuse(at, fault);
     if (trainingConfig !== undefined && answer !== undefined)
       longestRow(trainingConfig.maxLengthToken, answer.decoder, this.noteOn(this.spell('trainingConfig')));
+    const topK = this.parts.adaptiveLossConfig?.topK;
+    if (topK !== undefined && answer !== undefined && topK >= answer.decoder.vocabSize)
+      this.noteOn(`${this.spell('adaptiveLossConfig')}.${this.spell('topK')}`)(
+        `all ${answer.decoder.vocabSize} tokens of the model are among its first ${topK}, so ideas has nothing to train`,
+      );
     // Beside an adapter, patterns are of its weights, too, whose names follow from the model.
     if (trainingConfig !== undefined && answer?.weights !== undefined && this.parts.peftConfig == null) {
       for (const { path: key, ...fault } of weightPatternFaults(trainingConfig, answer.weights))

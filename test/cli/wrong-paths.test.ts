@@ -43,6 +43,28 @@ describe('a path that is another than was meant', () => {
     expect(stderr).not.toContain('    at ');
   });
 
+  it.each([
+    ['generate', (file: string) => ['generate', file, 'text']],
+    ['eval', (file: string) => ['eval', file, config]],
+    ['validate', (file: string) => ['validate', config, '--set', `model_name=${file}`]],
+  ])('%s: a file is told from the folder of a model', async (_, args) => {
+    const { status, stderr } = await run(...args(config));
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${config}, which is a file. Name`) as string,
+    ]);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('a folder is told from a configuration, and one of this library from that of another trainer', async () => {
+    expect((await run('validate', folder)).stderr).toContain(`at ${folder}, but it is a folder.`);
+    const { status, stderr } = await run('import-config', config);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/a configuration of this library, with datasets_config/) as string,
+    ]);
+  });
+
   it('of a run without a final model the newest checkpoint is named', async () => {
     const { stderr } = await run('generate', join(folder, 'stopped'), 'text');
     expect(stderr).toContain(join('stopped', 'checkpoint-10'));

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import type { CausalLM } from '../../model/causal-lm.js';
 import type { GenerateOptions } from '../../model/generation/generate-options.js';
+import { AdaptiveTrainerError } from '../../errors.js';
 import { chunked } from '../../common/chunked.js';
 import { command } from '../command.js';
 import { openForGeneration, withGenerationOptions, type GenerationOptions } from '../generation-options.js';
@@ -42,6 +43,8 @@ async function generate(
       return;
     }
     const ids = promptIds(tokenizer, prompt);
+    if (ids.length === 0)
+      throw new AdaptiveTrainerError('INVALID_INPUT', 'Expected a text to go on from, found an empty one.');
     await streamAnswer(model, tokenizer, ids, options, (text) => void process.stdout.write(text));
     process.stdout.write('\n');
   } finally {

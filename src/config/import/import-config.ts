@@ -20,16 +20,26 @@ export interface ImportedConfig {
   notes: readonly string[];
 }
 
+/** That no other trainer has. */
+const ownKeys = ['datasets_config', 'datasetsConfig', 'training_config', 'trainingConfig'];
+
 /**
  * Makes a configuration of axolotl, of TRL's SFT or of the Hugging Face Trainer (TrainingArguments) into one of this library
  * that trains likewise: with plain cross-entropy, and with the other trainer's defaults where they are not those here.
- * @throws AdaptiveTrainerError CONFIG_INVALID for what is no object
+ * @throws AdaptiveTrainerError CONFIG_INVALID for what is no object, or a configuration of this library already
  */
 export function importConfig(input: unknown): ImportedConfig {
   if (!isPlainObject(input)) {
     const message = 'expected the settings of axolotl, TRL or the Hugging Face Trainer, by name';
     throw new AdaptiveTrainerError('CONFIG_INVALID', `The configuration is none: ${message}.`, {
       details: { faults: [{ path: '', code: 'INVALID', message }] },
+    });
+  }
+  const own = ownKeys.find((key) => Object.hasOwn(input, key));
+  if (own !== undefined) {
+    const message = `expected the settings of another trainer, received a configuration of this library, with ${own}; use it as it is`;
+    throw new AdaptiveTrainerError('CONFIG_INVALID', `There is nothing to import: ${message}.`, {
+      details: { faults: [{ path: own, code: 'INVALID', message }] },
     });
   }
   const from = trainerOf(input);

@@ -1,9 +1,9 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { AdaptiveTrainerError } from '../../errors.js';
 import { expectInput } from '../../common/expect-input.js';
 import { isHubName } from '../../common/is-hub-name.js';
-import { refuseRunFolder } from '../../common/run-folder.js';
+import { refuseOther } from '../../common/not-a-model.js';
 import type { RemoteFile } from '../../hub/cache/hub-snapshot.js';
 import {
   fetchConfig,
@@ -36,8 +36,8 @@ export async function locateModel(
 ): Promise<LocatedModel> {
   expectInput(typeof dirOrHubId === 'string', 'the model', 'the path of a folder', dirOrHubId);
   const dir = resolve(dirOrHubId);
-  if (existsSync(dir) && statSync(dir).isDirectory()) {
-    refuseRunFolder(dir);
+  if (existsSync(dir)) {
+    refuseOther(dir);
     return modelIn(dir);
   }
   if (!isHubName(dirOrHubId)) {

@@ -1,20 +1,22 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { AdaptiveTrainerError } from '../errors.js';
 
-/** @throws AdaptiveTrainerError MODEL_NOT_FOUND for a folder that holds the models of a run, naming the one that is meant */
-export function refuseRunFolder(dir: string): void {
-  const found = runFolder(dir);
+/** @throws AdaptiveTrainerError MODEL_NOT_FOUND for what is easily taken for the folder of a model, naming the one that is meant */
+export function refuseOther(dir: string): void {
+  const found = notAModel(dir);
   if (found === undefined) return;
   throw new AdaptiveTrainerError('MODEL_NOT_FOUND', `Expected the folder of a model, found ${found}`, {
     details: { path: dir },
   });
 }
 
-/** Says of a folder that holds the models of a run, which is easily taken for one of them, which is meant; undefined for any other. */
-export function runFolder(dir: string): string | undefined {
+/** Says of a file, and of a folder that holds the models of a run, what it is and which is meant; undefined for any other. */
+export function notAModel(dir: string): string | undefined {
+  if (!existsSync(dir)) return undefined;
+  if (!statSync(dir).isDirectory()) return `${dir}, which is a file. Name the folder with config.json.`;
   if (existsSync(join(dir, 'config.json')) || existsSync(join(dir, 'adapter_config.json'))) return undefined;
-  const [model] = existsSync(dir) ? modelsIn(dir) : [];
+  const [model] = modelsIn(dir);
   if (model === undefined) return undefined;
   return `${dir}, the output folder of a run. Its model is in ${relative('.', join(dir, model))}: name that.`;
 }
