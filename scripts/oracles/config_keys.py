@@ -35,7 +35,7 @@ NOT_LISTED = ["transformers_version", "architectures", "id2label", "label2id", "
 BASES = [
     *(f"models/{name}" for name in ["llama", "llama-3.2", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "smollm3", "olmo2", "granite", "gpt2"]),
     *(f"extra/models/{name}" for name in ["llama-biases", "qwen2-window", "qwen3-bias", "gemma2-caps", "gemma3-linear", "smollm3-window", "granite-tied", "gpt2-scaled", "phi3-longrope", "llama-yarn-mscale", "mixtral", "qwen2moe-some-layers", "qwen3moe-some-layers", "olmoe", "gptoss"]),
-    *(f"extra/models/{name}" for name in ["gemma", "phi-tied", "gptneox-old-config", "stablelm-parallel", "starcoder2", "olmo-clipped", "olmo3", "cohere-qk-norm", "cohere2", "glm", "glm4-tied", "exaone4"]),
+    *(f"extra/models/{name}" for name in ["gemma", "phi-tied", "gptneox-old-config", "stablelm-parallel", "starcoder2", "olmo-clipped", "olmo3", "cohere-qk-norm", "cohere2", "glm", "glm4-tied", "exaone4", "gemma3-whole"]),
 ]
 REMOVE = "<left out>"
 MOST_MEMORY = 6 << 30  # bytes of address space for one case
@@ -364,21 +364,25 @@ def write_cases(base, out, everything):
     tensors = load_file(source / "expected.safetensors")
     lengths = json.loads((source / "expected.json").read_text())["lengths"]
     row = max(tensors["inputIds"].split(lengths), key=len)
-    picks = [(t, v) for t in (len(row) - 1, len(row) // 2) for v in (0, 17, min(60, config["vocab_size"] - 1))]
+    # Of a model that takes more than text, the text model's keys are changed.
+    text = config.get("text_config")
+    stated = config if text is None else text
+    picks = [(t, v) for t in (len(row) - 1, len(row) // 2) for v in (0, 17, min(60, stated["vocab_size"] - 1))]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for file in source.glob("model*.safetensors*"):
             os.link(file, folder / file.name) if os.stat(file).st_dev == os.stat(folder).st_dev else shutil.copy(file, folder)
 
         def result(edits):
-            (folder / "config.json").write_text(json.dumps(changed(config, edits)))
+            edited = changed(stated, edits)
+            (folder / "config.json").write_text(json.dumps(edited if text is None else {**config, "text_config": edited}))
             return apart(lambda: computed(folder, row, picks))
 
         unchanged = result({})
         if isinstance(unchanged, str):
             raise SystemExit(f"{base} itself is refused: {unchanged}")
-        cases = [(edits, result(edits)) for edits in cases_of(config, base.startswith("extra"))]
-    write(out / f"{source.name}.json", {"model": base, "row": row.tolist(), "picks": picks}, unchanged, cases if everything else list(chosen(cases)))
+        cases = [(edits, result(edits)) for edits in cases_of(stated, base.startswith("extra"))]
+    write(out / f"{source.name}.json", {"model": base, **({} if text is None else {"within": "text_config"}), "row": row.tolist(), "picks": picks}, unchanged, cases if everything else list(chosen(cases)))
     refused = sum(isinstance(known, str) for _, known in cases)
     other = sum(known != unchanged for _, known in cases) - refused
     print(f"{base}: {len(cases)} cases: {refused} refused, {other} compute something else", flush=True)

@@ -11,6 +11,8 @@ type Json = Record<string, unknown>;
 /** What scripts/oracles/config_keys.py writes. */
 interface Oracle {
   model: string;
+  /** The key that holds the configuration which is changed; absent: it is config.json itself. */
+  within?: string;
   row: number[];
   /** Token and vocabulary entry of each logit. */
   picks: [number, number][];
@@ -72,9 +74,10 @@ const refusals = ['MODEL_UNSUPPORTED', 'MODEL_CONFIG_INVALID', 'WEIGHTS_MISMATCH
 
 describe.each(names)('every key of config.json, as transformers takes it: %s', (name) => {
   const oracle = JSON.parse(readFileSync(join(cases, name), 'utf8')) as Oracle;
-  const { model, row, picks, results } = oracle;
+  const { model, within, row, picks, results } = oracle;
   const source = join(fixtures, model);
-  const config = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8')) as Json;
+  const whole = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8')) as Json;
+  const config = within === undefined ? whole : (whole[within] as Json);
   const known = new Map<string, number[]>();
 
   async function computed(changes: Json): Promise<number[] | AdaptiveTrainerError> {
@@ -85,7 +88,8 @@ describe.each(names)('every key of config.json, as transformers takes it: %s', (
     const changed = Object.fromEntries(
       Object.entries({ ...config, ...changes }).filter(([, value]) => value !== '<left out>'),
     );
-    writeFileSync(join(dir, 'config.json'), JSON.stringify(changed));
+    const stated = within === undefined ? changed : { ...whole, [within]: changed };
+    writeFileSync(join(dir, 'config.json'), JSON.stringify(stated));
     try {
       const opened = await CausalLM.fromPretrained(dir, { ignoreDropout: true });
       try {
