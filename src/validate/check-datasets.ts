@@ -149,7 +149,7 @@ async function trySplit(
     const { lengths } = encoded.rows;
     if (split === 'train' && isAll && plan.limit !== null && lengths.length < plan.limit)
       onNote(
-        `${plan.path}: ${format.count(lengths.length)} rows are there, fewer than the ${format.count(plan.limit)} that are asked for`,
+        `${plan.path}: "${plan.name}" has ${format.count(lengths.length)} of the ${format.count(plan.limit)} rows that are asked for`,
       );
     const long = lengths.filter((length) => length > positions).length;
     if (long > 0) onNote(`${plan.path}: ${beyondPositions(long, lengths.length, positions)}`);

@@ -113,6 +113,6 @@ describe('readConfigFile', () => {
 
   it('tells of a file that is not there or is a folder', async () => {
     expect(await failure(path.join(folder, 'none.json'))).toMatchObject({ code: 'IO_FAILED' });
-    expect((await failure(folder)).message).toContain('it cannot be read: EISDIR');
+    expect((await failure(folder)).message).toContain('it is a folder');
   });
 });

@@ -71,14 +71,14 @@ describe('messages that the chat template leaves out', () => {
   const first =
     "{% for m in messages %}{% if m.role != 'system' or loop.first %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n" +
     '{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
-  const chat = [system('first'), user('q'), system('later'), assistant('a')];
+  const chat = (i: number) => [system('first'), user(`q${i}`), system('later'), assistant('a')];
 
   test('are said by role, once a dataset', async () => {
-    const data = Array.from({ length: 25 }, () => ({ messages: chat }));
+    const data = Array.from({ length: 25 }, (_, i) => ({ messages: chat(i) }));
     for (const said of await saidOf(data, {}, first))
       expect(said).toEqual(once(/leaves the text of system messages out/));
-    const seen = Array.from({ length: 25 }, () => ({
-      messages: [system(' first '), user(' q '), assistant('a')],
+    const seen = Array.from({ length: 25 }, (_, i) => ({
+      messages: [system(' first '), user(` q${i} `), assistant('a')],
     }));
     for (const said of await saidOf(seen, {}, first)) expect(said).toEqual([]);
   });
@@ -87,7 +87,7 @@ describe('messages that the chat template leaves out', () => {
     const tokenizer = await Tokenizer.fromPretrained(await copySeed({ 'chat_template.jinja': first }));
     const said: string[] = [];
     const onWarning = (message: string) => void said.push(message);
-    for (let i = 0; i < 3; i++) encodeChat(tokenizer, chat, { onWarning, tools });
+    for (let i = 0; i < 3; i++) encodeChat(tokenizer, chat(0), { onWarning, tools });
     expect(said).toEqual([
       expect.stringMatching(/text of system messages out/),
       expect.stringMatching(/leaves the tools out/),

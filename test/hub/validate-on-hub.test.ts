@@ -29,7 +29,7 @@ async function publish(): Promise<void> {
   store.put(store.create('dataset', 'some/pictures'), { 'a.png': 'x' });
 }
 
-const good = { modelName: 'some/seed', datasetsConfig: { ideas: ['some/rows:|:5'] } };
+const good = { modelName: 'some/seed', datasetsConfig: { ideas: ['some/rows:|:1'] } };
 const validate = (change: object, env: NodeJS.ProcessEnv = {}) =>
   validateConfig(
     { ...good, outputDir: join(test.folder, 'out'), ...change },

@@ -81,7 +81,7 @@ describe('validateConfig', () => {
     const datasetsConfig = { ideas: ['rows.jsonl:|:3'] };
     expect((await validate({ datasetsConfig, systemPrompts: { attention: 'Be good.' } })).notes).toEqual([
       expect.stringMatching(/^systemPrompts has prompts for attention alone.*listed under ideas.*no effect/),
-      expect.stringMatching(/ideas\[0\]: 1 rows are there, fewer than the 3/),
+      expect.stringMatching(/ideas\[0\]: "rows\.jsonl" has 1 of the 3 rows/),
     ]);
     expect((await validate({ systemPrompts: { attention: 'Be good.', ideas: 'Be kind.' } })).notes).toEqual(
       [],
