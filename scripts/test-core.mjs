@@ -1,4 +1,5 @@
-// Builds core_tests (Release, without Node) in build/core against the libtorch that is found, and runs them.
+// Builds core_tests (Release, without Node) in build/core against the libtorch that is found, and runs them. With
+// --guarded-device it builds the libraries of test/core/device/as_cuda alone, and runs nothing.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -57,5 +58,8 @@ run(
   `-DADAPTIVE_TRAINER_LIBTORCH=${libtorch.root}`,
   `-DADAPTIVE_TRAINER_CXX11_ABI=${libtorch.cxx11Abi === false ? 0 : 1}`,
 );
-run('cmake', '--build', folder, '--config', 'Release', '--parallel', String(jobs));
+const guardedOnly = process.argv.includes('--guarded-device');
+const targets = guardedOnly ? ['--target', 'guarded_cuda', 'guarded_plugin'] : [];
+run('cmake', '--build', folder, '--config', 'Release', '--parallel', String(jobs), ...targets);
+if (guardedOnly) process.exit(0);
 run('ctest', '--test-dir', folder, '--build-config', 'Release', '--output-on-failure', '--no-tests=error');

@@ -92,10 +92,9 @@ void loss(bool isSmall, int64_t kept) {
   at::Tensor(head.master()).normal_(0, 0.02);
   head.refreshCompute(at::kBFloat16);
   const Tensor hidden = at::randn({tokens, width}, bfloat16());
-  std::vector<int32_t> labels;
-  for (int64_t i = 0; i < tokens; i++) labels.push_back(static_cast<int32_t>(i * 7919 % vocab));
-  std::vector<float> weights(2 * labels.size(), 0.f);
-  for (size_t i = 0; i < labels.size(); i++) weights[2 * i] = 1.f / static_cast<float>(tokens);
+  const Tensor labels = (at::arange(tokens, hidden.options().dtype(at::kLong)) * 7919 % vocab).to(at::kInt);
+  std::vector<float> weights(2 * tokens, 0.f);
+  for (int64_t i = 0; i < tokens; i++) weights[2 * i] = 1.f / static_cast<float>(tokens);
   head.gradientToAddTo();
   const Peak peak;
   const double before = peak.gib();

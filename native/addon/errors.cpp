@@ -3,17 +3,14 @@
 #include <c10/util/Exception.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <new>
 
 #include "core/error.h"
+#include "core/refused_memory.h"
 
 namespace adaptive::addon {
 
 namespace {
-
-/// libtorch has no type of its own for the CPU allocator's failure, only these words.
-constexpr const char* kRefused = "you tried to allocate ";
 
 Failure outOfMemory(const std::string& wanted) {
   return {"OUT_OF_MEMORY", "The system refused memory" + wanted +
@@ -27,9 +24,9 @@ Failure outOfDeviceMemory(const std::string& words) {
 }
 
 Failure failureOf(const std::string& words) {
-  const auto at = words.find(kRefused);
+  const auto at = words.find(kRefusedBytes);
   if (at != std::string::npos)
-    return outOfMemory(" (" + std::to_string(std::atoll(words.c_str() + at + std::strlen(kRefused))) +
+    return outOfMemory(" (" + std::to_string(std::atoll(words.c_str() + at + kRefusedBytes.size())) +
                        " bytes)");
   return {"NATIVE_FAILED",
           "The engine met a fault that was not foreseen; the cause of this error has its words. Please "

@@ -151,7 +151,7 @@ export function enginePrograms(means) {
   const { compile, link, first, all } = engine(means);
   const { root, folder } = means;
   const tests = filesOf(root, 'test/core/device', '.cpp').filter((file) => !/guarded_/.test(file));
-  tests.push('test/core/check.cpp');
+  tests.push('test/core/check.cpp', 'test/core/whole_loss.cpp');
   const bench = ['bench/gpu/gpu_bench.cpp'];
   /** @param {string} name @param {string[]} own @param {string[][]} before @returns {Program} */
   const program = (name, own, before) => ({

@@ -55,6 +55,11 @@ struct Device {
   int begun = 0, joined = 0;
   bool isDone = false, isAborted = false;
   std::string failure;
+  enum { Nothing, Begin, Join } lacksMemoryTo = Nothing;
+
+  void expectMemoryTo(int what) const {
+    TORCH_CHECK_WITH(OutOfMemoryError, lacksMemoryTo != what, "the device has no 64 bytes left");
+  }
 
   void set(bool Device::*what) {
     const std::lock_guard lock(mutex);
@@ -71,7 +76,10 @@ struct Told final : DeviceCollectives {
   explicit Told(Device& device) : device(device) {}
   struct ToldWork final : Work {
     explicit ToldWork(Device& device) : device(device) {}
-    void join() override { device.joined++; }
+    void join() override {
+      device.expectMemoryTo(Device::Join);
+      device.joined++;
+    }
     bool hasEnded() override {
       const std::lock_guard lock(device.mutex);
       if (!device.failure.empty()) throw std::runtime_error(device.failure);
@@ -80,6 +88,7 @@ struct Told final : DeviceCollectives {
     Device& device;
   };
   std::unique_ptr<Work> begin() {
+    device.expectMemoryTo(Device::Begin);
     device.begun++;
     return std::make_unique<ToldWork>(device);
   }
@@ -171,6 +180,22 @@ TEST("a group on a device: work that fails ends the group with its words") {
   }
   setup.device.waitFor(&Device::isAborted);
   checkFails("RANKS_FAILED", "a link is down", [&] { setup.group->rest(); });
+}
+
+TEST("a group on a device: memory that is refused is no failure of the ranks, but ends the group") {
+  for (const auto what : {Device::Begin, Device::Join}) {
+    Setup setup;
+    setup.device.lacksMemoryTo = what;
+    bool isRefused = false;
+    try {
+      setup.group->sum(onDevice)->wait();
+    } catch (const c10::OutOfMemoryError&) {
+      isRefused = true;
+    }
+    check(isRefused, "an error of its own");
+    check(setup.hosts->hasLeft && setup.device.isAborted, "the others hear of it");
+    checkFails("RANKS_FAILED", "no 64 bytes left", [&] { setup.group->sum(onDevice); });
+  }
 }
 
 TEST("ranks join on a device over what each can make, or all by way of the host, which says why") {

@@ -185,4 +185,11 @@ TEST("fused divergence: operands and numbers that do not fit") {
   checkFails("INVALID_INPUT", "the weight of the divergence", [&] { run(own, base, -1); });
   own.hidden[2][1] = std::numeric_limits<float>::quiet_NaN();
   checkFails("LOSS_NOT_FINITE", "retained token 2", [&] { run(own, base); });
+  // By then the chunk before that token's has been gathered, and no other.
+  int64_t gathered = 0;
+  checkFails("LOSS_NOT_FINITE", "retained token 2", [&] {
+    fusedDivergence(own, base, 1, {.tokens = 2}, {},
+                    [&](const auto&, const Tensor& rows) { gathered += rows.size(0); });
+  });
+  check(gathered == 2, "the first chunk alone");
 }

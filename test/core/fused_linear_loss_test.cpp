@@ -45,7 +45,7 @@ struct Result {
 
 Result fused(const Problem& p, at::ScalarType type, ChunkOptions options, LogitOptions logits = {}) {
   const Tensor hidden = p.hidden.to(type), weight = p.weight.to(type);
-  FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both, options, logits);
+  FusedLinearLoss loss(hidden, weight, at::tensor(p.labels, at::kInt), LossGradients::Both, options, logits);
   Result result{loss.statistics(), {}, at::zeros(weight.sizes(), at::kDouble)};
   result.gradHidden = loss.backward(p.weights, [&](const ops::LogitGradient& dLogits, const Tensor& chunk) {
     addOuter(result.gradWeight, dLogits, chunk);
@@ -84,6 +84,7 @@ Expected materialised(const Problem& p, at::ScalarType type = at::kDouble, Logit
           grads[1]};
 }
 
+Tensor labelled(const std::vector<int32_t>& v) { return at::tensor(v, at::kInt); }
 Tensor floats(const std::vector<float>& v) { return at::tensor(v, at::kFloat); }
 Tensor ints(const std::vector<int32_t>& v) { return at::tensor(v, at::kLong); }
 
@@ -152,7 +153,7 @@ TEST("fused linear loss: label smoothing, in two passes and in one, with and wit
         for (const int64_t chunk : {1, 7, 23}) {
           const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
                                           logits.cap, ", chunk ", chunk, ")");
-          FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted,
+          FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels), wanted,
                                {.tokens = chunk}, logits, {.smoothing = kShare});
           checkClose(floats(loss.statistics().smoothed), smoothed.detach(), 2e-6, "smoothed nll" + at);
           Tensor gradWeight = at::zeros(weight.sizes(), at::kDouble);
@@ -210,7 +211,7 @@ TEST("fused linear loss: one pass with a frozen weight gives the same gradient o
       for (const int64_t chunk : {1, 7, 23}) {
         const std::string at = c10::str(" (vocabulary ", vocab, ", scale ", logits.scale, ", cap ",
                                         logits.cap, ", chunk ", chunk, ")");
-        FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+        FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels),
                              LossGradients::Hidden, {.tokens = chunk}, logits);
         const Tensor gradHidden = loss.backward(
             p.weights, [](const auto&, const auto&) { check(false, "no gradient of the weight"); });
@@ -224,7 +225,8 @@ TEST("fused linear loss: one pass with a frozen weight gives the same gradient o
 TEST("fused linear loss: one pass keeps the digits of a sure token, and of one sure of another") {
   const Tensor weight = at::zeros({257, 2});
   weight[5][0] = 30, weight[6][1] = 1;
-  FusedLinearLoss loss(at::tensor({1.f, 0.f}).repeat({2, 1}), weight, {5, 6}, LossGradients::Hidden);
+  FusedLinearLoss loss(at::tensor({1.f, 0.f}).repeat({2, 1}), weight, labelled({5, 6}),
+                       LossGradients::Hidden);
   const Tensor gradHidden = loss.backward({1, 0, 0, 1}, {});
   const double missing = std::expm1(-std::log1p(256 * std::exp(-30.0)));
   checkNear(gradHidden[0][0].item<double>(), 30 * missing, 1e-5 * std::abs(30 * missing), "of its nll");
@@ -234,7 +236,7 @@ TEST("fused linear loss: one pass keeps the digits of a sure token, and of one s
 TEST("fused linear loss: gradients that were not wanted, or were taken already, are refused") {
   const Problem p = problem(4, 13, 8);
   const auto make = [&](LossGradients wanted) {
-    return FusedLinearLoss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted);
+    return FusedLinearLoss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels), wanted);
   };
   FusedLinearLoss none = make(LossGradients::None);
   checkFails("INVALID_INPUT", "gradients", [&] { none.backward(p.weights, {}); });
@@ -248,7 +250,7 @@ TEST("fused linear loss: a sure token keeps its digits") {
   // float32.
   const Tensor weight = at::zeros({257, 1});
   weight[5] = 30;
-  FusedLinearLoss loss(at::ones({2, 1}), weight, {5, 6}, LossGradients::Both);
+  FusedLinearLoss loss(at::ones({2, 1}), weight, labelled({5, 6}), LossGradients::Both);
   const double expected = std::log1p(256 * std::exp(-30.0));
   checkNear(loss.statistics().nll[0], expected, 1e-5 * expected, "nll of the sure token");
   checkNear(loss.statistics().topNll[1], expected, 1e-5 * expected, "topNll beside the sure token");
@@ -265,7 +267,7 @@ TEST("fused linear loss: ties go to the first index, and rank counts what is str
   logits[0][11] = 2, logits[0][30] = 2, logits[0][4] = 1;
   // Identity as the head: the hidden state is the row of logits.
   const auto statistics = [&](int32_t label) {
-    return FusedLinearLoss(logits, at::eye(37), {label}, LossGradients::None).statistics();
+    return FusedLinearLoss(logits, at::eye(37), labelled({label}), LossGradients::None).statistics();
   };
   check(statistics(30).rank[0] == 0 && statistics(30).argmax[0] == 11, "rank 0, argmax 11 for a tied label");
   check(statistics(4).rank[0] == 2, "rank 2 behind a tie of two");
@@ -305,7 +307,8 @@ TEST("fused linear loss: a token without a first choice gets no gradient, and it
   Problem p = problem(5, 13, 8);
   p.hidden[2][3] = std::numeric_limits<double>::quiet_NaN();
   for (const LossGradients wanted : {LossGradients::Both, LossGradients::Hidden}) {
-    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, wanted, {.tokens = 2});
+    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels), wanted,
+                         {.tokens = 2});
     check(std::isnan(loss.statistics().nll[2]) && std::isfinite(loss.statistics().nll[3]), "NaN where it is");
     checkFails("LOSS_NOT_FINITE", "labelled token 2", [&] { loss.backward(p.weights, {}); });
   }
@@ -316,14 +319,14 @@ TEST("fused linear loss: shapes, labels and options that do not fit") {
   const Tensor hidden = p.hidden.to(at::kFloat), weight = p.weight.to(at::kFloat);
   const auto make = [&](const Tensor& h, const Tensor& w, const std::vector<int32_t>& labels,
                         ChunkOptions options = {}, LogitOptions logits = {}, MoreStatistics more = {}) {
-    return [=] { FusedLinearLoss(h, w, labels, LossGradients::Both, options, logits, more); };
+    return [=] { FusedLinearLoss(h, w, labelled(labels), LossGradients::Both, options, logits, more); };
   };
   make(hidden, weight, p.labels)();
   checkFails("INVALID_INPUT", "[4, 7]", make(hidden.narrow(1, 0, 7), weight, p.labels));
   checkFails("INVALID_INPUT", "[32]", make(hidden.view(-1), weight, p.labels));
   checkFails("INVALID_INPUT", "[0, 8]", make(hidden, weight.narrow(0, 0, 0), p.labels));
   checkFails("INVALID_INPUT", "BFloat16", make(hidden.to(at::kBFloat16), weight, p.labels));
-  checkFails("INVALID_INPUT", "3 labels", make(hidden, weight, {1, 2, 3}));
+  checkFails("INVALID_INPUT", "labels [3]", make(hidden, weight, {1, 2, 3}));
   checkFails("INVALID_INPUT", "label 2", make(hidden, weight, {1, 2, 13, 3}));
   checkFails("INVALID_INPUT", "label 1", make(hidden, weight, {1, -1, 1, 3}));
   checkFails("INVALID_INPUT", "chunk", make(hidden, weight, p.labels, {.tokens = -1}));
@@ -332,7 +335,7 @@ TEST("fused linear loss: shapes, labels and options that do not fit") {
   checkFails("INVALID_INPUT", "cap", make(hidden, weight, p.labels, {}, {1, -3}));
   checkFails("INVALID_INPUT", "top-k", make(hidden, weight, p.labels, {}, {}, {.entropyOfTop = -1}));
   checkFails("INVALID_INPUT", "first choices", make(hidden, weight, p.labels, {}, {}, {.firstChoices = -1}));
-  FusedLinearLoss loss(hidden, weight, p.labels, LossGradients::Both);
+  FusedLinearLoss loss(hidden, weight, labelled(p.labels), LossGradients::Both);
   checkFails("INVALID_INPUT", "found 7", [&] { loss.backward(std::vector<float>(7, 1), {}); });
 }
 
@@ -341,8 +344,8 @@ TEST("fused linear loss: chunks fill the budget, and are even") {
   const Problem p = problem(10, 13, 8);
   const auto chunks = [&](ChunkOptions options) {
     std::vector<int64_t> sizes;
-    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels, LossGradients::Both,
-                         options);
+    FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels),
+                         LossGradients::Both, options);
     loss.backward(p.weights, [&](const ops::LogitGradient& dLogits, const Tensor& hidden) {
       check(dLogits.values().size(0) == hidden.size(0), "rows of both");
       sizes.push_back(hidden.size(0));
@@ -367,7 +370,7 @@ TEST("fused linear loss: top-k entropies of every chunk, in order") {
     const Tensor top = std::get<0>(logits.topk(std::min<int64_t>(k, 257), 1));
     const Tensor expected = -(top.softmax(1) * top.log_softmax(1)).sum(1);
     for (const int64_t chunk : {1, 7, 23}) {
-      const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+      const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels),
                                  LossGradients::None, {.tokens = chunk}, {}, {.entropyOfTop = k});
       checkClose(floats(loss.statistics().topKEntropy), expected, k == 1 ? 1 : 2e-6,
                  c10::str("entropy of the top ", k, " in chunks of ", chunk));
@@ -386,7 +389,7 @@ TEST("fused linear loss: the first choices are those of a sort, with and without
     for (const int64_t k : {1, 5, 61, 100}) {
       const int64_t count = std::min<int64_t>(k, 61);
       for (const int64_t chunk : {1, 7, 23}) {
-        const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), p.labels,
+        const FusedLinearLoss loss(p.hidden.to(at::kFloat), p.weight.to(at::kFloat), labelled(p.labels),
                                    LossGradients::None, {.tokens = chunk}, logits, {.firstChoices = k});
         const TokenStatistics& found = loss.statistics();
         const std::string what = c10::str(k, " first choices in chunks of ", chunk);
@@ -406,7 +409,8 @@ TEST("fused linear loss: of equally likely choices the lower id comes first, and
   Tensor z = at::zeros({40, 1});
   z[33] = 2, z[7] = 2, z[20] = 3;
   const auto choices = [&] {
-    return FusedLinearLoss(at::ones({1, 1}), z, {4}, LossGradients::None, {}, {}, {.firstChoices = 5})
+    return FusedLinearLoss(at::ones({1, 1}), z, labelled({4}), LossGradients::None, {}, {},
+                           {.firstChoices = 5})
         .statistics();
   };
   check(choices().choiceIds == std::vector<int32_t>{20, 7, 33, 0, 1}, "ties by id");
@@ -416,7 +420,7 @@ TEST("fused linear loss: of equally likely choices the lower id comes first, and
 }
 
 TEST("fused linear loss: no tokens at all") {
-  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), {}, LossGradients::Both);
+  FusedLinearLoss loss(at::zeros({0, 8}), at::zeros({13, 8}), labelled({}), LossGradients::Both);
   check(loss.statistics().size() == 0, "no statistics");
   check(loss.backward({}, [](const auto&, const auto&) {}).size(0) == 0, "no gradient");
 }

@@ -4,6 +4,7 @@ import type { AdaptiveTrainerError } from '../../src/errors.js';
 import type { RunningTrainer } from '../../src/trainer/trainer-callback.js';
 import { loadAddon } from '../../src/engine/load/load-addon.js';
 import { CausalLM } from '../../src/model/causal-lm.js';
+import type { QuantizationOptions } from '../../src/model/quantization/quantization.js';
 import { AdaptiveTrainer } from '../../src/trainer/adaptive-trainer.js';
 import type { MemoryReport } from '../../src/events/memory-report.js';
 import type { StepEvent } from '../../src/events/training-event.js';
@@ -14,6 +15,9 @@ import { plainArgs } from '../helpers/train-run.js';
 
 export interface RankRun {
   dir: string;
+  /** Default: that of `auto`. */
+  device?: string;
+  quantization?: QuantizationOptions;
   args: object;
   adaptiveLoss?: object;
   rows: number;
@@ -71,10 +75,11 @@ const run = JSON.parse(process.argv[2]!) as RankRun;
 loadAddon();
 /** Bytes of Node and libtorch, without a model. */
 const empty = process.memoryUsage.rss();
-const model = await CausalLM.fromPretrained(
-  run.dir,
-  run.adapter === undefined ? {} : { adapter: run.adapter },
-);
+const model = await CausalLM.fromPretrained(run.dir, {
+  ...(run.device === undefined ? {} : { device: run.device }),
+  ...(run.adapter === undefined ? {} : { adapter: run.adapter }),
+  ...(run.quantization === undefined ? {} : { quantization: run.quantization }),
+});
 const rows = trainingRows(run.rows, model.vocabSize, 3, 24).map((row, i) =>
   run.styles === undefined ? row : { ...row, learningStyle: run.styles[i % run.styles.length]! },
 );
@@ -126,7 +131,10 @@ try {
   }));
   const memory = run.measures && { held, estimate, empty, peak: process.resourceUsage().maxRSS * 1024 };
   console.log(
-    JSON.stringify({ rank: trainer.ranks.rank, end, digest, evaluations, warnings, memory, steps: found }),
+    JSON.stringify({
+      ...{ rank: trainer.ranks.rank, device: model.device, end, digest, evaluations, warnings, memory },
+      steps: found,
+    }),
   );
 } catch (error) {
   const { code, message, details } = error as AdaptiveTrainerError;

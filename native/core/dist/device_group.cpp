@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/refused_memory.h"
 
 namespace adaptive {
 namespace {
@@ -126,13 +127,18 @@ class DeviceGroup final : public RankGroup {
     return std::make_unique<DeviceWork>(*this, std::move(work));
   }
 
-  /// work(), whose failure is the group's.
+  /// work(), whose failure is the group's. Memory that this rank is refused ends the group as well, and is
+  /// passed on as it is.
   template <class F>
   void reported(const F& work) {
     try {
       work();
     } catch (const std::exception& error) {
       end(error.what());
+      if (isRefusedMemory(error)) {
+        hosts_->leave();
+        throw;
+      }
     }
     expectGoing();
   }

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/expect.h"
+#include "core/refused_memory.h"
 
 namespace adaptive {
 namespace {
@@ -40,7 +41,8 @@ std::string firstLine(const std::exception& error) {
 
 std::vector<uint8_t> bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
 
-/// work(), with the exceptions of libtorch and Gloo turned into RANKS_FAILED.
+/// work(), with the exceptions of libtorch and Gloo turned into RANKS_FAILED, but for memory that this rank
+/// is refused.
 template <class F>
 auto reported(const char* what, const F& work) {
   try {
@@ -48,6 +50,7 @@ auto reported(const char* what, const F& work) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
+    if (isRefusedMemory(error)) throw;
     fail("RANKS_FAILED", what, ": ", firstLine(error));
   }
 }

@@ -86,10 +86,10 @@ ArrayLoss arrayLoss(const ArrayLossRequest& r) {
   const at::ScalarType type = r.bfloat16 ? at::kBFloat16 : at::kFloat;
   const at::Tensor hidden = matrixOf(r.hidden, r.rows * r.seq, r.hiddenSize);
   const at::Tensor positions = at::tensor(out.tokens.positions, at::kLong);
-  FusedLinearLoss loss(hidden.index_select(0, positions).to(type),
-                       matrixOf(r.weight, r.vocabSize, r.hiddenSize).to(type), out.tokens.labels,
-                       r.training ? LossGradients::Both : LossGradients::None, {.tokens = r.chunkTokens}, {},
-                       statisticsFor(r.loss));
+  FusedLinearLoss loss(
+      hidden.index_select(0, positions).to(type), matrixOf(r.weight, r.vocabSize, r.hiddenSize).to(type),
+      at::tensor(out.tokens.labels, at::kInt), r.training ? LossGradients::Both : LossGradients::None,
+      {.tokens = r.chunkTokens}, {}, statisticsFor(r.loss));
   out.statistics = loss.statistics();
   checkStatistics(r, out.tokens, out.statistics);
   std::vector<float> weights;

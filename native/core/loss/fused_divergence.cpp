@@ -46,14 +46,15 @@ void logitsInto(const Tensor& out, const Tensor& hidden, const HeadOperands& hea
   if (cap > 0) ops::softCap_(out, cap);
 }
 
-/// Of float32 [tokens] on the host.
-double sumOf(const Tensor& divergences) {
+/// Of the float32 divergences of tokens, the first of which is token `first`.
+double sumOf(const Tensor& there, int64_t first) {
+  const Tensor divergences = there.cpu();
   double sum = 0;
   for (int64_t i = 0; i < divergences.numel(); i++) {
     const float value = divergences.const_data_ptr<float>()[i];
     if (!std::isfinite(value))
       fail("LOSS_NOT_FINITE", "Expected a finite divergence from the base model, found ", value,
-           " at retained token ", i, ". A lower learningRate or maxGradNorm usually helps.");
+           " at retained token ", first + i, ". A lower learningRate or maxGradNorm usually helps.");
     sum += value;
   }
   return sum;
@@ -84,21 +85,20 @@ Divergence fusedDivergence(const HeadOperands& model, const HeadOperands& base, 
   const int64_t slab = widens ? kSlab : vocab;
   const Tensor buffer = at::empty({std::min(chunk, tokens), vocab}, hidden.options().dtype(form.type)),
                baseBuffer = at::empty_like(buffer);
-  const Tensor divergences = at::empty({tokens}, hidden.options().dtype(at::kFloat));
   Divergence out{0, tokens, weight > 0 ? at::empty_like(hidden) : Tensor(), {}};
   for (int64_t first = 0; first < tokens; first += chunk) {
     const int64_t count = std::min(chunk, tokens - first);
     const Tensor z = buffer.narrow(0, 0, count), z0 = baseBuffer.narrow(0, 0, count);
     logitsInto(z, hidden.narrow(0, first, count), model, slab, logits.cap, addition, first);
     logitsInto(z0, baseHidden.narrow(0, first, count), base, slab, logits.cap);
-    divergences.narrow(0, first, count).copy_(ops::divergence_(z, z0, weight, logits.cap));
+    // Before its gradient goes anywhere: of a chunk that is not finite nothing is gathered.
+    out.sum += sumOf(ops::divergence_(z, z0, weight, logits.cap), first);
     if (weight <= 0) continue;
     const ops::LogitGradient dLogits(z.to(hidden.scalar_type()));
     dLogits.timesInto(out.gradHidden.narrow(0, first, count), model.weight);
     if (addition) addition.goBack(dLogits, first, logits.scale);
     addWeightGradient(dLogits, hidden.narrow(0, first, count));
   }
-  out.sum = sumOf(divergences.cpu());
   out.gradLow = addition.gradLow;
   if (weight > 0 && logits.scale != 1) out.gradHidden.mul_(logits.scale);
   return out;

@@ -35,19 +35,22 @@ double powerOfTwoNear(double x) {
   return std::ldexp(1, exponent - 1);
 }
 
-void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const std::vector<int32_t>& labels) {
+void checkShapes(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& labels) {
   if (hidden.dim() != 2 || weight.dim() != 2 || hidden.size(1) != weight.size(1) || weight.size(0) < 1 ||
-      hidden.scalar_type() != weight.scalar_type() || static_cast<int64_t>(labels.size()) != hidden.size(0)) {
+      hidden.scalar_type() != weight.scalar_type() || labels.scalar_type() != at::kInt || labels.dim() != 1 ||
+      labels.size(0) != hidden.size(0) || labels.device() != hidden.device()) {
     fail("INVALID_INPUT",
-         "Expected hidden [n, width], weight [vocab, width] of one type and n labels, found ",
+         "Expected hidden [n, width], weight [vocab, width] of one type and int32 labels [n] beside hidden, "
+         "found ",
          hidden.scalar_type(), " ", hidden.sizes(), ", ", weight.scalar_type(), " ", weight.sizes(), " and ",
-         labels.size(), " labels.");
+         labels.scalar_type(), " labels ", labels.sizes(), ".");
   }
   const int64_t vocab = weight.size(0);
   expectInteger("the rows of weight", vocab, 1, kLargestSize);
-  for (size_t i = 0; i < labels.size(); i++) {
-    if (labels[i] < 0 || labels[i] >= vocab)
-      expectInteger("label " + std::to_string(i), labels[i], 0, vocab - 1);
+  if (!labels.is_cpu()) return;
+  for (int64_t i = 0; i < labels.size(0); i++) {
+    const int32_t label = labels.const_data_ptr<int32_t>()[i];
+    if (label < 0 || label >= vocab) expectInteger("label " + std::to_string(i), label, 0, vocab - 1);
   }
 }
 
@@ -72,19 +75,19 @@ void LowRankTerm::goBack(const ops::LogitGradient& dLogits, int64_t first, doubl
   addGradient(dLogits, low.narrow(0, first, count));
 }
 
-FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
+FusedLinearLoss::FusedLinearLoss(at::Tensor hidden, at::Tensor weight, at::Tensor labels,
                                  LossGradients wanted, ChunkOptions options, LogitOptions logits,
-                                 MoreStatistics more, LowRankTerm addition, at::Tensor labelsThere)
+                                 MoreStatistics more, LowRankTerm addition)
     : hidden_(std::move(hidden)),
       weight_(std::move(weight)),
-      labels_(labelsThere.defined() ? std::move(labelsThere) : uploaded(labels, hidden_)),
+      labels_(labels.contiguous()),
       wanted_(wanted),
       isWeightFrozen_(wanted == LossGradients::Hidden),
       options_(logits),
       smoothing_(more.smoothing),
       addition_(std::move(addition)) {
   at::NoGradGuard noGrad;
-  checkShapes(hidden_, weight_, labels);
+  checkShapes(hidden_, weight_, labels_);
   expectFinite("the scale of the logits", logits.scale);
   expectNotNegative("the cap of the logits", logits.cap);
   expectInteger("the k of top-k entropies", more.entropyOfTop, 0, kLargestSize);

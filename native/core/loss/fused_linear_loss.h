@@ -51,12 +51,12 @@ struct LowRankTerm {
 class FusedLinearLoss {
  public:
   /// hidden [n, hidden] of the labelled tokens alone, weight [vocab, hidden], both of one type of floats;
-  /// labels [n]; `labelsThere`: the same where hidden is, undefined where they are yet to be brought there.
-  /// Runs pass 1. `addition` needs LossGradients::Both, or None. Errors: INVALID_INPUT for shapes, types,
-  /// labels or options that do not fit.
-  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, const std::vector<int32_t>& labels,
-                  LossGradients wanted, ChunkOptions options = {}, LogitOptions logits = {},
-                  MoreStatistics more = {}, LowRankTerm addition = {}, at::Tensor labelsThere = {});
+  /// labels int32 [n], where hidden is: off the host they must be rows of weight. Runs pass 1. `addition`
+  /// needs LossGradients::Both, or None. Errors: INVALID_INPUT for shapes, types, labels (of the host) or
+  /// options that do not fit.
+  FusedLinearLoss(at::Tensor hidden, at::Tensor weight, at::Tensor labels, LossGradients wanted,
+                  ChunkOptions options = {}, LogitOptions logits = {}, MoreStatistics more = {},
+                  LowRankTerm addition = {});
 
   const TokenStatistics& statistics() const { return statistics_; }
 

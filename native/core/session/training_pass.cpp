@@ -84,8 +84,8 @@ TrainingPass::TrainingPass(Decoder& decoder, const MicroBatch& batch, bool train
   const LossGradients wanted = !training    ? LossGradients::None
                                : trainsHead ? LossGradients::Both
                                             : LossGradients::Hidden;
-  loss_.emplace(selected_.detach(), decoder.head().compute(), tokens_.labels, wanted, ChunkOptions{},
-                logitOptions(decoder), more, additionOf(decoder, selectedLow_), labels);
+  loss_.emplace(selected_.detach(), decoder.head().compute(), labels, wanted, ChunkOptions{},
+                logitOptions(decoder), more, additionOf(decoder, selectedLow_));
 }
 
 Retained TrainingPass::backward(const std::vector<float>& weights, double scale) {

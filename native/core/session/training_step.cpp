@@ -114,13 +114,12 @@ std::string nonFiniteGradientOfAll(ModelSession& session) {
 }
 
 /// Tells the other ranks whether this one's backward went well, and adds what they found on their retained
-/// rows. Errors: `failure`; LOSS_NOT_FINITE or RANKS_FAILED for one of another rank.
+/// rows. Errors: LOSS_NOT_FINITE or RANKS_FAILED for one of another rank.
 Retained agreed(ModelSession& session, const Retained& own, const std::exception_ptr& failure) {
   const bool notFinite = failure && isNotFinite(failure);
   std::vector<double> numbers = {own.divergence, static_cast<double>(own.tokens), notFinite ? 1.0 : 0.0,
                                  failure && !notFinite ? 1.0 : 0.0};
   sumOverRanks(*session.ranks, numbers);
-  if (failure) std::rethrow_exception(failure);
   if (numbers[3] > 0) fail("RANKS_FAILED", "Another rank failed in the backward pass.");
   if (numbers[2] > 0) fail("LOSS_NOT_FINITE", "Expected finite numbers, found others at another rank.");
   return {numbers[0], static_cast<int64_t>(numbers[1])};
@@ -152,16 +151,23 @@ Retained gathered(ModelSession& session, MaybePass& pass, const std::vector<floa
   }
   const bool sums = endsWindow || sharesGradients(session);
   if (sums) session.sums->begin(endsWindow, sharesGradients(session));
-  Retained own;
+  Retained found;
   std::exception_ptr failure;
   try {
-    if (pass) own = passBackward(session, *pass, weights);
+    if (pass) found = passBackward(session, *pass, weights);
   } catch (...) {
     failure = std::current_exception();
   }
-  // The others wait for this rank's gradients, whatever they are worth.
-  if (sums) finishSums(session);
-  return agreed(session, own, failure);
+  try {
+    // The others wait for this rank's gradients, whatever they are worth.
+    if (sums) finishSums(session);
+    found = agreed(session, found, failure);
+  } catch (...) {
+    // What ended the ranks, where this one's own failure did.
+    if (!failure) throw;
+  }
+  if (failure) std::rethrow_exception(failure);
+  return found;
 }
 
 }  // namespace

@@ -2,120 +2,23 @@
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/NativeFunctions.h>
-#include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/CPUFallback.h>
 #include <c10/core/DeviceType.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <sys/mman.h>
 #include <torch/library.h>
 
-#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
 
-#include "core/ops/library.h"
-#include "cuda/on_device.h"
-#include "cuda/register_kernels.h"
-#include "device/test_device.h"
+#include "device/guarded_memory.h"
 
 namespace adaptive::test {
 namespace {
 
-constexpr size_t kMemory = size_t{1} << 29;
-
-/// The memory of the device: closed to the process unless something holds it open.
-class Memory final : public c10::Allocator {
- public:
-  Memory() {
-    base_ = static_cast<char*>(
-        ::mmap(nullptr, kMemory, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    TORCH_CHECK(base_ != MAP_FAILED, "the memory of the guarded device cannot be mapped");
-  }
-  static Memory& instance() {
-    static Memory* memory = new Memory();
-    return *memory;
-  }
-
-  void open(bool isOpen) {
-    if (isOpen) runPending();
-    std::lock_guard lock(mutex_);
-    openings_ += isOpen ? 1 : -1;
-    if (openings_ == (isOpen ? 1 : 0))
-      ::mprotect(base_, kMemory, isOpen ? PROT_READ | PROT_WRITE : PROT_NONE);
-  }
-
-  /// Has `work` done before the next thing that is done on the device, not at once: whoever overwrites what
-  /// it reads until then is found out.
-  void later(std::function<void()> work) {
-    std::lock_guard lock(mutex_);
-    pending_.push_back(std::move(work));
-  }
-  void runPending() {
-    std::vector<std::function<void()>> work;
-    {
-      std::lock_guard lock(mutex_);
-      work.swap(pending_);
-    }
-    for (const auto& run : work) run();
-  }
-
-  c10::DataPtr allocate(size_t bytes) override {
-    std::lock_guard lock(mutex_);
-    const size_t size = std::max<size_t>(64, (bytes + 63) / 64 * 64);
-    TORCH_CHECK_WITH(OutOfMemoryError, inUse_ + size <= most_, "the guarded device has no ", size,
-                     " bytes left");
-    inUse_ += size;
-    auto& free = free_[size];
-    char* place = base_ + used_;
-    if (free.empty()) {
-      used_ += size;
-      TORCH_CHECK(used_ <= kMemory, "the guarded device is full");
-    } else {
-      place = free.back();
-      free.pop_back();
-    }
-    sizes_[place] = size;
-    return {place, place, &release, testDevice()};
-  }
-  /// Bytes that may be in use from now on, beside those that are.
-  void limit(size_t more) {
-    std::lock_guard lock(mutex_);
-    most_ = std::min(kMemory, inUse_ + more);
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
-  void copy_data(void* to, const void* from, size_t bytes) const override {
-    instance().open(true);
-    default_copy_data(to, from, bytes);
-    instance().open(false);
-  }
-
- private:
-  static void release(void* place) {
-    Memory& memory = instance();
-    std::lock_guard lock(memory.mutex_);
-    const size_t size = memory.sizes_[static_cast<char*>(place)];
-    memory.inUse_ -= size;
-    memory.free_[size].push_back(static_cast<char*>(place));
-    // Opening and closing takes as long as there are pages.
-    constexpr size_t kPage = 4096, kLarge = 64 * kPage;
-    if (size < kLarge) return;
-    const auto begin = (reinterpret_cast<uintptr_t>(place) + kPage - 1) / kPage * kPage;
-    const auto end = (reinterpret_cast<uintptr_t>(place) + size) / kPage * kPage;
-    ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-  }
-  std::mutex mutex_;
-  std::vector<std::function<void()>> pending_;
-  char* base_;
-  size_t used_ = 0, inUse_ = 0, most_ = kMemory;
-  int openings_ = 0;
-  std::map<size_t, std::vector<char*>> free_;
-  std::map<char*, size_t> sizes_;
-};
-
 struct Opened {
-  Opened() { Memory::instance().open(true); }
-  ~Opened() { Memory::instance().open(false); }
+  Opened() { GuardedMemory::instance().open(true); }
+  ~Opened() { GuardedMemory::instance().open(false); }
 };
 
 at::Tensor onHost(const at::Tensor& tensor) {
@@ -127,16 +30,14 @@ at::Tensor onHost(const at::Tensor& tensor) {
 
 at::Tensor emptyOn(at::IntArrayRef size, std::optional<at::ScalarType> type, std::optional<at::Layout>,
                    std::optional<at::Device>, std::optional<bool>, std::optional<at::MemoryFormat> format) {
-  return at::detail::empty_generic(size, &Memory::instance(),
-                                   c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+  return at::detail::empty_generic(size, &GuardedMemory::instance(), c10::DispatchKeySet(kGuardedKey),
                                    type.value_or(at::kFloat), format);
 }
 
 at::Tensor emptyStridedOn(at::IntArrayRef size, at::IntArrayRef stride, std::optional<at::ScalarType> type,
                           std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>) {
-  return at::detail::empty_strided_generic(size, stride, &Memory::instance(),
-                                           c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-                                           type.value_or(at::kFloat));
+  return at::detail::empty_strided_generic(size, stride, &GuardedMemory::instance(),
+                                           c10::DispatchKeySet(kGuardedKey), type.value_or(at::kFloat));
 }
 
 std::mutex pinnedMutex;
@@ -147,20 +48,6 @@ bool isPinned(const at::Tensor& tensor) {
   std::lock_guard lock(pinnedMutex);
   const auto next = pinned.upper_bound(data);
   return next != pinned.begin() && data < std::prev(next)->first + std::prev(next)->second;
-}
-
-at::Tensor pinnedBytes(const at::Tensor& /*like*/, int64_t bytes) {
-  auto* data = new char[bytes + 1];
-  {
-    std::lock_guard lock(pinnedMutex);
-    pinned[data] = bytes + 1;
-  }
-  const auto release = [](void* own) {
-    std::lock_guard lock(pinnedMutex);
-    pinned.erase(static_cast<char*>(own));
-    delete[] static_cast<char*>(own);
-  };
-  return at::from_blob(data, {bytes}, release, at::kByte);
 }
 
 std::mutex crossingsMutex;
@@ -183,7 +70,7 @@ at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool nonBlocki
     onHost(to).copy_(onHost(from));
   };
   if (nonBlocking && from.is_cpu() && isPinned(from)) {
-    Memory::instance().later(copy);
+    GuardedMemory::instance().later(copy);
   } else {
     copy();
   }
@@ -202,18 +89,41 @@ const at::Tensor& resizeOn(const at::Tensor& tensor, at::IntArrayRef size,
   return at::native::resize_(tensor, size, format);
 }
 
+at::Tensor& copy(at::Tensor& to, const at::Tensor& from, bool nonBlocking) {
+  copyFrom(from, to, nonBlocking);
+  return to;
+}
+
 at::Tensor copyFromAndResize(const at::Tensor& from, const at::Tensor& to) {
   to.resize_(from.sizes());
   return copyFrom(from, to, false);
 }
 
-void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  const bool was = std::exchange(servesDevice, true);
-  at::native::cpu_fallback(op, stack);
-  servesDevice = was;
+bool refusesMixed = false;
+
+/// As a GPU does, where a tensor of the host is no scalar.
+void expectOnePlace(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  if (!refusesMixed || servesDevice) return;
+  bool device = false, host = false;
+  for (const c10::IValue& value : torch::jit::last(stack, op.schema().arguments().size())) {
+    if (!value.isTensor() || !value.toTensor().defined()) continue;
+    const at::Tensor& tensor = value.toTensor();
+    device = device || tensor.device().type() == kGuardedType;
+    host = host || (tensor.is_cpu() && tensor.dim() > 0);
+  }
+  TORCH_CHECK(!device || !host, op.schema().name(), " mixes tensors of the device with those of the host");
 }
 
-struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1> {
+void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  expectOnePlace(op, *stack);
+  struct Serving {
+    const bool was = std::exchange(servesDevice, true);
+    ~Serving() { servesDevice = was; }
+  } const serving;
+  at::native::cpu_fallback(op, stack);
+}
+
+struct Guard final : c10::impl::NoOpDeviceGuardImpl<kGuardedType> {
   at::Device exchangeDevice(at::Device) const override { return testDevice(); }
   at::Device getDevice() const override { return testDevice(); }
   c10::Stream getStream(at::Device) const noexcept override {
@@ -229,12 +139,6 @@ struct Guard final : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::PrivateUse1
   }
 };
 
-struct Hooks final : at::PrivateUse1HooksInterface {
-  bool isBuilt() const override { return true; }
-  bool isAvailable() const override { return true; }
-  bool hasPrimaryContext(at::DeviceIndex) const override { return true; }
-};
-
 void registerOperators(torch::Library& m) {
   m.impl("empty.memory_format", &emptyOn);
   m.impl("empty_strided", &emptyStridedOn);
@@ -243,43 +147,52 @@ void registerOperators(torch::Library& m) {
   m.impl("_reshape_alias", &at::native::_reshape_alias);
   m.impl("resize_", &resizeOn);
   m.impl("set_.source_Storage_storage_offset", &at::native::set_storage_cpu_);
+  // libtorch asks a device that it knows nothing of for the first, and of CUDA takes the second to be there.
   m.impl("_copy_from", &copyFrom);
+  m.impl("copy_", &copy);
   m.impl("_copy_from_and_resize", &copyFromAndResize);
   m.impl("_local_scalar_dense", &scalarOf);
 }
 
 }  // namespace
 
-void limitDeviceMemory(int64_t more) { Memory::instance().limit(static_cast<size_t>(more)); }
+void limitDeviceMemory(int64_t more) { GuardedMemory::instance().limit(static_cast<size_t>(more)); }
 
 Crossings crossings() {
   std::lock_guard lock(crossingsMutex);
   return counted;
 }
 
-C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
+void openDeviceMemory(bool opens) { GuardedMemory::instance().open(opens); }
 
-at::Device testDevice() { return {at::kPrivateUse1, 0}; }
+at::Tensor pinnedBytes(const at::Tensor& /*like*/, int64_t bytes) {
+  auto* data = new char[bytes + 1];
+  {
+    std::lock_guard lock(pinnedMutex);
+    pinned[data] = bytes + 1;
+  }
+  const auto release = [](void* own) {
+    std::lock_guard lock(pinnedMutex);
+    pinned.erase(static_cast<char*>(own));
+    delete[] static_cast<char*>(own);
+  };
+  return at::from_blob(data, {bytes}, release, at::kByte);
+}
+
+void refuseMixedOperators() { refusesMixed = true; }
+
+at::Device testDevice() { return {kGuardedType, 0}; }
 
 std::string testDeviceName() { return "the guarded device"; }
 
-void openTestDevice() {
-  c10::register_privateuse1_backend("guarded");
-  static Hooks hooks;
-  at::RegisterPrivateUse1HooksInterface(&hooks);
-  c10::SetAllocator(c10::DeviceType::PrivateUse1, &Memory::instance());
-  cuda::OnDevice::atLaunch = [](bool begins) { Memory::instance().open(begins); };
-  constexpr auto key = c10::DispatchKey::PrivateUse1;
-  static torch::Library aten(torch::Library::IMPL, "aten", key, __FILE__, __LINE__);
+void registerGuardedDevice() {
+  static Guard guard;
+  static const c10::impl::DeviceGuardImplRegistrar registrar(kGuardedType, &guard);
+  c10::SetAllocator(kGuardedType, &GuardedMemory::instance());
+  static torch::Library aten(torch::Library::IMPL, "aten", kGuardedKey, __FILE__, __LINE__);
   registerOperators(aten);
-  static torch::Library others(torch::Library::IMPL, "_", key, __FILE__, __LINE__);
+  static torch::Library others(torch::Library::IMPL, "_", kGuardedKey, __FILE__, __LINE__);
   others.fallback(torch::CppFunction::makeFromBoxedFunction<&onCpu>());
-  static torch::Library own(torch::Library::IMPL, ops::libraryName(), key, __FILE__, __LINE__);
-  cuda::registerAttentionKernels(own);
-  cuda::registerLayerKernels(own);
-  cuda::registerLossKernels(own);
-  cuda::registerOptimizerKernels(own);
-  own.impl("host_bytes", &pinnedBytes);
 }
 
 }  // namespace adaptive::test

@@ -2,9 +2,32 @@
 // touch only while an operator runs on it. Its operators are the CUDA kernels in their emulation and
 // libtorch's for the CPU. A host that reads or writes such a tensor by its pointer ends with SIGSEGV.
 #pragma once
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 
+/// Which device of libtorch it is: its free one, or CUDA (as_cuda).
+#ifndef ADAPTIVE_GUARDED_AS
+#define ADAPTIVE_GUARDED_AS PrivateUse1
+#endif
+#define GUARDED_EXPORT __attribute__((visibility("default")))
+
 namespace adaptive::test {
+
+constexpr c10::DeviceType kGuardedType = c10::DeviceType::ADAPTIVE_GUARDED_AS;
+constexpr c10::DispatchKey kGuardedKey = c10::DispatchKey::ADAPTIVE_GUARDED_AS;
+
+/// Makes its memory and libtorch's operators on it known. Once.
+void registerGuardedDevice();
+
+/// Opens its memory, or closes it again; as often the one as the other.
+GUARDED_EXPORT void openDeviceMemory(bool opens);
+
+/// What ops::hostBytes is there: copies from it to the device are done only when the device is used next.
+GUARDED_EXPORT at::Tensor pinnedBytes(const at::Tensor& like, int64_t bytes);
+
+/// From now on an operator of libtorch that takes tensors of the device and the host is an error.
+void refuseMixedOperators();
 
 /// Copies between the device and the host, scalars included, those left out that it takes the CPU to compute
 /// what a real device computes itself. The host waits for each that goes to it.

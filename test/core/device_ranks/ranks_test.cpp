@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "check.h"
+#include "core/dist/device_collectives.h"
 #include "core/dist/gloo_group.h"
 #include "core/io/stored_tensor.h"
 #include "core/model/adapter.h"
@@ -140,16 +141,44 @@ struct Numbers {
   std::string weights, mixed, failure;
 };
 
+/// By way of the host; what is begun fails while `lacksMemory` is true.
+class Refusing final : public DeviceCollectives {
+ public:
+  Refusing(std::shared_ptr<RankGroup> hosts, const bool& lacksMemory)
+      : byHost_(collectivesByHost(std::move(hosts))), lacksMemory_(lacksMemory) {}
+  std::unique_ptr<Work> sum(const at::Tensor& tensor) override { return granted().sum(tensor); }
+  std::unique_ptr<Work> sumTo(int64_t rank, const at::Tensor& tensor) override {
+    return granted().sumTo(rank, tensor);
+  }
+  std::unique_ptr<Work> copyFrom(int64_t rank, const at::Tensor& tensor) override {
+    return granted().copyFrom(rank, tensor);
+  }
+  void abort() override { byHost_->abort(); }
+
+ private:
+  DeviceCollectives& granted() {
+    TORCH_CHECK_WITH(OutOfMemoryError, !lacksMemory_, "the device has no 64 bytes left");
+    return *byHost_;
+  }
+  const std::unique_ptr<DeviceCollectives> byHost_;
+  const bool& lacksMemory_;
+};
+
 Numbers trained(const Kind& kind, const std::string& path, std::shared_ptr<RankGroup> group, int64_t stage,
-                const std::function<void(int)>& beforeStep) {
+                const std::function<void(int)>& beforeStep, const bool* lacksMemory = nullptr) {
   Numbers found;
   const auto session = opened(kind);
   const MixedCalls calls;
   const int64_t rank = group ? group->rank() : 0, size = group ? group->size() : 1;
   try {
     if (group) {
-      const std::string why = joinRanks(*session, std::move(group), nullptr, "there is no other way");
-      check(why == "there is no other way", "by way of the host, found " + why);
+      MakeCollectives make;
+      if (lacksMemory)
+        make = [group, lacksMemory](const CollectivesPlace&) {
+          return std::make_unique<Refusing>(group, *lacksMemory);
+        };
+      const std::string why = joinRanks(*session, group, make, "there is no other way");
+      check(why == (make ? "" : "there is no other way"), "by way of the host, found " + why);
     }
     createOptimizer(*session, kind.optimizer, {.weightDecay = 0.01}, stage);
     shareMasters(*session);
@@ -165,6 +194,8 @@ Numbers trained(const Kind& kind, const std::string& path, std::shared_ptr<RankG
     found.weights = weightsDigest(session->decoder);
   } catch (const Error& error) {
     found.failure = error.code() + ": " + error.what();
+  } catch (const c10::OutOfMemoryError& error) {
+    found.failure = c10::str("refused: ", error.what_without_backtrace());
   } catch (const std::exception& error) {
     found.failure = error.what();
   }
@@ -214,13 +245,16 @@ int runRank(char** arguments) {
   options.rank = rank, options.size = order.size;
   options.meetTimeout = std::chrono::minutes(2), options.workTimeout = order.timeout;
   const auto group = joinGlooGroup(options);
+  bool lacksMemory = false;
   const auto beforeStep = [&](int step) {
     if (rank != 1 || step != 2) return;
+    if (order.fate == "lacks memory") lacksMemory = true;
     if (order.fate == "dies") ::_exit(9);
     if (order.fate == "hangs")
       for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   };
-  const Numbers found = trained(kKinds.at(order.kind), folder + "/optimizer", group, order.stage, beforeStep);
+  const Numbers found = trained(kKinds.at(order.kind), folder + "/optimizer", group, order.stage, beforeStep,
+                                order.fate == "lacks memory" ? &lacksMemory : nullptr);
   write(found, folder + "/rank" + std::to_string(rank));
   // Rank 0 has the store: the others leave first.
   if (found.failure.empty()) {
@@ -341,6 +375,16 @@ TEST("a rank that dies or hangs ends the others") {
     const auto all = ranks(order);
     check(all[0].failure.starts_with("RANKS_FAILED: A rank is gone or does not answer"),
           std::string(fate) + ": " + all[0].failure);
+  }
+}
+
+TEST("a rank whose device refuses memory for a sum says so, and the others that the ranks failed") {
+  for (const int64_t stage : {0, 2}) {
+    Order order;
+    order.stage = stage, order.fate = "lacks memory";
+    const auto all = ranks(order);
+    check(all[1].failure == "refused: the device has no 64 bytes left", "rank 1: " + all[1].failure);
+    check(all[0].failure.starts_with("RANKS_FAILED: "), "rank 0: " + all[0].failure);
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { packageVersion } from '../../../src/common/package-version.js';
 import { findLibtorch } from '../../../src/engine/libtorch/find-libtorch.js';
 import { tempDir } from '../../helpers/temp-dir.js';
 import { writeTinyModel } from '../../helpers/tiny-model.js';
-import { compileLibrary, hasCompiler, stubDriver } from './stub-library.js';
+import { compileLibrary, hasCompiler, libtorchWith, stubDriver } from './stub-library.js';
 
 const built = path.join(packageRoot, 'build', 'Release');
 const script = `
@@ -49,17 +49,7 @@ function driver(): string {
 
 /** This machine's libtorch with a libtorch_cuda beside it, whose loading leaves a mark. */
 function libtorchWithCuda(mark: string): string {
-  const real = findLibtorch();
-  const root = path.join(tempDir(), 'torch');
-  mkdirSync(path.join(root, 'lib'), { recursive: true });
-  for (const name of readdirSync(real.libDir))
-    symlinkSync(path.join(real.libDir, name), path.join(root, 'lib', name));
-  writeFileSync(
-    path.join(root, 'version.py'),
-    `__version__ = '${real.version.split('+')[0]}'\ncuda = '13.0'\n`,
-  );
-  compileLibrary(path.join(root, 'lib'), 'libtorch_cuda.so', marks(mark, 'libtorch_cuda'));
-  return root;
+  return libtorchWith((libDir) => compileLibrary(libDir, 'libtorch_cuda.so', marks(mark, 'libtorch_cuda')));
 }
 
 const marks = (mark: string, word: string) => `

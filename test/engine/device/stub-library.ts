@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { findLibtorch } from '../../../src/engine/libtorch/find-libtorch.js';
+import { tempDir } from '../../helpers/temp-dir.js';
 
 /** Whether small libraries can be compiled on this machine. */
 export const hasCompiler = process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0;
@@ -50,4 +52,20 @@ int cuDeviceGetAttribute(int *value, int what, int device) {
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = (size_t)(device + 1) << 33; return 0; }
 `;
   return compileLibrary(folder, 'libcuda.so.1', source);
+}
+
+/** This machine's libtorch as one with CUDA, which `add` puts into its folder of libraries. Returns its root. */
+export function libtorchWith(add: (libDir: string) => void): string {
+  const real = findLibtorch();
+  const root = path.join(tempDir(), 'torch');
+  const libDir = path.join(root, 'lib');
+  mkdirSync(libDir, { recursive: true });
+  for (const name of readdirSync(real.libDir))
+    symlinkSync(path.join(real.libDir, name), path.join(libDir, name));
+  writeFileSync(
+    path.join(root, 'version.py'),
+    `__version__ = '${real.version.split('+')[0]}'\ncuda = '13.0'\n`,
+  );
+  add(libDir);
+  return root;
 }
