@@ -28,6 +28,7 @@ Failure failureOf(const std::string& words) {
   if (at != std::string::npos)
     return outOfMemory(" (" + std::to_string(std::atoll(words.c_str() + at + kRefusedBytes.size())) +
                        " bytes)");
+  if (saysDeviceRefused(words)) return outOfDeviceMemory(words);
   return {"NATIVE_FAILED",
           "The engine met a fault that was not foreseen; the cause of this error has its words. Please "
           "report it.",

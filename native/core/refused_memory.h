@@ -14,11 +14,21 @@ namespace adaptive {
 /// these words.
 constexpr std::string_view kRefusedBytes = "you tried to allocate ";
 
+/// Of CUDA's runtime and NCCL, and of cuBLAS, where they and not libtorch's allocator ask a device.
+constexpr std::string_view kRefusedByDevice[] = {"out of memory", "ALLOC_FAILED"};
+
+inline bool saysDeviceRefused(std::string_view words) {
+  for (const std::string_view part : kRefusedByDevice)
+    if (words.find(part) != std::string_view::npos) return true;
+  return false;
+}
+
 inline bool isRefusedMemory(const std::exception& error) {
   if (const auto* own = dynamic_cast<const Error*>(&error)) return own->code() == "OUT_OF_MEMORY";
+  const std::string_view words = error.what();
   return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
          dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-         std::string_view(error.what()).find(kRefusedBytes) != std::string_view::npos;
+         words.find(kRefusedBytes) != std::string_view::npos || saysDeviceRefused(words);
 }
 
 }  // namespace adaptive
