@@ -24,6 +24,7 @@ void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, do
 #ifdef ADAPTIVE_EMULATED_CUDA
 int64_t freeBytes(const Tensor& /*like*/) { return availableMemory(); }
 Tensor hostBytes(const Tensor& /*like*/, int64_t bytes) { return at::empty({bytes}, at::kByte); }
+Tensor pinnedBytes(const Tensor& like, int64_t bytes) { return hostBytes(like, bytes); }
 #else
 /// What the driver has left, and what libtorch has taken of it and would give out again.
 int64_t freeBytes(const Tensor& like) {
@@ -41,6 +42,18 @@ int64_t freeBytes(const Tensor& like) {
 Tensor hostBytes(const Tensor& /*like*/, int64_t bytes) {
   return at::empty({bytes}, at::TensorOptions(at::kByte).pinned_memory(true));
 }
+
+/// From the driver: libtorch's allocator rounds up to a power of two, and keeps what is given back.
+Tensor pinnedBytes(const Tensor& like, int64_t bytes) {
+  const OnDevice on(like);
+  void* data = nullptr;
+  const cudaError_t refused = cudaHostAlloc(&data, static_cast<size_t>(bytes), cudaHostAllocDefault);
+  if (refused != cudaSuccess) cudaGetLastError();  // or the next launch is taken for the one that failed
+  TORCH_CHECK_WITH(OutOfMemoryError, refused == cudaSuccess, "CUDA did not pin ", bytes,
+                   " bytes of the host's memory: ", cudaGetErrorString(refused));
+  return at::from_blob(
+      data, {bytes}, [](void* own) { cudaFreeHost(own); }, at::kByte);
+}
 #endif
 
 }  // namespace
@@ -52,6 +65,7 @@ void registerProducts(torch::Library& m) {
   m.impl("float_product_", &operators::floatProduct_);
   m.impl("free_bytes", &operators::freeBytes);
   m.impl("host_bytes", &operators::hostBytes);
+  m.impl("pinned_bytes", &operators::pinnedBytes);
 }
 
 }  // namespace adaptive::cuda

@@ -272,6 +272,16 @@ export interface OptimizerRequest {
   seed: number;
   /** With ranks: 1 shares out its state over them, 2 the gradients as well. Default: 0. */
   zeroStage?: number;
+  /** adamw, lion, ademamix and their 8-bit kinds: states leave a device with memory of its own as far as they do not fit there. */
+  paged?: PagingRequest;
+}
+
+/** What decides which states of an optimizer stay on the device, beside what is free there, in bytes. */
+export interface PagingRequest {
+  /** What a step takes of the device beside weights, gradients and states. Default: a quarter of what gradients leave. */
+  restOfStep?: number;
+  /** Most that states take of the device. Default: what fits. */
+  atMost?: number;
 }
 
 /** What a rank holds of a run that is shared out, in values. */
@@ -432,7 +442,11 @@ export interface NativeModel {
   setBaseWeights(request: { files: { path: string; tensors: StoredTensor[] }[] }): Promise<void>;
   /** Tells models apart by their weights, an adapter's left out. */
   weightsDigest(): Promise<string>;
-  createOptimizer(options: OptimizerRequest): Promise<void>;
+  /**
+   * Bytes of its states where the weights are (held) and in main memory beside a device with memory of its own (paged); of the
+   * latter, those that the system did not pin.
+   */
+  createOptimizer(options: OptimizerRequest): Promise<{ held: number; paged: number; unpinned: number }>;
   /** Clip, step, weight −= pull·(weight − base), clear. */
   optimizerStep(options: {
     learningRate: number;
@@ -453,6 +467,8 @@ export interface NativeModel {
     weights: number;
     gradients: number;
     optimizer: number;
+    /** In main memory, where the weights are on a device with memory of its own; not in `optimizer`. */
+    pagedOptimizer: number;
     available: number;
     reusable: number;
   }>;

@@ -13,6 +13,14 @@ export interface MemoryEstimate {
   total: number;
 }
 
+/** Where the states of an optimizer lie that may leave a device with memory of its own, in bytes. */
+export interface StatePlaces {
+  /** On the device, with room for pieces of the others as they come and go. */
+  held: number;
+  /** In main memory. */
+  paged: number;
+}
+
 export interface MemoryReport extends MemoryEstimate {
   /** What the system can still give, beside what the process holds. */
   available: number;

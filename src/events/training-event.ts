@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import type { LearningStyle } from './learning-style.js';
-import type { MemoryReport } from './memory-report.js';
+import type { MemoryReport, StatePlaces } from './memory-report.js';
 import type { DatasetReport } from './dataset-report.js';
 import type { ComparedGroup } from './token-record.js';
 
@@ -122,6 +122,8 @@ export interface StartEvent {
   trainableParameters?: number;
   /** What the run is expected to need at its peak, and what is free; absent where the rows are streamed. */
   memory?: MemoryReport;
+  /** The states of a `paged_` optimizer for which the device has no room; absent where it has. */
+  pagedStates?: StatePlaces;
 }
 
 /** After every optimizer step. All values are of this step alone. */

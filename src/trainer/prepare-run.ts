@@ -23,6 +23,7 @@ import {
   type PreparedRetention,
 } from './retention/prepare-retention.js';
 import { pullPerRate } from './retention/pull-rate.js';
+import { format } from '../common/format.js';
 import { Run } from './run.js';
 import type { RunHost } from './run-host.js';
 import type { RunParts } from './run-parts.js';
@@ -65,7 +66,13 @@ export async function prepareRun(
   // The pull takes the place of weight decay.
   const pulledArgs = pull > 0 ? { ...args, weightDecay: 0 } : args;
   const engineArgs = { ...pulledArgs, evalForgetting: isMeasured };
-  const { report, keeper } = await prepareEngine(model, trainDataset, engineArgs, host.precision, ranks);
+  const { report, keeper, unpinned } = await prepareEngine(
+    model,
+    trainDataset,
+    engineArgs,
+    host.precision,
+    ranks,
+  );
   parts.keeper = keeper;
   const held = await inTurns(ranks, () => holdToBase(host, pull, isMeasured));
   parts.held = held;
@@ -85,7 +92,7 @@ export async function prepareRun(
   const { totalSteps } = parts.run.progress;
   // learningRate() may be a user's own, which without a pull is asked once a step.
   parts.pullPerRate = pull > 0 ? pullPerRate(pull, totalSteps, (step) => host.learningRate(step)) : 0;
-  for (const event of firstEvents(host, parts, { args, report, stopWarnings, byHost }))
+  for (const event of firstEvents(host, parts, { args, report, unpinned, stopWarnings, byHost }))
     await host.emit(event);
 }
 
@@ -150,6 +157,7 @@ function modelAndData(fingerprint: Fingerprint): Fingerprint {
 interface Prepared {
   args: TrainingConfig;
   report: EngineReport;
+  unpinned: number;
   stopWarnings: readonly string[];
   byHost: WarningEvent | undefined;
 }
@@ -158,7 +166,7 @@ interface Prepared {
 function* firstEvents(
   host: RunHost,
   { run: { progress }, checkpoints, held }: RunParts,
-  { args, report, stopWarnings, byHost }: Prepared,
+  { args, report, unpinned, stopWarnings, byHost }: Prepared,
 ): Generator<TrainingEvent, void, undefined> {
   const { options, model, ranks } = host;
   const { trainDataset, evalDataset, tokenizer, trackers = [] } = options;
@@ -174,6 +182,12 @@ function* firstEvents(
   if (args.zeroStage > 0 && ranks.size === 1) {
     const message = `zeroStage: ${args.zeroStage} shares out what several ranks hold; this run is one process, so it changes nothing (docs/ranks.md).`;
     yield { type: 'warning', code: 'ZERO_WITHOUT_RANKS', message };
+  }
+  if (unpinned > 0) {
+    const message =
+      `The system pins no more memory: ${format.bytes(unpinned)} of the optimizer's states lie in main memory that copies to the ` +
+      'device and back wait for, so steps take longer. Raise the limit of locked memory (ulimit -l), or what the container may take.';
+    yield { type: 'warning', code: 'STATES_NOT_PINNED', message };
   }
   const replaced = replacedThreads(ranks, report.threads, host.args.threads);
   if (replaced !== undefined && ranks.isFirst) yield replaced;

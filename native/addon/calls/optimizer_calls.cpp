@@ -31,6 +31,13 @@ void readOwnOptions(const Napi::Object& from, OptimizerOptions& options) {
   }
 }
 
+Paging pagingFrom(const Napi::Object& from) {
+  Paging paging;
+  if (!from.Get("restOfStep").IsUndefined()) paging.restOfStep = integerAt(from, "restOfStep");
+  if (!from.Get("atMost").IsUndefined()) paging.atMost = integerAt(from, "atMost");
+  return paging;
+}
+
 }  // namespace
 
 Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
@@ -42,6 +49,7 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
                               .momentum = numberAt(from, "momentum"),
                               .seed = static_cast<uint64_t>(integerAt(from, "seed"))};
   readOwnOptions(from, options);
+  if (!from.Get("paged").IsUndefined()) options.paging = pagingFrom(objectAt(from, "paged"));
   std::vector<std::pair<std::string, double>> rates;
   if (!from.Get("rates").IsUndefined()) {
     rates = listAt(from, "rates", [](const Napi::Value& value, const std::string& at) {
@@ -50,11 +58,18 @@ Napi::Value Model::createOptimizer(const Napi::CallbackInfo& info) {
     });
   }
   const int64_t zeroStage = from.Get("zeroStage").IsUndefined() ? 0 : integerAt(from, "zeroStage");
-  return run(info.Env(), [name = stringAt(from, "name"), options, rates, zeroStage](ModelSession& session) {
-    adaptive::createOptimizer(session, name, options, zeroStage);
-    session.optimizer->setRates(rates);
-    return nothing();
-  });
+  return run(info.Env(),
+             [name = stringAt(from, "name"), options, rates, zeroStage](ModelSession& session) -> ToJs {
+               adaptive::createOptimizer(session, name, options, zeroStage);
+               session.optimizer->setRates(rates);
+               return [memory = session.optimizer->memory()](Napi::Env env) {
+                 Napi::Object out = Napi::Object::New(env);
+                 out.Set("held", static_cast<double>(memory.held));
+                 out.Set("paged", static_cast<double>(memory.paged));
+                 out.Set("unpinned", static_cast<double>(memory.unpinned));
+                 return out;
+               };
+             });
 }
 
 Napi::Value Model::optimizerStep(const Napi::CallbackInfo& info) {

@@ -179,6 +179,7 @@ Napi::Value Model::memory(const Napi::CallbackInfo& info) {
           out.Set("weights", static_cast<double>(held.weights));
           out.Set("gradients", static_cast<double>(held.gradients));
           out.Set("optimizer", static_cast<double>(held.optimizer));
+          out.Set("pagedOptimizer", static_cast<double>(held.pagedOptimizer));
           out.Set("available", static_cast<double>(free));
           out.Set("reusable", static_cast<double>(reusable));
           return out;

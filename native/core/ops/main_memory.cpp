@@ -38,5 +38,6 @@ void floatProductAnywhere(Tensor out, const Tensor& a, const Tensor& b, double b
 ADAPTIVE_LIBRARY_IMPL(CompositeExplicitAutograd, m) {
   m.impl("free_bytes", &adaptive::ops::freeBytesAnywhere);
   m.impl("host_bytes", &adaptive::ops::hostBytesAnywhere);
+  m.impl("pinned_bytes", &adaptive::ops::hostBytesAnywhere);
   m.impl("float_product_", &adaptive::ops::floatProductAnywhere);
 }

@@ -113,6 +113,10 @@ Tensor hostBytes(const Tensor& like, int64_t bytes) {
   static const auto op = find<Tensor(const Tensor&, int64_t)>("host_bytes");
   return call(op, like, bytes);
 }
+Tensor pinnedBytes(const Tensor& like, int64_t bytes) {
+  static const auto op = find<Tensor(const Tensor&, int64_t)>("pinned_bytes");
+  return call(op, like, bytes);
+}
 Tensor dropout(const Tensor& x, double rate, uint64_t key) {
   static const auto op = find<Tensor(const Tensor&, double, int64_t)>("dropout");
   return call(op, x, rate, static_cast<int64_t>(key));

@@ -74,6 +74,9 @@ int64_t freeBytes(const Tensor& like);
 /// uint8 [bytes] in the host's memory, such that copies between it and where `like` is need not wait for each
 /// other (pinned, where that is a thing).
 Tensor hostBytes(const Tensor& like, int64_t bytes);
+/// The same for what stays: exactly so many bytes, where hostBytes() may take up to twice as many and keep
+/// them for its next caller. Errors: c10::OutOfMemoryError where the system pins no more.
+Tensor pinnedBytes(const Tensor& like, int64_t bytes);
 
 /// x with the share `rate` of its entries at 0 and the others divided by 1 − rate. What is dropped depends on
 /// `key` and the index of an entry alone: the same call turns the gradient of the result into that of x.

@@ -39,6 +39,7 @@ ADAPTIVE_LIBRARY(m) {
   m.def("float_product_(Tensor(a!) out, Tensor a, Tensor b, float beta, float scale) -> ()");
   m.def("free_bytes(Tensor like) -> int");
   m.def("host_bytes(Tensor like, int bytes) -> Tensor");
+  m.def("pinned_bytes(Tensor like, int bytes) -> Tensor");
   m.def("dropout(Tensor x, float rate, int key) -> Tensor");
   m.def("uniform(Tensor like, int key) -> Tensor");
   m.def("token_statistics(Tensor logits, Tensor labels) -> (Tensor, Tensor)");

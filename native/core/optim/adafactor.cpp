@@ -37,13 +37,12 @@ double squaresOf(const at::Tensor& t) {
 Adafactor::Adafactor(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options) {
   for (const Slot& slot : slots()) {
-    const at::TensorOptions type = stateOptions(slot);
     const at::Tensor weight = Parameter::rowsOf(slot.parameter->master(), *slot.part);
     const bool isMatrix = weight.dim() > 1;
     const auto [rows, columns] = isMatrix ? momentSizes(weight) : std::pair<Sizes, Sizes>();
-    rows_.push_back(isMatrix ? at::zeros(rows, type) : at::Tensor());
-    columns_.push_back(isMatrix ? at::zeros(columns, type) : at::Tensor());
-    whole_.push_back(isMatrix ? at::Tensor() : at::zeros(weight.sizes(), type));
+    rows_.push_back(isMatrix ? withoutPlace(rows) : at::Tensor());
+    columns_.push_back(isMatrix ? withoutPlace(columns) : at::Tensor());
+    whole_.push_back(isMatrix ? at::Tensor() : withoutPlace(weight.sizes()));
   }
 }
 
@@ -106,7 +105,12 @@ void Adafactor::updateMatrix(const Update& u, double beta2) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Adafactor::state() {
+std::vector<StateTensor> Adafactor::statesOf(size_t slot) {
+  if (whole_[slot].defined()) return {{&whole_[slot]}};
+  return {{&rows_[slot]}, {&columns_[slot]}};
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Adafactor::namedState() {
   auto all = named(".exp_avg_sq_row", rows_);
   for (auto& entry : named(".exp_avg_sq_col", columns_)) all.push_back(std::move(entry));
   for (auto& entry : named(".exp_avg_sq", whole_)) all.push_back(std::move(entry));

@@ -9,10 +9,11 @@ namespace adaptive {
 class Adafactor : public Optimizer {
  public:
   Adafactor(std::vector<Parameter*> parameters, OptimizerOptions options);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   void updateMatrix(const Update& update, double beta2);

@@ -15,6 +15,8 @@ void Adagrad::update(const Update& u) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Adagrad::state() { return named({{".sum", &sums_}}); }
+std::vector<StateTensor> Adagrad::statesOf(size_t slot) { return sums_[slot].tensors(); }
+
+std::vector<std::pair<std::string, at::Tensor>> Adagrad::namedState() { return named({{".sum", &sums_}}); }
 
 }  // namespace adaptive

@@ -9,7 +9,7 @@
 namespace adaptive {
 
 AdamW::AdamW(std::vector<Parameter*> parameters, OptimizerOptions options)
-    : Optimizer(std::move(parameters), options), moment1_(zerosForSlots()), moment2_(zerosForSlots()) {}
+    : Optimizer(std::move(parameters), options), moment1_(tensorsForSlots()), moment2_(tensorsForSlots()) {}
 
 void AdamW::updateAll(const std::vector<Update>& updates) {
   struct Group {
@@ -32,7 +32,9 @@ void AdamW::updateAll(const std::vector<Update>& updates) {
     ops::adamw_(group.weights, group.gradients, group.moments1, group.moments2, group.step, group.noises);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> AdamW::state() {
+std::vector<StateTensor> AdamW::statesOf(size_t slot) { return {{&moment1_[slot]}, {&moment2_[slot]}}; }
+
+std::vector<std::pair<std::string, at::Tensor>> AdamW::namedState() {
   auto all = named(".exp_avg", moment1_);
   for (auto& entry : named(".exp_avg_sq", moment2_)) all.push_back(std::move(entry));
   return all;

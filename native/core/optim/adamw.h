@@ -7,11 +7,12 @@ namespace adaptive {
 class AdamW : public Optimizer {
  public:
   AdamW(std::vector<Parameter*> parameters, OptimizerOptions options);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void updateAll(const std::vector<Update>& updates) override;
   void update(const Update& update) override { updateAll({update}); }
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   std::vector<at::Tensor> moment1_, moment2_;

@@ -12,16 +12,13 @@ constexpr int64_t kSmallest = 4096;
 
 AdamW8bit::AdamW8bit(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options) {
-  const uint8_t zeroSigned = DynamicCode::withSign().nearest(0),
-                zeroUnsigned = DynamicCode::withoutSign().nearest(0);
-  for (at::Tensor& zeros : zerosForSlots()) {
-    const bool isSmall = zeros.numel() < kSmallest;
-    const int64_t blocks = (zeros.numel() + kMomentBlock - 1) / kMomentBlock;
-    const auto codes = zeros.options().dtype(at::kByte);
-    moment1_.push_back(isSmall ? zeros : at::full(zeros.sizes(), zeroSigned, codes));
-    moment2_.push_back(isSmall ? zeros.clone() : at::full(zeros.sizes(), zeroUnsigned, codes));
-    scale1_.push_back(isSmall ? at::Tensor() : at::zeros({blocks}, zeros.options()));
-    scale2_.push_back(isSmall ? at::Tensor() : at::zeros({blocks}, zeros.options()));
+  moment1_ = moment2_ = tensorsForSlots();
+  for (size_t i = 0; i < slots().size(); i++) {
+    const bool isSmall = moment1_[i].numel() < kSmallest;
+    const int64_t blocks = (moment1_[i].numel() + kMomentBlock - 1) / kMomentBlock;
+    scale1_.push_back(isSmall ? at::Tensor() : withoutPlace({blocks}));
+    scale2_.push_back(scale1_.back());
+    if (!isSmall) moment1_[i] = moment2_[i] = moment1_[i].to(at::kByte);
   }
 }
 
@@ -42,7 +39,15 @@ void AdamW8bit::updateBlocks(const Update& u) {
                   stepOf(u).rates(), u.noise);
 }
 
-std::vector<std::pair<std::string, at::Tensor>> AdamW8bit::state() {
+std::vector<StateTensor> AdamW8bit::statesOf(size_t slot) {
+  if (!scale1_[slot].defined()) return {{&moment1_[slot]}, {&moment2_[slot]}};
+  return {{&moment1_[slot], DynamicCode::withSign().nearest(0)},
+          {&scale1_[slot], 0, kMomentBlock},
+          {&moment2_[slot], DynamicCode::withoutSign().nearest(0)},
+          {&scale2_[slot], 0, kMomentBlock}};
+}
+
+std::vector<std::pair<std::string, at::Tensor>> AdamW8bit::namedState() {
   std::vector<std::pair<std::string, at::Tensor>> all;
   const auto add = [&](const char* suffix, const std::vector<at::Tensor>& tensors) {
     for (auto& entry : named(suffix, tensors)) all.push_back(std::move(entry));

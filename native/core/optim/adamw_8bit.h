@@ -9,10 +9,11 @@ namespace adaptive {
 class AdamW8bit : public Optimizer {
  public:
   AdamW8bit(std::vector<Parameter*> parameters, OptimizerOptions options);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   void updateFloat(const Update& update);

@@ -54,7 +54,14 @@ void AdEmaMix::update(const Update& u) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> AdEmaMix::state() {
+std::vector<StateTensor> AdEmaMix::statesOf(size_t slot) {
+  std::vector<StateTensor> all;
+  for (auto* moments : {&fast_, &slow_, &squares_})
+    for (const StateTensor& state : (*moments)[slot].tensors()) all.push_back(state);
+  return all;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> AdEmaMix::namedState() {
   return named({{".exp_avg", &fast_}, {".exp_avg_slow", &slow_}, {".exp_avg_sq", &squares_}});
 }
 

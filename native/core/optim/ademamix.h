@@ -11,10 +11,11 @@ namespace adaptive {
 class AdEmaMix : public Optimizer {
  public:
   AdEmaMix(std::vector<Parameter*> parameters, OptimizerOptions options, bool inEightBits = false);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   std::vector<StoredMoment> fast_, slow_, squares_;

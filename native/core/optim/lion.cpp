@@ -23,6 +23,8 @@ void Lion::update(const Update& u) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Lion::state() { return named({{".exp_avg", &moment_}}); }
+std::vector<StateTensor> Lion::statesOf(size_t slot) { return moment_[slot].tensors(); }
+
+std::vector<std::pair<std::string, at::Tensor>> Lion::namedState() { return named({{".exp_avg", &moment_}}); }
 
 }  // namespace adaptive

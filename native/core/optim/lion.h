@@ -10,10 +10,11 @@ namespace adaptive {
 class Lion : public Optimizer {
  public:
   Lion(std::vector<Parameter*> parameters, OptimizerOptions options, bool inEightBits = false);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   std::vector<StoredMoment> moment_;

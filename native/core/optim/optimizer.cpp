@@ -48,12 +48,15 @@ void checkOptions(const OptimizerOptions& options) {
   expectNotNegative("mixAlpha", options.mixAlpha);
   expectInteger("beta3Warmup", options.beta3Warmup, 0, int64_t{1} << 53);
   expectInteger("alphaWarmup", options.alphaWarmup, 0, int64_t{1} << 53);
+  if (options.paging) checkPaging(*options.paging);
 }
 
 template <class T, class... Form>
 std::unique_ptr<Optimizer> make(std::vector<Parameter*> parameters, const OptimizerOptions& options,
                                 Form... form) {
-  return std::make_unique<T>(std::move(parameters), options, form...);
+  auto optimizer = std::make_unique<T>(std::move(parameters), options, form...);
+  optimizer->placeState();
+  return optimizer;
 }
 
 }  // namespace
@@ -95,7 +98,7 @@ void Optimizer::step(double learningRate, double gradientScale, double pull) {
                        gradientScale, parameter->decays() ? options_.weightDecay : 0,
                        noiseKey(options_.seed, static_cast<uint64_t>(steps_), i)});
   }
-  updateAll(updates);
+  moveAll(updates);
   if (pull <= 0) return;
   for (size_t i = 0; i < slots_.size(); i++) {
     const auto& [parameter, part, rate, isOwn] = slots_[i];
@@ -133,45 +136,14 @@ void Optimizer::setSteps(int64_t steps) {
   steps_ = steps;
 }
 
-std::vector<at::Tensor> Optimizer::zerosForSlots() const {
-  std::vector<at::Tensor> tensors;
-  for (const Slot& slot : slots_)
-    tensors.push_back(
-        at::zeros(Parameter::rowsOf(slot.parameter->master(), *slot.part).sizes(), stateOptions(slot)));
-  return tensors;
-}
-
-at::TensorOptions Optimizer::stateOptions(const Slot& slot) {
-  const at::TensorOptions options = slot.parameter->master().options().dtype(at::kFloat);
-  return slot.isOwn ? options : options.device(at::kMeta);
-}
-
-std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
-    const char* suffix, const std::vector<at::Tensor>& tensors) const {
-  std::vector<std::pair<std::string, at::Tensor>> out;
-  for (size_t i = 0; i < slots_.size(); i++) {
-    if (tensors[i].defined()) out.emplace_back(slots_[i].part->name + suffix, tensors[i]);
-  }
-  return out;
-}
-
-std::vector<StoredMoment> Optimizer::momentsForSlots(bool inEightBits, bool isSigned) const {
-  std::vector<StoredMoment> moments;
-  for (at::Tensor& zeros : zerosForSlots()) moments.emplace_back(std::move(zeros), inEightBits, isSigned);
-  return moments;
-}
-
-std::vector<std::pair<std::string, at::Tensor>> Optimizer::named(
-    const std::vector<std::pair<const char*, const std::vector<StoredMoment>*>>& moments) const {
-  std::vector<std::pair<std::string, at::Tensor>> out;
-  for (const auto& [suffix, ofSlots] : moments)
-    for (size_t i = 0; i < slots_.size(); i++) (*ofSlots)[i].addState(slots_[i].part->name + suffix, out);
-  return out;
-}
-
 std::unique_ptr<Optimizer> makeOptimizer(const std::string& name, std::vector<Parameter*> parameters,
                                          OptimizerOptions options) {
   checkOptions(options);
+  const bool movesInPieces =
+      name.starts_with("adamw") || name.starts_with("lion") || name.starts_with("ademamix");
+  if (options.paging && !movesInPieces)
+    fail("INVALID_INPUT", "Expected paging with adamw, lion, ademamix or one of their 8-bit kinds, found ",
+         name, ".");
   if (name == "adamw") return make<AdamW>(std::move(parameters), options);
   if (name == "adamw_8bit") return make<AdamW8bit>(std::move(parameters), options);
   if (name == "sgd") return make<Sgd>(std::move(parameters), options);

@@ -12,6 +12,8 @@
 #include "core/model/parameter.h"
 #include "core/ops/optimizer_rates.h"
 #include "core/optim/base_weights.h"
+#include "core/optim/paging.h"
+#include "core/optim/state_pages.h"
 #include "core/optim/stored_moment.h"
 
 namespace adaptive {
@@ -36,6 +38,17 @@ struct OptimizerOptions {
   /// Which parameters are moved here; the others are another rank's, and their state is of the meta device.
   /// Null: all.
   std::function<bool(const Parameter*)> holds = {};
+  /// adamw, lion, ademamix and their 8-bit kinds: states leave a device with memory of its own as far as they
+  /// do not fit there. Nothing: all stay. Where tensors are the host's, there is nothing to leave.
+  std::optional<Paging> paging = {};
+  int64_t gradientBytes = 0;  ///< with paging: of gradients that the device is still to hold
+};
+
+/// Bytes that the state of an optimizer takes here.
+struct StateMemory {
+  int64_t held = 0;      ///< where the weights are, pieces of paged states that are on their way included
+  int64_t paged = 0;     ///< in memory of the host beside a device with memory of its own
+  int64_t unpinned = 0;  ///< of these, the ones that the system did not pin
 };
 
 class Optimizer {
@@ -57,7 +70,11 @@ class Optimizer {
 
   /// Everything that has to survive a restart, as named tensors. They share memory with the optimizer:
   /// copying into them restores it.
-  virtual std::vector<std::pair<std::string, at::Tensor>> state() = 0;
+  std::vector<std::pair<std::string, at::Tensor>> state();
+  StateMemory memory() const { return memory_; }
+  /// Gives the state its place and makes it zeros; makeOptimizer() does. Errors: OUT_OF_MEMORY for paged
+  /// states that main memory has no room for.
+  void placeState();
   int64_t steps() const { return steps_; }
   void setSteps(int64_t steps);
 
@@ -81,6 +98,9 @@ class Optimizer {
   /// Moves the slots of a step: each by update(), unless an optimizer takes them together.
   virtual void updateAll(const std::vector<Update>& updates);
   virtual void update(const Update& update) = 0;
+  /// What is kept of a slot; of other ranks' slots nothing has a place.
+  virtual std::vector<StateTensor> statesOf(size_t slot) = 0;
+  virtual std::vector<std::pair<std::string, at::Tensor>> namedState() = 0;
   /// Lets `move` change a slot piece by piece: float32 entries [first, first + count) of its weight, and of
   /// its gradient with weightDecay·weight added.
   static void forDecayedPieces(const Update& update,
@@ -91,11 +111,11 @@ class Optimizer {
 
   const std::vector<Slot>& slots() const { return slots_; }
   const OptimizerOptions& options() const { return options_; }
-  /// float32, where the state of a slot is.
-  static at::TensorOptions stateOptions(const Slot& slot);
-  /// A float32 tensor of zeros for each slot, of the shape of its rows.
-  std::vector<at::Tensor> zerosForSlots() const;
-  /// A moment of zeros for each slot.
+  /// A float32 tensor without a place.
+  static at::Tensor withoutPlace(at::IntArrayRef sizes);
+  /// One for each slot, of the shape of its rows.
+  std::vector<at::Tensor> tensorsForSlots() const;
+  /// A moment without a place for each slot.
   std::vector<StoredMoment> momentsForSlots(bool inEightBits, bool isSigned) const;
   /// "<name of the tensor><suffix>" → the moment at the slot's index, one suffix after the other.
   std::vector<std::pair<std::string, at::Tensor>> named(
@@ -105,7 +125,16 @@ class Optimizer {
                                                         const std::vector<at::Tensor>& tensors) const;
 
  private:
+  /// Which slots are paged if not all fit on `device`.
+  std::vector<bool> slotsToPage(const std::vector<StatePages::Slot>& states, at::Device device) const;
+  /// Pages these slots, and more where the device has no room left for pieces.
+  void makePages(at::Device device, const std::vector<StatePages::Slot>& states,
+                 const std::vector<StatePages::Slot>& paged, std::vector<bool>& isPaged);
+  void moveAll(const std::vector<Update>& updates);
   std::vector<Slot> slots_;
+  std::vector<bool> isPaged_;          ///< by slot
+  std::unique_ptr<StatePages> pages_;  ///< null without paged slots
+  StateMemory memory_;
   std::unique_ptr<const BaseWeights> base_;
   OptimizerOptions options_;
   int64_t steps_ = 0;

@@ -33,7 +33,16 @@ void Rmsprop::update(const Update& u) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Rmsprop::state() {
+std::vector<StateTensor> Rmsprop::statesOf(size_t slot) {
+  std::vector<StateTensor> all;
+  for (auto* moments : {&squares_, &momentum_, &means_}) {
+    if (moments->empty()) continue;
+    for (const StateTensor& state : (*moments)[slot].tensors()) all.push_back(state);
+  }
+  return all;
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Rmsprop::namedState() {
   std::vector<std::pair<const char*, const std::vector<StoredMoment>*>> moments = {
       {".square_avg", &squares_}};
   if (!momentum_.empty()) moments.emplace_back(".momentum_buffer", &momentum_);

@@ -9,10 +9,11 @@ namespace adaptive {
 class Rmsprop : public Optimizer {
  public:
   Rmsprop(std::vector<Parameter*> parameters, OptimizerOptions options);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   std::vector<StoredMoment> squares_, momentum_, means_;  ///< momentum_ and means_ are empty without

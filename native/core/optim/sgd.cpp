@@ -8,7 +8,7 @@ namespace adaptive {
 
 Sgd::Sgd(std::vector<Parameter*> parameters, OptimizerOptions options)
     : Optimizer(std::move(parameters), options) {
-  if (options.momentum > 0) momentum_ = zerosForSlots();
+  if (options.momentum > 0) momentum_ = tensorsForSlots();
 }
 
 void Sgd::update(const Update& u) {
@@ -22,7 +22,12 @@ void Sgd::update(const Update& u) {
   });
 }
 
-std::vector<std::pair<std::string, at::Tensor>> Sgd::state() {
+std::vector<StateTensor> Sgd::statesOf(size_t slot) {
+  if (momentum_.empty()) return {};
+  return {{&momentum_[slot]}};
+}
+
+std::vector<std::pair<std::string, at::Tensor>> Sgd::namedState() {
   if (momentum_.empty()) return {};
   return named(".momentum_buffer", momentum_);
 }

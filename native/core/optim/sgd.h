@@ -9,10 +9,11 @@ namespace adaptive {
 class Sgd : public Optimizer {
  public:
   Sgd(std::vector<Parameter*> parameters, OptimizerOptions options);
-  std::vector<std::pair<std::string, at::Tensor>> state() override;
 
  protected:
   void update(const Update& update) override;
+  std::vector<StateTensor> statesOf(size_t slot) override;
+  std::vector<std::pair<std::string, at::Tensor>> namedState() override;
 
  private:
   std::vector<at::Tensor> momentum_;  ///< empty without momentum

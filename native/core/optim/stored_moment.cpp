@@ -17,12 +17,17 @@ int64_t blocksOf(int64_t values) { return (values + kMomentBlock - 1) / kMomentB
 
 }  // namespace
 
-StoredMoment::StoredMoment(at::Tensor zeros, bool inEightBits, bool isSigned)
-    : codes_(std::move(zeros)), isSigned_(isSigned) {
+StoredMoment::StoredMoment(at::Tensor values, bool inEightBits, bool isSigned)
+    : codes_(std::move(values)), isSigned_(isSigned) {
   if (!inEightBits || codes_.numel() < kSmallest) return;
-  const DynamicCode& code = isSigned ? DynamicCode::withSign() : DynamicCode::withoutSign();
-  scales_ = at::zeros({blocksOf(codes_.numel())}, codes_.options());
-  codes_ = at::full(codes_.sizes(), code.nearest(0), codes_.options().dtype(at::kByte));
+  scales_ = at::empty({blocksOf(codes_.numel())}, codes_.options());
+  codes_ = codes_.to(at::kByte);
+}
+
+std::vector<StateTensor> StoredMoment::tensors() {
+  if (!scales_.defined()) return {{&codes_}};
+  const DynamicCode& code = isSigned_ ? DynamicCode::withSign() : DynamicCode::withoutSign();
+  return {{&codes_, code.nearest(0)}, {&scales_, 0, kMomentBlock}};
 }
 
 at::Tensor StoredMoment::values(int64_t first, int64_t count) const {

@@ -8,13 +8,18 @@
 #include <utility>
 #include <vector>
 
+#include "core/optim/state_tensor.h"
+
 namespace adaptive {
 
 class StoredMoment {
  public:
-  /// `zeros`: float32, of the shape of its tensor. Fewer than 4,096 values stay float32 in any case, as in
-  /// bitsandbytes.
-  StoredMoment(at::Tensor zeros, bool inEightBits, bool isSigned);
+  /// `values`: float32 of the meta device, of the shape of its tensor. Fewer than 4,096 values stay float32
+  /// in any case, as in bitsandbytes.
+  StoredMoment(at::Tensor values, bool inEightBits, bool isSigned);
+
+  /// What it is made of, which is to be given a place.
+  std::vector<StateTensor> tensors();
 
   /// Values [first, first + count) as float32 [count]: the moment itself, or a copy that keep() puts back.
   at::Tensor values(int64_t first, int64_t count) const;

@@ -110,8 +110,8 @@ HeldMemory heldMemory(const ModelSession& session) {
   held.gradients = session.windowGradients;
   for (const Parameter* parameter : session.decoder.allParameters()) held.weights += parameter->weightBytes();
   if (!session.optimizer) return held;
-  for (const auto& [name, tensor] : session.optimizer->state())
-    held.optimizer += tensor.is_meta() ? 0 : static_cast<int64_t>(tensor.nbytes());
+  const StateMemory state = session.optimizer->memory();
+  held.optimizer = state.held, held.pagedOptimizer = state.paged;
   return held;
 }
 

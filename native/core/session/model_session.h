@@ -80,8 +80,10 @@ int64_t bytesOfMasters(const ModelSession& session);
 
 /// Bytes that the tensors of a model take.
 struct HeldMemory {
-  int64_t weights = 0, optimizer = 0;
-  int64_t gradients = 0;  ///< of the last window, which are gone once the optimizer has moved
+  int64_t weights = 0;
+  int64_t optimizer = 0;       ///< where the weights are
+  int64_t pagedOptimizer = 0;  ///< in memory of the host, where the weights are on a device with its own
+  int64_t gradients = 0;       ///< of the last window, which are gone once the optimizer has moved
 };
 HeldMemory heldMemory(const ModelSession& session);
 

@@ -47,6 +47,13 @@ void receiveFromFirst(RankGroup& group, const at::Tensor& tensor) {
   tensor.copy_(host);
 }
 
+/// Ranks may have different states paged: all are copied where the weights are.
+void copyStateFromFirst(const ModelSession& session, const at::Tensor& tensor) {
+  const at::Tensor there = tensor.to(session.decoder.device());
+  session.ranks->copyFrom(0, there)->wait();
+  if (!there.is_same(tensor)) tensor.copy_(there);
+}
+
 /// Gives every rank its part of the state that rank 0 has read.
 void handOut(ModelSession& session) {
   RankGroup& group = *session.ranks;
@@ -153,7 +160,7 @@ void copyFromFirstRank(ModelSession& session) {
   session.ranks->copyFrom(0, counts)->wait();
   const double* values = counts.const_data_ptr<double>();
   if (!session.zero) {
-    for (const auto& [name, tensor] : optimizer.state()) session.ranks->copyFrom(0, tensor)->wait();
+    for (const auto& [name, tensor] : optimizer.state()) copyStateFromFirst(session, tensor);
   } else if (values[3] > 0) {
     handOut(session);
   }

@@ -24,6 +24,17 @@ int64_t bytesOfGradients(const ModelSession& session) {
   return bytes;
 }
 
+/// Bytes of a window's gradients that have no memory yet.
+int64_t gradientsToCome(const ModelSession& session) {
+  const auto size = static_cast<int64_t>(sizeof(float));
+  if (session.zero && session.zero->sharesGradients)
+    return size * session.zero->shards.sizeOf(session.decoder, session.ranks->rank()).gradients;
+  int64_t bytes = 0;
+  for (const Parameter* parameter : session.decoder.trainableParameters())
+    bytes += size * parameter->gradientSize() - parameter->gradientBytes();
+  return bytes;
+}
+
 /// A pass that there may be none of: a rank may have no rows of a micro-batch.
 using MaybePass = std::optional<TrainingPass>;
 
@@ -280,9 +291,10 @@ void createOptimizer(ModelSession& session, const std::string& name, OptimizerOp
     return !session.zero || session.zero->shards.ownerOf(parameter) == session.ranks->rank();
   };
   options.holds = isOwn;
-  session.optimizer = makeOptimizer(name, parameters, options);
   session.decoder.clearGradients();
   session.windowGradients = 0;
+  if (options.paging) options.gradientBytes = gradientsToCome(session);
+  session.optimizer = makeOptimizer(name, parameters, options);
 }
 
 void clearGradients(ModelSession& session) {

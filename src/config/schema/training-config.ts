@@ -186,9 +186,10 @@ export const trainingConfigSchema = z.object({
   neftuneNoiseAlpha: field.number(0).nullable().default(null),
 
   /**
-   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its synonyms;
-   * pages are for GPUs and change nothing here), `sgd`, `adafactor` (with `scale_parameter` and `relative_step` off, as in
-   * the Hugging Face Trainer), `lion`, `rmsprop`, `adagrad` or `ademamix`; some of these with 8-bit state too.
+   * AdamW with 8-bit state (`paged_adamw_8bit`, the default, and its synonyms) or float32 state (`adamw` and its synonyms), `sgd`,
+   * `adafactor` (with `scale_parameter` and `relative_step` off, as in the Hugging Face Trainer), `lion`, `rmsprop`, `adagrad` or
+   * `ademamix`; some of these with 8-bit state too. On a GPU the states of a `paged_` one lie in main memory as far as the GPU
+   * has no room for them; on a CPU they are there anyway, so it is the same as without.
    */
   optimizer: field
     .oneOf(

@@ -124,7 +124,7 @@ export class ProgressBar implements Tracker {
 }
 
 function startText(event: StartEvent): string {
-  const { device, dtype, threads, memory } = event;
+  const { device, dtype, threads, memory, pagedStates } = event;
   const parts = [
     `${event.runName}: ${format.count(event.steps)} steps`,
     `${format.count(event.trainRows)} rows to train on, ${format.count(event.evalRows)} to evaluate`,
@@ -136,6 +136,11 @@ function startText(event: StartEvent): string {
       ? []
       : [`about ${format.bytes(memory.total)} of memory, ${format.bytes(memory.available)} free`]),
     ...(memory?.keptBlocks === undefined ? [] : [keptBlocksText(memory.keptBlocks)]),
+    ...(pagedStates === undefined
+      ? []
+      : [
+          `${format.bytes(pagedStates.paged)} of the optimizer's states lie in main memory: the device has no room`,
+        ]),
   ];
   return parts.join(' · ');
 }

@@ -7,7 +7,7 @@ const names: Record<TrainingConfig['optimizer'], OptimizerRequest['name']> = {
   adamw_torch_fused: 'adamw',
   adamw_8bit: 'adamw_8bit',
   adamw_bnb_8bit: 'adamw_8bit',
-  // Pages are for the memory of a GPU; a CPU has the states in host memory anyway.
+  // Pages are for the memory of a GPU (memory/paged-states.ts); a CPU has the states in main memory anyway.
   paged_adamw: 'adamw',
   paged_adamw_32bit: 'adamw',
   paged_adamw_8bit: 'adamw_8bit',

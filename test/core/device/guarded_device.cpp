@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "device/guarded_memory.h"
+#include "device/guarded_streams.h"
 
 namespace adaptive::test {
 namespace {
@@ -42,6 +43,7 @@ at::Tensor emptyStridedOn(at::IntArrayRef size, at::IntArrayRef stride, std::opt
 
 std::mutex pinnedMutex;
 std::map<const char*, size_t> pinned;
+int64_t pinnable = INT64_MAX;  ///< bytes that pinnedBytes() may still give out
 
 bool isPinned(const at::Tensor& tensor) {
   const auto* data = static_cast<const char*>(tensor.const_data_ptr());
@@ -58,6 +60,11 @@ thread_local bool servesDevice = false;
 void count(const at::Tensor& from, const at::Tensor& to) {
   if (servesDevice || from.is_cpu() == to.is_cpu()) return;
   std::lock_guard lock(crossingsMutex);
+  if (const c10::StreamId stream = GuardedStreams::current(); stream != 0) {
+    counted.besides++;
+    if (to.is_cpu() && !GuardedStreams::instance().sawAll(stream)) counted.unordered++;
+    return;
+  }
   (to.is_cpu() ? counted.toHost : counted.toDevice)++;
   if (to.is_cpu()) counted.bytesToHost += static_cast<int64_t>(to.nbytes());
   if (from.is_cpu() && !isPinned(from)) counted.pageable++;
@@ -65,13 +72,18 @@ void count(const at::Tensor& from, const at::Tensor& to) {
 
 at::Tensor copyFrom(const at::Tensor& from, const at::Tensor& to, bool nonBlocking) {
   count(from, to);
+  auto& streams = GuardedStreams::instance();
+  const c10::StreamId stream = GuardedStreams::current();
   const auto copy = [from, to] {
-    const Opened opened;
+    GuardedMemory::instance().openAlone(true);
     onHost(to).copy_(onHost(from));
+    GuardedMemory::instance().openAlone(false);
   };
-  if (nonBlocking && from.is_cpu() && isPinned(from)) {
-    GuardedMemory::instance().later(copy);
+  const bool crosses = from.is_cpu() != to.is_cpu();
+  if (nonBlocking && crosses && isPinned(from.is_cpu() ? from : to)) {
+    streams.later(stream, copy);
   } else {
+    stream == 0 ? streams.beginOperator() : streams.finish(stream);
     copy();
   }
   return to;
@@ -126,16 +138,34 @@ void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 struct Guard final : c10::impl::NoOpDeviceGuardImpl<kGuardedType> {
   at::Device exchangeDevice(at::Device) const override { return testDevice(); }
   at::Device getDevice() const override { return testDevice(); }
-  c10::Stream getStream(at::Device) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, testDevice());
+  c10::Stream getStream(at::Device) const noexcept override { return stream(GuardedStreams::current()); }
+  c10::Stream getStreamFromGlobalPool(at::Device, bool) const override {
+    return stream(GuardedStreams::instance().next());
   }
-  // One stream, which everything is done on at once.
-  void record(void**, const c10::Stream&, at::DeviceIndex, c10::EventFlag) const override {}
-  void block(void*, const c10::Stream&) const override {}
-  bool queryEvent(void*) const override { return true; }
-  void destroyEvent(void*, at::DeviceIndex) const noexcept override {}
-  c10::Stream exchangeStream(c10::Stream) const noexcept override {
-    return c10::Stream(c10::Stream::DEFAULT, testDevice());
+  c10::Stream exchangeStream(c10::Stream next) const noexcept override {
+    return stream(std::exchange(GuardedStreams::current(), next.id()));
+  }
+  void record(void** event, const c10::Stream& on, at::DeviceIndex, c10::EventFlag) const override {
+    if (*event == nullptr) *event = new GuardedStreams::Event();
+    *static_cast<GuardedStreams::Event*>(*event) = GuardedStreams::instance().record(on.id());
+  }
+  void block(void* event, const c10::Stream& on) const override {
+    GuardedStreams::instance().block(*static_cast<GuardedStreams::Event*>(event), on.id());
+  }
+  bool queryEvent(void* event) const override {
+    synchronizeEvent(event);
+    return true;
+  }
+  void synchronizeEvent(void* event) const override {
+    GuardedStreams::instance().wait(*static_cast<GuardedStreams::Event*>(event));
+  }
+  void destroyEvent(void* event, at::DeviceIndex) const noexcept override {
+    delete static_cast<GuardedStreams::Event*>(event);
+  }
+
+ private:
+  static c10::Stream stream(c10::StreamId id) noexcept {
+    return c10::Stream(c10::Stream::UNSAFE, testDevice(), id);
   }
 };
 
@@ -158,6 +188,12 @@ void registerOperators(torch::Library& m) {
 
 void limitDeviceMemory(int64_t more) { GuardedMemory::instance().limit(static_cast<size_t>(more)); }
 
+int64_t deviceMemory() { return static_cast<int64_t>(GuardedMemory::instance().inUse()); }
+
+int64_t freeBytes(const at::Tensor& /*like*/) {
+  return static_cast<int64_t>(GuardedMemory::instance().left());
+}
+
 Crossings crossings() {
   std::lock_guard lock(crossingsMutex);
   return counted;
@@ -165,7 +201,7 @@ Crossings crossings() {
 
 void openDeviceMemory(bool opens) { GuardedMemory::instance().open(opens); }
 
-at::Tensor pinnedBytes(const at::Tensor& /*like*/, int64_t bytes) {
+at::Tensor hostBytes(const at::Tensor& /*like*/, int64_t bytes) {
   auto* data = new char[bytes + 1];
   {
     std::lock_guard lock(pinnedMutex);
@@ -177,6 +213,20 @@ at::Tensor pinnedBytes(const at::Tensor& /*like*/, int64_t bytes) {
     delete[] static_cast<char*>(own);
   };
   return at::from_blob(data, {bytes}, release, at::kByte);
+}
+
+void limitPinnedMemory(int64_t bytes) {
+  std::lock_guard lock(pinnedMutex);
+  pinnable = bytes;
+}
+
+at::Tensor pinnedBytes(const at::Tensor& like, int64_t bytes) {
+  {
+    std::lock_guard lock(pinnedMutex);
+    TORCH_CHECK_WITH(OutOfMemoryError, bytes <= pinnable, "no ", bytes, " bytes are pinned");
+    pinnable -= bytes;
+  }
+  return hostBytes(like, bytes);
 }
 
 void refuseMixedOperators() { refusesMixed = true; }

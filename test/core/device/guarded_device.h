@@ -1,6 +1,8 @@
 // A device that is none, to see what the core does on one: its tensors lie in memory that the process may
 // touch only while an operator runs on it. Its operators are the CUDA kernels in their emulation and
 // libtorch's for the CPU. A host that reads or writes such a tensor by its pointer ends with SIGSEGV.
+// Copies from and to pinned memory that the host does not wait for are done as late as the order of streams
+// and their events allows.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -23,8 +25,13 @@ void registerGuardedDevice();
 /// Opens its memory, or closes it again; as often the one as the other.
 GUARDED_EXPORT void openDeviceMemory(bool opens);
 
-/// What ops::hostBytes is there: copies from it to the device are done only when the device is used next.
+/// What ops::hostBytes and ops::pinnedBytes are there: copies from and to such memory that the host does not
+/// wait for are done only when somebody waits for them.
+GUARDED_EXPORT at::Tensor hostBytes(const at::Tensor& like, int64_t bytes);
 GUARDED_EXPORT at::Tensor pinnedBytes(const at::Tensor& like, int64_t bytes);
+
+/// What ops::freeBytes is there.
+GUARDED_EXPORT int64_t freeBytes(const at::Tensor& like);
 
 /// From now on an operator of libtorch that takes tensors of the device and the host is an error.
 void refuseMixedOperators();
@@ -34,6 +41,10 @@ void refuseMixedOperators();
 struct Crossings {
   int64_t toDevice = 0, toHost = 0, bytesToHost = 0;
   int64_t pageable = 0;  ///< of those to the device: not from memory made for it (ops::hostBytes)
+  /// On streams of their own, in either direction, which the host does not wait for; not counted above.
+  int64_t besides = 0;
+  /// Of these to the host: begun though the stream did not wait for all that the device was told before.
+  int64_t unordered = 0;
 };
 /// Since the process began.
 Crossings crossings();
@@ -41,5 +52,9 @@ Crossings crossings();
 /// Lets tensors of the device take so many bytes more than they do now; what needs more is refused
 /// (c10::OutOfMemoryError).
 void limitDeviceMemory(int64_t more);
+/// Bytes that tensors of the device take.
+int64_t deviceMemory();
+/// Lets ops::pinnedBytes() give out so many bytes from now on.
+void limitPinnedMemory(int64_t bytes);
 
 }  // namespace adaptive::test

@@ -12,7 +12,9 @@ void registerGuardedKernels(torch::Library& own) {
   cuda::registerLayerKernels(own);
   cuda::registerLossKernels(own);
   cuda::registerOptimizerKernels(own);
-  own.impl("host_bytes", &pinnedBytes);
+  own.impl("free_bytes", &freeBytes);
+  own.impl("host_bytes", &hostBytes);
+  own.impl("pinned_bytes", &pinnedBytes);
 }
 
 }  // namespace adaptive::test

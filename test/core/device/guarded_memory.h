@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "device/guarded_streams.h"
 #include "device/test_device.h"
 
 namespace adaptive::test {
@@ -30,26 +30,15 @@ class GuardedMemory final : public c10::Allocator {
     return *memory;
   }
 
+  /// For what is done in the order of the first stream.
   void open(bool isOpen) {
-    if (isOpen) runPending();
+    if (isOpen) GuardedStreams::instance().beginOperator();
+    openAlone(isOpen);
+  }
+  void openAlone(bool isOpen) {
     std::lock_guard lock(mutex_);
     openings_ += isOpen ? 1 : -1;
     if (openings_ == (isOpen ? 1 : 0)) ::mprotect(base_, kSize, isOpen ? PROT_READ | PROT_WRITE : PROT_NONE);
-  }
-
-  /// Has `work` done before the next thing that is done on the device, not at once: whoever overwrites what
-  /// it reads until then is found out.
-  void later(std::function<void()> work) {
-    std::lock_guard lock(mutex_);
-    pending_.push_back(std::move(work));
-  }
-  void runPending() {
-    std::vector<std::function<void()>> work;
-    {
-      std::lock_guard lock(mutex_);
-      work.swap(pending_);
-    }
-    for (const auto& run : work) run();
   }
 
   c10::DataPtr allocate(size_t bytes) override {
@@ -75,6 +64,15 @@ class GuardedMemory final : public c10::Allocator {
     std::lock_guard lock(mutex_);
     most_ = std::min(kSize, inUse_ + more);
   }
+  size_t inUse() {
+    std::lock_guard lock(mutex_);
+    return inUse_;
+  }
+  /// Bytes that may still be taken.
+  size_t left() {
+    std::lock_guard lock(mutex_);
+    return most_ - std::min(most_, inUse_);
+  }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     instance().open(true);
@@ -97,7 +95,6 @@ class GuardedMemory final : public c10::Allocator {
     ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   }
   std::mutex mutex_;
-  std::vector<std::function<void()>> pending_;
   char* base_;
   size_t used_ = 0, inUse_ = 0, most_ = kSize;
   int openings_ = 0;

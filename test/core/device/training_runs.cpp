@@ -53,8 +53,11 @@ std::unique_ptr<ModelSession> opened(const Kind& kind, bool onDevice) {
                                  .magnitude = kind.magnitude});
     addAdapter(session->decoder, options);
   }
+  if (!kind.frozen.empty()) session->decoder.freeze(kind.frozen);
   configureSession(*session, kind.types);
-  createOptimizer(*session, kind.optimizer, {.weightDecay = 0.01});
+  OptimizerOptions options = {.weightDecay = 0.01};
+  options.paging = kind.paging;
+  createOptimizer(*session, kind.optimizer, options);
   return session;
 }
 

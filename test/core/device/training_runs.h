@@ -18,6 +18,8 @@ struct Kind {
   /// What the projections of the base are kept in; beside an adapter.
   std::optional<Quantization> base = {};
   bool magnitude = false;  ///< of the adapter
+  std::optional<Paging> paging = {};
+  std::vector<std::string> frozen = {};
 };
 
 /// Two rows of several tokens.

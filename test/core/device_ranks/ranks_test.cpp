@@ -42,6 +42,7 @@ struct Kind {
   bool tied = true, adapter = false;
   at::ScalarType compute = at::kFloat;
   double tolerance = 2e-5;
+  bool paged = false;  ///< with other states on the device at each rank
 };
 
 const std::vector<Kind> kKinds = {
@@ -49,6 +50,7 @@ const std::vector<Kind> kKinds = {
     {"untied, 8 bits", "adamw_8bit", false},
     {"adapter", "adamw", true, true},
     {"masters beside bfloat16", "adamw", true, false, at::kBFloat16, 1e-2},
+    {"untied, 8 bits, paged", "adamw_8bit", false, false, at::kFloat, 2e-5, true},
 };
 
 /// Matrices of more than 4,096 values, which optimizers in 8 bits keep in blocks.
@@ -71,6 +73,12 @@ std::unique_ptr<ModelSession> opened(const Kind& kind) {
   }
   configureSession(*session, {.compute = kind.compute});
   return session;
+}
+
+OptimizerOptions optionsOf(const Kind& kind, int64_t rank) {
+  OptimizerOptions options = {.weightDecay = 0.01};
+  if (kind.paged) options.paging = Paging{.atMost = rank * 24000, .pieceValues = 4096};
+  return options;
 }
 
 /// Rows of different lengths; each step other ones.
@@ -128,7 +136,7 @@ void passThroughFile(ModelSession& session, const Kind& kind, const std::string&
   returnGathered(session);
   if (!session.ranks) return;
   endSharing(session);
-  createOptimizer(session, kind.optimizer, {.weightDecay = 0.01}, stage);
+  createOptimizer(session, kind.optimizer, optionsOf(kind, session.ranks->rank()), stage);
   if (writes) loadOptimizer(session, file, state.steps, state.scaler);
   copyFromFirstRank(session);
   shareMasters(session);
@@ -180,8 +188,9 @@ Numbers trained(const Kind& kind, const std::string& path, std::shared_ptr<RankG
       const std::string why = joinRanks(*session, group, make, "there is no other way");
       check(why == (make ? "" : "there is no other way"), "by way of the host, found " + why);
     }
-    createOptimizer(*session, kind.optimizer, {.weightDecay = 0.01}, stage);
+    createOptimizer(*session, kind.optimizer, optionsOf(kind, rank), stage);
     shareMasters(*session);
+    if (kind.paged && rank == 0) check(heldMemory(*session).pagedOptimizer > 0, "states are paged");
     for (int step = 0; step < kSteps; step++) {
       beforeStep(step);
       const auto [loss, norm] = trainedStep(*session, step, rank, size);
