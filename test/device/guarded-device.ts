@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../../src/common/package-root.js';
 import { packageVersion } from '../../src/common/package-version.js';
@@ -19,8 +19,11 @@ export const buildTimeout = 600_000;
  * @param bytes of its memory; default: plenty
  */
 export function guardedDevice(): (bytes?: number) => NodeJS.ProcessEnv {
+  // The cache folder of tests leads to the libtorch by a link that goes with them; the build folder stays.
+  const real = findLibtorch();
   execFileSync(process.execPath, ['scripts/test-core.mjs', '--guarded-device'], {
     cwd: packageRoot,
+    env: { ...process.env, ADAPTIVE_TRAINER_LIBTORCH: realpathSync(real.root) },
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
   });
@@ -32,7 +35,7 @@ export function guardedDevice(): (bytes?: number) => NodeJS.ProcessEnv {
   symlinkSync(path.join(built, 'adaptive_trainer_cuda.so'), plugin);
   writeFileSync(
     path.join(path.dirname(plugin), 'adaptive_trainer_cuda.build.json'),
-    JSON.stringify({ version: packageVersion(), libtorchVersion: findLibtorch().version }),
+    JSON.stringify({ version: packageVersion(), libtorchVersion: real.version }),
   );
   const driver = tempDir();
   stubDriver(driver, { devices: [['The guarded device', 9, 0]] });

@@ -1,4 +1,6 @@
 // Rows that a model is held to its base on, on a device: the CPU's losses, divergences and norms.
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
 
 #include "check.h"

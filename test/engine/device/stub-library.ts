@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findLibtorch } from '../../../src/engine/libtorch/find-libtorch.js';
 import { tempDir } from '../../helpers/temp-dir.js';
@@ -61,11 +61,20 @@ export function libtorchWith(add: (libDir: string) => void): string {
   const libDir = path.join(root, 'lib');
   mkdirSync(libDir, { recursive: true });
   for (const name of readdirSync(real.libDir))
-    symlinkSync(path.join(real.libDir, name), path.join(libDir, name));
+    linkOrCopy(path.join(real.libDir, name), path.join(libDir, name));
   writeFileSync(
     path.join(root, 'version.py'),
     `__version__ = '${real.version.split('+')[0]}'\ncuda = '13.0'\n`,
   );
   add(libDir);
   return root;
+}
+
+/** No symbolic link: a process that has loaded it would name the file that it leads to, in the folder of that one. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(realpathSync(from), to);
+  } catch {
+    copyFileSync(from, to);
+  }
 }
