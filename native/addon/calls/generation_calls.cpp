@@ -24,7 +24,7 @@ struct BegunGeneration {
 Napi::Value Model::logits(const Napi::CallbackInfo& info) {
   return run(info.Env(), [batch = flatBatchFrom(objectArgument(info, 0))](ModelSession& session) -> ToJs {
     at::NoGradGuard noGrad;
-    const at::Tensor logits = session.decoder.logits(session.decoder.hiddenStates(batch)).contiguous();
+    const at::Tensor logits = session.decoder.logits(session.decoder.hiddenStates(batch)).cpu().contiguous();
     return
         [logits](Napi::Env env) { return toTypedArray(env, logits.const_data_ptr<float>(), logits.numel()); };
   });

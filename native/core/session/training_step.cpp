@@ -275,7 +275,8 @@ GradientReport lossAndGradients(ModelSession& session, const FlatBatch& batch) {
       const at::Tensor rows = parameter->gradientOf(part);
       if (!rows.defined()) continue;
       report.gradients.emplace_back(
-          part.name, (part.transposed ? rows.transpose(-2, -1) : rows).clone(at::MemoryFormat::Contiguous));
+          part.name,
+          (part.transposed ? rows.transpose(-2, -1) : rows).clone(at::MemoryFormat::Contiguous).cpu());
     }
   }
   decoder.clearGradients();

@@ -72,6 +72,20 @@ TEST("three steps on a device are those of the CPU, and no operator mixes the tw
   check(failures.empty(), "every kind of model trains:" + failures);
 }
 
+TEST("gradients that are handed out lie on the host, and are the CPU's") {
+  const Kind kind = {"gpt2", gpt2()};
+  const auto on = opened(kind, true), off = opened(kind, false);
+  const GradientReport found = lossAndGradients(*on, someRows().tokens),
+                       expected = lossAndGradients(*off, someRows().tokens);
+  checkNear(found.loss, expected.loss, 1e-5 * expected.loss, "loss");
+  check(found.gradients.size() == expected.gradients.size(), "a gradient of every weight");
+  for (size_t i = 0; i < expected.gradients.size(); i++) {
+    const auto& [name, gradient] = found.gradients[i];
+    check(gradient.is_cpu(), name + " is on the host");
+    checkClose(gradient, expected.gradients[i].second, 2e-5, name);
+  }
+}
+
 TEST("weights that are drawn are the same on every device") {
   for (const bool adapter : {false, true}) {
     const Kind kind = {"llama", llama(), "adamw", {}, adapter};
