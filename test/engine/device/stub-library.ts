@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { cpSync, linkSync, mkdirSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { findLibtorch } from '../../../src/engine/libtorch/find-libtorch.js';
 import { tempDir } from '../../helpers/temp-dir.js';
@@ -75,6 +75,6 @@ function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(realpathSync(from), to);
   } catch {
-    copyFileSync(from, to);
+    cpSync(from, to, { recursive: true });
   }
 }
