@@ -33,7 +33,7 @@ bool isEqual(const at::Tensor& weight, const at::Tensor& base) {
   bool equal = true;
   forRows(weight, [&](int64_t row, int64_t count) {
     const at::Tensor own = weight.narrow(0, row, count);
-    equal = equal && base.narrow(0, row, count).to(own.scalar_type()).equal(own);
+    equal = equal && base.narrow(0, row, count).to(own.options()).equal(own);
   });
   return equal;
 }
@@ -85,7 +85,7 @@ void BaseWeights::pull(const Parameter& parameter, const ParameterPart& part, do
       const at::Tensor own = weight.narrow(0, row, count);
       const at::Tensor wide = own.to(at::kFloat);  // the weight itself where that is float32
       if (base.defined()) {
-        wide.add_(base.narrow(0, row, count).to(at::kFloat) - wide, rate);
+        wide.add_(base.narrow(0, row, count).to(wide.options()) - wide, rate);
       } else {
         wide.mul_(1 - rate);
       }

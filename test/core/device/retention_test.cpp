@@ -59,6 +59,31 @@ Held held(const Kind& kind, bool onDevice) {
 
 }  // namespace
 
+TEST("a pull to the base's weights, which lie in a file, is that of the CPU") {
+  for (const Kind& kind :
+       {Kind{"llama", llama()},
+        Kind{"bfloat16", gemma(), "adamw", {at::kBFloat16, at::kBFloat16}, false, false, 3e-2},
+        Kind{"adapter", gemma(), "adamw", {}, true}}) {
+    const auto pulled = [&](bool onDevice) {
+      const Folder folder;
+      const auto session = opened(kind, onDevice);
+      setBaseWeights(*session, {written(folder.file("base"), storedWeights(session->decoder.parameters()))});
+      std::vector<double> losses;
+      for (int step = 0; step < 3; step++) {
+        losses.push_back(trainMicroBatch(*session, someRows(), {.topK = 2, .bias = {}}).loss.loss);
+        stepOptimizer(*session, 1e-2, 1, /*pull=*/0.2);
+      }
+      return losses;
+    };
+    const auto expected = pulled(false);
+    const MixedCalls calls;
+    const auto actual = pulled(true);
+    check(calls.names().empty(), kind.name + ": no operator mixes devices, found" + calls.names());
+    for (size_t i = 0; i < expected.size(); i++)
+      checkNear(actual[i] / expected[i], 1, kind.tolerance, kind.name + ", loss");
+  }
+}
+
 TEST("retained rows on a device: the CPU's divergence from the base, with an adapter and without") {
   const std::vector<Kind> kinds = {
       {"llama", llama()},
