@@ -523,6 +523,8 @@ export interface NativeModel {
   ): Promise<NativeGeneration>;
   /** The next id of each row, [rows]; -1 for rows that have ended. */
   nextTokens(generation: NativeGeneration): Promise<{ tokens: Int32Array; ended: boolean }>;
+  /** Lets go of its caches, which otherwise stay until the handle is collected. */
+  endGeneration(generation: NativeGeneration): Promise<void>;
   dispose(): void;
 }
 

@@ -7,8 +7,8 @@ import { plainArgs } from '../helpers/train-run.js';
 
 const [dir, fails] = process.argv.slice(2) as [string, string?];
 const model = await CausalLM.fromPretrained(dir, { device: 'cuda' });
-const long = Array.from({ length: 64 }, (_, row) =>
-  Array.from({ length: 500 }, (_, i) => (7 * i + row) % 60),
+const long = Array.from({ length: 512 }, (_, row) =>
+  Array.from({ length: 40 }, (_, i) => (7 * i + row) % 60),
 );
 const longRows = long.map((inputIds) => ({ inputIds, labels: inputIds, learningStyle: 'both' as const }));
 const rows = trainingRows(24, model.vocabSize, 3, 24);
@@ -27,12 +27,12 @@ async function expectRefusal(what: string, work: () => Promise<unknown>): Promis
 const trainer = (trainDataset: typeof rows | typeof longRows, batchSize: number) =>
   new AdaptiveTrainer({
     ...{ model, trainDataset, evalDataset: longRows },
-    args: { ...plainArgs, batchSize, evalBatchSize: 64 },
+    args: { ...plainArgs, batchSize, evalBatchSize: 512 },
     callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }],
   });
 
 if (fails !== undefined) {
-  await expectRefusal('train', () => trainer(longRows, 64).train());
+  await expectRefusal('train', () => trainer(longRows, 512).train());
   await expectRefusal('generate', () => model.generateBatch(long, { maxNewTokens: 2 }).collect());
   await expectRefusal('evaluate', () => trainer(rows, 12).evaluate());
   await expectRefusal('logits', () => model.logits(long));

@@ -141,7 +141,7 @@ describe.runIf(canBuild)('on a device', () => {
     { timeout },
     async () => {
       const program = new URL('out-of-memory.child.ts', import.meta.url);
-      const env = environment(8 * 2 ** 20);
+      const env = environment(3 * 2 ** 20);
       const child = async (...more: string[]) => {
         const { stdout, stderr } = await runChild(program, [dir, ...more], env);
         expect(stderr).toBe('');

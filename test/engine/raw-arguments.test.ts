@@ -257,4 +257,11 @@ describe('the raw addon', () => {
       expect(() => model.nextTokens(other as never)).toThrow(TypeError);
     expect((await model.nextTokens(generation)).tokens).toHaveLength(1);
   });
+
+  it('takes no generation that was let go of, which may be done twice', async () => {
+    const generation = await model.startGeneration(prompt);
+    await model.endGeneration(generation);
+    expect(() => model.nextTokens(generation)).toThrow('a generation that has not ended');
+    await model.endGeneration(generation);
+  });
 });

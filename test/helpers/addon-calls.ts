@@ -254,6 +254,7 @@ export const addonCalls: Record<string, AddonCall> = {
     call: ({ model: m }, a) => m.startGeneration(a).then((generation) => m.nextTokens(generation)),
   },
   nextTokens: { argument: () => ({}), call: ({ model: m }, a) => m.nextTokens(a) },
+  endGeneration: { argument: () => ({}), call: ({ model: m }, a) => m.endGeneration(a) },
   initialise: {
     argument: () => ({ deviation: 0.02, residualDeviation: 0.01, seed: 1 }),
     call: ({ model: m }, a) => m.initialise(a),

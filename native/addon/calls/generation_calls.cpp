@@ -47,7 +47,7 @@ Napi::Value Model::startGeneration(const Napi::CallbackInfo& info) {
 Napi::Value Model::nextTokens(const Napi::CallbackInfo& info) {
   const Napi::Value given = info.Length() < 1 ? info.Env().Undefined() : info[0];
   const auto* held = inHandle<BegunGeneration>(given, kGenerationTag);
-  if (!held) failType(given, "a generation", "argument 0");
+  if (!held || !*held) failType(given, "a generation that has not ended", "argument 0");
   const auto generation = *held;
   return run(info.Env(), [generation](ModelSession& session) -> ToJs {
     if (session.number != generation->model)
@@ -60,6 +60,18 @@ Napi::Value Model::nextTokens(const Napi::CallbackInfo& info) {
       out.Set("ended", ended);
       return out;
     };
+  });
+}
+
+Napi::Value Model::endGeneration(const Napi::CallbackInfo& info) {
+  const Napi::Value given = info.Length() < 1 ? info.Env().Undefined() : info[0];
+  auto* held = inHandle<BegunGeneration>(given, kGenerationTag);
+  if (!held) failType(given, "a generation", "argument 0");
+  // Taken out: the handle lives until it is collected, and the caches are to go at once. Also where the model
+  // has gone.
+  return Engine::run(info.Env(), [generation = std::move(*held)]() mutable {
+    generation.reset();
+    return nothing();
   });
 }
 

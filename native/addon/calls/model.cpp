@@ -79,6 +79,7 @@ Napi::Function Model::define(Napi::Env env) {
                       method<&Model::endSharing>("endSharing"),
                       method<&Model::startGeneration>("startGeneration"),
                       method<&Model::nextTokens>("nextTokens"),
+                      method<&Model::endGeneration>("endGeneration"),
                       method<&Model::dispose>("dispose")});
 }
 

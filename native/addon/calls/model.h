@@ -99,6 +99,7 @@ class Model : public Napi::ObjectWrap<Model> {
   Napi::Value logits(const Napi::CallbackInfo& info);
   Napi::Value startGeneration(const Napi::CallbackInfo& info);
   Napi::Value nextTokens(const Napi::CallbackInfo& info);
+  Napi::Value endGeneration(const Napi::CallbackInfo& info);
 
   std::shared_ptr<ModelSession> session_;
   int64_t bytes_ = 0, reported_ = 0;

@@ -32,11 +32,15 @@ export function startGeneration(
     const session = await engineCall(() =>
       native.startGeneration({ ...prompts, temperature, topK, topP, repetitionPenalty, seed, stopTokenIds }),
     );
-    for (let count = 0; count < maxNewTokens; count++) {
-      throwIfAborted(signal, 'The generation was aborted.');
-      const { tokens, ended } = await engineCall(() => native.nextTokens(session));
-      yield tokens;
-      if (ended) return;
+    try {
+      for (let count = 0; count < maxNewTokens; count++) {
+        throwIfAborted(signal, 'The generation was aborted.');
+        const { tokens, ended } = await engineCall(() => native.nextTokens(session));
+        yield tokens;
+        if (ended) return;
+      }
+    } finally {
+      await engineCall(() => native.endGeneration(session));
     }
   };
 }
