@@ -17,8 +17,9 @@ const retention = { source: 'guarded', weight: 0.5, tokensPerStep: 40, pullToBas
 const args = { numEpochs: 2, learningRate: 1e-3, shuffle: true, maxGradNorm: 0.5, weightDecay: 0.01 };
 const run = { dir, args, rows: 40 } satisfies RankRun;
 
-// One rounding of float16 and bfloat16, many times over.
-const half = 4e-3;
+// One rounding of float16 and bfloat16, many times over. On the CPU logits are of 16 bits too, on a device of 32, so that first choices
+// and ranks differ now and then, and with them weights.
+const half = 1e-2;
 const brain = 3e-2;
 
 describe.runIf(canBuild)('on a device', () => {
