@@ -133,6 +133,6 @@ export type { Libtorch, LibtorchSource } from './engine/libtorch/libtorch.js';
 export type { OnSetupProgress, SetupProgress } from './common/setup-progress.js';
 export { writeReport } from './report/write-report.js';
 export { Dashboard, type DashboardOptions, type DashboardState } from './dashboard/dashboard.js';
-export type { MemoryEstimate, MemoryReport, StatePlaces } from './events/memory-report.js';
+export type { HostMemory, MemoryEstimate, MemoryReport, StatePlaces } from './events/memory-report.js';
 export { AdaptiveTrainerError, type ErrorCode, type ErrorDetails, type ErrorOf } from './errors.js';
 export type { ConfigFault } from './common/config-fault.js';

@@ -36,8 +36,10 @@ import { afterStart } from './trackers/after-start.js';
 import { openTrackers } from './trackers/open-trackers.js';
 import { RunView } from './trackers/run-view.js';
 import { AdaptiveTrainerError } from './errors.js';
+import { openDevice } from './engine/device/open-device.js';
 import { inTurns } from './ranks/in-turns.js';
 import { joinRanks } from './ranks/join-ranks.js';
+import { readLaunch } from './ranks/launch.js';
 import type { Ranks } from './ranks/ranks.js';
 import { AdaptiveTrainer } from './trainer/adaptive-trainer.js';
 import type { AdaptiveTrainerOptions } from './trainer/adaptive-trainer-options.js';
@@ -283,7 +285,7 @@ function openModel(config: ParsedConfig, modelDir: string, tokenizer: Tokenizer)
   const { peftConfig, modelName, trainingConfig: args } = config;
   const { device, attnImpl, ignoreDropout, seed } = args;
   if (args.fromScratch) return CausalLM.fromConfig(modelDir, { device, attnImpl, ignoreDropout, seed });
-  const precision = runPrecision(args);
+  const precision = runPrecision(args, openDevice(device, readLaunch));
   const hasAdapter = peftConfig !== null || isAdapterFolder(modelDir);
   const quantization = askedQuantization(args);
   return CausalLM.fromPretrained(modelDir, {

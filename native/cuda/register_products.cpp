@@ -23,6 +23,7 @@ void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, do
 
 #ifdef ADAPTIVE_EMULATED_CUDA
 int64_t freeBytes(const Tensor& /*like*/) { return availableMemory(); }
+std::tuple<int64_t, int64_t, int64_t> deviceMemory(const Tensor& /*like*/) { return {0, 0, 0}; }
 Tensor hostBytes(const Tensor& /*like*/, int64_t bytes) { return at::empty({bytes}, at::kByte); }
 Tensor pinnedBytes(const Tensor& like, int64_t bytes) { return hostBytes(like, bytes); }
 #else
@@ -35,6 +36,15 @@ int64_t freeBytes(const Tensor& like) {
   constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return static_cast<int64_t>(free) + stats.reserved_bytes[kAll].current -
          stats.allocated_bytes[kAll].current;
+}
+
+std::tuple<int64_t, int64_t, int64_t> deviceMemory(const Tensor& like) {
+  const OnDevice on(like);
+  size_t free = 0, all = 0;
+  C10_CUDA_CHECK(cudaMemGetInfo(&free, &all));
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(like.device().index());
+  const auto& held = stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)];
+  return {static_cast<int64_t>(all), held.current, held.peak};
 }
 
 /// Pinned. libtorch gives a block out again only once the copies that were begun from or to it have ended: a
@@ -64,6 +74,7 @@ namespace adaptive::cuda {
 void registerProducts(torch::Library& m) {
   m.impl("float_product_", &operators::floatProduct_);
   m.impl("free_bytes", &operators::freeBytes);
+  m.impl("device_memory", &operators::deviceMemory);
   m.impl("host_bytes", &operators::hostBytes);
   m.impl("pinned_bytes", &operators::pinnedBytes);
 }

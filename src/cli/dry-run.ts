@@ -21,9 +21,15 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
   await refuseUsedOutput(config);
   const data = dataPrinter();
   const plan = await untilInterrupted((signal) =>
-    planTraining(config, { onWarning, onProgress: data.onProgress, signal, download: true }),
+    planTraining(config, {
+      onWarning,
+      onProgress: data.onProgress,
+      signal,
+      download: true,
+      deviceMemory: options.deviceMemory,
+    }),
   ).finally(data.clear);
-  checkMemory(plan.memoryInput, plan.held);
+  checkMemory(plan.memoryInput);
   const { outputDir, trainingConfig, huggingfaceRepo } = config;
   const note = await outputDirNote(outputDir, trainingConfig);
   const { saveStrategy, saveSteps } = trainingConfig;
@@ -36,10 +42,11 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
     join(outputDir, 'report.html'),
   ];
   if (options.json) {
-    const { counts, precision, ranks, run, memory, data: mixed } = plan;
+    const { counts, precision, device, ranks, run, memory, data: mixed } = plan;
     const report = {
       counts,
       precision,
+      device: device.name,
       ranks,
       steps: run.totalSteps,
       memory,

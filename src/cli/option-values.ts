@@ -19,6 +19,26 @@ export function countOption(flags: string, description: string, least = 0): Opti
   });
 }
 
+const byteUnits: Readonly<Record<string, number>> = {
+  ...{ KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 },
+  ...{ KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 },
+};
+
+/** `--device-memory`: bytes, `24GiB`. */
+export function deviceMemoryOption(when = ''): Option {
+  const option = new Option(
+    '--device-memory <size>',
+    `${when}plan for a GPU with so much memory (24GiB), which need not be in this machine`,
+  );
+  return option.argParser((text) => {
+    const [, value = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([KMGT]i?B)$/i.exec(text.trim()) ?? [];
+    const [, bytes = 0] =
+      Object.entries(byteUnits).find(([name]) => name.toLowerCase() === unit.toLowerCase()) ?? [];
+    if (Number(value) * bytes > 0) return Math.floor(Number(value) * bytes);
+    throw invalid(option, 'a size such as 24GiB or 24GB after --', text);
+  });
+}
+
 /** `--rows`: a whole number, 1 or more, or `all`, which is Infinity. */
 export function rowsOption(description: string): Option {
   const option = new Option('--rows <n>', description);

@@ -22,6 +22,8 @@ export interface TrainOptions {
   overwrite?: boolean;
   json?: boolean;
   dryRun?: boolean;
+  /** With a dry run: bytes of the GPU that is planned for. */
+  deviceMemory?: number;
   dashboard?: boolean;
   /** Asks for the dashboard, too. */
   dashboardPort?: number;

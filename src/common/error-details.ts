@@ -236,6 +236,7 @@ export interface ErrorDetails {
       readonly optimizer: number;
       readonly activations: number;
       readonly lossChunk: number;
+      readonly numerators?: number;
       readonly base: number;
       readonly total: number;
     };

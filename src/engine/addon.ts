@@ -284,6 +284,14 @@ export interface PagingRequest {
   atMost?: number;
 }
 
+/** What decides which states of an optimizer stay on the device, beside what is free there, in bytes. */
+export interface PagingRequest {
+  /** What a step takes of the device beside weights, gradients and states. Default: a quarter of what gradients leave. */
+  restOfStep?: number;
+  /** Most that states take of the device. Default: what fits. */
+  atMost?: number;
+}
+
 /** What a rank holds of a run that is shared out, in values. */
 export interface ShardSize {
   /** Weights that it moves. */
@@ -471,6 +479,8 @@ export interface NativeModel {
     pagedOptimizer: number;
     available: number;
     reusable: number;
+    /** Of the device that the model is on, or will be: what tensors can still take, all it has, what they take and took at most. */
+    device?: { available: number; total: number; held: number; peak: number };
   }>;
   /** What has to survive a restart, in the order that saveOptimizer writes. */
   optimizerState(): Promise<

@@ -1,4 +1,4 @@
-/** What a run needs, in bytes. */
+/** What a run needs, in bytes, of the memory that the model is in: a GPU's, or main memory. */
 export interface MemoryEstimate {
   /** The weights, and the copy that is computed with in mixed precision. */
   weights: number;
@@ -8,7 +8,9 @@ export interface MemoryEstimate {
   activations: number;
   /** Logits that exist at once, and the float32 pieces they are made from where the CPU has no bfloat16 instructions. */
   lossChunk: number;
-  /** Node, libtorch and the rows: what the process holds already, without the model. */
+  /** On a GPU: what of the logits is kept for the backward pass, as far as there is room; a run that has none computes it again. */
+  numerators?: number;
+  /** On a GPU what CUDA and its libraries take. Otherwise Node, libtorch and the rows: what the process holds already, without the model. */
   base: number;
   total: number;
 }
@@ -21,9 +23,24 @@ export interface StatePlaces {
   paged: number;
 }
 
+/** Main memory of a run whose model is on a GPU, in bytes. */
+export interface HostMemory {
+  /** States of a paged optimizer for which the GPU has no room. */
+  pagedStates: number;
+  /** Node, libtorch, CUDA's libraries and the rows: what the process holds. */
+  base: number;
+  total: number;
+  /** What the system can still give; absent where the run is planned for another machine. */
+  available?: number;
+}
+
 export interface MemoryReport extends MemoryEstimate {
-  /** What the system can still give, beside what the process holds. */
+  /** What the system, or the GPU, can still give, beside what the process holds. */
   available: number;
+  /** Of a GPU: what it has in all; absent on a CPU. */
+  capacity?: number;
+  /** Beside the memory of a GPU; absent on a CPU. */
+  host?: HostMemory;
   /**
    * With `gradientCheckpointing: 'auto'`: of all blocks, how many keep their activations in the largest micro-batch; the others are
    * recomputed. Absent with true and false.

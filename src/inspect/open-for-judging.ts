@@ -3,6 +3,7 @@ import { LiveLine } from '../common/live-line.js';
 import { format } from '../common/format.js';
 import { throwIfAborted } from '../common/throw-if-aborted.js';
 import type { ParsedConfig } from '../config/schema/parsed-config.js';
+import { openDevice } from '../engine/device/open-device.js';
 import { engineCall } from '../engine/engine-call.js';
 import { loadAddon } from '../engine/load/load-addon.js';
 import { CausalLM } from '../model/causal-lm.js';
@@ -14,6 +15,7 @@ import { hubOptions } from '../open/hub-options.js';
 import type { Tokenizer } from '../tokenizer/tokenizer.js';
 import { trainingTokenizer } from '../tokenizer/training-tokenizer.js';
 import { RunView } from '../trackers/run-view.js';
+import { readLaunch } from '../ranks/launch.js';
 import { engineTypes } from '../trainer/step/engine-types.js';
 import { runPrecision } from '../trainer/step/run-precision.js';
 import type { JudgingHooks, JudgingProgress } from './judging-hooks.js';
@@ -91,7 +93,7 @@ export async function openToJudge(
     device: args.device,
     attnImpl: args.attnImpl,
     ignoreDropout: true,
-    dtype: engineTypes(runPrecision(args)).computeType,
+    dtype: engineTypes(runPrecision(args, openDevice(args.device, readLaunch))).computeType,
     ...(isAdapterFolder(source.dir) ? { minVocabSize: tokenizer.vocabSize } : {}),
   });
   try {

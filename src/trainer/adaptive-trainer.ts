@@ -83,7 +83,7 @@ export class AdaptiveTrainer extends TrainerEvents {
     this.options = { ...options, ...(outputDir === undefined ? {} : { outputDir }) };
     this.model = options.model;
     this.args = args;
-    this.precision = runPrecision(args);
+    this.precision = runPrecision(args, this.model.device);
     this.adaptiveLoss = adaptiveLoss;
     this.configWarnings = warnings;
     checkOptions({ ...this.options, outputDir }, args, adaptiveLoss);

@@ -193,6 +193,7 @@ function* firstEvents(
   if (replaced !== undefined && ranks.isFirst) yield replaced;
   if (byHost !== undefined && ranks.isFirst) yield byHost;
   yield* runWarnings(args, host.precision, {
+    device: model.device,
     outputDir: ranks.isFirst ? options.outputDir : undefined,
     hasTrackers: trackers.length > 0,
     hasDefaultPrecision: hasDefaultPrecision(host.args),

@@ -165,6 +165,75 @@ describe('what is told before a run', () => {
     );
   });
 
+  describe('for a GPU that is not in this machine', () => {
+    interface OfGpu extends Planned {
+      device: string;
+      precision: string;
+      free: number | null;
+      fits: boolean | null;
+      time: object | null;
+      advice: { name: string; total: number }[];
+      memory: MemoryReport;
+    }
+    const onCuda = ['--set', 'training_config.device=cuda', '--json'];
+    const told = async (...args: string[]) => {
+      const hidden = { CUDA_VISIBLE_DEVICES: '' };
+      const found = await runCommand(
+        'src/cli/main.ts',
+        ['estimate', seedDir, file, ...onCuda, ...args],
+        hidden,
+      );
+      expect(found.status, found.stderr).toBe(0);
+      return { ...(JSON.parse(found.stdout) as OfGpu), stderr: found.stderr };
+    };
+
+    it('its memory may be given', { timeout: 60_000 }, async () => {
+      const large = await told('--device-memory', '24GiB');
+      const { device, precision, free, fits, time, memory, stderr } = large;
+      expect([device, precision, fits, time, stderr]).toEqual(['cuda', 'fp16', true, null, '']);
+      expect([free, memory.available, memory.capacity]).toEqual(Array(3).fill(24 * 2 ** 30));
+      expect(memory.keptBlocks).toEqual({ kept: 4, all: 4 });
+      expect(memory.numerators).toBeGreaterThan(0);
+      expect(memory.host).toMatchObject({ pagedStates: 0 });
+      const small = await told('--device-memory', '600 mib');
+      expect([small.fits, small.free, small.memory.keptBlocks]).toEqual([
+        false,
+        600 * 2 ** 20,
+        { kept: 0, all: 4 },
+      ]);
+      expect(small.memory.total).toBeGreaterThan(600 * 2 ** 20);
+      expect(small.advice[0]!.total).toBeLessThan(600 * 2 ** 20);
+    });
+
+    it('what nobody says is not guessed', { timeout: 60_000 }, async () => {
+      const { device, free, fits, memory, stderr } = await told();
+      expect([device, free, fits, memory.keptBlocks]).toEqual(['cuda', null, null, undefined]);
+      expect(memory.total).toBeGreaterThan(memory.base);
+      expect(stderr).toMatch(/^warning The run cannot be on this machine: .*--device-memory 24GiB says/s);
+    });
+
+    it('a size that is none is a fault of the command line', async () => {
+      for (const size of ['24', '-1GiB', '0GiB', 'much']) {
+        const { status, stderr } = await run('estimate', seedDir, file, `--device-memory=${size}`);
+        expect([status, stderr]).toEqual([2, expect.stringContaining('a size such as 24GiB') as string]);
+      }
+    });
+
+    it('--dry-run plans for it, and refuses as the run would', { timeout: 60_000 }, async () => {
+      const dry = (size: string, ...more: string[]) =>
+        run('train', file, '--dry-run', '--device-memory', size, '--set', `output_dir=${tempDir()}`, ...more);
+      const { stdout } = await dry('2GB', '--json');
+      const planned = JSON.parse(stdout) as OfGpu;
+      expect([planned.device, planned.precision, planned.memory.capacity]).toEqual(['cuda', 'fp16', 2e9]);
+      expect((await dry('2GB')).stdout).toMatch(/about \d+ MiB on cuda, 1\.86 GiB there/);
+      const refused = await dry('600MiB');
+      expect([refused.status, refused.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^OUT_OF_MEMORY: .*fits into 600 MiB of the memory of cuda/m) as string,
+      ]);
+    });
+  });
+
   it('a token of a mixture of experts goes through the chosen ones alone', async () => {
     const model = await CausalLM.outline(mixtral);
     const { experts, active, intermediateSize } = model.decoder.routing!;

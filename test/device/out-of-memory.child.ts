@@ -24,7 +24,13 @@ async function expectRefusal(what: string, work: () => Promise<unknown>): Promis
   }
 }
 
-const trainer = (trainDataset: typeof rows | typeof longRows, batchSize: number) =>
+/** Rows that no estimate is made of. */
+const streamed = {
+  [Symbol.asyncIterator]: async function* () {
+    yield* longRows;
+  },
+};
+const trainer = (trainDataset: typeof rows | typeof longRows | typeof streamed, batchSize: number) =>
   new AdaptiveTrainer({
     ...{ model, trainDataset, evalDataset: longRows },
     args: { ...plainArgs, batchSize, evalBatchSize: 512 },
@@ -32,7 +38,8 @@ const trainer = (trainDataset: typeof rows | typeof longRows, batchSize: number)
   });
 
 if (fails !== undefined) {
-  await expectRefusal('train', () => trainer(longRows, 512).train());
+  await expectRefusal('train', () => trainer(streamed, 512).train());
+  await expectRefusal('plan', () => trainer(longRows, 512).train());
   await expectRefusal('generate', () => model.generateBatch(long, { maxNewTokens: 2 }).collect());
   await expectRefusal('evaluate', () => trainer(rows, 12).evaluate());
   await expectRefusal('logits', () => model.logits(long));

@@ -46,7 +46,7 @@ describe.runIf(canBuild)('on a device', () => {
     ['retention beside an adapter', { texts: 9, adapter, args: { ...args, retention } }],
     ['bfloat16 beside float32 masters', { args: { ...args, precision: 'bf16' } }, brain],
     ['bfloat16 alone', { args: { ...args, precision: 'bf16-true' } }, brain],
-    ['float16 with a scaled loss', { args: { ...args, fp16: true } }, half],
+    ['float16 with a scaled loss', { args: { ...args, precision: 'fp16' } }, half],
     ['retention in bfloat16', { texts: 9, args: { ...args, precision: 'bf16', retention } }, brain],
   ])('%s: the steps of the CPU', { timeout }, async (_, changes, tolerance = 2e-5) => {
     const changed = { ...run, ...changes };
@@ -156,12 +156,14 @@ describe.runIf(canBuild)('on a device', () => {
       const { errors, losses } = await child('fails');
       expect(errors.map(({ what, code }) => [what, code])).toEqual([
         ['train', 'OUT_OF_MEMORY'],
+        ['plan', 'OUT_OF_MEMORY'],
         ['generate', 'OUT_OF_MEMORY'],
         ['evaluate', 'OUT_OF_MEMORY'],
         ['logits', 'OUT_OF_MEMORY'],
       ]);
       expect(errors[0]!.message).toContain('on cuda:0, found that the device refused some');
       expect(errors[0]!.details).toMatchObject({ step: 1 });
+      expect(errors[1]!.message).toMatch(/^Expected a run that fits into .* of the memory of cuda:0/);
       expect(losses).toEqual(plain.losses);
     },
   );

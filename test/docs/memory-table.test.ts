@@ -6,7 +6,7 @@ import type { Precision } from '../../src/config/schema/parsed-config.js';
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 import { describeQuantization, type Quantization } from '../../src/model/quantization/quantization.js';
 import { weightsToQuantize } from '../../src/model/quantization/weights-to-quantize.js';
-import { memoryEstimate } from '../../src/trainer/memory/memory-estimate.js';
+import { memoryEstimate, type DeviceOfRun } from '../../src/trainer/memory/memory-estimate.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -72,7 +72,11 @@ function inFourBits(shape: Shape): Quantization {
   return describeQuantization(weightsToQuantize(parameters, {}), parameters)!;
 }
 
-function gibibytes(shape: Shape, { precision, optimizer, isLora, isQuantized = false }: Setting): number {
+function gibibytes(
+  shape: Shape,
+  { precision, optimizer, isLora, isQuantized = false }: Setting,
+  device?: DeviceOfRun,
+): number {
   const { hidden, layers, vocab, tied } = shape;
   const sizes = projections(shape);
   const block = 2 * hidden + sizes.reduce((sum, [from, to]) => sum + from * to, 0);
@@ -86,7 +90,7 @@ function gibibytes(shape: Shape, { precision, optimizer, isLora, isQuantized = f
     ...(isQuantized ? { quantized: inFourBits(shape) } : {}),
     ...{ precision, args, bfloat16Instructions: true, tokens: 2048, labelledTokens: 1024 },
     // What Node, the engine and a tokenizer take, on a machine with much memory.
-    ...{ base: 300 * 2 ** 20, available: 256 * 2 ** 30 },
+    ...{ base: 300 * 2 ** 20, available: 256 * 2 ** 30, device },
   });
   return estimate.total / 2 ** 30;
 }
@@ -94,10 +98,17 @@ function gibibytes(shape: Shape, { precision, optimizer, isLora, isQuantized = f
 const cellsOf = (line: string) => [...line.matchAll(/([\d.]+) GiB/g)].map(([, value]) => Number(value));
 
 it('the memory that the documentation promises is what a run would compute', () => {
-  const lines = readFileSync(join(root, 'docs/memory.md'), 'utf8').split('\n');
-  const rows = lines.filter((line) => /^\|.*GiB/.test(line)).map(cellsOf);
-  const computed = shapes.map((shape) => settings.map((one) => Number(gibibytes(shape, one).toFixed(1))));
-  expect(rows).toEqual(computed);
+  const [ofCpu = '', ofGpu = ''] = readFileSync(join(root, 'docs/memory.md'), 'utf8').split('\n## On a GPU');
+  const rowsOf = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => /^\|.*GiB/.test(line))
+      .map(cellsOf);
+  const computed = (some: readonly Setting[], device?: DeviceOfRun) =>
+    shapes.map((shape) => some.map((one) => Number(gibibytes(shape, one, device).toFixed(1))));
+  expect(rowsOf(ofCpu)).toEqual(computed(settings));
+  const onGpu = [0, 1, 2, 3, 4, 6].map((index) => settings[index]!);
+  expect(rowsOf(ofGpu)).toEqual(computed(onGpu, { name: 'cuda:0', host: { base: 0 } }));
 });
 
 it('the README says the same', () => {

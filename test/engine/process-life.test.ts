@@ -23,9 +23,7 @@ beforeAll(() => {
 });
 
 async function outcome(scenario: string, dir: string) {
-  // Threads wait as in a user's process: awake for a moment, while something looks whether others want the cores.
-  const env = { OMP_WAIT_POLICY: undefined };
-  const { status, signal, stdout, stderr } = await runChild(child, [scenario, dir], env);
+  const { status, signal, stdout, stderr } = await runChild(child, [scenario, dir]);
   return { status, signal, said: stdout.trim().split('\n'), stderr };
 }
 

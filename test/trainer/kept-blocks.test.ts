@@ -5,7 +5,8 @@ import type { StartEvent, WarningEvent } from '../../src/events/training-event.j
 import { readDecoderConfig } from '../../src/model/architecture/read-decoder-config.js';
 import { plannedMemory } from '../../src/trainer/memory/check-memory.js';
 import { fittingBlocks, shareLeft } from '../../src/trainer/memory/fitting-blocks.js';
-import { memoryEstimate, type MemoryInput } from '../../src/trainer/memory/memory-estimate.js';
+import { memoryEstimate } from '../../src/trainer/memory/memory-estimate.js';
+import type { PlannedRun } from '../../src/trainer/memory/planned-run.js';
 import { runChild } from '../helpers/run-child.js';
 import { tempDir } from '../helpers/temp-dir.js';
 import { tinyConfig, writeTinyModel } from '../helpers/tiny-model.js';
@@ -14,8 +15,16 @@ import { trainingRows } from '../helpers/training-rows.js';
 
 const mebibyte = 2 ** 20;
 const decoder = readDecoderConfig({ ...tinyConfig, hidden_size: 512, num_hidden_layers: 12 }, 'config.json');
-const inputOf = (gradientCheckpointing: boolean | 'auto', more: Partial<MemoryInput> = {}): MemoryInput => ({
-  ...{ decoder, parameters: 4e7, tokens: 2048, labelledTokens: 1024, base: 1e8, available: 64 * 2 ** 30 },
+const inputOf = (gradientCheckpointing: boolean | 'auto', more: Partial<PlannedRun> = {}): PlannedRun => ({
+  ...{
+    decoder,
+    parameters: 4e7,
+    tokens: 2048,
+    labelledTokens: 1024,
+    base: 1e8,
+    available: 64 * 2 ** 30,
+    held: 1e8,
+  },
   ...{ precision: 'fp32', bfloat16Instructions: false },
   args: parseTrainerConfig({ args: { gradientCheckpointing } }).args,
   ...more,
@@ -55,11 +64,11 @@ describe('the blocks that fit', () => {
   });
 
   it('are in the report of a run, whose total fits into what is free', () => {
-    const { keptBlocks, available } = plannedMemory(inputOf('auto'), 1e8);
+    const { keptBlocks, available } = plannedMemory(inputOf('auto'));
     expect(keptBlocks).toEqual({ kept: 12, all: 12 });
     expect(available).toBe(64 * 2 ** 30);
-    expect(plannedMemory(inputOf(true), 1e8).keptBlocks).toBeUndefined();
-    const tight = plannedMemory(inputOf('auto', { available: 800 * mebibyte }), 1e8);
+    expect(plannedMemory(inputOf(true)).keptBlocks).toBeUndefined();
+    const tight = plannedMemory(inputOf('auto', { available: 800 * mebibyte }));
     expect(tight.keptBlocks!.kept).toBeLessThan(12);
     expect(tight.total).toBeLessThan(800 * mebibyte + 1e8);
   });

@@ -173,17 +173,25 @@ Napi::Value Model::save(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::memory(const Napi::CallbackInfo& info) {
   return run(info.Env(), [](ModelSession& session) -> ToJs {
-    return
-        [held = heldMemory(session), free = availableMemory(), reusable = reusableMemory()](Napi::Env env) {
-          Napi::Object out = Napi::Object::New(env);
-          out.Set("weights", static_cast<double>(held.weights));
-          out.Set("gradients", static_cast<double>(held.gradients));
-          out.Set("optimizer", static_cast<double>(held.optimizer));
-          out.Set("pagedOptimizer", static_cast<double>(held.pagedOptimizer));
-          out.Set("available", static_cast<double>(free));
-          out.Set("reusable", static_cast<double>(reusable));
-          return out;
-        };
+    return [held = heldMemory(session), device = memoryOfDevice(session), free = availableMemory(),
+            reusable = reusableMemory()](Napi::Env env) {
+      Napi::Object out = Napi::Object::New(env);
+      out.Set("weights", static_cast<double>(held.weights));
+      out.Set("gradients", static_cast<double>(held.gradients));
+      out.Set("optimizer", static_cast<double>(held.optimizer));
+      out.Set("pagedOptimizer", static_cast<double>(held.pagedOptimizer));
+      out.Set("available", static_cast<double>(free));
+      out.Set("reusable", static_cast<double>(reusable));
+      if (device) {
+        Napi::Object there = Napi::Object::New(env);
+        there.Set("available", static_cast<double>(device->available));
+        there.Set("total", static_cast<double>(device->total));
+        there.Set("held", static_cast<double>(device->held));
+        there.Set("peak", static_cast<double>(device->peak));
+        out.Set("device", there);
+      }
+      return out;
+    };
   });
 }
 

@@ -27,6 +27,9 @@ std::vector<PositionRange> positionsOf(const FlatBatch& batch, const std::vector
   return rows;
 }
 
+/// Bytes that tensors can still take where this one is.
+int64_t leftBeside(const Tensor& tensor) { return tensor.is_cpu() ? memoryLeft() : ops::freeBytes(tensor); }
+
 }  // namespace
 
 Decoder::Decoder(DecoderConfig config) : config_(std::move(config)) {
@@ -399,7 +402,7 @@ Tensor Decoder::hiddenStates(const PlacedBatch& batch, const KeptBlocks& keep) {
       hidden = run(hidden);
     } else if (layer.index - first < recomputed) {
       hidden = checkpointedBlock(hidden, run, std::move(outputs[layer.index - first]));
-    } else if (keep.spare > 0 && memoryLeft() < keep.spare) {
+    } else if (keep.spare > 0 && leftBeside(hidden) < keep.spare) {
       // Another process has taken since what this pass was planned with.
       hidden = checkpointedBlock(hidden, run, at::empty_like(hidden));
       keptBlocks_--;

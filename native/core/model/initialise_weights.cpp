@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <string>
 
 #include "core/available_memory.h"
@@ -19,18 +20,24 @@ void initialiseWeights(Decoder& decoder, const Initialisation& options) {
              options.residualDeviation, "0, as the deviation is 0,");
   if (options.deviation > 0)
     expectFinite("residualDeviation / deviation", options.residualDeviation / options.deviation);
-  double bytes = 0;
+  // What is drawn for a device lies here one weight after the other.
+  double bytes = 0, largest = 0;
   for (const Parameter* parameter : decoder.parameters()) {
     if (parameter->isQuantized())
       fail("INVALID_INPUT",
            "Expected weights to draw, found some that are to be read from a quantised file.");
-    bytes += static_cast<double>(parameter->master().nbytes());
+    const auto own = static_cast<double>(parameter->master().nbytes());
+    if (parameter->master().is_cpu()) {
+      bytes += own;
+    } else {
+      largest = std::max(largest, own);
+    }
   }
   const DecoderConfig& config = decoder.config_;
   expectMemory("the weights of a new model of vocab_size " + std::to_string(config.vocabSize) +
                    ", hidden_size " + std::to_string(config.hiddenSize) + " and " +
                    std::to_string(config.layers()) + " layers",
-               bytes);
+               bytes + largest);
   at::Generator generator = generatorFor(options.seed);
   for (Parameter* parameter : decoder.parameters()) {
     at::Tensor weight = parameter->master();

@@ -109,6 +109,11 @@ int64_t freeBytes(const Tensor& like) {
   static const auto op = find<int64_t(const Tensor&)>("free_bytes");
   return call(op, like);
 }
+DeviceMemory deviceMemory(const Tensor& like) {
+  static const auto op = find<std::tuple<int64_t, int64_t, int64_t>(const Tensor&)>("device_memory");
+  const auto [total, held, peak] = call(op, like);
+  return {total, held, peak};
+}
 Tensor hostBytes(const Tensor& like, int64_t bytes) {
   static const auto op = find<Tensor(const Tensor&, int64_t)>("host_bytes");
   return call(op, like, bytes);

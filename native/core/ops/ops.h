@@ -71,6 +71,12 @@ Tensor thinProduct(const Tensor& a, const Tensor& weight);
 void floatProduct_(Tensor out, const Tensor& a, const Tensor& b, double beta, double scale);
 /// Bytes that tensors can still take where this one is.
 int64_t freeBytes(const Tensor& like);
+/// Of a device with memory of its own, in bytes: what it has, and what tensors of this process take of it now
+/// and have taken at most. Zeros where tensors lie in main memory.
+struct DeviceMemory {
+  int64_t total = 0, held = 0, peak = 0;
+};
+DeviceMemory deviceMemory(const Tensor& like);
 /// uint8 [bytes] in the host's memory, such that copies between it and where `like` is need not wait for each
 /// other (pinned, where that is a thing).
 Tensor hostBytes(const Tensor& like, int64_t bytes);

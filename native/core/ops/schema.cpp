@@ -38,6 +38,7 @@ ADAPTIVE_LIBRARY(m) {
   m.def("thin_product(Tensor a, Tensor weight) -> Tensor");
   m.def("float_product_(Tensor(a!) out, Tensor a, Tensor b, float beta, float scale) -> ()");
   m.def("free_bytes(Tensor like) -> int");
+  m.def("device_memory(Tensor like) -> (int, int, int)");
   m.def("host_bytes(Tensor like, int bytes) -> Tensor");
   m.def("pinned_bytes(Tensor like, int bytes) -> Tensor");
   m.def("dropout(Tensor x, float rate, int key) -> Tensor");

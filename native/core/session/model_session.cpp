@@ -104,6 +104,13 @@ int64_t bytesOfMasters(const ModelSession& session) {
   return total;
 }
 
+std::optional<MemoryOfDevice> memoryOfDevice(const ModelSession& session) {
+  const at::Device device = session.device.value_or(session.decoder.device());
+  if (device.is_cpu()) return std::nullopt;
+  const at::Tensor there = at::empty({0}, at::TensorOptions(device));
+  return MemoryOfDevice{ops::deviceMemory(there), ops::freeBytes(there)};
+}
+
 HeldMemory heldMemory(const ModelSession& session) {
   HeldMemory held;
   held.weights = session.base.bytes();

@@ -7,6 +7,7 @@
 #include "core/dist/device_collectives.h"
 #include "core/dist/gradient_sums.h"
 #include "core/model/decoder.h"
+#include "core/ops/ops.h"
 #include "core/optim/grad_scaler.h"
 #include "core/optim/optimizer.h"
 #include "core/session/trace.h"
@@ -86,5 +87,11 @@ struct HeldMemory {
   int64_t gradients = 0;       ///< of the last window, which are gone once the optimizer has moved
 };
 HeldMemory heldMemory(const ModelSession& session);
+
+/// Of the device that the model is on, or will be once its weights are read; nothing where that is the CPU.
+struct MemoryOfDevice : ops::DeviceMemory {
+  int64_t available = 0;  ///< what its tensors can still take
+};
+std::optional<MemoryOfDevice> memoryOfDevice(const ModelSession& session);
 
 }  // namespace adaptive

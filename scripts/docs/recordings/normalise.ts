@@ -19,7 +19,7 @@ export const rules: readonly { what: string; found: RegExp; written: string }[] 
   // Of an estimate only what follows from shapes stays.
   {
     what: 'memory that a process takes or a machine has',
-    found: /(?<!(?:weights|gradients|optimizer|activations|loss chunk) )\b[\d.]+ [MG]iB/g,
+    found: /(?<!(?:weights|gradients|optimizer|activations|loss chunk|kept numerators) )\b[\d.]+ [MG]iB/g,
     written: '# MiB',
   },
   { what: 'threads', found: /\b\d+ threads?\b/g, written: '# threads' },

@@ -70,7 +70,14 @@ export const recordings: readonly Recording[] = [
   {
     command: 'estimate',
     say: 'Memory and time, from shapes, the data and one measured layer.',
-    steps: [{ line: 'adaptive-trainer estimate base config.yml', compare: 'numbers' }],
+    steps: [
+      { line: 'adaptive-trainer estimate base config.yml', compare: 'numbers' },
+      {
+        say: 'Would it fit on a GPU that is elsewhere?',
+        line: 'adaptive-trainer estimate base config.yml --device-memory 24GiB',
+        compare: 'numbers',
+      },
+    ],
   },
   {
     command: 'import-config',

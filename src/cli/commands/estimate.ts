@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { command, withConfig, type ConfigOptions } from '../command.js';
-import { countOption } from '../option-values.js';
+import { countOption, deviceMemoryOption } from '../option-values.js';
 import { readConfig } from '../read-config.js';
 
 interface EstimateOptions extends ConfigOptions {
   json?: boolean;
   ranks?: number;
+  deviceMemory?: number;
 }
 
 export function estimateCommand(): Command {
@@ -24,13 +25,13 @@ export function estimateCommand(): Command {
         1,
       ),
     )
+    .addOption(deviceMemoryOption())
     .option('--json', 'print one JSON document')
-    .action(async (model: string, file: string, { json, ranks, ...options }: EstimateOptions) => {
-      const input = await readConfig(file, options);
-      const { estimate } = await import('../estimate.js');
-      await estimate(model, input, {
-        ...(json === undefined ? {} : { json }),
-        ...(ranks === undefined ? {} : { ranks }),
-      });
-    });
+    .action(
+      async (model: string, file: string, { json, ranks, deviceMemory, ...options }: EstimateOptions) => {
+        const input = await readConfig(file, options);
+        const { estimate } = await import('../estimate.js');
+        await estimate(model, input, { json, ranks, deviceMemory });
+      },
+    );
 }

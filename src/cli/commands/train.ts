@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { readLaunch } from '../../ranks/launch.js';
 import { configCommand, type ConfigOptions } from '../command.js';
-import { countOption } from '../option-values.js';
+import { countOption, deviceMemoryOption } from '../option-values.js';
 import { readConfig } from '../read-config.js';
 import type { LoadTraining, TrainOptions } from '../train.js';
 
@@ -26,6 +26,7 @@ export function trainCommand(load: LoadTraining = () => import('../../train-adap
       '--dry-run',
       'do everything up to the first step, and say what the run would do, need and write; writes nothing',
     )
+    .addOption(deviceMemoryOption('with --dry-run, '))
     .option(
       '--dashboard',
       'show the run on a page of this machine while it goes on, with buttons to pause, save, stop and ask; prints its address',

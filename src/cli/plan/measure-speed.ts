@@ -91,7 +91,7 @@ function forgettingOf({ adapter, decoder }: TrainingPlan, { forward }: { forward
 /** How much of the model is measured: layers, tokens of a micro-batch, and the vocabulary. */
 function trialSize(
   operationsOfToken: number,
-  { decoder, counts, memory, held }: TrainingPlan,
+  { decoder, counts, memoryInput: { available, held } }: TrainingPlan,
   { perMicroBatch }: { perMicroBatch: number },
 ): TrialSize {
   const { layers, hiddenSize, vocabSize } = decoder;
@@ -100,7 +100,7 @@ function trialSize(
   const tokens = 2 * Math.max(8, Math.min(wanted / 2, Math.floor(mostOperations / ofLayer / 2)));
   // Weights, gradients and an optimizer's state at their largest.
   const bytes = 20 * (counts.all / layers.length);
-  const fitting = Math.floor((memory.available + held) / 4 / bytes);
+  const fitting = Math.floor((available + held) / 4 / bytes);
   const affordable = Math.floor(mostOperations / (tokens * ofLayer));
   const isLarge = hiddenSize * vocabSize > mostEmbedded;
   return {

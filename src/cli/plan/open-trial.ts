@@ -5,7 +5,6 @@ import type { ParsedConfig } from '../../config/schema/parsed-config.js';
 import { readModelConfig } from '../../model/architecture/read-model-config.js';
 import { CausalLM } from '../../model/causal-lm.js';
 import { engineTypes } from '../../trainer/step/engine-types.js';
-import { runPrecision } from '../../trainer/step/run-precision.js';
 import type { TrainingPlan } from './training-plan.js';
 
 /** How much of a model is made to be measured. */
@@ -25,11 +24,10 @@ export async function openTrial(
   const dir = await mkdtemp(join(tmpdir(), 'adaptive-trainer-estimate-'));
   try {
     await writeFile(join(dir, 'config.json'), JSON.stringify(await shortened(plan, size)));
-    const precision = runPrecision(config.trainingConfig);
-    const { adapter, quantization } = plan;
+    const { adapter, quantization, precision } = plan;
     const isFrozen = adapter !== undefined;
     const dtype = precision === 'fp32' || !isFrozen ? 'float32' : engineTypes(precision).computeType;
-    const options = { ignoreDropout: true, dtype } as const;
+    const options = { device: config.trainingConfig.device, ignoreDropout: true, dtype } as const;
     let model = await CausalLM.fromConfig(dir, options);
     if (quantization !== undefined) {
       // Only weights that are read from files are kept in fewer bits.

@@ -9,4 +9,6 @@ export interface PlanOptions {
   download?: boolean;
   /** How many ranks the run will have. Default: those of the launcher that started this process. */
   ranks?: number | undefined;
+  /** Bytes of the GPU that the run will have, which need not be in this machine. Default: the device of the configuration. */
+  deviceMemory?: number | undefined;
 }

@@ -1,6 +1,8 @@
 import { format } from '../../common/format.js';
 import { keptBlocksText } from '../../trackers/terminal/kept-blocks-text.js';
 import type { ParsedConfig } from '../../config/schema/parsed-config.js';
+import type { HostMemory } from '../../events/memory-report.js';
+import { memoryParts } from '../../trainer/memory/memory-parts.js';
 import type { TrainingPlan } from './training-plan.js';
 
 const width = 11;
@@ -12,7 +14,7 @@ export function fact(name: string, value: string): string {
 
 /** Model, data, steps and memory of a run. */
 export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
-  const { counts, adapter, quantization, precision, ranks, data, run, memory, held } = plan;
+  const { counts, adapter, quantization, precision, ranks, data, run, memory, device } = plan;
   const trained =
     counts.trainable === counts.all
       ? 'all are trained'
@@ -28,9 +30,6 @@ export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
       `${name} · ${style}: ${format.count(train)} rows to train, ${format.count(evaluated)} to evaluate; ` +
       `${format.count(tokens)} tokens, ${format.count(trainedTokens)} of them trained`,
   );
-  const parts = (['weights', 'gradients', 'optimizer', 'activations', 'lossChunk', 'base'] as const).map(
-    (part) => `${part === 'lossChunk' ? 'loss chunk' : part} ${format.bytes(memory[part])}`,
-  );
   return [
     fact(
       'model',
@@ -45,10 +44,23 @@ export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
     fact(
       'memory',
       [
-        `about ${format.bytes(memory.total)}${ranks > 1 ? ' a rank' : ''}, ${format.bytes(memory.available + held)} free`,
-        `(${parts.join(', ')})`,
+        `${Number.isFinite(memory.available) ? 'about' : 'at least'} ${format.bytes(memory.total)}${device.name === 'cpu' ? '' : ` on ${device.name}`}${ranks > 1 ? ' a rank' : ''}${freeText(plan)}`,
+        `(${memoryParts(memory).join(', ')})`,
+        ...(memory.host === undefined ? [] : [hostText(memory.host)]),
         ...(memory.keptBlocks === undefined ? [] : [keptBlocksText(memory.keptBlocks)]),
       ].join('\n'),
     ),
   ];
+}
+
+function freeText({ memory: { available }, memoryInput: { held }, device }: TrainingPlan): string {
+  if (!Number.isFinite(available)) return '';
+  return `, ${format.bytes(available + held)} ${device.isHere ? 'free' : 'there'}`;
+}
+
+function hostText({ total, pagedStates, available }: HostMemory): string {
+  const paged = pagedStates > 0 ? `, ${format.bytes(pagedStates)} of it states of the optimizer` : '';
+  const free =
+    available === undefined ? '' : `, ${format.bytes(available)} free beside what the process holds`;
+  return `and about ${format.bytes(total)} of main memory${paged}${free}`;
 }

@@ -3,12 +3,10 @@ import type { MemoryReport } from '../../events/memory-report.js';
 import type { ParsedConfig, PeftConfig, Precision } from '../../config/schema/parsed-config.js';
 import type { MixedDatasets } from '../../data/mix/mixed-datasets.js';
 import type { DecoderConfig } from '../../engine/addon.js';
-import { engineCall } from '../../engine/engine-call.js';
 import { findAdapter } from '../../model/adapter/find-adapter.js';
 import { CausalLM } from '../../model/causal-lm.js';
 import { checkModelFiles } from '../../model/check-model-files.js';
 import { valuesTakenOut } from '../../model/adapter/plain-adapter.js';
-import { createModel } from '../../model/create-model.js';
 import { locateModel } from '../../model/files/located-model.js';
 import { longestRow } from '../../model/longest-row.js';
 import type { Quantization } from '../../model/quantization/quantization.js';
@@ -18,7 +16,7 @@ import { trainingTokenizer } from '../../tokenizer/training-tokenizer.js';
 import { largestMicroBatch } from '../../trainer/batches/largest-micro-batch.js';
 import { settingsOfAll } from '../../trainer/batches/rank-part.js';
 import { plannedEvaluations } from '../../trainer/evaluation/evaluation-due.js';
-import type { MemoryInput } from '../../trainer/memory/memory-estimate.js';
+import type { PlannedRun } from '../../trainer/memory/planned-run.js';
 import { plannedMemory } from '../../trainer/memory/check-memory.js';
 import { runMemory } from '../../trainer/memory/report-memory.js';
 import { RunProgress } from '../../trainer/run-progress.js';
@@ -28,6 +26,7 @@ import { runPrecision } from '../../trainer/step/run-precision.js';
 import { countParameters, type ParameterCounts } from './count-parameters.js';
 import { planData } from './plan-data.js';
 import type { PlanOptions } from './plan-options.js';
+import { memoryThere, plannedDevice, type PlannedDevice } from './planned-device.js';
 
 /** What a run would do, known without its weights. */
 export interface TrainingPlan {
@@ -40,6 +39,7 @@ export interface TrainingPlan {
   /** What frozen weights are kept in; undefined: whole. */
   quantization: Quantization | undefined;
   precision: Precision;
+  device: PlannedDevice;
   /** Processes that take part; `memory` is that of the one that needs most. */
   ranks: number;
   data: MixedDatasets;
@@ -51,16 +51,12 @@ export interface TrainingPlan {
   measuresForgetting: boolean;
   memory: MemoryReport;
   /** What `memory` was computed of. */
-  memoryInput: PlannedMemory;
+  memoryInput: PlannedRun;
   /** The same for the configuration with something changed. */
   memoryWith: (
     changed: Partial<Pick<ParsedConfig, 'trainingConfig' | 'peftConfig'>>,
-  ) => Promise<{ input: PlannedMemory; counts: ParameterCounts; quantization: Quantization | undefined }>;
-  /** Bytes that the process has of the memory already. */
-  held: number;
+  ) => Promise<{ input: PlannedRun; counts: ParameterCounts; quantization: Quantization | undefined }>;
 }
-
-type PlannedMemory = MemoryInput & { args: ParsedConfig['trainingConfig'] };
 
 /**
  * Everything that a run does before it opens the weights: the model's configuration and the headers of its weights, the
@@ -71,6 +67,8 @@ type PlannedMemory = MemoryInput & { args: ParsedConfig['trainingConfig'] };
 export async function planTraining(config: ParsedConfig, options: PlanOptions): Promise<TrainingPlan> {
   const { trainingConfig: args } = config;
   const { onWarning, signal } = options;
+  // Before anything is computed: libtorch's half for CUDA is loaded first.
+  const device = plannedDevice(args.device, options.deviceMemory, onWarning);
   const needsWeights = !args.fromScratch;
   const hub = { onWarning, signal, needsWeights };
   const source = await locateModel(config.modelName, hub);
@@ -84,11 +82,9 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
   const run = planRun(data.train, settingsOfAll(args, ranks));
   const evaluations = data.eval.length === 0 ? 0 : plannedEvaluations(args, new RunProgress(run));
   const isMeasured = args.evalForgetting ?? (needsWeights && evaluations > 0);
-  const precision = runPrecision(args);
-  const held = process.memoryUsage.rss();
+  const precision = runPrecision(args, device.name);
   const known = {
-    base: held,
-    available: (await availableMemory(decoder)) / (launch?.localSize ?? 1),
+    ...(await memoryThere(device, decoder, launch?.localSize ?? 1)),
     ...(await largestMicroBatch(data.train, args)),
   };
   const adapter = isAdapterFolder(source.dir)
@@ -118,18 +114,8 @@ export async function planTraining(config: ParsedConfig, options: PlanOptions): 
   };
   const { input, counts, quantization } = await memoryWith({});
   return {
-    ...{ decoder, modelDir: baseDir, counts, precision, ranks, data, assumptions, run, evaluations, held },
-    ...{ memory: plannedMemory(input, held), memoryInput: input, memoryWith },
+    ...{ decoder, modelDir: baseDir, counts, precision, ranks, data, assumptions, run, evaluations, device },
+    ...{ memory: plannedMemory(input), memoryInput: input, memoryWith },
     ...{ adapter: config.peftConfig ?? adapter?.config, quantization, measuresForgetting: isMeasured },
   };
-}
-
-/** As the engine counts it: what the system has to give, a cgroup's limit included. */
-async function availableMemory(decoder: DecoderConfig): Promise<number> {
-  const native = await createModel({ ...decoder, layers: decoder.layers.slice(0, 1) });
-  try {
-    return (await engineCall(() => native.memory())).available;
-  } finally {
-    native.dispose();
-  }
 }

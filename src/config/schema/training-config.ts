@@ -133,11 +133,11 @@ export const trainingConfigSchema = z.object({
    */
   fromScratch: field.flag().default(false),
   /**
-   * Mixed precision where it is faster: computed in bfloat16 on a CPU with instructions for it, in float32 on others.
-   * Default true, or false where `bf16` is true.
+   * Mixed precision where it is faster: on a GPU computed in float16; in bfloat16 on a CPU with instructions for it, in float32
+   * on others. Default true, or false where `bf16` is true.
    */
   fp16: field.flag().optional(),
-  /** As `fp16`. With `fp16` and `bf16` both false it trains in float32. Default false. */
+  /** As `fp16`; on a GPU computed in bfloat16. With `fp16` and `bf16` both false it trains in float32. Default false. */
   bf16: field.flag().default(false),
   /**
    * Recompute each block in the backward pass instead of keeping its activations: all (true), none (false), or with `auto` those

@@ -8,6 +8,12 @@ import { planBatches } from './plan-batches.js';
 const epochsLookedAt = 3; // later epochs shuffle anew, and seldom find a much larger batch
 const batchesRead = 8;
 
+export interface LargestMicroBatch {
+  tokens: number;
+  labelledTokens: number;
+  rows: number;
+}
+
 /**
  * Tokens of the largest micro-batch of the first epochs, in the order that `AdaptiveTrainer` takes the rows; labelled ones of
  * the largest few, since only these have to be read. The event loop goes on meanwhile.
@@ -15,7 +21,7 @@ const batchesRead = 8;
 export async function largestMicroBatch(
   rows: readonly TrainingRow[],
   args: TrainingConfig,
-): Promise<{ tokens: number; labelledTokens: number }> {
+): Promise<LargestMicroBatch> {
   const pacer = new EventLoopPacer();
   let largest: { tokens: number; batch: number[] }[] = [];
   const epochs = args.shuffle ? Math.min(epochsLookedAt, Math.ceil(args.numEpochs)) : 1;
@@ -28,5 +34,6 @@ export async function largestMicroBatch(
     }
   }
   const labelled = largest.map(({ batch }) => labelledTokens(batch.map((index) => rows[index]!)));
-  return { tokens: largest[0]?.tokens ?? 0, labelledTokens: Math.max(0, ...labelled) };
+  const { tokens = 0, batch = [] } = largest[0] ?? {};
+  return { tokens, labelledTokens: Math.max(0, ...labelled), rows: Math.max(1, batch.length) };
 }

@@ -6,12 +6,16 @@ import { fittingBlocks, shareLeft } from './fitting-blocks.js';
 import { memoryEstimate, type MemoryInput } from './memory-estimate.js';
 
 /** What is known of a run's memory before its micro-batches. */
-export type RunMemory = Omit<MemoryInput, 'tokens' | 'labelledTokens' | 'base' | 'available' | 'keptBlocks'>;
+export type RunMemory = Omit<
+  MemoryInput,
+  'tokens' | 'labelledTokens' | 'rows' | 'base' | 'available' | 'keptBlocks'
+>;
 
 /** Of a micro-batch, what its memory depends on. */
 export interface MicroBatchSize {
   tokens: number;
   labelledTokens: number;
+  rows: number;
   retainedTokens: number;
 }
 
@@ -54,26 +58,41 @@ export class BlockKeeper {
     const { planned, fewest = Infinity } = this;
     if (this.isTold || planned === undefined || fewest >= shareToTell * planned.kept) return undefined;
     this.isTold = true;
-    const { available } = await this.model.call((native) => native.memory());
+    const { available, device } = await this.model.call((native) => native.memory());
     return {
       type: 'warning',
       code: 'FEWER_BLOCKS_KEPT',
       message:
-        `Less memory is free than at the start (${format.bytes(available)}): in step ${step} the activations of ${fewest} of ` +
+        `Less memory is free than at the start (${format.bytes(device?.available ?? available)}): in step ${step} the activations of ${fewest} of ` +
         `${this.run.decoder.layers.length} blocks were kept in place of ${planned.kept}. Such steps take longer; their numbers stay the same.`,
     };
   }
 
   /** @param isFirst nothing was written yet into the gradients and the optimizer's state */
   private async choose(size: MicroBatchSize, isFirst: boolean): Promise<KeptBlocks> {
-    const { available: ofMachine, reusable } = await this.model.call((native) => native.memory());
-    const available = ofMachine / this.ranks;
-    const input = { ...this.run, ...size, base: 0, available };
+    const memory = await this.model.call((native) => native.memory());
+    const input = { ...this.run, ...size, base: 0, available: memory.available / this.ranks };
     const { gradients, optimizer, base } = memoryEstimate(input);
-    const room = Math.max(0, available + reusable - (isFirst ? gradients + optimizer + base : 0));
+    const free = memory.device?.available ?? input.available + memory.reusable;
+    const toCome = memory.device
+      ? gradientsToCome(gradients, memory, memory.device)
+      : isFirst
+        ? gradients + optimizer + base
+        : 0;
+    const room = Math.max(0, free - toCome);
     const last = fittingBlocks({ ...input, available: room }, room);
     const { lossChunk } = memoryEstimate({ ...input, available: room });
     // Half of what is to be left may go to others before a block that was to be kept is recomputed.
-    return { last, spare: Math.ceil((shareLeft / 2) * room + lossChunk) };
+    const spare = (shareLeft / 2) * room + lossChunk + (memory.device ? toCome : 0);
+    return { last, spare: Math.ceil(spare) };
   }
+}
+
+/** Of a device that has room for them only once the backward pass comes to them; those of earlier micro-batches are there. */
+function gradientsToCome(
+  gradients: number,
+  { weights, optimizer }: { weights: number; optimizer: number },
+  { held }: { held: number },
+): number {
+  return Math.max(0, gradients - Math.max(0, held - weights - optimizer));
 }

@@ -1,7 +1,10 @@
-import type { MemoryEstimate } from '../../events/memory-report.js';
+import type { HostMemory, MemoryEstimate } from '../../events/memory-report.js';
 import type { Precision, TrainingConfig } from '../../config/schema/parsed-config.js';
 import type { DecoderConfig, ShardSize } from '../../engine/addon.js';
 import type { Quantization } from '../../model/quantization/quantization.js';
+import { activations, type Activations } from './activations.js';
+import { attentionBytes, contextBytes, deviceLoss, devicePeak, workspaceBytes } from './device-peak.js';
+import { bytesOfState } from './optimizer-bytes.js';
 
 export interface MemoryInput {
   decoder: DecoderConfig;
@@ -21,13 +24,19 @@ export interface MemoryInput {
     isHeadTrained: boolean;
   };
   precision: Precision;
+  /** The device with memory of its own that it is computed on, whose bytes are counted. Default: the CPU. */
+  device?: DeviceOfRun | undefined;
+  /** On a device: whether the loss keeps numerators where there is room. Default: no, for the least that is needed. */
+  keepsNumerators?: boolean;
+  /** On a device: bytes of optimizer state that are there, where others are in main memory. Default: all. */
+  statesOnDevice?: number | undefined;
   /** Of the CPU; without them products of bfloat16 go by way of float32. */
   bfloat16Instructions: boolean;
   args: Pick<
     TrainingConfig,
     'optimizer' | 'momentum' | 'gradientCheckpointing' | 'gradientAccumulationSteps'
   > &
-    Partial<Pick<TrainingConfig, 'optimArgs' | 'zeroStage'>>;
+    Partial<Pick<TrainingConfig, 'optimArgs' | 'zeroStage' | 'labelSmoothingFactor'>>;
   /** What each of several ranks holds where `zeroStage` shares out, and which one is meant. Default: one rank. */
   shards?: { sizes: readonly ShardSize[]; rank: number } | undefined;
   /** With `gradientCheckpointing: 'auto'`, how many of the last blocks keep their activations. Default: none. */
@@ -35,12 +44,24 @@ export interface MemoryInput {
   /** Of the largest micro-batch. */
   tokens: number;
   labelledTokens: number;
+  /** Default: one. */
+  rows?: number;
   /** Tokens that hold the model to its base, beside those of a micro-batch. Default: none. */
   retainedTokens?: number;
   /** Whether forgetting is measured. Default: no. */
   measuresForgetting?: boolean;
+  /** What the process holds of main memory without the model. Not counted on a device. */
   base: number;
+  /** What is free as a micro-batch begins, which the loss takes a part of. */
   available: number;
+}
+
+/** A device with memory of its own, and main memory beside it. */
+export interface DeviceOfRun {
+  name: string;
+  /** Bytes that it has in all; undefined: it is not known. */
+  total?: number;
+  host: Pick<HostMemory, 'base' | 'available'>;
 }
 
 const gibibyte = 2 ** 30;
@@ -50,26 +71,9 @@ const growth = 30 * 2 ** 20;
 
 /** The memory of a run before it begins, from shapes alone; the engine's own layout is in native/core. */
 export function memoryEstimate(input: MemoryInput): MemoryEstimate {
-  const {
-    decoder,
-    parameters,
-    trainable = parameters,
-    quantized = { parameters: 0, bytes: 0 },
-    takenOut = 0,
-    args,
-    precision,
-    bfloat16Instructions,
-    labelledTokens,
-    retainedTokens = 0,
-    measuresForgetting = false,
-    base,
-    available,
-  } = input;
-  const tokens = input.tokens + retainedTokens;
-  const size = precision === 'fp32' ? 4 : 2;
-  const isMixed = precision === 'bf16' || precision === 'fp16';
+  const { decoder, parameters, trainable = parameters, args, labelledTokens, retainedTokens = 0 } = input;
   const frozen = parameters - trainable;
-  const { lookedUpOnly, blocksBelow, isHeadTrained } = input.freezing ?? {
+  const freezing = input.freezing ?? {
     lookedUpOnly:
       frozen > 0
         ? 0
@@ -77,59 +81,123 @@ export function memoryEstimate(input: MemoryInput): MemoryEstimate {
     blocksBelow: 0,
     isHeadTrained: frozen === 0,
   };
+  const size = input.precision === 'fp32' ? 4 : 2;
+  const tokens = input.tokens + retainedTokens;
   const shared = sharedOut(input, trainable);
-  const weights =
-    trainable * (precision === 'bf16-true' ? 2 : 4) -
-    (isMixed ? 4 * shared.masters : 0) +
-    (isMixed ? 2 * (trainable - lookedUpOnly) : 0) +
-    (frozen - quantized.parameters) * size +
+  const ofRun = {
+    weights: bytesOfWeights(input, freezing, shared.masters),
+    gradients: 4 * shared.gradients,
+    optimizer: input.statesOnDevice ?? Math.round(bytesOfState(args) * shared.trained),
+  };
+  const step = {
+    ...{ size, tokens, isHeadTrained: freezing.isHeadTrained },
+    // Of retained tokens there are those of the base, too; the two kinds of token come one after the other.
+    withLogits: Math.max(labelledTokens, 2 * retainedTokens),
+    gradientsOfHead: freezing.isHeadTrained ? 4 * decoder.vocabSize * decoder.hiddenSize : 0,
+    kept: activations({
+      ...{ decoder, tokens, labelledTokens, size, blocksBelow: freezing.blocksBelow },
+      keptBlocks:
+        args.gradientCheckpointing === 'auto'
+          ? (input.keptBlocks ?? 0)
+          : args.gradientCheckpointing
+            ? 0
+            : decoder.layers.length,
+    }),
+  };
+  return input.device === undefined ? onHost(input, ofRun, step) : onDevice(input, ofRun, step);
+}
+
+type OfRun = Pick<MemoryEstimate, 'weights' | 'gradients' | 'optimizer'>;
+
+/** What a micro-batch takes on its way. */
+interface OfStep {
+  /** Bytes of a number of the compute type. */
+  size: number;
+  tokens: number;
+  withLogits: number;
+  isHeadTrained: boolean;
+  gradientsOfHead: number;
+  kept: Activations;
+}
+
+function bytesOfWeights(
+  input: MemoryInput,
+  { lookedUpOnly, isHeadTrained }: NonNullable<MemoryInput['freezing']>,
+  mastersOfOthers: number,
+): number {
+  const { decoder, parameters, trainable = parameters, precision, takenOut = 0 } = input;
+  const { quantized = { parameters: 0, bytes: 0 }, retainedTokens = 0, measuresForgetting = false } = input;
+  const size = precision === 'fp32' ? 4 : 2;
+  const isMixed = precision === 'bf16' || precision === 'fp16';
+  const keepsHead = (retainedTokens > 0 || measuresForgetting) && isHeadTrained;
+  return (
+    trainable * (precision === 'bf16-true' ? 2 : 4) +
+    (isMixed ? 2 * (trainable - lookedUpOnly) - 4 * mastersOfOthers : 0) +
+    (parameters - trainable - quantized.parameters) * size +
     quantized.bytes +
     4 * takenOut +
     // The head of the base is kept where the head is trained.
-    ((retainedTokens > 0 || measuresForgetting) && isHeadTrained
-      ? decoder.vocabSize * decoder.hiddenSize * size
-      : 0);
-  const gradients = 4 * shared.gradients;
-  const optimizer = Math.round(bytesOfState(args) * shared.trained);
-  const byFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;
+    (keepsHead ? decoder.vocabSize * decoder.hiddenSize * size : 0)
+  );
+}
+
+/** Weights in fewer bits become floats a tile at a time: native/core/model/weight_product.cpp. */
+function bytesOfTiles({ quantized }: MemoryInput, size: number): number {
+  return quantized !== undefined && quantized.parameters > 0 ? tileEntries * size : 0;
+}
+
+function onHost(input: MemoryInput, ofRun: OfRun, step: OfStep): MemoryEstimate {
+  const { decoder, args, precision, bfloat16Instructions, base, available } = input;
+  const { size, tokens, withLogits, gradientsOfHead, kept } = step;
+  const isByFloat32 = precision.startsWith('bf16') && !bfloat16Instructions;
   // FusedLinearLoss: an eighth of what is free, at most 1 GiB.
-  // Of retained tokens there are those of the base, too; the two kinds of token come one after the other.
-  const withLogits = Math.max(labelledTokens, 2 * retainedTokens);
   const logits = Math.min(gibibyte, available / 8, withLogits * decoder.vocabSize * size);
   const rows = logits / (decoder.vocabSize * size);
-  const lossChunk = logits + (byFloat32 ? float32Pieces(rows, decoder.hiddenSize, decoder.vocabSize) : 0);
-  const { saved, block, widest } = activations(
-    decoder,
-    tokens,
-    labelledTokens,
-    size,
-    args.gradientCheckpointing === 'auto'
-      ? (input.keptBlocks ?? 0)
-      : args.gradientCheckpointing
-        ? 0
-        : decoder.layers.length,
-    blocksBelow,
-  );
+  const lossChunk = logits + (isByFloat32 ? float32Pieces(rows, decoder.hiddenSize, decoder.vocabSize) : 0);
   // The chunk is gone before the blocks' backward begins, but what that takes, malloc keeps: from the second step on the
   // chunk comes on top.
-  const pieces = byFloat32 ? float32Pieces(tokens, decoder.hiddenSize, widest) : 0;
-  // Weights in fewer bits become floats a tile at a time: native/core/model/weight_product.cpp.
-  const tiles = quantized.parameters > 0 ? tileEntries * (byFloat32 ? 4 : size) : 0;
+  const pieces = isByFloat32 ? float32Pieces(tokens, decoder.hiddenSize, kept.widest) : 0;
   const parts = {
-    weights,
-    gradients,
-    optimizer,
-    activations: saved + block + pieces + tiles,
+    ...ofRun,
+    activations: kept.saved + kept.block + pieces + bytesOfTiles(input, isByFloat32 ? 4 : size),
     lossChunk,
     base: base + growth,
   };
   const sum = Object.values(parts).reduce((total, part) => total + part, 0);
   // A backward pass takes gradients from the head down, into what logits and activations have left. Those of an earlier
   // micro-batch are there all the time.
-  const ofHead = isHeadTrained ? 4 * decoder.vocabSize * decoder.hiddenSize : 0;
   const inTurns =
-    args.gradientAccumulationSteps > 1 ? 0 : Math.min(Math.max(0, gradients - ofHead), saved + lossChunk);
+    args.gradientAccumulationSteps > 1
+      ? 0
+      : Math.min(Math.max(0, ofRun.gradients - gradientsOfHead), kept.saved + lossChunk);
   return { ...parts, total: sum - inTurns };
+}
+
+function onDevice(input: MemoryInput, ofRun: OfRun, step: OfStep): MemoryEstimate {
+  const { decoder, args, rows = 1, available, keepsNumerators = false } = input;
+  const { size, tokens, withLogits, isHeadTrained, gradientsOfHead, kept } = step;
+  const { weights, gradients, optimizer } = ofRun;
+  const attention = attentionBytes(decoder, tokens, rows, size);
+  const tiles = bytesOfTiles(input, size);
+  const loss = deviceLoss({
+    ...{ labelledTokens: withLogits, vocabSize: decoder.vocabSize, size },
+    free: Math.max(0, available - kept.saved),
+    keepsNumerators: keepsNumerators && isHeadTrained && (args.labelSmoothingFactor ?? 0) === 0,
+  });
+  const peak = devicePeak({
+    ...{ activations: kept, transient: attention + tiles, loss, gradients },
+    gradientsOfHead: Math.min(gradientsOfHead, gradients),
+    areHeld: args.gradientAccumulationSteps > 1,
+  });
+  const base = contextBytes + workspaceBytes;
+  return {
+    ...ofRun,
+    activations: kept.saved + kept.block + attention + tiles,
+    lossChunk: loss.logits + loss.scratch,
+    ...(loss.numerators > 0 ? { numerators: loss.numerators } : {}),
+    base,
+    total: weights + optimizer + base + peak,
+  };
 }
 
 /** Values that a rank has gradients and optimizer state of, and those whose masters are other ranks'. */
@@ -148,102 +216,4 @@ function sharedOut(
 function float32Pieces(rows: number, inner: number, columns: number): number {
   const slab = Math.min(512, columns); // native/core/ops/product.cpp
   return 4 * (rows * inner + slab * (inner + rows));
-}
-
-/** Bytes of optimizer state per parameter. */
-function bytesOfState({ optimizer, optimArgs, momentum }: MemoryInput['args']): number {
-  switch (optimizer) {
-    case 'adamw_8bit':
-    case 'adamw_bnb_8bit':
-    case 'paged_adamw_8bit':
-      return 2 + 8 / 256;
-    case 'sgd':
-      return momentum > 0 ? 4 : 0;
-    case 'rmsprop':
-      return 4 + (momentum > 0 ? 4 : 0) + (optimArgs?.centered === true ? 4 : 0);
-    case 'adagrad':
-    case 'lion':
-    case 'lion_32bit':
-    case 'paged_lion':
-    case 'paged_lion_32bit':
-      return 4;
-    case 'lion_8bit':
-    case 'paged_lion_8bit':
-      return 1 + 4 / 256;
-    case 'ademamix':
-    case 'paged_ademamix':
-    case 'paged_ademamix_32bit':
-      return 12;
-    case 'ademamix_8bit':
-    case 'paged_ademamix_8bit':
-      return 3 + 12 / 256;
-    case 'adafactor':
-      return 0.02; // a row and a column of each matrix
-    default:
-      return 8;
-  }
-}
-
-/**
- * What all blocks keep, what one block's recomputation and gradients take for a while, and its widest product's columns.
- * @param keptBlocks how many of the last blocks are not recomputed
- */
-function activations(
-  decoder: DecoderConfig,
-  tokens: number,
-  labelled: number,
-  size: number,
-  keptBlocks: number,
-  blocksBelow: number,
-): { saved: number; block: number; widest: number } {
-  const { hiddenSize: hidden, heads, kvHeads, headDim, layers } = decoder;
-  const qkv = (heads + 2 * kvHeads) * headDim;
-  const attended = heads * headDim;
-  const inputs = decoder.parallelResidual ? 1 : 2;
-  const outputs = decoder.sharedNorm ? 1 : 2;
-  const ofNorms = bytesOfHeadNorms(decoder, size) + (decoder.qkvClip > 0 ? size * qkv : 0);
-  // Inputs of both norms in float32; their outputs, qkv, attention and what the feed-forward keeps in the compute type.
-  const ofLayer = layers.map(({ routed = false }) => {
-    const inner = routed
-      ? expertsPerToken(decoder, size)
-      : size * (decoder.gated ? 3 : 2) * decoder.intermediateSize;
-    return {
-      kept: 4 * inputs * hidden + size * (outputs * hidden + qkv + attended) + ofNorms + inner + 4 * heads,
-      gradients: 8 * hidden + size * (qkv + attended) + inner,
-    };
-  });
-  const ends = tokens * (4 * hidden + size * hidden) + labelled * 2 * size * hidden;
-  const firstKept = layers.length - keptBlocks;
-  const ofTokens = (perToken: number[]) => tokens * perToken.reduce((sum, bytes) => sum + bytes, 0);
-  const whole = ofTokens(ofLayer.slice(Math.max(blocksBelow, firstKept)).map(({ kept }) => kept));
-  const inputsOnly = Math.max(0, firstKept - blocksBelow) * tokens * 4 * hidden;
-  const lowest = Math.min(blocksBelow, layers.length - 1);
-  const block = Math.max(
-    ...ofLayer.slice(lowest).map(({ kept, gradients }, index) => {
-      // What the blocks above one that is recomputed kept is gone by then.
-      const recomputed = lowest + index < firstKept ? Math.max(0, tokens * kept - whole) : 0;
-      return tokens * gradients + recomputed;
-    }),
-  );
-  const wide = layers.some(({ routed }) => !routed) ? (decoder.gated ? 2 : 1) * decoder.intermediateSize : 0;
-  const { intermediateSize = 0, sharedSize = 0 } = decoder.routing ?? {};
-  return {
-    saved: whole + inputsOnly + ends,
-    block,
-    widest: Math.max(qkv, wide, 2 * intermediateSize, 2 * sharedSize),
-  };
-}
-
-/** Bytes that a layer of experts keeps of a token: for each of its experts input, gate and up, their product and output. */
-function expertsPerToken({ hiddenSize, routing }: DecoderConfig, size: number): number {
-  const { experts, active, intermediateSize, sharedSize } = routing!;
-  const shared = sharedSize > 0 ? size * (3 * sharedSize + 2 * hiddenSize) : 0;
-  return size * active * (2 * hiddenSize + 3 * intermediateSize) + 4 * (hiddenSize + 2 * experts) + shared;
-}
-
-/** What norms of queries and keys keep of a token. */
-function bytesOfHeadNorms({ headNorm, heads, kvHeads, headDim }: DecoderConfig, size: number): number {
-  if (headNorm === 'none') return 0;
-  if (headNorm.startsWith('rms')) return size * (heads + 2 * kvHeads) * headDim;
-  return 8 * (heads + kvHeads) * headDim; // in float32, before and after
 }

@@ -2,12 +2,15 @@ import type { Precision, TrainingConfig } from '../../config/schema/parsed-confi
 import type { TrainingRow } from '../../events/training-row.js';
 import type { Ranks } from '../../ranks/ranks.js';
 import { loadAddon } from '../../engine/load/load-addon.js';
+import type { NativeModel } from '../../engine/addon.js';
 import type { CausalLM } from '../../model/causal-lm.js';
 import { type MemoryReport } from '../../events/memory-report.js';
 import type { RunMemory } from './block-keeper.js';
 import type { MemoryInput } from './memory-estimate.js';
 import { checkMemory } from './check-memory.js';
-import { largestMicroBatch } from '../batches/largest-micro-batch.js';
+import { contextBytes, workspaceBytes } from './device-peak.js';
+import type { PlannedRun } from './planned-run.js';
+import { largestMicroBatch, type LargestMicroBatch } from '../batches/largest-micro-batch.js';
 
 /**
  * What training on these rows will need, beside what is free. Asked before the optimizer exists.
@@ -19,15 +22,37 @@ export async function reportMemory(
   args: TrainingConfig,
   precision: Precision,
   ranks: Ranks,
-): Promise<{ memory: MemoryReport; largest: { tokens: number; labelledTokens: number } }> {
-  const { weights, optimizer, available: ofMachine } = await model.call((native) => native.memory());
-  // The ranks of a machine share what is free.
-  const available = ofMachine / (ranks.launch?.localSize ?? 1);
-  const held = process.memoryUsage.rss();
-  const base = Math.max(0, held - weights - optimizer);
+): Promise<{ memory: MemoryReport; largest: LargestMicroBatch }> {
+  const there = await model.call((native) => native.memory());
   const largest = await largestMicroBatch(rows, args);
   const run = await runMemory(model, args, precision, ranks);
-  return { memory: checkMemory({ ...run, args, ...largest, base, available }, held), largest };
+  const place = memoryOfRun(there, model.device, ranks.launch?.localSize ?? 1);
+  return { memory: checkMemory({ ...run, args, ...largest, ...place }), largest };
+}
+
+type NativeMemory = Awaited<ReturnType<NativeModel['memory']>>;
+
+/**
+ * What a run finds of the memory that its model is in.
+ * @param device as the engine names it
+ * @param ranks how many of this machine share its memory; each has a device of its own
+ */
+export function memoryOfRun(
+  { weights, optimizer, available: ofMachine, device: ofDevice }: NativeMemory,
+  device: string,
+  ranks: number,
+): Pick<PlannedRun, 'available' | 'held' | 'base' | 'device'> {
+  const available = ofMachine / ranks;
+  const ofProcess = process.memoryUsage.rss();
+  if (ofDevice === undefined)
+    return { available, held: ofProcess, base: Math.max(0, ofProcess - weights - optimizer) };
+  return {
+    available: ofDevice.available,
+    // What cuBLAS works in comes with the first product, and is little beside what the estimate is right to.
+    held: contextBytes + workspaceBytes + weights + optimizer,
+    base: ofProcess,
+    device: { name: device, total: ofDevice.total, host: { base: ofProcess, available } },
+  };
 }
 
 /**
@@ -47,6 +72,7 @@ export async function runMemory(
     trainable: model.trainableCount,
     quantized: model.quantization,
     ...(model.frozen.size > 0 ? { freezing: freezing(model) } : {}),
+    ...(model.device === 'cpu' ? {} : { device: { name: model.device, host: { base: 0 } } }),
     args,
     precision,
     bfloat16Instructions: loadAddon().bfloat16Instructions,

@@ -1,6 +1,7 @@
 import type { TrainingConfig } from '../../config/schema/parsed-config.js';
 import { AdaptiveTrainerError } from '../../errors.js';
 import type { CausalLM } from '../../model/causal-lm.js';
+import { isPaged } from '../memory/paged-states.js';
 import type { TrainingRow } from '../../events/training-row.js';
 
 /**
@@ -18,7 +19,7 @@ export async function outOfMemory(
   const tokens = Math.max(
     ...window.map((rows) => rows.reduce((sum, { inputIds }) => sum + inputIds.length, 0)),
   );
-  const settings = settingsThatHelp(args, tokens);
+  const settings = settingsThatHelp(args, tokens, model.device !== 'cpu');
   throw new AdaptiveTrainerError(
     'OUT_OF_MEMORY',
     `Step ${step}, whose largest micro-batch has ${tokens} tokens: expected memory for it on ${model.device}, found that ${
@@ -28,7 +29,7 @@ export async function outOfMemory(
   );
 }
 
-function settingsThatHelp(args: TrainingConfig, tokens: number): string[] {
+function settingsThatHelp(args: TrainingConfig, tokens: number, isOnDevice: boolean): string[] {
   const { batchSize, maxTokensPerBatch, gradientAccumulationSteps, gradientCheckpointing, optimizer } = args;
   const rows = `batchSize: ${Math.ceil(batchSize / 2)} with gradientAccumulationSteps: ${gradientAccumulationSteps * 2}`;
   return [
@@ -36,6 +37,10 @@ function settingsThatHelp(args: TrainingConfig, tokens: number): string[] {
     ...(maxTokensPerBatch === null ? [] : [`maxTokensPerBatch: ${Math.ceil(tokens / 2)}`]),
     ...(maxTokensPerBatch === null && batchSize > 1 ? [rows] : []),
     `maxLengthToken: ${Math.ceil(tokens / 2)}`,
-    ...(optimizer.includes('8bit') ? [] : ['optimizer: adamw_8bit']),
+    ...(isOnDevice && !isPaged(optimizer)
+      ? ['optimizer: paged_adamw_8bit']
+      : optimizer.includes('8bit')
+        ? []
+        : ['optimizer: adamw_8bit']),
   ];
 }

@@ -5,6 +5,8 @@ import { warmupSteps } from './learning-rate.js';
 import type { RunProgress } from '../run-progress.js';
 
 interface Facts {
+  /** As the engine names it. */
+  device: string;
   outputDir: string | undefined;
   hasEvalDataset: boolean;
   hasTrackers: boolean;
@@ -23,28 +25,7 @@ export function runWarnings(args: TrainingConfig, precision: Precision, facts: F
   const { step, totalSteps } = progress;
   const warnings: WarningEvent[] = [];
   const warn = (code: string, message: string) => warnings.push({ type: 'warning', code, message });
-  const flag = args.fp16 ? 'fp16' : 'bf16';
-  const isFlagged = args.precision === null && !facts.hasDefaultPrecision;
-  if (isFlagged && precision === 'fp32') {
-    warn(
-      'COMPUTES_IN_FLOAT32',
-      `This CPU has no instructions for bfloat16: ${flag} computes in float32, which is faster here. precision: 'bf16' insists on bfloat16.`,
-    );
-  } else if (isFlagged && args.fp16) {
-    warn(
-      'FP16_COMPUTES_IN_BF16',
-      'float16 has no fast path on a CPU: fp16 computes in bfloat16. Set bf16: true to say so yourself.',
-    );
-  }
-  if (precision === 'fp16') {
-    warn('FP16_IS_SLOW', 'float16 has no fast path on a CPU: bf16: true is many times faster.');
-  } else if (precision !== 'fp32' && !loadAddon().bfloat16Instructions) {
-    const gain = precision === 'bf16-true' ? 'less memory at the price of speed' : 'nothing';
-    warn(
-      'BF16_IS_SLOW',
-      `This CPU has no instructions for bfloat16: precision: '${precision}' gains ${gain}. precision: 'fp32' is faster.`,
-    );
-  }
+  if (facts.device === 'cpu') warnOfPrecision(args, precision, facts.hasDefaultPrecision, warn);
   if (args.reportTo !== null && args.reportTo !== 'none' && !facts.hasTrackers) {
     warn(
       'REPORT_TO_UNUSED',
@@ -94,4 +75,35 @@ function warmsUp({ lrSchedulerType, warmupSteps: steps, learningRate }: Training
     steps > 0 &&
     learningRate > 0
   );
+}
+
+/** What a precision means on a CPU. */
+function warnOfPrecision(
+  args: TrainingConfig,
+  precision: Precision,
+  hasDefaultPrecision: boolean,
+  warn: (code: string, message: string) => void,
+): void {
+  const flag = args.fp16 ? 'fp16' : 'bf16';
+  const isFlagged = args.precision === null && !hasDefaultPrecision;
+  if (isFlagged && precision === 'fp32') {
+    warn(
+      'COMPUTES_IN_FLOAT32',
+      `This CPU has no instructions for bfloat16: ${flag} computes in float32, which is faster here. precision: 'bf16' insists on bfloat16.`,
+    );
+  } else if (isFlagged && args.fp16) {
+    warn(
+      'FP16_COMPUTES_IN_BF16',
+      'float16 has no fast path on a CPU: fp16 computes in bfloat16. Set bf16: true to say so yourself.',
+    );
+  }
+  if (precision === 'fp16') {
+    warn('FP16_IS_SLOW', 'float16 has no fast path on a CPU: bf16: true is many times faster.');
+  } else if (precision !== 'fp32' && !loadAddon().bfloat16Instructions) {
+    const gain = precision === 'bf16-true' ? 'less memory at the price of speed' : 'nothing';
+    warn(
+      'BF16_IS_SLOW',
+      `This CPU has no instructions for bfloat16: precision: '${precision}' gains ${gain}. precision: 'fp32' is faster.`,
+    );
+  }
 }

@@ -48,7 +48,7 @@ export async function trainMicroBatch(
   const batch = { ...microBatch(part.rows, ownRetained), dropout, endsWindow };
   const retainedTokens = (ownRetained?.ids ?? []).reduce((sum, ids) => sum + ids.length, 0);
   const tokens = batch.inputIds.length - retainedTokens;
-  const size = { tokens, labelledTokens: labelledTokens(part.rows), retainedTokens };
+  const size = { tokens, labelledTokens: labelledTokens(part.rows), rows: part.rows.length, retainedTokens };
   const keeper = batch.inputIds.length > 0 ? request.keeper : undefined;
   const kept = await keeper?.keep(size, step);
   const engineRequest = { ...batch, ...request.loss, state, scale, ...(kept && { kept }) };

@@ -201,6 +201,12 @@ Crossings crossings() {
 
 void openDeviceMemory(bool opens) { GuardedMemory::instance().open(opens); }
 
+std::tuple<int64_t, int64_t, int64_t> memoryCounts(const at::Tensor& /*like*/) {
+  GuardedMemory& memory = GuardedMemory::instance();
+  const auto bytes = [](size_t count) { return static_cast<int64_t>(count); };
+  return {bytes(memory.total()), bytes(memory.inUse()), bytes(memory.peak())};
+}
+
 at::Tensor hostBytes(const at::Tensor& /*like*/, int64_t bytes) {
   auto* data = new char[bytes + 1];
   {

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <tuple>
 
 /// Which device of libtorch it is: its free one, or CUDA (as_cuda).
 #ifndef ADAPTIVE_GUARDED_AS
@@ -30,8 +31,9 @@ GUARDED_EXPORT void openDeviceMemory(bool opens);
 GUARDED_EXPORT at::Tensor hostBytes(const at::Tensor& like, int64_t bytes);
 GUARDED_EXPORT at::Tensor pinnedBytes(const at::Tensor& like, int64_t bytes);
 
-/// What ops::freeBytes is there.
+/// What ops::freeBytes and ops::deviceMemory are there.
 GUARDED_EXPORT int64_t freeBytes(const at::Tensor& like);
+GUARDED_EXPORT std::tuple<int64_t, int64_t, int64_t> memoryCounts(const at::Tensor& like);
 
 /// From now on an operator of libtorch that takes tensors of the device and the host is an error.
 void refuseMixedOperators();

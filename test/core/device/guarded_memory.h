@@ -47,6 +47,7 @@ class GuardedMemory final : public c10::Allocator {
     TORCH_CHECK_WITH(OutOfMemoryError, inUse_ + size <= most_, "the guarded device has no ", size,
                      " bytes left");
     inUse_ += size;
+    peak_ = std::max(peak_, inUse_);
     auto& free = free_[size];
     char* place = base_ + used_;
     if (free.empty()) {
@@ -73,6 +74,16 @@ class GuardedMemory final : public c10::Allocator {
     std::lock_guard lock(mutex_);
     return most_ - std::min(most_, inUse_);
   }
+  /// The most that was in use at a time.
+  size_t peak() {
+    std::lock_guard lock(mutex_);
+    return peak_;
+  }
+  /// Bytes that there are, used or not.
+  size_t total() {
+    std::lock_guard lock(mutex_);
+    return most_;
+  }
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t bytes) const override {
     instance().open(true);
@@ -96,7 +107,7 @@ class GuardedMemory final : public c10::Allocator {
   }
   std::mutex mutex_;
   char* base_;
-  size_t used_ = 0, inUse_ = 0, most_ = kSize;
+  size_t used_ = 0, inUse_ = 0, peak_ = 0, most_ = kSize;
   int openings_ = 0;
   std::map<size_t, std::vector<char*>> free_;
   std::map<char*, size_t> sizes_;
