@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { packageRoot } from '../../../src/common/package-root.js';
 import { packageVersion } from '../../../src/common/package-version.js';
 import type { CudaDriver } from '../../../src/engine/device/cuda-driver.js';
-import { cudaFaults, type CudaFacts } from '../../../src/engine/device/cuda-faults.js';
+import { cudaFaults, neededCuda, type CudaFacts } from '../../../src/engine/device/cuda-faults.js';
 import { cudaOfLibtorch } from '../../../src/engine/device/cuda-of-libtorch.js';
 import { findCudaPlugin, type CudaPlugin } from '../../../src/engine/device/cuda-plugin.js';
 import { inspectLibtorch } from '../../../src/engine/libtorch/inspect-libtorch.js';
@@ -186,6 +186,10 @@ describe('what a GPU lacks', () => {
       'libtorch',
       'plugin',
     ]);
+    // What packages bring is compiled with the toolkit that pip brings.
+    const ofPackages = neededCuda({ cuda: undefined, search: searchFor(undefined) });
+    const requirements = readFileSync(path.join(packageRoot, 'scripts/cuda/requirements.txt'), 'utf8');
+    expect(requirements).toContain(`nvidia-cuda-nvcc>=${ofPackages},`);
     // Kernels that somebody has compiled with another toolkit, for a libtorch of its release.
     const own = { search: searchFor({ ...ours, cuda: '12.8' }) };
     expect(missing({ ...own, driver, libtorch: libtorchOf('2.13.0+cu126', withCuda) })).toEqual([]);
