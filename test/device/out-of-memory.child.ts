@@ -33,7 +33,10 @@ const streamed = {
 const trainer = (trainDataset: typeof rows | typeof longRows | typeof streamed, batchSize: number) =>
   new AdaptiveTrainer({
     ...{ model, trainDataset, evalDataset: longRows },
-    args: { ...plainArgs, batchSize, evalBatchSize: 512 },
+    args: {
+      ...{ ...plainArgs, batchSize, evalBatchSize: 512 },
+      ...(trainDataset === streamed ? { maxSteps: 1 } : {}),
+    },
     callbacks: [{ onStepEnd: ({ loss }) => void losses.push(loss) }],
   });
 
