@@ -40,5 +40,7 @@ export function textConfig(config: Json, path: string): Json {
     // Ties and ends of texts are the whole model's to say.
     tie_word_embeddings: 'tie_word_embeddings' in config ? config['tie_word_embeddings'] : true,
     ...('eos_token_id' in config ? { eos_token_id: config['eos_token_id'] } : {}),
+    // transformers reads it of the whole model and never applies it.
+    ...(typeof text['final_logit_softcapping'] === 'number' ? { final_logit_softcapping: null } : {}),
   };
 }
