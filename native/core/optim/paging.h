@@ -27,7 +27,7 @@ constexpr int64_t kSpareDeviceBytes = int64_t{256} << 20;
 int64_t roomForStates(int64_t free, int64_t gradients, const Paging& paging);
 
 /// Which of the states of `bytes` are paged: none if they all fit into `room`; else as many of the largest as
-/// do not fit beside `buffers`. Weights that are smaller than a page is worth come first.
+/// do not fit beside `buffers`. Small ones, whose copies cost more than they save, stay before all others.
 std::vector<bool> pagedStates(const std::vector<int64_t>& bytes, int64_t room, int64_t buffers);
 
 }  // namespace adaptive

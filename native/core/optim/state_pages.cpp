@@ -121,6 +121,7 @@ void StatePages::placeSlot(const Slot& slot) {
     block = at::empty({total}, at::kByte);
     unpinnedBytes_ += bytesOf(slot.states);
   }
+  blocks_.push_back(block);
   int64_t place = 0;
   for (const StateTensor& state : slot.states) {
     const at::Tensor shape = *state.tensor;

@@ -67,7 +67,8 @@ class StatePages {
   const at::Device device_;
   const int64_t pieceValues_;
   int64_t bytes_ = 0, unpinnedBytes_ = 0, bufferBytes_ = 0;
-  at::Tensor buffers_;  ///< uint8 [2, bytes of a piece]
+  std::vector<at::Tensor> blocks_;  ///< of the host, which outlive the copies from and to them
+  at::Tensor buffers_;              ///< uint8 [2, bytes of a piece]
   const c10::Stream in_, out_;
   /// Of each buffer: its piece has come, was moved, has gone back.
   std::array<c10::Event, 2> came_, moved_, left_;
