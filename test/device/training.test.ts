@@ -46,7 +46,12 @@ describe.runIf(canBuild)('on a device', () => {
     ['retention beside an adapter', { texts: 9, adapter, args: { ...args, retention } }],
     ['bfloat16 beside float32 masters', { args: { ...args, precision: 'bf16' } }, brain],
     ['bfloat16 alone', { args: { ...args, precision: 'bf16-true' } }, brain],
-    ['float16 with a scaled loss', { args: { ...args, precision: 'fp16' } }, half],
+    // Under the adaptive loss the first steps overflow, and not the same ones where logits are of other types.
+    [
+      'float16 with a scaled loss',
+      { adaptiveLoss: { loss: 'ce' }, args: { ...args, precision: 'fp16', fp16: true } },
+      half,
+    ],
     ['retention in bfloat16', { texts: 9, args: { ...args, precision: 'bf16', retention } }, brain],
   ])('%s: the steps of the CPU', { timeout }, async (_, changes, tolerance = 2e-5) => {
     const changed = { ...run, ...changes };
