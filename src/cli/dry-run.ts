@@ -9,7 +9,7 @@ import { outputDirNote } from '../trainer/output-dir/output-dir-note.js';
 import { usedOutputDir } from '../trainer/output-dir/used-output-dir.js';
 import { dataPrinter } from '../trackers/terminal/data-printer.js';
 import { untilInterrupted } from './abort-on-signals.js';
-import { fact, planFacts } from './plan/plan-text.js';
+import { fact, planFacts, planReport } from './plan/plan-text.js';
 import { planTraining } from './plan/training-plan.js';
 import { withFlags, type TrainOptions } from './train.js';
 
@@ -42,18 +42,8 @@ export async function dryRun(input: unknown, options: TrainOptions): Promise<voi
     join(outputDir, 'report.html'),
   ];
   if (options.json) {
-    const { counts, precision, device, ranks, run, memory, data: mixed } = plan;
-    const report = {
-      counts,
-      precision,
-      device: device.name,
-      ranks,
-      steps: run.totalSteps,
-      memory,
-      datasets: mixed.report,
-      written,
-    };
-    console.log(JSON.stringify(report, null, 2));
+    const told = { datasets: plan.data.report, written };
+    console.log(JSON.stringify({ ...planReport(plan), ...told }, null, 2));
     return;
   }
   const lines = [

@@ -8,7 +8,7 @@ import { memoryAdvice } from '../trainer/memory/memory-advice.js';
 import { leastMemory } from '../trainer/memory/planned-run.js';
 import { untilInterrupted } from './abort-on-signals.js';
 import { measureSpeed, type Speed } from './plan/measure-speed.js';
-import { fact, planFacts } from './plan/plan-text.js';
+import { fact, planFacts, planReport } from './plan/plan-text.js';
 import { planTraining, type TrainingPlan } from './plan/training-plan.js';
 
 /** An idle machine takes between the estimate divided by this and multiplied with it. */
@@ -41,19 +41,8 @@ export async function estimate(
   const fits = Number.isFinite(free) ? plan.memory.total <= free : undefined;
   const time = plan.device.isHere ? await timeOf(config, plan) : undefined;
   if (json) {
-    const { counts, precision, device, ranks, memory, run, assumptions } = plan;
-    const told = { fits: fits ?? null, advice, time: time ?? null, assumptions };
-    const report = {
-      counts,
-      precision,
-      device: device.name,
-      ranks,
-      steps: run.totalSteps,
-      memory,
-      free,
-      ...told,
-    };
-    console.log(JSON.stringify(report, null, 2));
+    const told = { free, fits: fits ?? null, advice, time: time ?? null, assumptions: plan.assumptions };
+    console.log(JSON.stringify({ ...planReport(plan), ...told }, null, 2));
     return;
   }
   const lines = [

@@ -12,6 +12,11 @@ export function fact(name: string, value: string): string {
   return `${name.padEnd(width)}${value.replaceAll('\n', `\n${' '.repeat(width)}`)}`;
 }
 
+/** What `--json` tells of a plan. */
+export function planReport({ counts, precision, device, ranks, run, memory }: TrainingPlan): object {
+  return { counts, precision, device: device.name, ranks, steps: run.totalSteps, memory };
+}
+
 /** Model, data, steps and memory of a run. */
 export function planFacts(config: ParsedConfig, plan: TrainingPlan): string[] {
   const { counts, adapter, quantization, precision, ranks, data, run, memory, device } = plan;
