@@ -32,7 +32,7 @@ test('a dry run tells every command: each source once, and what is made of them'
   const ofEngine = [
     ...filesOf('native/core', '.cpp').filter((file) => !file.includes('gloo_group')),
     ...filesOf('native/cuda', '.cpp'),
-    ...filesOf('test/core/device', '.cpp').filter((file) => !file.includes('guarded_')),
+    ...filesOf('test/core/device', '.cpp').filter((file) => !/guarded_|as_cuda/.test(file)),
   ];
   const ofKernels = [
     ...filesOf('native/cuda', '.cu'),

@@ -10,6 +10,9 @@ import { cudaFaults, type CudaFacts, type CudaFault } from './cuda-faults.js';
 import { cudaOfLibtorch } from './cuda-of-libtorch.js';
 import { findCudaPlugin } from './cuda-plugin.js';
 
+/** Whether `auto` has taken the CPU for a card that computes otherwise: the check takes seconds, and the warning is told once. */
+let avoidsCard = false;
+
 /**
  * The device that is computed on, as the engine names it: `cpu` or `cuda:<index>`. For a GPU, libtorch's half for CUDA and the
  * kernels are loaded into this process, once a small model has come out on it as on the CPU.
@@ -27,7 +30,7 @@ export function openDevice(
   if (wish === 'cpu') return 'cpu';
   const isAuto = wish === 'auto';
   const binaries = chooseBinaries({ cuda: true });
-  if (isAuto && !binaries.libtorch.cuda) return 'cpu';
+  if (isAuto && (avoidsCard || !binaries.libtorch.cuda)) return 'cpu';
   const facts = cudaFacts(binaries, env);
   const index = deviceIndex(wish, readPlace(), facts.driver?.devices?.length ?? 0);
   const device = `cuda:${index}`;
@@ -36,10 +39,12 @@ export function openDevice(
   if (faults.length === 0) return device;
   if (!isAuto) throw unavailable(device, faults);
   const wrong = faults.find(({ missing }) => missing === 'check');
-  if (wrong !== undefined)
+  if (wrong !== undefined) {
+    avoidsCard = true;
     process.emitWarning(`Computing on the CPU, as ${wrong.found}. What helps: ${wrong.fix}.`, {
       code: 'ADAPTIVE_TRAINER_DEVICE',
     });
+  }
   return 'cpu';
 }
 
