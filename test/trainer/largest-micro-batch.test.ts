@@ -11,7 +11,7 @@ const rowOf = (length: number, trained: number) => ({
 it('finds the micro-batch with the most tokens, and the most that are trained in those', async () => {
   const { args } = parseTrainerConfig({ args: { batchSize: 2, shuffle: false } });
   const rows = [rowOf(5, 1), rowOf(9, 2), rowOf(7, 4), rowOf(6, 3), rowOf(3, 3)];
-  expect(await largestMicroBatch(rows, args)).toEqual({ tokens: 14, labelledTokens: 7 });
+  expect(await largestMicroBatch(rows, args)).toEqual({ rows: 2, tokens: 14, labelledTokens: 7 });
 });
 
 it('lets timers and input go on while it looks at many rows', async () => {
@@ -24,7 +24,7 @@ it('lets timers and input go on while it looks at many rows', async () => {
     if (!isDone) setImmediate(count);
   };
   setImmediate(count);
-  expect(await largestMicroBatch(rows, args)).toEqual({ tokens: 4, labelledTokens: 2 });
+  expect(await largestMicroBatch(rows, args)).toEqual({ rows: 1, tokens: 4, labelledTokens: 2 });
   isDone = true;
   expect(turns).toBeGreaterThan(1);
 });
