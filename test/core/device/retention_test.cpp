@@ -96,7 +96,10 @@ TEST("retained rows on a device: the CPU's divergence from the base, with an ada
     const MixedCalls calls;
     const Held actual = held(kind, true);
     check(calls.names().empty(), kind.name + ": no operator mixes devices, found" + calls.names());
-    check(actual.divergences[0] == 0, kind.name + ": none at first");
+    // Not to the bit: the base's states were computed alone, and products of other sizes round otherwise
+    // under some instruction sets.
+    checkNear(actual.divergences[0], 0, kind.tolerance * expected.divergences[3],
+              kind.name + ", none at first");
     check(actual.divergences[2] > 0, kind.name + ": some after two steps");
     for (size_t i = 0; i < expected.losses.size(); i++) {
       checkNear(actual.losses[i] / expected.losses[i], 1, kind.tolerance, kind.name + ", loss");
@@ -104,9 +107,11 @@ TEST("retained rows on a device: the CPU's divergence from the base, with an ada
       if (std::isfinite(expected.norms[i]))
         checkNear(actual.norms[i] / expected.norms[i], 1, kind.tolerance * 5, kind.name + ", norm");
     }
-    // A divergence is the difference of near numbers: of the base and what a few steps made of it.
+    // A divergence is the difference of near numbers: of the base and what a few steps made of it. AdamW
+    // moves a weight by a whole rate even where its gradient is a rounding, which is another under other
+    // instruction sets.
     for (size_t i = 1; i < expected.divergences.size(); i++)
-      checkNear(actual.divergences[i], expected.divergences[i], 10 * kind.tolerance * expected.divergences[3],
+      checkNear(actual.divergences[i], expected.divergences[i], 40 * kind.tolerance * expected.divergences[3],
                 kind.name + ", divergence");
   }
 }
