@@ -284,14 +284,6 @@ export interface PagingRequest {
   atMost?: number;
 }
 
-/** What decides which states of an optimizer stay on the device, beside what is free there, in bytes. */
-export interface PagingRequest {
-  /** What a step takes of the device beside weights, gradients and states. Default: a quarter of what gradients leave. */
-  restOfStep?: number;
-  /** Most that states take of the device. Default: what fits. */
-  atMost?: number;
-}
-
 /** What a rank holds of a run that is shared out, in values. */
 export interface ShardSize {
   /** Weights that it moves. */
